@@ -1,0 +1,65 @@
+/* Definition files to options and plan, with every error as file:line:column.
+ *
+ * Files merge by top-level key; a folder means its *.yaml files in name order. A name defined twice
+ * is an error that shows both places; a key that this version does not know, or knows and cannot do
+ * yet, is an error that says which. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/base/result.h"
+#include "dataplane/feature/plan.h"
+
+#define CONFIG_PATH_SIZE_MAX 256
+#define CONFIG_INGEST_MAX 8
+#define CONFIG_ERRORS_MAX 256
+
+enum config_driver { CONFIG_DRIVER_SOCKET, CONFIG_DRIVER_ETHDEV, CONFIG_DRIVER_FILE };
+enum config_idle { CONFIG_IDLE_POLL, CONFIG_IDLE_SLEEP };
+
+struct config_ingest {
+    enum config_driver driver;
+    char listen[CONFIG_PATH_SIZE_MAX];  /* socket */
+    char device[CONFIG_PATH_SIZE_MAX];  /* ethdev: PCI address */
+    char vdev[CONFIG_PATH_SIZE_MAX];    /* ethdev */
+    char address[CONFIG_PATH_SIZE_MAX]; /* ethdev: "192.0.2.10/24" */
+    uint16_t port;                      /* ethdev */
+    char path[CONFIG_PATH_SIZE_MAX];    /* file */
+    int stream;                         /* `stream:` for NDJSON without one; index or -1 */
+};
+
+struct config_options {
+    uint32_t shards; /* 0: auto */
+    enum config_idle idle;
+    uint32_t ingest_count;
+    struct config_ingest ingest[CONFIG_INGEST_MAX];
+    char query_unix[CONFIG_PATH_SIZE_MAX]; /* "" : off */
+    char query_tcp[CONFIG_PATH_SIZE_MAX];  /* "127.0.0.1:6380", "" : off */
+    char query_http[CONFIG_PATH_SIZE_MAX]; /* "127.0.0.1:6566", "" : off */
+    uint64_t state_memory_bytes;
+    uint32_t lanes_max;                        /* Producer lanes per shard. */
+    char data_directory[CONFIG_PATH_SIZE_MAX]; /* Accepted; nothing is written yet. */
+};
+
+struct config_error {
+    char file[CONFIG_PATH_SIZE_MAX];
+    uint32_t line;   /* From 1; 0 when the file itself is the problem. */
+    uint32_t column; /* From 1. */
+    char text[512];  /* What is wrong, what is allowed. */
+};
+
+struct config {
+    struct config_options options;
+    struct plan plan;
+    uint32_t error_count; /* All errors found; the first CONFIG_ERRORS_MAX are kept. */
+    struct config_error error[CONFIG_ERRORS_MAX];
+};
+
+/* Loads, checks and compiles. Returns RESULT_OK, or RESULT_INVALID with error_count > 0. config is
+ * big (several MiB): the caller allocates it. A file without `appliance:` gets the defaults. */
+MUST_USE enum result config_load(const char *const *paths, uint32_t path_count,
+                                 struct config *out_config);
+/* The same from one text in memory (tests, fuzzing). name stands for the file in errors. */
+MUST_USE enum result config_load_text(const char *name, const char *text, uint64_t size,
+                                      struct config *out_config);

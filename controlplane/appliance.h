@@ -1,0 +1,49 @@
+/* The composition root: options and plan to clock, ports, workers, threads; opened in order, closed
+ * in reverse. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "dataplane/base/result.h"
+#include "dataplane/worker.h"
+#include "drivers/clock.h"
+#include "drivers/cpu.h"
+#include "drivers/memory.h"
+#include "drivers/net.h"
+
+#define APPLIANCE_ERROR_SIZE_MAX 512
+#define APPLIANCE_READERS_MAX 16 /* Serving threads and the sampler. */
+
+struct server;    /* controlplane/server.h: RESP. */
+struct http;      /* controlplane/http.h: metrics and health. */
+struct freshness; /* controlplane/freshness.h: the sampler. */
+
+struct appliance {
+    /* Constant after open. */
+    const struct config *config; /* Borrowed. */
+    const struct plan *plan;     /* Borrowed from config. */
+    int64_t start_us;
+    char run_id[41];             /* 40 hex digits, as Redis has it. */
+    struct cpu_layout layout;
+    uint32_t shard_count;
+    struct worker *worker[SHARDS_MAX];
+    struct memory_region region[SHARDS_MAX];
+    uint32_t port_count;
+    struct net_port *port[CONFIG_INGEST_MAX];
+    struct clock clock;
+    struct server *server;       /* NULL until it listens. */
+    struct http *http;
+    struct freshness *freshness;
+    _Atomic bool shared_ready;   /* Serving and ingesting. */
+    _Atomic bool shared_stop;    /* Workers leave their loops. */
+    pthread_t worker_thread[SHARDS_MAX];
+    uint32_t worker_thread_count;
+};
+
+/* Opens everything; returns when events are taken and queries answered. On failure error says what,
+ * where, and what is allowed or how to fix it, and everything opened is closed again. */
+MUST_USE enum result appliance_open(const struct config *config, struct appliance *appliance,
+                                    char error[APPLIANCE_ERROR_SIZE_MAX]);
+void appliance_close(struct appliance *appliance);

@@ -1,0 +1,61 @@
+/* What a worker publishes: every field has one writer, its worker, and any reader, relaxed. */
+#pragma once
+
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "dataplane/base/drops.h"
+#include "dataplane/base/histogram.h"
+#include "dataplane/base/units.h"
+#include "dataplane/feature/limits.h"
+
+enum counter {
+#define COUNTER(name, unit, sentence) COUNTER_##name,
+#include "dataplane/counters.def"
+#undef COUNTER
+    COUNTER_COUNT
+};
+
+/* received = applied + sum of drop[] of scope MESSAGE and EVENT, at any quiet moment.
+ * Index STREAMS_MAX collects what names no stream. */
+struct counters_stream {
+    _Atomic uint64_t shared_received;
+    _Atomic uint64_t shared_applied;
+    _Atomic uint64_t shared_quarantined; /* Part of the drops: kept aside by policy. */
+    _Atomic uint64_t shared_drop[DROP_COUNT];
+    _Atomic uint64_t shared_violation[DROP_COUNT]; /* Rules broken, whatever the policy. */
+    _Atomic int64_t shared_watermark_us;           /* INT64_MIN: none yet. */
+};
+
+struct counters_view {
+    _Atomic uint64_t shared_applied;
+    _Atomic uint64_t shared_rows;
+    _Atomic uint64_t shared_bytes; /* Slab bytes of its rows. */
+    _Atomic uint64_t shared_drop[DROP_COUNT]; /* Scope VIEW. */
+    _Atomic uint64_t shared_apply_ticks;      /* Of sampled bursts. */
+    _Atomic uint64_t shared_apply_sampled;    /* Events in those bursts. */
+};
+
+struct counters {
+    alignas(CACHE_LINE_BYTES) _Atomic uint64_t shared[COUNTER_COUNT];
+    struct counters_stream stream[STREAMS_MAX + 1];
+    struct counters_view view[VIEWS_MAX];
+};
+
+static inline void counter_add(_Atomic uint64_t *counter, uint64_t value)
+{
+    atomic_store_explicit(counter,
+                          atomic_load_explicit(counter, memory_order_relaxed) + value,
+                          memory_order_relaxed);
+}
+
+static inline uint64_t counter_read(const _Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+/* Name, unit and sentence of counters.def. */
+const char *counter_name(enum counter counter);
+const char *counter_unit(enum counter counter);
+const char *counter_sentence(enum counter counter);

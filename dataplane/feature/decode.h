@@ -1,0 +1,33 @@
+/* Events of a message to columns of a burst, by a plan compiled from the schema: an offset table,
+ * no per-field calls. Checks type, null, min, max and enum on the way. */
+#pragma once
+
+#include <stdint.h>
+
+#include "dataplane/feature/burst.h"
+#include "dataplane/feature/schema.h"
+#include "dataplane/feature/wire.h"
+
+
+/* One field's work, in schema order. Compiled once, constant on the hot path. */
+struct decode_plan {
+    uint32_t step_count;
+    struct {
+        uint8_t kind;       /* decode.c's enum: how bytes become a value. */
+        uint8_t field;
+        uint16_t offset;
+        uint16_t end;       /* offset + size: present when the writer's block reaches it. */
+        bool required;
+        bool checked;       /* min, max or enum. */
+    } step[FIELDS_MAX];
+};
+
+/* fields_used: bit f set when a view, key or pattern reads field f. The time field, required fields
+ * and fields with rules are decoded anyway. */
+void decode_compile(const struct schema *schema, uint64_t fields_used, struct decode_plan *out_plan);
+
+/* Appends events [first, first + count) of message to the burst: event, event_size, time_us, order,
+ * null_mask, value, drop, drop_field; applies the schema's violation policy. lsn is left to the
+ * caller. The burst has room and is of this schema. Events borrow the message's bytes. */
+void decode_events(const struct decode_plan *plan, const struct wire_message *message,
+                   uint32_t first, uint32_t count, struct burst *burst);

@@ -1,0 +1,28 @@
+/* Keys: the identity of an entity as bytes, and as text.
+ *
+ * One part: an integer or bool is its value as 8 bytes little-endian (sign-extended), a string its
+ * bytes without padding. Several parts: each one as u16 length and bytes. In text a key is
+ * `<entity>:<id>`, split at the first ':'; parts of a composite are joined by '|', with '%' and '|'
+ * percent-encoded. A null part has no key. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/feature/burst.h"
+#include "dataplane/feature/plan.h"
+
+/* Writes the key of event for the view; returns its size, or 0 when a part is null. out holds
+ * view->key_size_max bytes. */
+uint32_t key_of_event(const struct plan_view *view, const struct burst *burst, uint32_t event,
+                      uint8_t *out);
+
+/* Parses the id part (after "entity:"). Returns the size of the key or 0 when the text is no key of
+ * the view's type (then nothing can have it). out holds KEY_SIZE_MAX bytes. */
+uint32_t key_parse(const struct plan *plan, const struct plan_view *view, const char *id,
+                   uint32_t size, uint8_t *out);
+
+/* Writes `<entity>:<id>` without NUL, returns its length; out_size of 3 * KEY_SIZE_MAX + 64 always
+ * suffices. */
+uint32_t key_format(const struct plan *plan, const struct plan_view *view, const uint8_t *key,
+                    uint32_t key_size, char *out, uint32_t out_size);

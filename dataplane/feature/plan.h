@@ -1,0 +1,168 @@
+/* The plan: streams and views compiled to flat tables. Built once by config/, constant afterwards,
+ * read by every thread.
+ *
+ * config/ fills what the definition says (the fields marked D); plan_finish() derives the rest:
+ * accumulators, cell and row layouts, ladder levels, features and fingerprints. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/base/result.h"
+#include "dataplane/feature/decode.h"
+#include "dataplane/feature/limits.h"
+#include "dataplane/feature/schema.h"
+
+enum aggregate_kind {
+#define AGGREGATE(name, argument, type, sentence) AGGREGATE_##name,
+#include "dataplane/feature/aggregates.def"
+#undef AGGREGATE
+    AGGREGATE_COUNT_OF
+};
+
+enum window_edges { EDGES_CLOSED_OPEN, EDGES_CLOSED_CLOSED, EDGES_OPEN_CLOSED };
+
+/* Fixed-size state in a cell. */
+enum accumulator_kind {
+    ACCUMULATOR_COUNT, /* 1 word; of events, or of non-null values when it has a field. */
+    ACCUMULATOR_SUM,   /* 2 words, two's complement. */
+    ACCUMULATOR_SUMSQ, /* 3 words, unsigned. */
+    ACCUMULATOR_MIN,   /* 1 word. */
+    ACCUMULATOR_MAX,   /* 1 word. */
+    ACCUMULATOR_FIRST, /* 2 words of order (time, order word), then the value. */
+    ACCUMULATOR_LAST,
+};
+
+#define FIELD_NONE 0xffu
+#define WORD_NONE 0xffffu
+
+struct plan_accumulator {
+    enum accumulator_kind kind;
+    uint8_t field;         /* FIELD_NONE: events. */
+    bool is_unsigned;      /* u64 field. */
+    bool nullable;         /* The field may be null. */
+    bool is_string;
+    uint16_t word;         /* Offset in the cell. */
+    uint16_t value_words;  /* FIRST, LAST: words of the value. */
+    uint16_t single_word;  /* Offset of the field's value in a single event; WORD_NONE for COUNT of
+                              events. */
+};
+
+/* A base aggregate of a view. */
+struct plan_aggregate {
+    char name[NAME_SIZE_MAX]; /* D */
+    enum aggregate_kind kind; /* D */
+    uint8_t field;            /* D; FIELD_NONE for count(). */
+    uint8_t scale;            /* Of the field. */
+    enum field_type type;     /* Of the field. */
+    uint16_t count_word;      /* Cell words it is finalised from; WORD_NONE where unused. */
+    uint16_t sum_word;
+    uint16_t sumsq_word;
+    uint16_t value_word;
+};
+
+struct plan_window {
+    char name[NAME_SIZE_MAX]; /* D: "10m" as written; "" for lifetime. */
+    bool lifetime;            /* D */
+    int64_t width_us;         /* D; 0 for lifetime. */
+    uint8_t level;            /* Ladder level that its tail steps by. */
+};
+
+/* One value that a model can ask for. */
+struct plan_feature {
+    char name[FEATURE_NAME_SIZE_MAX]; /* `<aggregate>_<window>`; lifetime adds no suffix. */
+    uint16_t view;
+    uint8_t aggregate; /* Index in the view. */
+    uint8_t window;    /* Index in the view. */
+};
+
+struct plan_view {
+    char name[NAME_SIZE_MAX];   /* D */
+    char entity[NAME_SIZE_MAX]; /* D */
+    uint16_t version;           /* D */
+    uint16_t stream;            /* D: index of its source. */
+    uint8_t key_field[KEY_PARTS_MAX]; /* D */
+    uint8_t key_count;                /* D */
+    uint8_t window_count;             /* D */
+    uint8_t aggregate_count;          /* D */
+    uint8_t ladder_count;             /* D: widths of `ladder:`. */
+    enum window_edges edges;          /* D */
+    bool leading_newest;              /* D: a read without AT takes the newest event. */
+    int64_t exact_us;                 /* D: 0: no single events. */
+    uint32_t raw_cap;                 /* D: greatest number of single events. */
+    int64_t ttl_us;                   /* D: 0 lets plan_finish() take longest window + its hop. */
+    int64_t ladder_us[LEVELS_MAX];    /* D: ascending, each divides the next. */
+    struct plan_window window[WINDOWS_MAX];          /* D: ascending, lifetime last. */
+    struct plan_aggregate aggregate[AGGREGATES_MAX]; /* D */
+
+    /* Derived. */
+    uint64_t fingerprint;   /* Of everything that decides the meaning of a row's bytes. */
+    uint64_t fields_used;   /* Bit f: a key part or an input. */
+    uint64_t input_fields;  /* Bit f: an input of some accumulator. */
+    bool has_lifetime;
+    uint8_t level_count;
+    int64_t level_us[LEVELS_MAX];  /* Widths in use, ascending. */
+    int64_t level_keep_us[LEVELS_MAX]; /* A tile of the level is needed that long: the longest
+                                          window that steps by it. */
+    uint16_t key_size_max;
+    uint16_t accumulator_count;
+    uint16_t cell_words;    /* Tag word included. */
+    uint16_t cell_lines;    /* Of the open cell. */
+    uint16_t single_words;  /* time, order, null mask, values of inputs; 0 without `exact`. */
+    uint32_t cells_max;     /* Closed cells that a row can hold after folding. */
+    uint32_t row_lines_max;
+    uint16_t feature_first; /* Into plan.feature. */
+    uint16_t feature_count;
+    struct plan_accumulator accumulator[ACCUMULATORS_MAX];
+};
+
+struct plan_stream {
+    struct schema schema;     /* D */
+    int64_t lateness_us;      /* D */
+    int64_t future_us;        /* D */
+    int64_t history_us;       /* D: folding trails the watermark by it. */
+    enum late_policy late;    /* D */
+    int16_t shard_by;         /* D: view index that producers steer by; -1: first view. */
+
+    /* Derived. */
+    uint8_t view_count;
+    uint8_t view[VIEWS_PER_STREAM_MAX];
+    uint64_t fingerprint;
+    struct decode_plan decode;
+};
+
+struct plan {
+    uint64_t fingerprint;
+    uint16_t stream_count; /* D */
+    uint16_t view_count;   /* D */
+    uint16_t feature_count;
+    struct plan_stream stream[STREAMS_MAX];
+    struct plan_view view[VIEWS_MAX];
+    struct plan_feature feature[FEATURES_MAX];
+};
+
+/* Derives everything that is not marked D, in place. The definition was checked (config/): errors
+ * are RESULT_NO_SPACE when a limit of limits.h is passed, and out_view names the view (or -1). */
+MUST_USE enum result plan_finish(struct plan *plan, int *out_view);
+
+/* Index of the stream with this wire id or name, or -1. */
+int plan_stream_find_id(const struct plan *plan, uint16_t id);
+int plan_stream_find(const struct plan *plan, const char *name, uint32_t size);
+
+/* Index of the view by name; version 0 means the newest. -1 when there is none. */
+int plan_view_find(const struct plan *plan, const char *name, uint32_t size, uint32_t version);
+
+/* Resolves a reference to a feature: `view.feature`, `view:feature`, `view__feature`, each with
+ * `view@2` for a version. Returns the index into plan.feature or -1. Not NUL-terminated. */
+int plan_feature_find(const struct plan *plan, const char *reference, uint32_t size);
+
+/* The known reference closest to a wrong one among features of entity (NULL: any), written as
+ * `view.feature` into out (out_size bytes, NUL-terminated); "" when none is near. */
+void plan_feature_suggest(const struct plan *plan, const char *entity, const char *reference,
+                          uint32_t size, char *out, uint32_t out_size);
+
+/* "count", "sum", ... */
+const char *aggregate_name(enum aggregate_kind kind);
+const char *aggregate_sentence(enum aggregate_kind kind);
+/* Kind by name, or -1. */
+int aggregate_find(const char *name, uint32_t size);

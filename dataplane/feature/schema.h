@@ -1,0 +1,87 @@
+/* A stream's schema: what an event is made of, where each field lies in its SBE block, and which
+ * values are allowed.
+ *
+ * An event is one block of fixed size: fields in declared order, packed, little-endian. Version v
+ * of a schema only appends fields (`since: v`), so an older block is a prefix of a newer one.
+ * Null on the wire: the type's SBE null (all ones for unsigned, the least value for signed, decimal
+ * and timestamp; 255 for bool; NaN for f64; a first byte of NUL for strings). */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/base/result.h"
+#include "dataplane/feature/limits.h"
+
+enum field_type {
+#define FIELD_TYPE(name, wire_bytes) FIELD_TYPE_##name,
+#include "dataplane/feature/field_types.def"
+#undef FIELD_TYPE
+    FIELD_TYPE_COUNT
+};
+
+enum time_unit { TIME_UNIT_us, TIME_UNIT_ms, TIME_UNIT_s, TIME_UNIT_ns };
+
+/* What happens to an event that breaks a rule of its schema. */
+enum violation_policy {
+    VIOLATION_QUARANTINE, /* Dropped, counted as quarantined. */
+    VIOLATION_DROP,       /* Dropped. */
+    VIOLATION_NULL_FIELD, /* The field becomes null, the event is applied; counted. */
+    VIOLATION_COUNT,      /* Applied as it is; counted. */
+};
+
+/* What happens to an event further behind the watermark than `lateness`. */
+enum late_policy { LATE_LEDGER, LATE_DROP, LATE_APPLY };
+
+struct schema_field {
+    char name[NAME_SIZE_MAX];
+    enum field_type type;
+    uint16_t id;     /* Permanent, counts from 1. */
+    uint16_t since;  /* Schema version that added it. */
+    uint16_t offset; /* In the event block. */
+    uint16_t size;   /* Bytes in the event block. */
+    uint8_t scale;   /* Of decimal and f64. */
+    bool optional;
+    bool has_min;
+    bool has_max;
+    enum time_unit unit; /* Of timestamp: what the wire and bare numbers in text count. */
+    int64_t min; /* In decoded form (scaled, microseconds; u64 compares as unsigned). */
+    int64_t max;
+    char time_format[NAME_SIZE_MAX]; /* strptime subset %Y %m %d %H %M %S; "" means RFC 3339. */
+    uint16_t enum_count;             /* 0: any value. */
+    int64_t enum_number[ENUM_VALUES_MAX];            /* Not string: decoded form. */
+    char enum_text[ENUM_VALUES_MAX][STRING_SIZE_MAX]; /* String: NUL-padded to size. */
+};
+
+struct schema {
+    char name[NAME_SIZE_MAX]; /* Of the stream. */
+    uint16_t id;              /* Of the stream: templateId and schemaId. */
+    uint16_t version;         /* Newest known, from 1. */
+    uint16_t field_count;
+    uint16_t time_field;      /* Index of the event time; a required timestamp. */
+    uint16_t block_size;      /* Bytes of one event at `version`. */
+    enum violation_policy on_violation;
+    struct schema_field field[FIELDS_MAX];
+};
+
+/* Name as the definition language spells it. */
+const char *field_type_name(enum field_type type);
+
+/* Bytes in the event block; 0 for string, which declares its size. */
+uint16_t field_type_size(enum field_type type);
+
+static inline bool field_type_is_unsigned(enum field_type type)
+{
+    return type == FIELD_TYPE_u64;
+}
+
+/* Sets offset of every field and block_size from the declared order. RESULT_NO_SPACE when the block
+ * passes EVENT_SIZE_MAX. */
+MUST_USE enum result schema_layout(struct schema *schema);
+
+/* Bytes that an event of version must at least have: the end of its last field. Versions above the
+ * newest count as the newest. */
+uint16_t schema_block_size_at(const struct schema *schema, uint16_t version);
+
+/* Index of the field, or -1. name is not NUL-terminated. */
+int schema_field_find(const struct schema *schema, const char *name, uint32_t size);

@@ -1,0 +1,56 @@
+/* Text datagrams to SBE blocks: Influx line protocol, NDJSON, an optional syslog prefix.
+ *
+ * A datagram holds lines (LF or CRLF); each is one event. A line that starts with '{' is a JSON
+ * object, one that starts with '<' digits '>' has an RFC 3164 or 5424 syslog header that is skipped,
+ * '#' starts a comment, anything else is line protocol:
+ *     stream[,tag=value]* field=value[,field=value]* [nanoseconds]
+ * Tags and fields are both fields of the stream. Values: 1, 1i, 1u, 1.5, 1e3, t/T/true, f/F/false,
+ * "quoted", and in tags bare text; `\` escapes as the line protocol says. In JSON the member
+ * `stream` (else the listener's stream) names the stream; null is null; numbers are read from their
+ * digits, never through a double; an unknown member is a drop, as is a string longer than its field.
+ * Without the time field the event gets the arrival time.
+ * Source: InfluxDB 1.x "Line protocol reference"; RFC 8259; RFC 3164; RFC 5424 section 6. */
+#pragma once
+
+#include <stdint.h>
+
+#include "dataplane/base/drops.h"
+#include "dataplane/feature/limits.h"
+#include "dataplane/feature/schema.h"
+
+struct text_cursor {
+    const char *data; /* Borrowed. */
+    uint32_t size;
+    uint32_t at;
+};
+
+/* What one line became. */
+struct text_event {
+    uint16_t stream;       /* Index into the schemas. */
+    enum drop drop;        /* DROP_NONE, or why the line is no event. */
+    int field;             /* Field that was wrong, or -1. */
+    uint32_t offset;       /* Byte in the datagram where it went wrong. */
+};
+
+/* Reads the next event line into block (EVENT_SIZE_MAX bytes, the stream's block_size are written).
+ * Returns 0 at the end, 1 otherwise (out_event says whether it became an event).
+ * schemas: schema_count pointers, borrowed. default_stream: index for JSON without `stream`, or -1.
+ * arrival_us: time for events without one. */
+int text_next(struct text_cursor *cursor, const struct schema *const *schemas,
+              uint32_t schema_count, int default_stream, int64_t arrival_us, uint8_t *block,
+              struct text_event *out_event);
+
+/* Writes one text value into the event block as the field's type (the one place where text becomes a
+ * value: line protocol, JSON, CSV, AT-literals and enums of the definition language). text is the
+ * bare value without quotes; quoted says whether it stood in quotes. An empty text is null.
+ * Returns DROP_NONE, DROP_text_wrong_type, DROP_text_too_long. */
+enum drop text_value_encode(const struct schema_field *field, const char *text, uint32_t size,
+                            bool quoted, uint8_t *block);
+
+/* The same to decoded form (int64), for every type but string: `min`, `max` and `enum` of the
+ * definition language. Returns false when text is no such value. */
+bool text_value_parse(const struct schema_field *field, const char *text, uint32_t size,
+                      int64_t *out_value);
+
+/* Fills a block with the SBE null of every field. */
+void text_block_clear(const struct schema *schema, uint8_t *block);

@@ -1,0 +1,92 @@
+/* One pinned core: one shard, its ports, its rings. worker_turn() is the product's table of
+ * contents.
+ *
+ * A door: controlplane/ includes it. Everything is sized and reserved by worker_footprint() and
+ * worker_init(); afterwards nothing here allocates, waits, locks or logs. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/base/result.h"
+#include "dataplane/counters.h"
+#include "dataplane/drop_log.h"
+#include "dataplane/feature/plan.h"
+#include "drivers/clock.h"
+#include "drivers/net.h"
+
+#define WORKER_PORTS_MAX 8
+
+struct worker;
+
+struct worker_port {
+    struct net_queue *queue;
+    int default_stream; /* For NDJSON without `stream`; -1: none. */
+    bool text_allowed;
+};
+
+struct worker_options {
+    const struct plan *plan;    /* Borrowed, constant. */
+    const struct clock *clock;  /* Borrowed. */
+    uint32_t shard;             /* Index of this one. */
+    uint32_t shard_count;
+    uint32_t port_count;
+    struct worker_port port[WORKER_PORTS_MAX];
+    uint64_t state_bytes;       /* Memory cap of rows and table of this shard. */
+    uint32_t lanes_max;
+    uint32_t readers_max;       /* Serving threads. */
+    uint64_t table_secret;      /* Keyed hash of this process. */
+    uint16_t epoch;             /* Of LSNs, from 1. */
+};
+
+/* A real event, followed from its arrival to the moment when a reader can see it. */
+struct worker_sample {
+    int64_t event_time_us;
+    int64_t arrival_ns;  /* Clock, when the burst with it was taken. */
+    uint64_t lsn;
+    uint16_t view;
+    uint16_t key_size;
+    uint32_t shard;
+    uint8_t key[64];     /* Longer keys are not sampled. */
+};
+
+/* Bytes of the hot region for these options; state_bytes is part of it. */
+uint64_t worker_footprint(const struct worker_options *options);
+
+/* Builds the worker in memory (zeros, 2 MiB aligned, worker_footprint() bytes, kept by the caller
+ * until after the last turn and the last read). */
+MUST_USE enum result worker_init(const struct worker_options *options, void *memory,
+                                 struct worker **out_worker);
+
+/* Connects the mesh; once, after all worker_init() and before the first turn. */
+void worker_connect(struct worker *const *workers, uint32_t count);
+
+/* Worker thread only. One pass; returns the events and forwards it took (0: nothing to do). */
+uint32_t worker_turn(struct worker *worker);
+
+/* Any thread. */
+const struct counters *worker_counters(const struct worker *worker);
+const struct drop_log *worker_drop_log(const struct worker *worker);
+/* Newest apply time published; INT64_MIN before the first turn. */
+int64_t worker_apply_us(const struct worker *worker);
+/* Bytes of rows and table in use, and the cap. */
+void worker_memory(const struct worker *worker, uint64_t *out_used, uint64_t *out_cap);
+/* When this worker's views began to see events: its first apply time. */
+int64_t worker_since_us(const struct worker *worker);
+
+/* One sampling thread only. Takes the next sample; false when there is none. At most one event per
+ * millisecond is sampled. */
+bool worker_sample_take(struct worker *worker, struct worker_sample *out_sample);
+
+/* Lanes (producers) that this home knows, for metrics: copies up to max entries, any thread. */
+struct lane_report {
+    uint64_t producer;
+    uint16_t lane;
+    uint32_t incarnation;
+    uint64_t messages;
+    uint64_t gaps;       /* Messages that never came: holes that left the window. */
+    uint64_t holes;      /* Messages missing that may still come. */
+    uint64_t duplicates;
+    uint64_t reordered;
+};
+uint32_t worker_lanes(const struct worker *worker, struct lane_report *out, uint32_t max);
