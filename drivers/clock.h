@@ -1,5 +1,8 @@
 /* Time: microseconds since the epoch UTC, from the TSC calibrated against CLOCK_REALTIME; or a
- * virtual clock that only moves when told. Reading never makes a system call. */
+ * virtual clock that only moves when told. Reading never makes a system call.
+ *
+ * Between calibrations the clock is monotone; a small error is slewed away over the next second, a
+ * larger one (a step of CLOCK_REALTIME) is taken over at once. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,6 +12,7 @@
 
 struct clock {
     bool is_virtual;
+    bool is_tsc; /* Constant after open; false: clock_gettime() answers. */
     _Atomic int64_t shared_virtual_ns;
     /* TSC clock: realtime_ns = base_ns + (tsc - base_tsc) * ns_per_tick / 2^32; both published under
      * shared_version (odd while the calibrating thread writes). */
@@ -16,6 +20,10 @@ struct clock {
     _Atomic uint64_t shared_base_tsc;
     _Atomic int64_t shared_base_ns;
     _Atomic uint64_t shared_ns_per_tick_q32;
+    /* Owner: the calibrating thread. The last look at both clocks, and the rate without slew. */
+    uint64_t seen_tsc;
+    int64_t seen_ns;
+    uint64_t seen_ns_per_tick_q32;
 };
 
 /* Calibrates for a few milliseconds. Falls back to clock_gettime() where the TSC is not invariant,

@@ -24,9 +24,12 @@ const char *memory_pages_name(enum memory_pages pages);
 enum memory_pages memory_pages_of(const struct memory_region *region);
 
 /* Control plane heap (mimalloc), with a limit for everything a client can grow. NULL when the limit
- * or the machine is exhausted. The limit counts all heap_* memory of the process. */
+ * or the machine is exhausted. The limit counts all heap_* memory of the process; 0 (as at start)
+ * means none. Any thread. */
 void heap_limit_set(uint64_t bytes);
 void *heap_alloc(uint64_t bytes);
+/* Zeros, aligned to a cache line: for structs with members aligned to lines. */
+void *heap_alloc_lines(uint64_t bytes);
 void *heap_realloc(void *memory, uint64_t bytes);
 void heap_free(void *memory);
 uint64_t heap_used_bytes(void);

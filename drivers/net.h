@@ -13,6 +13,7 @@
 
 #define NET_BURST_MAX 32
 #define NET_ERROR_SIZE_MAX 256
+#define NET_DATAGRAM_SIZE_MAX 8972 /* One jumbo frame; the same as MESSAGE_SIZE_MAX. */
 
 /* Where a datagram came from; IPv4-mapped for IPv4. All zero where there is no network. */
 struct net_address {
