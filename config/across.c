@@ -1,0 +1,155 @@
+/* What no definition can break alone: rules between views and streams. */
+#include <string.h>
+
+#include "config/errors.h"
+#include "config/loader.h"
+#include "config/scalar.h"
+#include "config/suggest.h"
+#include "dataplane/base/units.h"
+
+/* Parts of a key that mean the same bytes and the same text. */
+enum key_class { KEY_UNSIGNED, KEY_SIGNED, KEY_BOOL, KEY_STRING };
+
+static const char *const key_class_names[] = {"unsigned integer", "signed integer", "bool",
+                                              "string"};
+
+static enum key_class key_class_of(enum field_type type)
+{
+    switch (type) {
+    case FIELD_TYPE_u8:
+    case FIELD_TYPE_u16:
+    case FIELD_TYPE_u32:
+    case FIELD_TYPE_u64:
+        return KEY_UNSIGNED;
+    case FIELD_TYPE_bool:
+        return KEY_BOOL;
+    case FIELD_TYPE_string:
+        return KEY_STRING;
+    case FIELD_TYPE_i8:
+    case FIELD_TYPE_i16:
+    case FIELD_TYPE_i32:
+    case FIELD_TYPE_i64:
+    case FIELD_TYPE_f64:
+    case FIELD_TYPE_decimal:
+    case FIELD_TYPE_timestamp:
+    case FIELD_TYPE_COUNT:
+        break;
+    }
+    return KEY_SIGNED;
+}
+
+static enum key_class part_class(const struct plan *plan, const struct plan_view *view,
+                                 uint32_t part)
+{
+    return key_class_of(plan->stream[view->stream].schema.field[view->key_field[part]].type);
+}
+
+/* One entity, one key type: compares with the first view of the same entity. */
+static void entity_check(struct loader *loader, uint32_t index)
+{
+    struct config *config = loader->config;
+    const struct plan_view *view = &config->plan.view[index];
+    for (uint32_t i = 0; i < index && loader->view_usable[index]; i++) {
+        const struct plan_view *other = &config->plan.view[i];
+        if (!loader->view_usable[i] || strcmp(view->entity, other->entity) != 0) {
+            continue;
+        }
+        const struct node *here = loader->view_key_node[index];
+        const struct node *there = loader->view_key_node[i];
+        if (view->key_count != other->key_count) {
+            error_at(config, here, "entity `%s` has %u key fields here and %u at %s:%u:%u; one entity "
+                     "has one key type", view->entity, view->key_count, other->key_count,
+                     there->file, there->line, there->column);
+            return;
+        }
+        for (uint32_t part = 0; part < view->key_count; part++) {
+            enum key_class mine = part_class(&config->plan, view, part);
+            enum key_class first = part_class(&config->plan, other, part);
+            if (mine != first) {
+                error_at(config, here, "entity `%s` has a key of type %s here and %s at %s:%u:%u; one "
+                         "entity has one key type", view->entity, key_class_names[mine],
+                         key_class_names[first], there->file, there->line, there->column);
+                return;
+            }
+        }
+        return;
+    }
+}
+
+static void shard_by_read(struct loader *loader, uint32_t index)
+{
+    struct config *config = loader->config;
+    struct plan_stream *stream = &config->plan.stream[index];
+    const struct node *entity = loader->stream_shard_by_node[index];
+    if (entity == NULL || !scalar_is(config, entity, "`shard_by`")) {
+        return;
+    }
+    struct suggest suggest = suggest_for(entity->text);
+    for (uint32_t i = 0; i < config->plan.view_count; i++) {
+        const struct plan_view *view = &config->plan.view[i];
+        if (view->stream != index || !loader->view_usable[i]) {
+            continue;
+        }
+        if (strcmp(view->entity, entity->text) == 0) {
+            stream->shard_by = (int16_t)i;
+            return;
+        }
+        suggest_try(&suggest, view->entity);
+    }
+    char near[SUGGEST_TEXT_SIZE_MAX];
+    error_at(config, entity, "`shard_by` is `%.64s`; the entity of a view of this stream is allowed%s",
+             entity->text, suggest_text(&suggest, near));
+}
+
+static void views_per_stream_check(struct loader *loader)
+{
+    struct config *config = loader->config;
+    uint32_t count[STREAMS_MAX] = {0};
+    for (uint32_t i = 0; i < config->plan.view_count; i++) {
+        const struct plan_view *view = &config->plan.view[i];
+        if (loader->view_usable[i] && ++count[view->stream] == VIEWS_PER_STREAM_MAX + 1) {
+            error_at(config, loader->view_node[i], "stream `%s` feeds more than %d views; at most "
+                     "that many are allowed", config->plan.stream[view->stream].schema.name,
+                     VIEWS_PER_STREAM_MAX);
+        }
+    }
+}
+
+void across_check(struct loader *loader)
+{
+    for (uint32_t i = 0; i < loader->config->plan.view_count; i++) {
+        entity_check(loader, i);
+    }
+    for (uint32_t i = 0; i < loader->config->plan.stream_count; i++) {
+        shard_by_read(loader, i);
+    }
+    views_per_stream_check(loader);
+}
+
+/* What only the compiled plan shows. */
+void across_finish(struct loader *loader)
+{
+    struct config *config = loader->config;
+    int index = -1;
+    if (plan_finish(&config->plan, &index) != RESULT_OK) {
+        const struct node *at = index >= 0 ? loader->view_node[index] : loader->view_node[0];
+        if (index >= 0) {
+            error_at(config, at, "view `%s` needs more than %d accumulators; use fewer aggregates, or "
+                     "split it into two views", config->plan.view[index].name, ACCUMULATORS_MAX);
+        } else {
+            error_at(config, at, "all views together have more than %d features; use fewer windows "
+                     "or aggregates", FEATURES_MAX);
+        }
+        return;
+    }
+    for (uint32_t i = 0; i < config->plan.view_count; i++) {
+        const struct plan_view *view = &config->plan.view[i];
+        uint64_t worst = (uint64_t)view->row_lines_max * CACHE_LINE_BYTES;
+        if (worst > ROW_SIZE_MAX) {
+            error_at(config, loader->view_node[i], "a row of view `%s` could grow to %llu KiB; at "
+                     "most %llu KiB are allowed: use a coarser `ladder`, shorter windows, fewer "
+                     "aggregates, or a smaller `raw_cap`", view->name,
+                     (unsigned long long)(worst / KIB), (unsigned long long)(ROW_SIZE_MAX / KIB));
+        }
+    }
+}

@@ -1,0 +1,43 @@
+/* One load: definition files on their way to options and plan. Private to config/. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "config/keywords.h"
+#include "config/node.h"
+
+struct loader {
+    struct config *config;
+    struct node_tree tree;
+    struct node *top[KEYWORD_COUNT]; /* Merged maps of the top-level keys; NULL: in no file. */
+
+    /* Where things were defined, for errors that show both places, by index in the plan. */
+    const struct node *stream_node[STREAMS_MAX];
+    const struct node *stream_id_node[STREAMS_MAX];
+    const struct node *stream_shard_by_node[STREAMS_MAX];
+    const struct node *view_node[VIEWS_MAX];
+    const struct node *view_key_node[VIEWS_MAX];
+    /* Bit f: field f's definition is wrong, so nothing that needs its type is checked. */
+    uint64_t stream_fields_broken[STREAMS_MAX];
+    bool view_usable[VIEWS_MAX]; /* Its key is known, so other views compare with it. */
+};
+
+/* Each reads its part of the merged maps into config; errors are collected. In this order: later
+ * ones look up what earlier ones defined. */
+void stream_read_all(struct loader *loader);
+void view_read_all(struct loader *loader);
+void options_read(struct loader *loader);
+
+/* Rules between views and streams, and what only they decide together (`shard_by`). */
+void across_check(struct loader *loader);
+/* plan_finish() and what only the compiled plan shows; when nothing is wrong so far. */
+void across_finish(struct loader *loader);
+
+/* One field of a stream, the map under its name, as the next field of schema. Returns false when
+ * its type is not to be relied on. */
+struct schema;
+bool field_read(struct loader *loader, const struct node *map, struct schema *schema);
+
+void options_set_defaults(struct config_options *options);

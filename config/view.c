@@ -1,0 +1,574 @@
+/* `views:` to views of the plan: who they are about, their windows and their aggregates. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "config/call.h"
+#include "config/errors.h"
+#include "config/loader.h"
+#include "config/scalar.h"
+#include "config/suggest.h"
+#include "dataplane/base/units.h"
+
+#define RAW_CAP_DEFAULT 1024
+#define STEP_US US_PER_MS /* Windows and tiles are whole milliseconds. */
+#define HOP_PARTS 12      /* A tail steps by the largest level at or below a twelfth. */
+
+static const char *const edges_names[] = {"[)", "[]", "(]"};
+static const char *const leading_names[] = {"newest"};
+
+static const int64_t ladder_default_us[] = {
+    5 * US_PER_SECOND,        60 * US_PER_SECOND,        300 * US_PER_SECOND,
+    3600 * US_PER_SECOND,     6 * 3600 * US_PER_SECOND,  24 * 3600 * US_PER_SECOND,
+};
+
+static const struct {
+    const char *name;
+    const char *sentence;
+} windows_later[] = {
+#define WINDOW_LATER(name, sentence) {#name, sentence},
+#include "config/windows_later.def"
+#undef WINDOW_LATER
+}, aggregates_later[] = {
+#define AGGREGATE_LATER(name, sentence) {#name, sentence},
+#include "config/aggregates_later.def"
+#undef AGGREGATE_LATER
+}, aggregates_foreign[] = {
+#define AGGREGATE_FOREIGN(name, ours) {#name, ours},
+#include "config/aggregates_foreign.def"
+#undef AGGREGATE_FOREIGN
+};
+
+static const char *const aggregate_names[] = {
+#define AGGREGATE(name, argument, type, sentence) #name,
+#include "dataplane/feature/aggregates.def"
+#undef AGGREGATE
+};
+
+enum argument_rule { ARGUMENT_OPTIONAL, ARGUMENT_REQUIRED };
+enum argument_type { ARGUMENT_NUMBER, ARGUMENT_ANY };
+
+static const struct {
+    enum argument_rule rule;
+    enum argument_type type;
+} aggregate_arguments[] = {
+#define AGGREGATE(name, argument, type, sentence) {ARGUMENT_##argument, ARGUMENT_##type},
+#include "dataplane/feature/aggregates.def"
+#undef AGGREGATE
+};
+
+/* One view on its way. */
+struct view_reader {
+    struct loader *loader;
+    struct config *config;
+    const struct node *map;
+    const struct node *const *value; /* By keyword. */
+    struct plan_view *view;
+    const struct schema *schema; /* NULL: the source is unknown, fields are not checked. */
+    uint64_t fields_broken;
+};
+
+/* Field by name, or -1 after reporting it at character of scalar. */
+static int field_find(struct view_reader *reader, const struct node *scalar, uint32_t character,
+                      const char *name)
+{
+    int field = schema_field_find(reader->schema, name, (uint32_t)strlen(name));
+    if (field < 0) {
+        struct suggest suggest = suggest_for(name);
+        for (uint32_t i = 0; i < reader->schema->field_count; i++) {
+            suggest_try(&suggest, reader->schema->field[i].name);
+        }
+        char near[SUGGEST_TEXT_SIZE_MAX];
+        error_inside(reader->config, scalar, character, "`%.64s` is no field of stream `%s`%s", name,
+                     reader->schema->name, suggest_text(&suggest, near));
+    }
+    return field;
+}
+
+static void source_read(struct view_reader *reader, const struct node *source)
+{
+    struct config *config = reader->config;
+    if (!scalar_is(config, source, "`source`")) {
+        return;
+    }
+    struct suggest suggest = suggest_for(source->text);
+    for (uint32_t i = 0; i < config->plan.stream_count; i++) {
+        const char *name = config->plan.stream[i].schema.name;
+        if (strcmp(name, source->text) == 0) {
+            reader->view->stream = (uint16_t)i;
+            reader->schema = &config->plan.stream[i].schema;
+            reader->fields_broken = reader->loader->stream_fields_broken[i];
+            return;
+        }
+        suggest_try(&suggest, name);
+    }
+    char near[SUGGEST_TEXT_SIZE_MAX];
+    error_at(config, source, "`source` is `%.64s`, which is no stream%s", source->text,
+             suggest_text(&suggest, near));
+}
+
+static void key_part_read(struct view_reader *reader, const struct node *part, const char *name)
+{
+    struct plan_view *view = reader->view;
+    int field = field_find(reader, part, 0, name);
+    if (field < 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < view->key_count; i++) {
+        if (view->key_field[i] == field) {
+            error_at(reader->config, part, "key field `%s` stands twice; keep one", name);
+            return;
+        }
+    }
+    view->key_field[view->key_count++] = (uint8_t)field;
+    enum field_type type = reader->schema->field[field].type;
+    if ((reader->fields_broken >> field & 1) == 0 &&
+        (type == FIELD_TYPE_f64 || type == FIELD_TYPE_decimal || type == FIELD_TYPE_timestamp)) {
+        error_at(reader->config, part, "key field `%s` is %s; integer, bool and string are allowed",
+                 name, field_type_name(type));
+    }
+}
+
+static void key_read(struct view_reader *reader)
+{
+    const struct node *key = reader->value[KEYWORD_view_key];
+    const struct node *entity = reader->value[KEYWORD_view_entity];
+    if (key != NULL && key->kind == NODE_MAP) {
+        error_at(reader->config, key, "`key` is a field or a list of fields, as [user, shop]");
+    } else if (key != NULL && key->kind == NODE_LIST &&
+               (key->size == 0 || key->size > KEY_PARTS_MAX)) {
+        error_at(reader->config, key, "`key` has %u fields; 1 to %d are allowed", key->size,
+                 KEY_PARTS_MAX);
+    } else if (reader->schema == NULL || (key != NULL && key->kind == NODE_BROKEN)) {
+        return;
+    } else if (key != NULL && key->kind == NODE_LIST) {
+        for (const struct node *part = key->first; part != NULL; part = part->next) {
+            if (scalar_is(reader->config, part, "a key field")) {
+                key_part_read(reader, part, part->text);
+            }
+        }
+    } else if (key != NULL) {
+        key_part_read(reader, key, key->text);
+    } else if (entity != NULL && reader->view->entity[0] != '\0') {
+        if (schema_field_find(reader->schema, entity->text, entity->size) < 0) {
+            error_at(reader->config, entity, "stream `%s` has no field `%s`; name the key with "
+                     "`key: <field>`", reader->schema->name, entity->text);
+        } else {
+            key_part_read(reader, entity, entity->text);
+        }
+    }
+}
+
+static void ladder_read(struct view_reader *reader)
+{
+    struct plan_view *view = reader->view;
+    const struct node *list = reader->value[KEYWORD_view_ladder];
+    view->ladder_count = ARRAY_COUNT(ladder_default_us);
+    memcpy(view->ladder_us, ladder_default_us, sizeof(ladder_default_us));
+    if (list == NULL || list->kind == NODE_BROKEN) {
+        return;
+    }
+    if (list->kind != NODE_LIST || list->size == 0 || list->size > LEVELS_MAX) {
+        error_at(reader->config, list, "`ladder` is a list of 1 to %d tile widths, as [5s, 1m, 5m]",
+                 LEVELS_MAX);
+        return;
+    }
+    int64_t level_us[LEVELS_MAX];
+    uint8_t count = 0;
+    bool good = true;
+    for (const struct node *item = list->first; item != NULL; item = item->next) {
+        int64_t us;
+        if (!scalar_read_duration(reader->config, item, "a tile width", STEP_US, STEP_US, &us)) {
+            good = false;
+            continue;
+        }
+        if (count > 0 && (us <= level_us[count - 1] || us % level_us[count - 1] != 0)) {
+            char before[DURATION_TEXT_SIZE_MAX];
+            error_at(reader->config, item, "tile width `%s` is no multiple of the one before (%s); "
+                     "widths ascend and each divides the next", item->text,
+                     duration_text(level_us[count - 1], before));
+            good = false;
+        }
+        level_us[count++] = us;
+    }
+    if (good) {
+        view->ladder_count = count;
+        memcpy(view->ladder_us, level_us, sizeof(level_us[0]) * count);
+    }
+}
+
+/* True when text begins with the word and something that is no part of a word follows. */
+static bool begins_with_word(const char *text, const char *word)
+{
+    size_t size = strlen(word);
+    char after = text[strnlen(text, size)];
+    return strncmp(text, word, size) == 0 && !(after >= 'a' && after <= 'z') && after != '_';
+}
+
+/* One item of `windows`, put at its place: ascending, lifetime last. */
+static void window_read(struct view_reader *reader, const struct node *item)
+{
+    struct plan_view *view = reader->view;
+    struct plan_window window = {0};
+    if (!scalar_is(reader->config, item, "a window")) {
+        return;
+    }
+    for (uint32_t i = 0; i < ARRAY_COUNT(windows_later); i++) {
+        if (begins_with_word(item->text, windows_later[i].name)) {
+            error_at(reader->config, item, "`%s` windows are not built yet (%s); a length, as 10m, "
+                     "and lifetime are allowed", windows_later[i].name, windows_later[i].sentence);
+            return;
+        }
+    }
+    window.lifetime = strcmp(item->text, "lifetime") == 0;
+    if (!window.lifetime) {
+        if (!scalar_read_duration(reader->config, item, "a window", STEP_US, STEP_US,
+                                  &window.width_us)) {
+            return;
+        }
+        memcpy(window.name, item->text, item->size + 1);
+        if (window.width_us < view->ladder_us[0]) {
+            char finest[DURATION_TEXT_SIZE_MAX];
+            error_at(reader->config, item, "window `%s` is shorter than the finest tile, %s; make "
+                     "the window longer or begin `ladder` with a smaller one", item->text,
+                     duration_text(view->ladder_us[0], finest));
+        }
+    }
+    uint32_t at = view->window_count;
+    while (at > 0 && (view->window[at - 1].lifetime ||
+                      (!window.lifetime && view->window[at - 1].width_us > window.width_us))) {
+        at--;
+    }
+    const struct plan_window *same = window.lifetime ? &view->window[at]
+                                     : at > 0        ? &view->window[at - 1]
+                                                     : NULL;
+    bool twice = same != NULL && same < &view->window[view->window_count] &&
+                 same->lifetime == window.lifetime && same->width_us == window.width_us;
+    if (twice) {
+        error_at(reader->config, item, "window `%s` is there already%s%s; keep one", item->text,
+                 window.lifetime ? "" : " as ", same->name);
+        return;
+    }
+    memmove(&view->window[at + 1], &view->window[at],
+            sizeof(window) * (view->window_count - at));
+    view->window[at] = window;
+    view->window_count++;
+}
+
+static void windows_read(struct view_reader *reader, const struct node *list)
+{
+    if (list->kind == NODE_BROKEN) {
+        return;
+    }
+    if (list->kind != NODE_LIST || list->size == 0) {
+        error_at(reader->config, list, "`windows` is a list, as [10m, 1h, 1d]");
+        return;
+    }
+    if (list->size > WINDOWS_MAX) {
+        error_at(reader->config, list, "%u windows; at most %d are allowed", list->size,
+                 WINDOWS_MAX);
+        return;
+    }
+    for (const struct node *item = list->first; item != NULL; item = item->next) {
+        window_read(reader, item);
+    }
+}
+
+/* Longest window but lifetime; 0: there is none. */
+static int64_t longest_us(const struct plan_view *view)
+{
+    int64_t longest = 0;
+    for (uint32_t i = 0; i < view->window_count; i++) {
+        longest = view->window[i].width_us > longest ? view->window[i].width_us : longest;
+    }
+    return longest;
+}
+
+static void exact_read(struct view_reader *reader)
+{
+    struct plan_view *view = reader->view;
+    const struct node *exact = reader->value[KEYWORD_view_exact];
+    const struct node *cap = reader->value[KEYWORD_view_raw_cap];
+    uint64_t number;
+    view->raw_cap = RAW_CAP_DEFAULT;
+    if (exact != NULL &&
+        scalar_read_duration(reader->config, exact, "`exact`", STEP_US, STEP_US, &view->exact_us)) {
+        int64_t longest = longest_us(view);
+        if (view->exact_us > longest && view->window_count > 0) {
+            char text[DURATION_TEXT_SIZE_MAX];
+            error_at(reader->config, exact, "`exact` is `%s`; at most the longest window%s%s is "
+                     "allowed", exact->text, longest == 0 ? "" : ", ",
+                     longest == 0 ? "" : duration_text(longest, text));
+        }
+    }
+    if (cap != NULL &&
+        scalar_read_uint(reader->config, cap, "`raw_cap`", 1, SINGLES_MAX, &number)) {
+        view->raw_cap = (uint32_t)number;
+        if (exact == NULL && node_map_find(reader->map, "exact") == NULL) {
+            error_at(reader->config, cap->key, "`raw_cap` bounds the single events that `exact` "
+                     "keeps; add `exact` or remove it");
+        }
+    }
+}
+
+static void ttl_read(struct view_reader *reader)
+{
+    struct plan_view *view = reader->view;
+    const struct node *ttl = reader->value[KEYWORD_view_ttl];
+    const struct node *windows = reader->value[KEYWORD_view_windows];
+    int64_t longest = longest_us(view);
+    bool lifetime = view->window_count > 0 && view->window[view->window_count - 1].lifetime;
+    if (ttl == NULL) {
+        if (lifetime && node_map_find(reader->map, "ttl") == NULL) {
+            error_at(reader->config, windows, "`lifetime` needs a `ttl`: say when an entity without "
+                     "events is forgotten, as ttl: 400d");
+        }
+        return;
+    }
+    if (!scalar_read_duration(reader->config, ttl, "`ttl`", STEP_US, STEP_US, &view->ttl_us)) {
+        return;
+    }
+    int64_t hop = view->ladder_us[0];
+    for (uint32_t i = 0; i < view->ladder_count; i++) {
+        hop = view->ladder_us[i] <= longest / HOP_PARTS ? view->ladder_us[i] : hop;
+    }
+    if (longest > 0 && view->ttl_us < longest + hop) {
+        char text[DURATION_TEXT_SIZE_MAX];
+        char least[DURATION_TEXT_SIZE_MAX];
+        error_at(reader->config, ttl, "`ttl` is `%s`, shorter than the longest window, %s, and its "
+                 "step; %s or more is allowed", ttl->text, duration_text(longest, text),
+                 duration_text(longest + hop, least));
+    }
+}
+
+/* Says why name is no aggregate: not built, foreign, or unknown. */
+static void kind_report(struct view_reader *reader, const struct node *scalar,
+                        const struct call *call)
+{
+    for (uint32_t i = 0; i < ARRAY_COUNT(aggregates_later); i++) {
+        if (strcmp(aggregates_later[i].name, call->name) == 0) {
+            error_inside(reader->config, scalar, call->name_at, "`%s` is not built yet (%s); remove "
+                         "it", call->name, aggregates_later[i].sentence);
+            return;
+        }
+    }
+    struct suggest suggest = suggest_for(call->name);
+    char allowed[256] = "";
+    for (uint32_t i = 0; i < ARRAY_COUNT(aggregate_names); i++) {
+        suggest_try(&suggest, aggregate_names[i]);
+        strcat(strcat(allowed, i == 0 ? "" : ", "), aggregate_names[i]);
+    }
+    for (uint32_t i = 0; i < ARRAY_COUNT(aggregates_foreign); i++) {
+        if (strcmp(aggregates_foreign[i].name, call->name) == 0) {
+            suggest.best = aggregates_foreign[i].sentence;
+        }
+    }
+    char near[SUGGEST_TEXT_SIZE_MAX];
+    error_inside(reader->config, scalar, call->name_at, "`%s` is no aggregate%s%s allowed: %s",
+                 call->name, suggest_text(&suggest, near), suggest.best == NULL ? ";" : "",
+                 allowed);
+}
+
+static void argument_read(struct view_reader *reader, const struct node *scalar,
+                          const struct call *call, struct plan_aggregate *aggregate)
+{
+    aggregate->field = FIELD_NONE;
+    if (call->argument[0] == '\0') {
+        if (aggregate_arguments[aggregate->kind].rule == ARGUMENT_REQUIRED) {
+            error_inside(reader->config, scalar, call->argument_at,
+                         "`%s` needs a field, as %s(amount)", call->name, call->name);
+        }
+        return;
+    }
+    if (reader->schema == NULL) {
+        return;
+    }
+    int field = field_find(reader, scalar, call->argument_at, call->argument);
+    if (field < 0) {
+        return;
+    }
+    aggregate->field = (uint8_t)field;
+    enum field_type type = reader->schema->field[field].type;
+    if ((reader->fields_broken >> field & 1) == 0 && type == FIELD_TYPE_string &&
+        aggregate_arguments[aggregate->kind].type == ARGUMENT_NUMBER) {
+        error_inside(reader->config, scalar, call->argument_at, "`%s` is a string; `%s` takes any "
+                     "other type (count, first and last take strings)", call->argument, call->name);
+    }
+}
+
+static void aggregates_read(struct view_reader *reader, const struct node *map)
+{
+    struct config *config = reader->config;
+    struct plan_view *view = reader->view;
+    if (map->kind == NODE_BROKEN) {
+        return;
+    }
+    if (map->kind != NODE_MAP || map->size == 0) {
+        error_at(config, map, "`aggregates` is a map of names, as txn_count: count()");
+        return;
+    }
+    if (map->size > AGGREGATES_MAX) {
+        error_at(config, map->key, "%u aggregates; at most %d are allowed", map->size,
+                 AGGREGATES_MAX);
+    }
+    for (const struct node *item = map->first;
+         item != NULL && view->aggregate_count < AGGREGATES_MAX; item = item->next) {
+        struct plan_aggregate *aggregate = &view->aggregate[view->aggregate_count];
+        *aggregate = (struct plan_aggregate){.field = FIELD_NONE};
+        bool named = scalar_read_name(config, item->key, "an aggregate's name", aggregate->name);
+        struct call call;
+        if (!call_parse(config, item, &call)) {
+            continue;
+        }
+        int kind = aggregate_find(call.name, (uint32_t)strlen(call.name));
+        if (kind < 0) {
+            kind_report(reader, item, &call);
+            continue;
+        }
+        aggregate->kind = (enum aggregate_kind)kind;
+        argument_read(reader, item, &call, aggregate);
+        if (named) {
+            view->aggregate_count++;
+        }
+    }
+}
+
+/* `<aggregate>_<window>` without its place in memory. Returns out. */
+static const char *feature_name(const struct plan_aggregate *aggregate,
+                                const struct plan_window *window, char out[2 * NAME_SIZE_MAX])
+{
+    snprintf(out, 2 * NAME_SIZE_MAX, "%s%s%s", aggregate->name, window->lifetime ? "" : "_",
+             window->name);
+    return out;
+}
+
+/* Two features of a view with one name: `a` over 1h beside `a_1h` over lifetime. Only a lifetime
+ * window, which adds no suffix, makes that possible. */
+static void features_check(struct view_reader *reader, const struct node *aggregates)
+{
+    const struct plan_view *view = reader->view;
+    char name[2 * NAME_SIZE_MAX];
+    char other[2 * NAME_SIZE_MAX];
+    for (uint32_t a = 0; a < view->aggregate_count; a++) {
+        const struct node *item = node_map_find(aggregates, view->aggregate[a].name);
+        for (uint32_t w = 0; w < view->window_count; w++) {
+            feature_name(&view->aggregate[a], &view->window[w], name);
+            if (strlen(name) >= FEATURE_NAME_SIZE_MAX) {
+                error_at(reader->config, item->key, "feature `%s` has %u characters; at most %d are "
+                         "allowed", name, (unsigned)strlen(name), FEATURE_NAME_SIZE_MAX - 1);
+            }
+            for (uint32_t b = 0; b < view->aggregate_count && !view->window[w].lifetime; b++) {
+                const struct plan_window *last = &view->window[view->window_count - 1];
+                if (last->lifetime &&
+                    strcmp(name, feature_name(&view->aggregate[b], last, other)) == 0) {
+                    error_at(reader->config, item->key, "feature `%s` would be both `%s` over %s and "
+                             "`%s` over lifetime; rename one", name, view->aggregate[a].name,
+                             view->window[w].name, other);
+                }
+            }
+        }
+    }
+}
+
+static void view_name_read(struct view_reader *reader)
+{
+    struct plan_view *view = reader->view;
+    const struct node *key = reader->map->key;
+    if (!scalar_read_name(reader->config, key, "a view's name", view->name)) {
+        return;
+    }
+    if (strstr(view->name, "__") != NULL || view->name[strlen(view->name) - 1] == '_') {
+        error_at(reader->config, key, "view `%s` has `__` in it or ends with `_`, and "
+                 "`view__feature` is a way to name a feature; choose another name", view->name);
+    }
+}
+
+static void choices_read(struct view_reader *reader)
+{
+    uint32_t choice;
+    uint64_t version;
+    const struct node *const *value = reader->value;
+    struct plan_view *view = reader->view;
+    view->version = 1;
+    if (value[KEYWORD_view_version] != NULL &&
+        scalar_read_uint(reader->config, value[KEYWORD_view_version], "`version`", 1, UINT16_MAX,
+                         &version)) {
+        view->version = (uint16_t)version;
+    }
+    if (value[KEYWORD_view_edges] != NULL &&
+        scalar_read_choice(reader->config, value[KEYWORD_view_edges], "`edges`", edges_names,
+                           ARRAY_COUNT(edges_names), &choice)) {
+        view->edges = (enum window_edges)choice;
+    }
+    if (value[KEYWORD_view_leading] != NULL &&
+        scalar_read_choice(reader->config, value[KEYWORD_view_leading], "`leading`", leading_names,
+                           ARRAY_COUNT(leading_names), &choice)) {
+        view->leading_newest = true;
+    }
+}
+
+static void require(struct view_reader *reader, const char *key, const char *hint)
+{
+    if (reader->map->kind == NODE_MAP && node_map_find(reader->map, key) == NULL) {
+        error_at(reader->config, reader->map->key, "view `%.64s` has no `%s`; %s",
+                 reader->map->key->text, key, hint);
+    }
+}
+
+static void view_read(struct loader *loader, const struct node *map, uint32_t index)
+{
+    struct config *config = loader->config;
+    struct keyword_values values;
+    struct view_reader reader = {.loader = loader, .config = config, .map = map,
+                                 .value = values.value, .view = &config->plan.view[index]};
+    memset(reader.view, 0, sizeof(*reader.view));
+    loader->view_node[index] = map->key;
+    view_name_read(&reader);
+    keyword_read_map(config, map, PLACE_view, &values);
+    require(&reader, "entity", "what its features are about, as card");
+    require(&reader, "source", "the name of a stream");
+    require(&reader, "windows", "a list, as [10m, 1h, 1d]");
+    require(&reader, "aggregates", "names with what they are, as txn_count: count()");
+    choices_read(&reader);
+    if (values.value[KEYWORD_view_source] != NULL) {
+        source_read(&reader, values.value[KEYWORD_view_source]);
+    }
+    if (values.value[KEYWORD_view_entity] != NULL) {
+        (void)scalar_read_name(config, values.value[KEYWORD_view_entity], "`entity`",
+                               reader.view->entity);
+    }
+    uint32_t errors_before = config->error_count;
+    key_read(&reader);
+    loader->view_usable[index] = config->error_count == errors_before && reader.schema != NULL &&
+                                 reader.view->key_count > 0;
+    loader->view_key_node[index] = values.value[KEYWORD_view_key] != NULL
+                                       ? values.value[KEYWORD_view_key]
+                                       : values.value[KEYWORD_view_entity];
+    ladder_read(&reader);
+    if (values.value[KEYWORD_view_windows] != NULL) {
+        windows_read(&reader, values.value[KEYWORD_view_windows]);
+    }
+    exact_read(&reader);
+    ttl_read(&reader);
+    if (values.value[KEYWORD_view_aggregates] != NULL) {
+        aggregates_read(&reader, values.value[KEYWORD_view_aggregates]);
+        features_check(&reader, values.value[KEYWORD_view_aggregates]);
+    }
+}
+
+void view_read_all(struct loader *loader)
+{
+    struct config *config = loader->config;
+    const struct node *map = loader->top[KEYWORD_top_views];
+    if (map == NULL) {
+        return;
+    }
+    if (map->size > VIEWS_MAX) {
+        error_at(config, map->first->key, "%u views; at most %d are allowed", map->size, VIEWS_MAX);
+    }
+    for (const struct node *view = map->first;
+         view != NULL && config->plan.view_count < VIEWS_MAX; view = view->next) {
+        uint16_t index = config->plan.view_count++;
+        view_read(loader, view, index);
+    }
+}
