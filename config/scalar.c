@@ -43,6 +43,7 @@ bool scalar_is(struct config *config, const struct node *node, const char *what)
 static uint32_t digits_parse(const char *text, uint64_t *out_value)
 {
     uint64_t value = 0;
+    *out_value = 0;
     uint32_t at = 0;
     for (; text[at] >= '0' && text[at] <= '9'; at++) {
         if (__builtin_mul_overflow(value, UINT64_C(10), &value) ||
@@ -50,6 +51,7 @@ static uint32_t digits_parse(const char *text, uint64_t *out_value)
             return 0;
         }
     }
+    *out_value = value;
     return at > 1 && text[0] == '0' ? 0 : at;
 }
 
@@ -59,7 +61,7 @@ bool scalar_read_uint(struct config *config, const struct node *node, const char
     if (!scalar_is(config, node, what)) {
         return false;
     }
-    uint64_t value;
+    uint64_t value = 0;
     uint32_t digits = digits_parse(node->text, &value);
     if (digits == 0 || digits != node->size || value < min || value > max) {
         error_at(config, node, "%s is `%.64s`; a whole number from %" PRIu64 " to %" PRIu64
@@ -89,7 +91,7 @@ bool scalar_read_bool(struct config *config, const struct node *node, const char
 static bool quantity_parse(const char *text, const struct unit *units, uint32_t unit_count,
                            uint64_t *out_value)
 {
-    uint64_t number;
+    uint64_t number = 0;
     uint32_t digits = digits_parse(text, &number);
     if (digits == 0) {
         return false;
@@ -111,7 +113,7 @@ bool scalar_read_duration(struct config *config, const struct node *node, const 
     if (!scalar_is(config, node, what)) {
         return false;
     }
-    uint64_t value;
+    uint64_t value = 0;
     if (!quantity_parse(node->text, time_units, ARRAY_COUNT(time_units), &value)) {
         error_at(config, node, "%s is `%.64s`; a whole number with a unit us, ms, s, m, h or d is "
                  "allowed, as 10m", what, node->text);
@@ -150,7 +152,7 @@ bool scalar_read_bytes(struct config *config, const struct node *node, const cha
     if (!scalar_is(config, node, what)) {
         return false;
     }
-    uint64_t value;
+    uint64_t value = 0;
     if (!quantity_parse(node->text, byte_units, ARRAY_COUNT(byte_units), &value)) {
         error_at(config, node, "%s is `%.64s`; a whole number with a unit KiB, MiB, GiB or TiB is "
                  "allowed, as 2GiB", what, node->text);
