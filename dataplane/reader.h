@@ -10,15 +10,11 @@
 #include "dataplane/base/result.h"
 #include "dataplane/feature/answer.h"
 #include "dataplane/feature/plan.h"
+#include "dataplane/feature/row_read.h"
 
 struct reader;
 struct worker;
 
-enum read_time {
-    READ_NOW,    /* q = newest published apply time of the shard (or the row's own) + 1. */
-    READ_LATEST, /* q = newest applied event time of the row + 1. */
-    READ_AT,     /* q = at_us. */
-};
 
 /* One entity in one view. Input first, then output. */
 struct reader_query {

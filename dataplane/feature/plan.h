@@ -40,12 +40,19 @@ struct plan_accumulator {
     enum accumulator_kind kind;
     uint8_t field;         /* FIELD_NONE: events. */
     bool is_unsigned;      /* u64 field. */
-    bool nullable;         /* The field may be null. */
     bool is_string;
     uint16_t word;         /* Offset in the cell. */
     uint16_t value_words;  /* FIRST, LAST: words of the value. */
-    uint16_t single_word;  /* Offset of the field's value in a single event; WORD_NONE for COUNT of
+    uint16_t single_word;  /* Offset of the field's value in a single event; 0 for COUNT of
                               events. */
+};
+
+/* A field that accumulators of a view read, and its place in a single event. */
+struct plan_input {
+    uint8_t field;
+    bool is_string;
+    uint16_t word;  /* Offset in the single. */
+    uint16_t words;
 };
 
 /* A base aggregate of a view. */
@@ -55,7 +62,8 @@ struct plan_aggregate {
     uint8_t field;            /* D; FIELD_NONE for count(). */
     uint8_t scale;            /* Of the field. */
     enum field_type type;     /* Of the field. */
-    uint16_t count_word;      /* Cell words it is finalised from; WORD_NONE where unused. */
+    uint64_t accumulators;    /* Bit i: finalised from accumulator i. */
+    uint16_t count_word;      /* Their cell words; WORD_NONE where unused. */
     uint16_t sum_word;
     uint16_t sumsq_word;
     uint16_t value_word;
@@ -108,12 +116,14 @@ struct plan_view {
     uint16_t accumulator_count;
     uint16_t cell_words;    /* Tag word included. */
     uint16_t cell_lines;    /* Of the open cell. */
-    uint16_t single_words;  /* time, order, null mask, values of inputs; 0 without `exact`. */
+    uint16_t input_count;
+    uint16_t single_words;  /* time, order, null mask, values of inputs. */
     uint32_t cells_max;     /* Closed cells that a row can hold after folding. */
     uint32_t row_lines_max;
     uint16_t feature_first; /* Into plan.feature. */
     uint16_t feature_count;
     struct plan_accumulator accumulator[ACCUMULATORS_MAX];
+    struct plan_input input[AGGREGATES_MAX];
 };
 
 struct plan_stream {

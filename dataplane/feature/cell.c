@@ -1,0 +1,237 @@
+#include "dataplane/feature/cell.h"
+
+#include <string.h>
+
+#include "dataplane/base/assert.h"
+
+void single_of_event(const struct plan_view *view, const struct burst *burst, uint32_t event,
+                     uint64_t *single)
+{
+    int64_t time_us = burst->time_us[event];
+    single[SINGLE_TIME] =
+        (uint64_t)(view->edges == EDGES_OPEN_CLOSED ? sub_clamped(time_us, 1) : time_us);
+    single[SINGLE_ORDER] = burst->order[event];
+    single[SINGLE_NULLS] = burst->null_mask[event] & view->input_fields;
+    for (uint32_t i = 0; i < view->input_count; i++) {
+        const struct plan_input *input = &view->input[i];
+        if (!input->is_string) {
+            bool null = (single[SINGLE_NULLS] >> input->field & 1) != 0;
+            single[input->word] = null ? 0 : (uint64_t)burst->value[input->field][event];
+            continue;
+        }
+        uint32_t size;
+        const char *text = burst_string(burst, input->field, event, &size);
+        memset(&single[input->word], 0, input->words * sizeof(uint64_t));
+        if (text != NULL) {
+            memcpy(&single[input->word], text, size);
+        }
+    }
+}
+
+/* Strings compare as bytes, numbers as bit patterns: either is total, and arrival never decides. */
+static int words_compare(const uint64_t *a, const uint64_t *b, uint32_t count, bool is_string)
+{
+    if (is_string) {
+        return memcmp(a, b, count * sizeof(uint64_t));
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (a[i] != b[i]) {
+            return a[i] < b[i] ? -1 : 1;
+        }
+    }
+    return 0;
+}
+
+/* (time, order word) of two events. */
+static int order_compare(const uint64_t *a, const uint64_t *b)
+{
+    if (a[SINGLE_TIME] != b[SINGLE_TIME]) {
+        return (int64_t)a[SINGLE_TIME] < (int64_t)b[SINGLE_TIME] ? -1 : 1;
+    }
+    if (a[SINGLE_ORDER] != b[SINGLE_ORDER]) {
+        return a[SINGLE_ORDER] < b[SINGLE_ORDER] ? -1 : 1;
+    }
+    return 0;
+}
+
+int single_compare(const struct plan_view *view, const uint64_t *a, const uint64_t *b)
+{
+    int order = order_compare(a, b);
+    return order != 0 ? order
+                      : words_compare(a + SINGLE_NULLS, b + SINGLE_NULLS,
+                                      view->single_words - SINGLE_NULLS, false);
+}
+
+static void sum_add(uint64_t *sum, uint64_t low, uint64_t high)
+{
+    uint64_t before = word_load(&sum[0]);
+    uint64_t after = before + low;
+    word_store(&sum[0], after);
+    word_store(&sum[1], word_load(&sum[1]) + high + (after < before));
+}
+
+static void sumsq_add(uint64_t *sumsq, uint64_t low, uint64_t middle, uint64_t high)
+{
+    unsigned __int128 part = (unsigned __int128)word_load(&sumsq[0]) + low;
+    word_store(&sumsq[0], (uint64_t)part);
+    part = (part >> 64) + word_load(&sumsq[1]) + middle;
+    word_store(&sumsq[1], (uint64_t)part);
+    word_store(&sumsq[2], word_load(&sumsq[2]) + high + (uint64_t)(part >> 64));
+}
+
+static bool value_less(const struct plan_accumulator *accumulator, uint64_t a, uint64_t b)
+{
+    return accumulator->is_unsigned ? a < b : (int64_t)a < (int64_t)b;
+}
+
+/* Whether the (order, value) at `challenger` takes the place of the one at `holder`. */
+static bool place_wins(const struct plan_accumulator *accumulator, const uint64_t *challenger_order,
+                       const uint64_t *challenger_value, const uint64_t *holder)
+{
+    int order = order_compare(challenger_order, holder);
+    if (order == 0) {
+        order = words_compare(challenger_value, holder + 2, accumulator->value_words,
+                              accumulator->is_string);
+    }
+    return accumulator->kind == ACCUMULATOR_LAST ? order > 0 : order < 0;
+}
+
+/* `first` starts at the greatest of all events, `last` at the least; the count beside it tells that
+ * neither was one. */
+void accumulator_clear(const struct plan_accumulator *accumulator, uint64_t *cell)
+{
+    uint64_t *word = cell + accumulator->word;
+    switch (accumulator->kind) {
+    case ACCUMULATOR_COUNT:
+        word_store(word, 0);
+        return;
+    case ACCUMULATOR_SUM:
+    case ACCUMULATOR_SUMSQ:
+        for (uint32_t i = 0; i < (accumulator->kind == ACCUMULATOR_SUM ? 2u : 3u); i++) {
+            word_store(word + i, 0);
+        }
+        return;
+    case ACCUMULATOR_MIN:
+        word_store(word, accumulator->is_unsigned ? UINT64_MAX : (uint64_t)INT64_MAX);
+        return;
+    case ACCUMULATOR_MAX:
+        word_store(word, accumulator->is_unsigned ? 0 : (uint64_t)INT64_MIN);
+        return;
+    case ACCUMULATOR_FIRST:
+        word_store(word, (uint64_t)INT64_MAX);
+        for (uint32_t i = 0; i < accumulator->value_words + 1u; i++) {
+            word_store(word + 1 + i, UINT64_MAX);
+        }
+        return;
+    case ACCUMULATOR_LAST:
+        word_store(word, (uint64_t)INT64_MIN);
+        for (uint32_t i = 0; i < accumulator->value_words + 1u; i++) {
+            word_store(word + 1 + i, 0);
+        }
+        return;
+    }
+    UNREACHABLE();
+}
+
+void accumulator_add(const struct plan_accumulator *accumulator, uint64_t *cell,
+                     const uint64_t *single)
+{
+    uint64_t *word = cell + accumulator->word;
+    if (accumulator->field != FIELD_NONE &&
+        (single[SINGLE_NULLS] >> accumulator->field & 1) != 0) {
+        return;
+    }
+    const uint64_t *value = single + accumulator->single_word;
+    switch (accumulator->kind) {
+    case ACCUMULATOR_COUNT:
+        word_store(word, word_load(word) + 1);
+        return;
+    case ACCUMULATOR_SUM: {
+        bool negative = !accumulator->is_unsigned && (int64_t)*value < 0;
+        sum_add(word, *value, negative ? UINT64_MAX : 0);
+        return;
+    }
+    case ACCUMULATOR_SUMSQ: {
+        bool negative = !accumulator->is_unsigned && (int64_t)*value < 0;
+        uint64_t magnitude = negative ? 0 - *value : *value;
+        unsigned __int128 square = (unsigned __int128)magnitude * magnitude;
+        sumsq_add(word, (uint64_t)square, (uint64_t)(square >> 64), 0);
+        return;
+    }
+    case ACCUMULATOR_MIN:
+        if (value_less(accumulator, *value, word_load(word))) {
+            word_store(word, *value);
+        }
+        return;
+    case ACCUMULATOR_MAX:
+        if (value_less(accumulator, word_load(word), *value)) {
+            word_store(word, *value);
+        }
+        return;
+    case ACCUMULATOR_FIRST:
+    case ACCUMULATOR_LAST:
+        if (place_wins(accumulator, single, value, word)) {
+            words_store(word, single, 2);
+            words_store(word + 2, value, accumulator->value_words);
+        }
+        return;
+    }
+    UNREACHABLE();
+}
+
+void accumulator_merge(const struct plan_accumulator *accumulator, uint64_t *target,
+                       const uint64_t *source)
+{
+    uint64_t *word = target + accumulator->word;
+    const uint64_t *other = source + accumulator->word;
+    switch (accumulator->kind) {
+    case ACCUMULATOR_COUNT:
+        word_store(word, word_load(word) + other[0]);
+        return;
+    case ACCUMULATOR_SUM:
+        sum_add(word, other[0], other[1]);
+        return;
+    case ACCUMULATOR_SUMSQ:
+        sumsq_add(word, other[0], other[1], other[2]);
+        return;
+    case ACCUMULATOR_MIN:
+        if (value_less(accumulator, other[0], word_load(word))) {
+            word_store(word, other[0]);
+        }
+        return;
+    case ACCUMULATOR_MAX:
+        if (value_less(accumulator, word_load(word), other[0])) {
+            word_store(word, other[0]);
+        }
+        return;
+    case ACCUMULATOR_FIRST:
+    case ACCUMULATOR_LAST:
+        if (place_wins(accumulator, other, other + 2, word)) {
+            words_store(word, other, 2u + accumulator->value_words);
+        }
+        return;
+    }
+    UNREACHABLE();
+}
+
+void cell_clear(const struct plan_view *view, uint64_t *cell, uint64_t tag)
+{
+    word_store(&cell[0], tag);
+    for (uint32_t i = 0; i < view->accumulator_count; i++) {
+        accumulator_clear(&view->accumulator[i], cell);
+    }
+}
+
+void cell_add(const struct plan_view *view, uint64_t *cell, const uint64_t *single)
+{
+    for (uint32_t i = 0; i < view->accumulator_count; i++) {
+        accumulator_add(&view->accumulator[i], cell, single);
+    }
+}
+
+void cell_merge(const struct plan_view *view, uint64_t *target, const uint64_t *source)
+{
+    for (uint32_t i = 0; i < view->accumulator_count; i++) {
+        accumulator_merge(&view->accumulator[i], target, source);
+    }
+}

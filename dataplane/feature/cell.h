@@ -1,0 +1,65 @@
+/* Cells: accumulators over one time span, and single events, the inputs of one event.
+ *
+ *   cell:   word 0 tag | accumulators in plan order, each at plan_accumulator.word
+ *   single: word 0 event time (after edges) | word 1 order word | word 2 null mask by field
+ *           | the inputs' values, each at plan_accumulator.single_word; strings NUL-padded
+ *
+ * tag = start of the span in microseconds, its low three bits replaced by the level (widths are
+ * multiples of 8 us, config/ sees to whole milliseconds). Everything merges: add and merge are
+ * commutative and associative, bit for bit. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/feature/burst.h"
+#include "dataplane/feature/plan.h"
+#include "dataplane/feature/word.h"
+
+#define CELL_LEVEL_MASK UINT64_C(7)
+#define CELL_LEVEL_LIFETIME 6u
+#define CELL_TAG_EMPTY UINT64_C(7)
+
+_Static_assert(LEVELS_MAX <= CELL_LEVEL_LIFETIME, "levels fit the tag");
+
+#define SINGLE_TIME 0u
+#define SINGLE_ORDER 1u
+#define SINGLE_NULLS 2u
+#define SINGLE_VALUES 3u
+#define SINGLE_WORDS_MAX (SINGLE_VALUES + AGGREGATES_MAX * (STRING_SIZE_MAX / 8))
+
+static inline uint64_t cell_tag(int64_t start_us, uint32_t level)
+{
+    return ((uint64_t)start_us & ~CELL_LEVEL_MASK) | level;
+}
+
+static inline uint32_t cell_level(uint64_t tag)
+{
+    return (uint32_t)(tag & CELL_LEVEL_MASK);
+}
+
+static inline int64_t cell_start_us(uint64_t tag)
+{
+    return (int64_t)(tag & ~CELL_LEVEL_MASK);
+}
+
+/* Writes the inputs of one event of the burst as a single of the view: view->single_words words (the
+ * layout exists for views without `exact` too). Edges are applied to the time. */
+void single_of_event(const struct plan_view *view, const struct burst *burst, uint32_t event,
+                     uint64_t *single);
+
+/* Total order of events: time, order word, then values. Returns <0, 0, >0. */
+int single_compare(const struct plan_view *view, const uint64_t *a, const uint64_t *b);
+
+/* The identity of merge, with this tag. */
+void cell_clear(const struct plan_view *view, uint64_t *cell, uint64_t tag);
+void cell_add(const struct plan_view *view, uint64_t *cell, const uint64_t *single);
+/* target = merge(target, source); the tag of target stays. */
+void cell_merge(const struct plan_view *view, uint64_t *target, const uint64_t *source);
+
+/* The same for one accumulator: what a read does with the ones that it needs. */
+void accumulator_add(const struct plan_accumulator *accumulator, uint64_t *cell,
+                     const uint64_t *single);
+void accumulator_merge(const struct plan_accumulator *accumulator, uint64_t *target,
+                       const uint64_t *source);
+void accumulator_clear(const struct plan_accumulator *accumulator, uint64_t *cell);

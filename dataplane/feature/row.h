@@ -1,0 +1,134 @@
+/* A row: all state of one entity in one view version, contiguous 64-byte lines.
+ *
+ *   word 0     version: odd while written; top bit: dead, moved elsewhere
+ *   word 1     meta: see row_meta below
+ *   word 2     apply time T of the last record (us)
+ *   word 3     LSN of the last record: epoch in the top 16 bits, number below
+ *   word 4     newest event time (us)
+ *   word 5     fold horizon that its cells were last placed by (us)
+ *   word 6..7  first 16 bytes of the key; longer keys go on in further lines
+ *   then       the open cell, on its own line(s): the newest tile of the finest level
+ *   then       closed cells, coarser levels first, each level by ascending start
+ *   ...        free
+ *   at the end single events, newest at the lowest address, and behind them the floor: the greatest
+ *              single event that the cap pushed out (when the meta says that there is one)
+ *
+ * So the common update touches the bucket and two lines and moves nothing. Words are stored by one
+ * writer with word_store(); all functions here but row_read()'s are the owner's. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/feature/cell.h"
+#include "dataplane/feature/ladder.h"
+#include "dataplane/feature/plan.h"
+
+#define ROW_VERSION 0u
+#define ROW_META 1u
+#define ROW_APPLY 2u
+#define ROW_LSN 3u
+#define ROW_NEWEST 4u
+#define ROW_HORIZON 5u
+#define ROW_KEY 6u
+#define ROW_KEY_INLINE_BYTES 16u
+#define ROW_VERSION_DEAD (UINT64_C(1) << 63)
+
+/* meta, from the top: Redis slot 14 bits | key size 11 | view 6 | flags 4 | singles 13 | cells 16 */
+struct row_meta {
+    uint16_t slot;
+    uint16_t key_size;
+    uint8_t view;
+    bool has_floor;
+    uint16_t single_count;
+    uint16_t cell_count; /* Closed cells. */
+};
+
+_Static_assert(VIEWS_MAX <= 64, "view index fits 6 bits");
+_Static_assert(KEY_SIZE_MAX < 2048, "key size fits 11 bits");
+_Static_assert(SINGLES_MAX + SINGLES_MAX / 4 < 8192, "single count fits 13 bits");
+
+static inline struct row_meta row_meta_load(const uint64_t *row)
+{
+    uint64_t word = row[ROW_META];
+    return (struct row_meta){.slot = (uint16_t)(word >> 50),
+                             .key_size = (uint16_t)(word >> 39 & 0x7ff),
+                             .view = (uint8_t)(word >> 33 & 0x3f),
+                             .has_floor = (word >> 29 & 1) != 0,
+                             .single_count = (uint16_t)(word >> 16 & 0x1fff),
+                             .cell_count = (uint16_t)word};
+}
+
+static inline void row_meta_store(uint64_t *row, struct row_meta meta)
+{
+    word_store(&row[ROW_META], (uint64_t)meta.slot << 50 | (uint64_t)meta.key_size << 39 |
+                                   (uint64_t)meta.view << 33 | (uint64_t)meta.has_floor << 29 |
+                                   (uint64_t)meta.single_count << 16 | meta.cell_count);
+}
+
+/* Physical room above the cap, so that pushing out moves many at a time. */
+static inline uint32_t row_singles_most(const struct plan_view *view)
+{
+    return view->raw_cap + view->raw_cap / 4;
+}
+
+/* Lines of header and key; the open cell starts behind them. */
+static inline uint32_t row_key_lines(uint32_t key_size)
+{
+    return key_size <= ROW_KEY_INLINE_BYTES
+               ? 1
+               : 1 + (key_size - ROW_KEY_INLINE_BYTES + CACHE_LINE_BYTES - 1) / CACHE_LINE_BYTES;
+}
+
+/* Lines of header, key and open cell. */
+static inline uint32_t row_head_lines(const struct plan_view *view, uint32_t key_size)
+{
+    return row_key_lines(key_size) + view->cell_lines;
+}
+
+/* Lines that a row with one event needs. */
+uint32_t row_lines_first(const struct plan_view *view, uint32_t key_size);
+
+/* Makes an empty row. Version stays as it is (the store's). */
+void row_init(uint32_t view_index, const uint8_t *key, uint32_t key_size, uint16_t slot,
+              uint64_t *row);
+
+bool row_key_equals(const uint64_t *row, uint32_t view_index, const uint8_t *key,
+                    uint32_t key_size);
+
+enum row_outcome {
+    ROW_APPLIED,
+    ROW_FULL, /* Nothing changed: fold or grow, then again. */
+};
+
+/* Applies one event (single of the view, edges applied): row has `lines` lines. */
+MUST_USE enum row_outcome row_apply(const struct plan_view *view, const struct ladder *ladder,
+                                    uint64_t *row, uint32_t lines, const uint64_t *single,
+                                    int64_t apply_us, uint64_t lsn);
+
+/* Folds what the horizon allows and pushes single events above the cap out, as far as there is room.
+ * Answers do not change. Returns the number of cells that went. */
+uint32_t row_fold(const struct plan_view *view, const struct ladder *ladder, uint64_t *row,
+                  uint32_t lines);
+
+/* Words neither head, cells nor singles use. */
+uint32_t row_free_words(const struct plan_view *view, const uint64_t *row, uint32_t lines);
+
+/* Least lines that hold the row's content. */
+uint32_t row_lines_needed(const struct plan_view *view, const uint64_t *row);
+
+/* Copies content (all but the version) to a place of other size; it fits. */
+void row_move(const struct plan_view *view, const uint64_t *source, uint32_t source_lines,
+              uint64_t *target, uint32_t target_lines);
+
+static inline int64_t row_newest_us(const uint64_t *row)
+{
+    return (int64_t)row[ROW_NEWEST];
+}
+
+/* Hash of the canonical form at a horizon: folded, expired, LSN, apply time, version and capacity
+ * left out (DESIGN: state hash). 0 when the row is past its ttl. scratch holds the row's words
+ * (lines * 8) plus view->cell_words. */
+uint64_t row_state_hash(const struct plan_view *view, const struct ladder *ladder,
+                        const uint64_t *row, uint32_t lines, uint64_t *scratch,
+                        uint32_t scratch_lines);
