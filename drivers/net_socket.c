@@ -1,0 +1,475 @@
+/* Kernel UDP sockets: per queue one on everyone's port (SO_REUSEPORT: the kernel spreads senders)
+ * and one of its own on port + 1 + queue. The own sockets are exclusive and bound first, so that a
+ * second process on the same ports is refused instead of silently taking half of the senders. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "dataplane/base/units.h"
+#include "drivers/memory.h"
+#include "drivers/net_driver.h"
+
+#define BUFFER_BYTES 9024 /* NET_DATAGRAM_SIZE_MAX in whole cache lines. */
+#define RECEIVE_BUFFER_BYTES_DEFAULT (8 * MIB)
+#define PORT_TRIES_MAX 32
+/* Bursts that one socket may give in a row while the other was last seen empty. */
+#define TURNS_MAX 8
+
+_Static_assert(BUFFER_BYTES >= NET_DATAGRAM_SIZE_MAX, "a message fits its buffer");
+
+enum socket_side { SOCKET_SHARED, SOCKET_OWN, SOCKET_SIDES };
+
+struct socket_queue {
+    struct net_queue net;
+    int socket[SOCKET_SIDES];
+    uint32_t side;      /* Asked next. */
+    uint32_t turns;     /* Bursts in a row from it. */
+    bool quiet[SOCKET_SIDES]; /* Empty when last asked. */
+    struct mmsghdr header[NET_BURST_MAX];
+    struct iovec vector[NET_BURST_MAX];
+    struct sockaddr_in6 sender[NET_BURST_MAX]; /* Or a sockaddr_in, which is shorter. */
+    uint8_t *buffer;    /* NET_BURST_MAX * BUFFER_BYTES. */
+};
+
+struct socket_port {
+    struct net_port net;
+    struct sockaddr_storage address;
+    socklen_t address_size;
+    uint16_t number;
+    uint32_t buffer_wished_bytes;
+    uint32_t buffer_bytes; /* What the kernel gave. */
+    char listen[INET6_ADDRSTRLEN + 16];
+    struct socket_queue *queue[]; /* net.queue_count of them. */
+};
+
+static struct socket_queue *queue_of(struct net_queue *queue)
+{
+    return (struct socket_queue *)queue;
+}
+
+static const struct socket_port *port_of(const struct net_port *port)
+{
+    return (const struct socket_port *)port;
+}
+
+/* "127.0.0.1:4700" or "[::1]:4700". */
+static bool address_parse(const char *text, struct sockaddr_storage *out, socklen_t *out_size,
+                          uint16_t *out_port)
+{
+    char host[INET6_ADDRSTRLEN + 2];
+    const char *colon = strrchr(text, ':');
+    if (colon == NULL || colon == text || (size_t)(colon - text) >= sizeof(host)) {
+        return false;
+    }
+    size_t size = (size_t)(colon - text);
+    memcpy(host, text, size);
+    host[size] = '\0';
+    char *end;
+    unsigned long port = strtoul(colon + 1, &end, 10);
+    if (colon[1] < '0' || colon[1] > '9' || *end != '\0' || port > UINT16_MAX) {
+        return false;
+    }
+    memset(out, 0, sizeof(*out));
+    *out_port = (uint16_t)port;
+    if (host[0] == '[' && host[size - 1] == ']') {
+        host[size - 1] = '\0';
+        struct sockaddr_in6 *ip6 = (struct sockaddr_in6 *)(void *)out;
+        ip6->sin6_family = AF_INET6;
+        *out_size = sizeof(*ip6);
+        return inet_pton(AF_INET6, host + 1, &ip6->sin6_addr) == 1;
+    }
+    struct sockaddr_in *ip4 = (struct sockaddr_in *)(void *)out;
+    ip4->sin_family = AF_INET;
+    *out_size = sizeof(*ip4);
+    return inet_pton(AF_INET, host, &ip4->sin_addr) == 1;
+}
+
+static void address_set_port(struct sockaddr_storage *address, uint16_t port)
+{
+    if (address->ss_family == AF_INET6) {
+        ((struct sockaddr_in6 *)(void *)address)->sin6_port = htons(port);
+    } else {
+        ((struct sockaddr_in *)(void *)address)->sin_port = htons(port);
+    }
+}
+
+static uint16_t socket_number(int socket)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof(address);
+    if (getsockname(socket, (struct sockaddr *)&address, &size) != 0) {
+        return 0;
+    }
+    return address.ss_family == AF_INET6
+               ? ntohs(((struct sockaddr_in6 *)(void *)&address)->sin6_port)
+               : ntohs(((struct sockaddr_in *)(void *)&address)->sin_port);
+}
+
+static void socket_close(int *socket)
+{
+    if (*socket >= 0) {
+        close(*socket);
+    }
+    *socket = -1;
+}
+
+static void sockets_close(struct socket_port *port)
+{
+    for (uint32_t i = 0; i < port->net.queue_count; i++) {
+        socket_close(&port->queue[i]->socket[SOCKET_SHARED]);
+        socket_close(&port->queue[i]->socket[SOCKET_OWN]);
+    }
+}
+
+/* FORCE may pass net.core.rmem_max but needs CAP_NET_ADMIN; the kernel reports the double of what
+ * was asked for, its own bookkeeping included. */
+static uint32_t socket_grow(int socket, uint32_t wished_bytes)
+{
+    int wish = (int)(wished_bytes < INT32_MAX / 2 ? wished_bytes : INT32_MAX / 2);
+    if (setsockopt(socket, SOL_SOCKET, SO_RCVBUFFORCE, &wish, sizeof(wish)) != 0) {
+        (void)setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &wish, sizeof(wish));
+    }
+    int given = 0;
+    socklen_t size = sizeof(given);
+    (void)getsockopt(socket, SOL_SOCKET, SO_RCVBUF, &given, &size);
+    return (uint32_t)given / 2;
+}
+
+/* Returns a bound socket, or -1 with errno set. */
+static int socket_bind(struct socket_port *port, uint16_t number, bool shared)
+{
+    int fd = socket(port->address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return -1;
+    }
+    int on = 1;
+    address_set_port(&port->address, number);
+    if ((shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) ||
+        bind(fd, (struct sockaddr *)&port->address, port->address_size) != 0) {
+        int saved = errno;
+        close(fd);
+        errno = saved;
+        return -1;
+    }
+    port->buffer_bytes = socket_grow(fd, port->buffer_wished_bytes);
+    return fd;
+}
+
+/* Binds all sockets for one number of everyone's port. On failure errno and out_number say why and
+ * which; nothing stays open. */
+static bool sockets_bind(struct socket_port *port, uint16_t number, uint32_t *out_number)
+{
+    for (uint32_t i = 0; i < port->net.queue_count; i++) {
+        *out_number = number + 1 + i;
+        int *own = &port->queue[i]->socket[SOCKET_OWN];
+        *own = socket_bind(port, (uint16_t)*out_number, false);
+        if (*own < 0) {
+            goto fail;
+        }
+    }
+    *out_number = number;
+    for (uint32_t i = 0; i < port->net.queue_count; i++) {
+        int *shared = &port->queue[i]->socket[SOCKET_SHARED];
+        *shared = socket_bind(port, number, true);
+        if (*shared < 0) {
+            goto fail;
+        }
+    }
+    port->number = number;
+    return true;
+fail:;
+    int saved = errno;
+    sockets_close(port);
+    errno = saved;
+    return false;
+}
+
+/* Port 0: asks the kernel for a number and tries to get its neighbours too. */
+static bool sockets_bind_any(struct socket_port *port, uint32_t *out_number)
+{
+    for (int i = 0; i < PORT_TRIES_MAX; i++) {
+        *out_number = 0;
+        int probe = socket_bind(port, 0, false);
+        if (probe < 0) {
+            return false;
+        }
+        uint16_t number = socket_number(probe);
+        close(probe);
+        errno = EADDRINUSE;
+        if (number + port->net.queue_count <= UINT16_MAX &&
+            sockets_bind(port, number, out_number)) {
+            return true;
+        }
+        if (errno != EADDRINUSE) {
+            return false;
+        }
+    }
+    return false;
+}
+
+static void error_of_bind(const struct socket_port *port, uint32_t number, int code, char *error)
+{
+    uint32_t last = port->number + port->net.queue_count;
+    const char *listen = port->listen;
+    switch (code) {
+    case EADDRINUSE:
+        net_error(error,
+                  "%s: UDP port %u is in use (ports %u to %u are needed: one for all, one per "
+                  "shard); stop who has it (`ss -ulpn 'sport = :%u'`) or choose another port",
+                  listen, number, port->number, last, number);
+        return;
+    case EADDRNOTAVAIL:
+        net_error(error, "%s: no interface of this machine has this address (`ip address` lists "
+                         "them; 0.0.0.0 means all)", listen);
+        return;
+    case EACCES:
+        net_error(error, "%s: UDP port %u needs privileges; choose one above 1023, or give "
+                         "CAP_NET_BIND_SERVICE", listen, number);
+        return;
+    case EMFILE:
+        net_error(error, "%s: no file descriptors left; raise `ulimit -n`", listen);
+        return;
+    default:
+        net_error(error, "%s: cannot open UDP port %u: %s", listen, number, strerror(code));
+        return;
+    }
+}
+
+static struct socket_queue *queue_open(const struct net_operations *operations)
+{
+    struct socket_queue *queue = heap_alloc_lines(sizeof(*queue));
+    if (queue == NULL) {
+        return NULL;
+    }
+    queue->net.operations = operations;
+    queue->socket[SOCKET_SHARED] = -1;
+    queue->socket[SOCKET_OWN] = -1;
+    queue->buffer = heap_alloc_lines((uint64_t)NET_BURST_MAX * BUFFER_BYTES);
+    if (queue->buffer == NULL) {
+        heap_free(queue);
+        return NULL;
+    }
+    for (uint32_t i = 0; i < NET_BURST_MAX; i++) {
+        queue->vector[i] = (struct iovec){.iov_base = queue->buffer + (size_t)i * BUFFER_BYTES,
+                                          .iov_len = NET_DATAGRAM_SIZE_MAX};
+        queue->header[i].msg_hdr = (struct msghdr){.msg_name = &queue->sender[i],
+                                                   .msg_namelen = sizeof(queue->sender[i]),
+                                                   .msg_iov = &queue->vector[i],
+                                                   .msg_iovlen = 1};
+    }
+    return queue;
+}
+
+static void port_close(struct net_port *net)
+{
+    struct socket_port *port = (struct socket_port *)net;
+    for (uint32_t i = 0; i < net->queue_count; i++) {
+        struct socket_queue *queue = port->queue[i];
+        if (queue != NULL) {
+            socket_close(&queue->socket[SOCKET_SHARED]);
+            socket_close(&queue->socket[SOCKET_OWN]);
+            heap_free(queue->buffer);
+            heap_free(queue);
+        }
+    }
+    heap_free(port);
+}
+
+static struct net_queue *port_queue(struct net_port *net, uint32_t index)
+{
+    return &port_of(net)->queue[index]->net;
+}
+
+static uint16_t port_number(const struct net_port *net)
+{
+    return port_of(net)->number;
+}
+
+static void port_describe(const struct net_port *net, char *out, uint32_t out_size)
+{
+    const struct socket_port *port = port_of(net);
+    char host[INET6_ADDRSTRLEN] = "";
+    if (port->address.ss_family == AF_INET6) {
+        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)&port->address)->sin6_addr,
+                  host, sizeof(host));
+    } else {
+        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)&port->address)->sin_addr,
+                  host, sizeof(host));
+    }
+    bool ip6 = port->address.ss_family == AF_INET6;
+    int size = snprintf(out, out_size, "kernel UDP %s%s%s:%u (all) and %u to %u (one per shard), "
+                                       "receive buffer %u KiB",
+                        ip6 ? "[" : "", host, ip6 ? "]" : "", port->number, port->number + 1,
+                        port->number + net->queue_count, port->buffer_bytes / 1024);
+    if (port->buffer_bytes < port->buffer_wished_bytes && size > 0 && (uint32_t)size < out_size) {
+        snprintf(out + size, out_size - (uint32_t)size,
+                 " (%u wished: sysctl -w net.core.rmem_max=%u)", port->buffer_wished_bytes / 1024,
+                 port->buffer_wished_bytes);
+    }
+}
+
+static uint64_t socket_missed(int socket)
+{
+    uint32_t info[SK_MEMINFO_VARS] = {0};
+    socklen_t size = sizeof(info);
+    if (getsockopt(socket, SOL_SOCKET, SO_MEMINFO, info, &size) != 0) {
+        return 0;
+    }
+    return info[SK_MEMINFO_DROPS];
+}
+
+static uint64_t port_missed(const struct net_port *net)
+{
+    uint64_t missed = 0;
+    for (uint32_t i = 0; i < net->queue_count; i++) {
+        missed += socket_missed(port_of(net)->queue[i]->socket[SOCKET_SHARED]);
+        missed += socket_missed(port_of(net)->queue[i]->socket[SOCKET_OWN]);
+    }
+    return missed;
+}
+
+static void sender_read(const struct sockaddr_in6 *from, struct net_address *out)
+{
+    if (from->sin6_family == AF_INET6) {
+        memcpy(out->ip, &from->sin6_addr, sizeof(out->ip));
+        out->port = ntohs(from->sin6_port);
+        return;
+    }
+    const struct sockaddr_in *ip4 = (const struct sockaddr_in *)(const void *)from;
+    memset(out->ip, 0, 10);
+    out->ip[10] = 0xff;
+    out->ip[11] = 0xff;
+    memcpy(out->ip + 12, &ip4->sin_addr, 4);
+    out->port = ntohs(ip4->sin_port);
+}
+
+/* One system call per turn, also when both sockets are empty. Two busy sockets alternate; beside a
+ * quiet one a busy socket gives up to TURNS_MAX bursts before the quiet one is asked again. */
+static void side_choose(struct socket_queue *queue, bool empty)
+{
+    uint32_t other = 1 - queue->side;
+    queue->quiet[queue->side] = empty;
+    queue->turns++;
+    if (empty || !queue->quiet[other] || queue->turns >= TURNS_MAX) {
+        queue->side = other;
+        queue->turns = 0;
+    }
+}
+
+static uint32_t queue_receive(struct net_queue *net, struct net_burst *burst)
+{
+    struct socket_queue *queue = queue_of(net);
+    int got = recvmmsg(queue->socket[queue->side], queue->header, NET_BURST_MAX, MSG_DONTWAIT, NULL);
+    side_choose(queue, got <= 0);
+    burst->count = 0;
+    if (got <= 0) {
+        return 0;
+    }
+    uint32_t count = (uint32_t)got;
+    for (uint32_t i = 0; i < count; i++) {
+        struct mmsghdr *header = &queue->header[i];
+        struct net_message *message = &burst->message[i];
+        message->data = queue->vector[i].iov_base;
+        message->size = header->msg_len;
+        message->truncated = (header->msg_hdr.msg_flags & MSG_TRUNC) != 0;
+        sender_read(&queue->sender[i], &message->sender);
+        header->msg_hdr.msg_namelen = sizeof(queue->sender[i]);
+    }
+    burst->count = count;
+    net_count(&net->shared_frames, count);
+    net_count(&net->shared_datagrams, count);
+    return count;
+}
+
+static void queue_release(struct net_queue *net, struct net_burst *burst)
+{
+    (void)net;
+    (void)burst;
+}
+
+static void queue_wait(struct net_queue *net, uint32_t timeout_us)
+{
+    struct socket_queue *queue = queue_of(net);
+    struct pollfd poll[SOCKET_SIDES] = {
+        {.fd = queue->socket[SOCKET_SHARED], .events = POLLIN},
+        {.fd = queue->socket[SOCKET_OWN], .events = POLLIN},
+    };
+    struct timespec timeout = {.tv_sec = timeout_us / 1000000,
+                               .tv_nsec = (long)(timeout_us % 1000000) * 1000};
+    if (ppoll(poll, SOCKET_SIDES, &timeout, NULL) > 0) {
+        queue->side = poll[SOCKET_SHARED].revents != 0 ? SOCKET_SHARED : SOCKET_OWN;
+    }
+}
+
+static bool queue_finished(const struct net_queue *net)
+{
+    (void)net;
+    return false;
+}
+
+static const struct net_operations socket_operations = {
+    .close = port_close,
+    .queue = port_queue,
+    .number = port_number,
+    .describe = port_describe,
+    .missed = port_missed,
+    .receive = queue_receive,
+    .release = queue_release,
+    .wait = queue_wait,
+    .finished = queue_finished,
+};
+
+enum result net_socket_open(const struct net_options *options, struct net_port **out_port,
+                            char error[NET_ERROR_SIZE_MAX])
+{
+    struct socket_port *port =
+        heap_alloc_lines(sizeof(*port) + options->queue_count * sizeof(port->queue[0]));
+    if (port == NULL) {
+        net_error(error, "%s: %s", options->listen, result_name(RESULT_NO_MEMORY));
+        return RESULT_NO_MEMORY;
+    }
+    port->net = (struct net_port){&socket_operations, options->queue_count};
+    port->buffer_wished_bytes = options->receive_buffer_bytes != 0
+                                    ? options->receive_buffer_bytes
+                                    : (uint32_t)RECEIVE_BUFFER_BYTES_DEFAULT;
+    snprintf(port->listen, sizeof(port->listen), "%s", options->listen);
+    enum result result = RESULT_INVALID;
+    if (!address_parse(options->listen, &port->address, &port->address_size, &port->number)) {
+        net_error(error, "%s: not an address and port; write \"127.0.0.1:4700\" or \"[::1]:4700\"",
+                  port->listen);
+        goto fail;
+    }
+    if (port->number + options->queue_count > UINT16_MAX) {
+        net_error(error, "%s: %u shards need ports up to %u, and the last one is 65535; choose a "
+                         "lower port", port->listen, options->queue_count,
+                  port->number + options->queue_count);
+        goto fail;
+    }
+    result = RESULT_NO_MEMORY;
+    for (uint32_t i = 0; i < options->queue_count; i++) {
+        port->queue[i] = queue_open(&socket_operations);
+        if (port->queue[i] == NULL) {
+            net_error(error, "%s: %s", port->listen, result_name(RESULT_NO_MEMORY));
+            goto fail;
+        }
+    }
+    uint32_t number = port->number;
+    bool bound = port->number != 0 ? sockets_bind(port, port->number, &number)
+                                   : sockets_bind_any(port, &number);
+    if (!bound) {
+        result = errno == EADDRINUSE ? RESULT_BUSY : RESULT_SYSTEM;
+        error_of_bind(port, number, errno, error);
+        goto fail;
+    }
+    *out_port = &port->net;
+    return RESULT_OK;
+fail:
+    port_close(&port->net);
+    return result;
+}
