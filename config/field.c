@@ -84,7 +84,7 @@ static bool format_read(struct config *config, const struct node *format,
     }
     for (const char *at = strchr(field->time_format, '%'); at != NULL; at = strchr(at + 2, '%')) {
         if (at[1] == '\0' || strchr("YmdHMS", at[1]) == NULL) {
-            error_inside(config, format, (uint32_t)(at - field->time_format) + format->quoted,
+            error_inside(config, format, (uint32_t)(at - field->time_format),
                          "`%.2s` is not known; %%Y %%m %%d %%H %%M %%S are allowed", at);
             return false;
         }

@@ -199,6 +199,9 @@ static void parser_scalar(struct node_parser *parser, struct fy_event *event, st
     }
     node->size = (uint32_t)size;
     node->quoted = style != FYSS_PLAIN;
+    if (style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED) {
+        node->column -= node->column > 1; /* The library's mark is behind the quote. */
+    }
     const struct fy_mark *start = fy_event_start_mark(event);
     const struct fy_mark *end = fy_event_end_mark(event);
     if (start != NULL && end != NULL && end->input_pos - start->input_pos == size) {
@@ -324,22 +327,18 @@ static void parser_event(struct node_parser *parser, struct fy_event *event)
 }
 
 /* The YAML itself is wrong: what the library collected, else one error for the whole file. */
-static void parser_syntax_errors(struct node_parser *parser, struct fy_parser *yaml)
+static void parser_syntax_errors(struct node_parser *parser, struct fy_diag *diag)
 {
-    struct fy_diag *diag = fy_parser_get_diag(yaml);
     uint32_t before = parser->config->error_count;
     void *at = NULL;
     struct fy_diag_error *error;
-    while (diag != NULL && (error = fy_diag_errors_iterate(diag, &at)) != NULL) {
+    while ((error = fy_diag_errors_iterate(diag, &at)) != NULL) {
         if (error->type == FYET_ERROR && error->msg != NULL) {
             error_in_file(parser->config, parser->file, error->line > 0 ? (uint32_t)error->line : 1,
                           error->column > 0 ? (uint32_t)error->column : 1, "not YAML: %s",
                           error->msg);
             break; /* What follows the first one is its echo. */
         }
-    }
-    if (diag != NULL) {
-        fy_diag_unref(diag);
     }
     if (parser->config->error_count == before) {
         error_in_file(parser->config, parser->file, 1, 1, "not YAML");
@@ -361,12 +360,22 @@ struct node *node_parse(struct node_tree *tree, struct config *config, const cha
     if (!text_check(config, file, text, size)) {
         return NULL;
     }
-    struct fy_parse_cfg options = {.flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG |
-                                            FYPCF_DEFAULT_VERSION_1_2 | FYPCF_JSON_NONE};
-    struct fy_parser *yaml = fy_parser_create(&options);
+    struct fy_diag_cfg diag_options;
+    fy_diag_cfg_default(&diag_options);
+    diag_options.fp = NULL;
+    struct fy_diag *diag = fy_diag_create(&diag_options);
+    struct fy_parser *yaml = NULL;
+    if (diag != NULL) {
+        fy_diag_set_collect_errors(diag, true);
+        struct fy_parse_cfg options = {.flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG |
+                                                FYPCF_DEFAULT_VERSION_1_2 | FYPCF_JSON_NONE,
+                                       .diag = diag};
+        yaml = fy_parser_create(&options);
+    }
     if (yaml == NULL || fy_parser_set_string(yaml, text, size) != 0) {
         error_in_file(config, file, 0, 0, "the YAML parser could not be started");
         fy_parser_destroy(yaml);
+        fy_diag_destroy(diag);
         return NULL;
     }
     bool ended = false;
@@ -377,9 +386,10 @@ struct node *node_parse(struct node_tree *tree, struct config *config, const cha
         fy_parser_event_free(yaml, event);
     }
     if (!parser.stopped && !ended) {
-        parser_syntax_errors(&parser, yaml);
+        parser_syntax_errors(&parser, diag);
         parser.root = NULL; /* Half a tree would only raise false alarms. */
     }
     fy_parser_destroy(yaml);
+    fy_diag_destroy(diag);
     return parser.stopped ? NULL : parser.root;
 }

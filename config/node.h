@@ -23,7 +23,7 @@ enum node_kind { NODE_BROKEN, NODE_SCALAR, NODE_MAP, NODE_LIST };
 struct node {
     enum node_kind kind;
     bool quoted;         /* SCALAR */
-    bool column_exact;   /* SCALAR: character i of text stands at column + i. */
+    bool column_exact;   /* SCALAR: text stands in one line as it is written. */
     uint32_t line;       /* From 1. */
     uint32_t column;     /* From 1. */
     uint32_t size;       /* SCALAR: bytes of text. MAP, LIST: entries. */
@@ -66,5 +66,5 @@ const struct node *node_map_find(const struct node *map, const char *key);
 
 static inline uint32_t node_column_of(const struct node *scalar, uint32_t character)
 {
-    return scalar->column + (scalar->column_exact ? character : 0);
+    return scalar->column + (scalar->column_exact ? character + scalar->quoted : 0);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define WORD_SIZE_MAX 64
+#define WORD_SIZE_MIN 3 /* Shorter ones are near to everything. */
 
 /* Edits (insert, remove, replace, swap of neighbours) from one word to the other. Source: optimal
  * string alignment distance. */
@@ -41,7 +42,7 @@ void suggest_try(struct suggest *suggest, const char *candidate)
 {
     uint32_t wrong_size = (uint32_t)strnlen(suggest->wrong, WORD_SIZE_MAX + 1);
     uint32_t size = (uint32_t)strnlen(candidate, WORD_SIZE_MAX + 1);
-    if (wrong_size == 0 || wrong_size > WORD_SIZE_MAX || size > WORD_SIZE_MAX) {
+    if (wrong_size < WORD_SIZE_MIN || wrong_size > WORD_SIZE_MAX || size > WORD_SIZE_MAX) {
         return;
     }
     uint32_t distance = edit_distance(suggest->wrong, wrong_size, candidate, size);
