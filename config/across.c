@@ -6,6 +6,7 @@
 #include "config/scalar.h"
 #include "config/suggest.h"
 #include "dataplane/base/units.h"
+#include "dataplane/feature/row.h"
 
 /* Parts of a key that mean the same bytes and the same text. */
 enum key_class { KEY_UNSIGNED, KEY_SIGNED, KEY_BOOL, KEY_STRING };
@@ -126,30 +127,46 @@ void across_check(struct loader *loader)
     views_per_stream_check(loader);
 }
 
+/* Bytes of the worst row, also where the plan's own figures stop at their limits. */
+static uint64_t worst_row_bytes(const struct plan_view *view)
+{
+    uint64_t words = (uint64_t)view->cells_max * view->cell_words;
+    if (view->exact_us > 0) {
+        words += ((uint64_t)row_singles_most(view) + 1) * view->single_words;
+    }
+    return (row_head_lines(view, view->key_size_max) + div_ceil(words, LINE_WORDS)) *
+           CACHE_LINE_BYTES;
+}
+
+static void finish_report(struct loader *loader, int index)
+{
+    struct config *config = loader->config;
+    const struct node *at = loader->view_node[index < 0 ? 0 : index];
+    if (config->plan.feature_count == FEATURES_MAX) {
+        error_at(config, at, "all views together have more than %d features; use fewer windows or "
+                 "aggregates", FEATURES_MAX);
+    } else {
+        error_at(config, at, "view `%s` needs more than %d accumulators; use fewer aggregates, or "
+                 "split it into two views", at->text, ACCUMULATORS_MAX);
+    }
+}
+
 /* What only the compiled plan shows. */
 void across_finish(struct loader *loader)
 {
     struct config *config = loader->config;
     int index = -1;
     if (plan_finish(&config->plan, &index) != RESULT_OK) {
-        const struct node *at = index >= 0 ? loader->view_node[index] : loader->view_node[0];
-        if (index >= 0) {
-            error_at(config, at, "view `%s` needs more than %d accumulators; use fewer aggregates, or "
-                     "split it into two views", config->plan.view[index].name, ACCUMULATORS_MAX);
-        } else {
-            error_at(config, at, "all views together have more than %d features; use fewer windows "
-                     "or aggregates", FEATURES_MAX);
-        }
+        finish_report(loader, index);
         return;
     }
     for (uint32_t i = 0; i < config->plan.view_count; i++) {
-        const struct plan_view *view = &config->plan.view[i];
-        uint64_t worst = (uint64_t)view->row_lines_max * CACHE_LINE_BYTES;
+        uint64_t worst = worst_row_bytes(&config->plan.view[i]);
         if (worst > ROW_SIZE_MAX) {
-            error_at(config, loader->view_node[i], "a row of view `%s` could grow to %llu KiB; at "
-                     "most %llu KiB are allowed: use a coarser `ladder`, shorter windows, fewer "
-                     "aggregates, or a smaller `raw_cap`", view->name,
-                     (unsigned long long)(worst / KIB), (unsigned long long)(ROW_SIZE_MAX / KIB));
+            error_at(config, loader->view_node[i], "a row of view `%s` could grow beyond %llu KiB; "
+                     "use a coarser `ladder`, shorter windows, fewer aggregates, or a smaller "
+                     "`raw_cap`", config->plan.view[i].name,
+                     (unsigned long long)(ROW_SIZE_MAX / KIB));
         }
     }
 }

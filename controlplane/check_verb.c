@@ -1,0 +1,177 @@
+/* freshet check: what is wrong with definition files, else what their views cost. */
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+
+#include "config/check.h"
+#include "config/config.h"
+#include "controlplane/verb.h"
+#include "drivers/memory.h"
+
+static uint32_t errors_kept(const struct config *config)
+{
+    return config->error_count < CONFIG_ERRORS_MAX ? config->error_count : CONFIG_ERRORS_MAX;
+}
+
+static void errors_print(const struct config *config)
+{
+    for (uint32_t i = 0; i < errors_kept(config); i++) {
+        const struct config_error *error = &config->error[i];
+        if (error->line == 0) {
+            (void)fprintf(stderr, "%s: %s\n", error->file, error->text);
+        } else {
+            (void)fprintf(stderr, "%s:%" PRIu32 ":%" PRIu32 ": %s\n", error->file, error->line,
+                          error->column, error->text);
+        }
+    }
+    if (config->error_count > CONFIG_ERRORS_MAX) {
+        (void)fprintf(stderr, "and %" PRIu32 " more errors\n",
+                      config->error_count - CONFIG_ERRORS_MAX);
+    }
+}
+
+static json_t *errors_json(const struct config *config)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < errors_kept(config); i++) {
+        const struct config_error *error = &config->error[i];
+        json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:s}", "file", error->file, "line",
+                                              (json_int_t)error->line, "column",
+                                              (json_int_t)error->column, "text", error->text));
+    }
+    return list;
+}
+
+static void size_print(const struct check_size *size, const char *label)
+{
+    printf("  %-14s %14" PRIu64 " %16" PRIu32 " %18" PRIu64 "\n", label, size->bytes_per_entity,
+           size->cells_per_read, size->entities);
+}
+
+static void check_print(const struct config *config, const struct check *check)
+{
+    static const char *const labels[CHECK_SIZES] = {"1 event", "100 events", "10,000 events"};
+    printf("ok: %u streams, %u views, %u features, state.memory %" PRIu64 " MiB\n",
+           config->plan.stream_count, config->plan.view_count, config->plan.feature_count,
+           config->options.state_memory_bytes >> 20);
+    for (uint32_t i = 0; i < check->view_count; i++) {
+        const struct check_view *view = &check->view[i];
+        printf("\nview %s: entity %s, stream %s, %u features, %u cache lines per event\n",
+               view->name, view->entity, view->stream, view->feature_count, view->lines_per_event);
+        printf("  %-14s %14s %16s %18s\n", "entity with", "bytes", "cells per read",
+               "entities that fit");
+        for (uint32_t size = 0; size < CHECK_SIZES; size++) {
+            size_print(&view->at[size], labels[size]);
+        }
+        size_print(&view->worst, "at worst");
+    }
+}
+
+static json_t *size_json(const struct check_size *size)
+{
+    return json_pack("{s:o, s:I, s:I, s:I}", "events",
+                     size->events == 0 ? json_null() : json_integer((json_int_t)size->events),
+                     "bytes_per_entity", (json_int_t)size->bytes_per_entity, "cells_per_read",
+                     (json_int_t)size->cells_per_read, "entities", (json_int_t)size->entities);
+}
+
+static json_t *views_json(const struct check *check)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < check->view_count; i++) {
+        const struct check_view *view = &check->view[i];
+        json_t *sizes = json_array();
+        for (uint32_t size = 0; size < CHECK_SIZES; size++) {
+            json_array_append_new(sizes, size_json(&view->at[size]));
+        }
+        json_array_append_new(
+            list, json_pack("{s:s, s:s, s:s, s:i, s:i, s:o, s:o}", "view", view->name, "entity",
+                            view->entity, "stream", view->stream, "features",
+                            (int)view->feature_count, "lines_per_event",
+                            (int)view->lines_per_event, "sizes", sizes, "worst",
+                            size_json(&view->worst)));
+    }
+    return list;
+}
+
+/* Prints the object and gives it back; VERB_EXIT_FAILED when it could not be built or written. */
+static int object_print(json_t *object, int exit_code)
+{
+    if (object == NULL || json_dumpf(object, stdout, JSON_INDENT(2)) != 0) {
+        (void)fprintf(stderr, "freshet check: the report could not be written\n");
+        exit_code = VERB_EXIT_FAILED;
+    }
+    printf("\n");
+    json_decref(object);
+    return exit_code;
+}
+
+static int invalid_report(const struct config *config, bool json)
+{
+    errors_print(config);
+    if (!json) {
+        return VERB_EXIT_CONFIG;
+    }
+    return object_print(json_pack("{s:b, s:o}", "ok", 0, "errors", errors_json(config)),
+                        VERB_EXIT_CONFIG);
+}
+
+static int valid_report(const struct config *config, bool json)
+{
+    struct check *check = heap_alloc(sizeof(*check));
+    if (check == NULL || check_compute(config, check) != RESULT_OK) {
+        (void)fprintf(stderr, "freshet check: the machine gave no memory\n");
+        heap_free(check);
+        return VERB_EXIT_FAILED;
+    }
+    int exit_code = VERB_EXIT_OK;
+    if (json) {
+        exit_code = object_print(
+            json_pack("{s:b, s:i, s:i, s:i, s:I, s:o}", "ok", 1, "streams",
+                      (int)config->plan.stream_count, "views", (int)config->plan.view_count,
+                      "features", (int)config->plan.feature_count, "memory_bytes",
+                      (json_int_t)config->options.state_memory_bytes, "costs", views_json(check)),
+            exit_code);
+    } else {
+        check_print(config, check);
+    }
+    heap_free(check);
+    return exit_code;
+}
+
+int check_verb(int argc, char **argv)
+{
+    bool json = false;
+    const struct verb_option option[] = {
+        {"json", NULL, VERB_OPTION_FLAG, &json, "one JSON object on stdout"},
+    };
+    const struct verb_usage usage = {
+        .name = "check",
+        .arguments = "FILE...",
+        .description = "Checks definition files (or folders of *.yaml) and prints every error as\n"
+                       "file:line:column, exit code 78. Without errors: per view the bytes that an\n"
+                       "entity takes, the cache lines that an event touches, the cells that a read\n"
+                       "visits, and how many entities fit state.memory.\n",
+        .option = option,
+        .option_count = 1,
+        .argument_min = 1,
+        .argument_max = VERB_ARGUMENTS_MAX,
+    };
+    int exit_code;
+    if (!verb_parse(&usage, &argc, argv, &exit_code)) {
+        return exit_code;
+    }
+    struct config *config = heap_alloc(sizeof(*config));
+    if (config == NULL) {
+        (void)fprintf(stderr, "freshet check: the machine gave no memory\n");
+        return VERB_EXIT_FAILED;
+    }
+    const char *const *paths = (const char *const *)&argv[1];
+    if (config_load(paths, (uint32_t)argc - 1, config) == RESULT_OK) {
+        exit_code = valid_report(config, json);
+    } else {
+        exit_code = invalid_report(config, json);
+    }
+    heap_free(config);
+    return exit_code;
+}
