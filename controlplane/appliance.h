@@ -19,6 +19,14 @@
 struct server;    /* controlplane/server.h: RESP. */
 struct http;      /* controlplane/http.h: metrics and health. */
 struct freshness; /* controlplane/freshness.h: the sampler. */
+struct housekeeping; /* controlplane/housekeeping.h: what has to happen every second. */
+struct appliance;
+
+/* What a worker's thread is told. */
+struct appliance_worker {
+    struct appliance *appliance;
+    uint32_t shard;
+};
 
 struct appliance {
     /* Constant after open. */
@@ -36,10 +44,14 @@ struct appliance {
     struct server *server;       /* NULL until it listens. */
     struct http *http;
     struct freshness *freshness;
+    struct housekeeping *housekeeping;
+    uint32_t serving_thread_count; /* Readers 0 .. count - 1; the sampler's is the next one. */
+    bool sleeps;                   /* Idle workers sleep: asked for, or cores are shared. */
     _Atomic bool shared_ready;   /* Serving and ingesting. */
     _Atomic bool shared_stop;    /* Workers leave their loops. */
     pthread_t worker_thread[SHARDS_MAX];
     uint32_t worker_thread_count;
+    struct appliance_worker worker_argument[SHARDS_MAX];
 };
 
 /* Opens everything; returns when events are taken and queries answered. On failure error says what,

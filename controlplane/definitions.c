@@ -1,0 +1,73 @@
+#include "controlplane/definitions.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "controlplane/verb.h"
+#include "drivers/memory.h"
+
+static uint32_t errors_kept(const struct config *config)
+{
+    return config->error_count < CONFIG_ERRORS_MAX ? config->error_count : CONFIG_ERRORS_MAX;
+}
+
+static void errors_print(const struct config *config)
+{
+    for (uint32_t i = 0; i < errors_kept(config); i++) {
+        const struct config_error *error = &config->error[i];
+        if (error->line == 0) {
+            (void)fprintf(stderr, "%s: %s\n", error->file, error->text);
+        } else {
+            (void)fprintf(stderr, "%s:%u:%u: %s\n", error->file, error->line, error->column,
+                          error->text);
+        }
+    }
+    (void)fprintf(stderr, "%u error%s; nothing was started\n", config->error_count,
+                  config->error_count == 1 ? "" : "s");
+}
+
+static void errors_print_json(const struct config *config)
+{
+    json_t *errors = json_array();
+    for (uint32_t i = 0; i < errors_kept(config); i++) {
+        const struct config_error *error = &config->error[i];
+        (void)json_array_append_new(
+            errors, json_pack("{s:s, s:i, s:i, s:s}", "file", error->file, "line",
+                              (int)error->line, "column", (int)error->column, "text",
+                              error->text));
+    }
+    json_t *root = json_pack("{s:i, s:o}", "error_count", (int)config->error_count, "errors",
+                             errors);
+    (void)json_dumpf(root, stdout, JSON_INDENT(2));
+    printf("\n");
+    json_decref(root);
+}
+
+int definitions_load(char *const *paths, uint32_t path_count, bool json,
+                     struct config **out_config)
+{
+    struct config *config = heap_alloc(sizeof(*config));
+    *out_config = NULL;
+    if (config == NULL) {
+        (void)fprintf(stderr, "freshet: no memory for the definitions\n");
+        return VERB_EXIT_FAILED;
+    }
+    /* argv's strings are never written through this. */
+    const char *const *names = (const char *const *)paths;
+    if (config_load(names, path_count, config) == RESULT_OK) {
+        *out_config = config;
+        return VERB_EXIT_OK;
+    }
+    if (json) {
+        errors_print_json(config);
+    } else {
+        errors_print(config);
+    }
+    heap_free(config);
+    return VERB_EXIT_CONFIG;
+}
+
+void definitions_free(struct config *config)
+{
+    heap_free(config);
+}

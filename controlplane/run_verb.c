@@ -1,0 +1,171 @@
+/* freshet run: opens the appliance, waits for a signal or the time, closes it. */
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "controlplane/appliance.h"
+#include "controlplane/banner.h"
+#include "controlplane/definitions.h"
+#include "controlplane/log.h"
+#include "controlplane/verb.h"
+#include "dataplane/base/units.h"
+
+#define HEAP_BYTES_MAX (1 * GIB)
+
+struct run_options {
+    double seconds; /* 0: until a signal. */
+    bool json;
+    const char *log_format;
+};
+
+static uint64_t drop_total(const struct appliance *appliance, enum drop drop)
+{
+    uint64_t total = 0;
+    for (uint32_t shard = 0; shard < appliance->shard_count; shard++) {
+        const struct counters *counters = worker_counters(appliance->worker[shard]);
+        for (uint32_t stream = 0; stream <= STREAMS_MAX; stream++) {
+            total += counter_read(&counters->stream[stream].shared_drop[drop]);
+        }
+        for (uint32_t view = 0; view < appliance->plan->view_count; view++) {
+            total += counter_read(&counters->view[view].shared_drop[drop]);
+        }
+    }
+    return total;
+}
+
+/* One line per reason whose count grew, at most once per second each. */
+static void drops_log(const struct appliance *appliance, struct log *log, uint64_t seen[DROP_COUNT])
+{
+    for (uint32_t drop = 0; drop < DROP_COUNT; drop++) {
+        uint64_t total = drop_total(appliance, (enum drop)drop);
+        if (total > seen[drop]) {
+            log_write(log, LOG_LEVEL_WARNING, drop_name((enum drop)drop),
+                      "%llu more not applied: %s; %s (freshet drops shows the last ones)",
+                      (unsigned long long)(total - seen[drop]), drop_sentence((enum drop)drop),
+                      drop_hint((enum drop)drop));
+        }
+        seen[drop] = total;
+    }
+}
+
+/* Waits up to a second, at most until left_ns are over. Returns the signal or 0. */
+static int signal_wait(const sigset_t *signals, int64_t left_ns)
+{
+    int64_t wait_ns = left_ns < NS_PER_SECOND ? left_ns : NS_PER_SECOND;
+    struct timespec wait = {.tv_sec = (time_t)(wait_ns / NS_PER_SECOND),
+                            .tv_nsec = (long)(wait_ns % NS_PER_SECOND)};
+    int number = sigtimedwait(signals, NULL, &wait);
+    return number > 0 ? number : 0;
+}
+
+static int64_t monotonic_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * NS_PER_SECOND + now.tv_nsec;
+}
+
+static void run_until_end(const struct appliance *appliance, const struct run_options *options,
+                          const sigset_t *signals, struct log *log)
+{
+    uint64_t seen[DROP_COUNT] = {0};
+    int64_t end_ns = INT64_MAX;
+    if (options->seconds > 0 && options->seconds < 1e9) {
+        end_ns = monotonic_ns() + (int64_t)(options->seconds * 1e9);
+    }
+    for (;;) {
+        int64_t left_ns = end_ns - monotonic_ns();
+        if (left_ns <= 0) {
+            log_write(log, LOG_LEVEL_INFO, "stop", "the time of --for is over");
+            return;
+        }
+        int number = signal_wait(signals, left_ns);
+        if (number != 0) {
+            log_write(log, LOG_LEVEL_INFO, "stop", "%s", strsignal(number));
+            return;
+        }
+        drops_log(appliance, log, seen);
+    }
+}
+
+static void banner_print(const struct appliance *appliance, bool json)
+{
+    struct buffer banner;
+    buffer_init(&banner, 0);
+    if (json) {
+        banner_render_json(appliance, &banner);
+    } else {
+        banner_render(appliance, &banner);
+    }
+    (void)fwrite(banner.data, 1, banner.size, stdout);
+    (void)fflush(stdout);
+    buffer_deinit(&banner);
+}
+
+static int appliance_run(const struct config *config, const struct run_options *options)
+{
+    struct log log;
+    char error[APPLIANCE_ERROR_SIZE_MAX];
+    struct appliance *appliance = heap_alloc(sizeof(*appliance));
+    if (appliance == NULL) {
+        (void)fprintf(stderr, "freshet run: no memory\n");
+        return VERB_EXIT_FAILED;
+    }
+    bool json_log = options->json || strcmp(options->log_format, "json") == 0;
+    log_init(&log, stderr, json_log);
+    heap_limit_set(HEAP_BYTES_MAX);
+    /* Blocked before any thread exists, so that only sigtimedwait() takes them. */
+    sigset_t signals;
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGINT);
+    (void)sigaddset(&signals, SIGTERM);
+    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    if (appliance_open(config, appliance, error) != RESULT_OK) {
+        log_write(&log, LOG_LEVEL_ERROR, "start_failed", "%s", error);
+        heap_free(appliance);
+        return VERB_EXIT_FAILED;
+    }
+    banner_print(appliance, options->json);
+    log_write(&log, LOG_LEVEL_INFO, "ready", "events are taken and queries answered");
+    run_until_end(appliance, options, &signals, &log);
+    appliance_close(appliance);
+    heap_free(appliance);
+    return VERB_EXIT_OK;
+}
+
+int run_verb(int argc, char **argv)
+{
+    struct run_options options = {.log_format = "logfmt"};
+    const struct verb_option option[] = {
+        {"for", "SECONDS", VERB_OPTION_SECONDS, &options.seconds, "end by itself after that long"},
+        {"log-format", "FORMAT", VERB_OPTION_TEXT, &options.log_format, "logfmt (default) or json"},
+        {"json", NULL, VERB_OPTION_FLAG, &options.json, "banner, log and errors as JSON"},
+    };
+    const struct verb_usage usage = {
+        "run",
+        "FILE...",
+        "Starts the appliance on definition files (a folder means its *.yaml files) and runs until\n"
+        "SIGINT or SIGTERM. Prints where it listens and what to type next; logs to stderr.\n",
+        option,
+        ARRAY_COUNT(option),
+        1,
+        VERB_ARGUMENTS_MAX};
+    int exit_code = VERB_EXIT_OK;
+    if (!verb_parse(&usage, &argc, argv, &exit_code)) {
+        return exit_code;
+    }
+    if (strcmp(options.log_format, "json") != 0 && strcmp(options.log_format, "logfmt") != 0) {
+        return verb_usage_error(&usage, "--log-format takes logfmt or json, not \"%s\"",
+                                options.log_format);
+    }
+    struct config *config = NULL;
+    exit_code = definitions_load(argv + 1, (uint32_t)argc - 1, options.json, &config);
+    if (exit_code == VERB_EXIT_OK) {
+        exit_code = appliance_run(config, &options);
+        definitions_free(config);
+    }
+    return exit_code;
+}
