@@ -19,7 +19,7 @@ struct check_size {
 };
 
 struct check_view {
-    const char *name;        /* Borrowed from the config. */
+    const char *name; /* Borrowed from the config. */
     const char *entity;
     const char *stream;
     uint16_t feature_count;

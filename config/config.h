@@ -12,8 +12,8 @@
 #include "dataplane/feature/plan.h"
 
 #define CONFIG_PATH_SIZE_MAX 256
-#define CONFIG_INGEST_MAX 8
-#define CONFIG_ERRORS_MAX 256
+#define CONFIG_INGEST_MAX    8
+#define CONFIG_ERRORS_MAX    256
 
 enum config_driver { CONFIG_DRIVER_SOCKET, CONFIG_DRIVER_ETHDEV, CONFIG_DRIVER_FILE };
 enum config_idle { CONFIG_IDLE_POLL, CONFIG_IDLE_SLEEP };

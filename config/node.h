@@ -13,26 +13,26 @@
 #include "config/config.h"
 
 #define NODE_TEXT_SIZE_MAX (UINT64_C(1) << 20) /* Bytes of one file. */
-#define NODE_DEPTH_MAX 12
-#define NODE_ENTRIES_MAX 1024 /* Of one map or list. */
-#define NODE_COUNT_MAX 65536  /* Of one load. */
+#define NODE_DEPTH_MAX     12
+#define NODE_ENTRIES_MAX   1024  /* Of one map or list. */
+#define NODE_COUNT_MAX     65536 /* Of one load. */
 
 /* BROKEN stands for what was already reported: readers pass over it in silence. */
 enum node_kind { NODE_BROKEN, NODE_SCALAR, NODE_MAP, NODE_LIST };
 
 struct node {
     enum node_kind kind;
-    bool quoted;         /* SCALAR */
-    bool column_exact;   /* SCALAR: text stands in one line as it is written. */
-    uint32_t line;       /* From 1. */
-    uint32_t column;     /* From 1. */
-    uint32_t size;       /* SCALAR: bytes of text. MAP, LIST: entries. */
-    const char *file;    /* Name of the file; lives as long as the tree. */
-    const char *text;    /* SCALAR: value with a NUL behind it; may hold none inside. */
-    struct node *key;    /* This node is a value of a map: its key, a SCALAR. */
-    struct node *first;  /* MAP, LIST: first entry. */
+    bool quoted;        /* SCALAR */
+    bool column_exact;  /* SCALAR: text stands in one line as it is written. */
+    uint32_t line;      /* From 1. */
+    uint32_t column;    /* From 1. */
+    uint32_t size;      /* SCALAR: bytes of text. MAP, LIST: entries. */
+    const char *file;   /* Name of the file; lives as long as the tree. */
+    const char *text;   /* SCALAR: value with a NUL behind it; may hold none inside. */
+    struct node *key;   /* This node is a value of a map: its key, a SCALAR. */
+    struct node *first; /* MAP, LIST: first entry. */
     struct node *last;
-    struct node *next;   /* Entry after this one. */
+    struct node *next; /* Entry after this one. */
 };
 
 struct node_block;

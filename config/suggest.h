@@ -5,9 +5,9 @@
 
 /* Keeps the best candidate for a wrong word, call by call. */
 struct suggest {
-    const char *wrong;  /* Borrowed. */
-    const char *best;   /* Borrowed; NULL: none is near. */
-    uint32_t distance;  /* Of the best one. */
+    const char *wrong; /* Borrowed. */
+    const char *best;  /* Borrowed; NULL: none is near. */
+    uint32_t distance; /* Of the best one. */
 };
 
 struct suggest suggest_for(const char *wrong);

@@ -14,11 +14,11 @@
 #include "drivers/net.h"
 
 #define APPLIANCE_ERROR_SIZE_MAX 512
-#define APPLIANCE_READERS_MAX 16 /* Serving threads and the sampler. */
+#define APPLIANCE_READERS_MAX    16 /* Serving threads and the sampler. */
 
-struct server;    /* controlplane/server.h: RESP. */
-struct http;      /* controlplane/http.h: metrics and health. */
-struct freshness; /* controlplane/freshness.h: the sampler. */
+struct server;       /* controlplane/server.h: RESP. */
+struct http;         /* controlplane/http.h: metrics and health. */
+struct freshness;    /* controlplane/freshness.h: the sampler. */
 struct housekeeping; /* controlplane/housekeeping.h: what has to happen every second. */
 struct appliance;
 
@@ -33,7 +33,7 @@ struct appliance {
     const struct config *config; /* Borrowed. */
     const struct plan *plan;     /* Borrowed from config. */
     int64_t start_us;
-    char run_id[41];             /* 40 hex digits, as Redis has it. */
+    char run_id[41]; /* 40 hex digits, as Redis has it. */
     struct cpu_layout layout;
     uint32_t shard_count;
     struct worker *worker[SHARDS_MAX];
@@ -41,14 +41,14 @@ struct appliance {
     uint32_t port_count;
     struct net_port *port[CONFIG_INGEST_MAX];
     struct clock clock;
-    struct server *server;       /* NULL until it listens. */
+    struct server *server; /* NULL until it listens. */
     struct http *http;
     struct freshness *freshness;
     struct housekeeping *housekeeping;
     uint32_t serving_thread_count; /* Readers 0 .. count - 1; the sampler's is the next one. */
     bool sleeps;                   /* Idle workers sleep: asked for, or cores are shared. */
-    _Atomic bool shared_ready;   /* Serving and ingesting. */
-    _Atomic bool shared_stop;    /* Workers leave their loops. */
+    _Atomic bool shared_ready;     /* Serving and ingesting. */
+    _Atomic bool shared_stop;      /* Workers leave their loops. */
     pthread_t worker_thread[SHARDS_MAX];
     uint32_t worker_thread_count;
     struct appliance_worker worker_argument[SHARDS_MAX];

@@ -30,10 +30,10 @@ struct server_statistics {
     uint64_t connections_open;
     uint64_t connections_refused; /* Over the limit. */
     uint64_t commands;
-    uint64_t errors;              /* Commands answered with an error. */
+    uint64_t errors; /* Commands answered with an error. */
     uint64_t bytes_in;
     uint64_t bytes_out;
-    uint64_t clients_closed;      /* By us: output limit or protocol error. */
+    uint64_t clients_closed; /* By us: output limit or protocol error. */
 };
 void server_statistics_read(const struct server *server, struct server_statistics *out);
 /* Adds the durations (ns, request complete to reply queued) of feature reads to out. */

@@ -31,7 +31,7 @@ struct counters_stream {
 struct counters_view {
     _Atomic uint64_t shared_applied;
     _Atomic uint64_t shared_rows;
-    _Atomic uint64_t shared_bytes; /* Slab bytes of its rows. */
+    _Atomic uint64_t shared_bytes;            /* Slab bytes of its rows. */
     _Atomic uint64_t shared_drop[DROP_COUNT]; /* Scope VIEW. */
     _Atomic uint64_t shared_apply_ticks;      /* Of sampled bursts. */
     _Atomic uint64_t shared_apply_sampled;    /* Events in those bursts. */
@@ -45,8 +45,7 @@ struct counters {
 
 static inline void counter_add(_Atomic uint64_t *counter, uint64_t value)
 {
-    atomic_store_explicit(counter,
-                          atomic_load_explicit(counter, memory_order_relaxed) + value,
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + value,
                           memory_order_relaxed);
 }
 

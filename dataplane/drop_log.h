@@ -11,17 +11,17 @@
 #include "drivers/net.h"
 
 #define DROP_LOG_ENTRIES 64
-#define DROP_LOG_BYTES 48
+#define DROP_LOG_BYTES   48
 
 struct drop_entry {
     uint64_t number; /* From 1, increasing per shard. */
     int64_t time_us;
     struct net_address sender;
-    uint16_t drop;        /* enum drop */
-    uint16_t stream;      /* STREAMS_MAX: none. */
-    uint16_t field;       /* FIELDS_MAX: none. */
-    uint16_t byte_count;  /* Of bytes. */
-    uint32_t offset;      /* Byte in the datagram where it went wrong. */
+    uint16_t drop;                 /* enum drop */
+    uint16_t stream;               /* STREAMS_MAX: none. */
+    uint16_t field;                /* FIELDS_MAX: none. */
+    uint16_t byte_count;           /* Of bytes. */
+    uint32_t offset;               /* Byte in the datagram where it went wrong. */
     uint8_t bytes[DROP_LOG_BYTES]; /* First bytes of the datagram. */
 };
 
@@ -32,8 +32,8 @@ struct drop_log {
         _Atomic uint64_t shared_version; /* Odd while it is written. */
         _Atomic uint64_t shared_word[DROP_ENTRY_WORDS];
     } slot[DROP_LOG_ENTRIES];
-    uint64_t next_number;                /* Owner: worker. */
-    int64_t last_us[DROP_COUNT];         /* Owner: worker. */
+    uint64_t next_number;        /* Owner: worker. */
+    int64_t last_us[DROP_COUNT]; /* Owner: worker. */
 };
 
 /* Worker only. True when an entry of this reason is due: one per second and reason. */

@@ -15,13 +15,12 @@
 struct reader;
 struct worker;
 
-
 /* One entity in one view. Input first, then output. */
 struct reader_query {
     uint16_t view;
     uint16_t key_size;
-    const uint8_t *key;      /* As key.h makes it; key_size 0: no such key, NOT_FOUND. */
-    enum read_time time;     /* READ_NOW on a view with `leading: newest` reads as READ_LATEST. */
+    const uint8_t *key;  /* As key.h makes it; key_size 0: no such key, NOT_FOUND. */
+    enum read_time time; /* READ_NOW on a view with `leading: newest` reads as READ_LATEST. */
     int64_t at_us;
     uint16_t feature_count;
     const uint16_t *feature; /* Indices into plan.feature, all of this view, any order. */

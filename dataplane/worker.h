@@ -26,28 +26,28 @@ struct worker_port {
 };
 
 struct worker_options {
-    const struct plan *plan;    /* Borrowed, constant. */
-    const struct clock *clock;  /* Borrowed. */
-    uint32_t shard;             /* Index of this one. */
+    const struct plan *plan;   /* Borrowed, constant. */
+    const struct clock *clock; /* Borrowed. */
+    uint32_t shard;            /* Index of this one. */
     uint32_t shard_count;
     uint32_t port_count;
     struct worker_port port[WORKER_PORTS_MAX];
-    uint64_t state_bytes;       /* Memory cap of rows and table of this shard. */
+    uint64_t state_bytes; /* Memory cap of rows and table of this shard. */
     uint32_t lanes_max;
-    uint32_t readers_max;       /* Serving threads. */
-    uint64_t table_secret;      /* Keyed hash of this process. */
-    uint16_t epoch;             /* Of LSNs, from 1. */
+    uint32_t readers_max;  /* Serving threads. */
+    uint64_t table_secret; /* Keyed hash of this process. */
+    uint16_t epoch;        /* Of LSNs, from 1. */
 };
 
 /* A real event, followed from its arrival to the moment when a reader can see it. */
 struct worker_sample {
     int64_t event_time_us;
-    int64_t arrival_ns;  /* Clock, when the burst with it was taken. */
+    int64_t arrival_ns; /* Clock, when the burst with it was taken. */
     uint64_t lsn;
     uint16_t view;
     uint16_t key_size;
     uint32_t shard;
-    uint8_t key[64];     /* Longer keys are not sampled. */
+    uint8_t key[64]; /* Longer keys are not sampled. */
 };
 
 /* Bytes of the hot region for these options; state_bytes is part of it. */
@@ -84,8 +84,8 @@ struct lane_report {
     uint16_t lane;
     uint32_t incarnation;
     uint64_t messages;
-    uint64_t gaps;       /* Messages that never came: holes that left the window. */
-    uint64_t holes;      /* Messages missing that may still come. */
+    uint64_t gaps;  /* Messages that never came: holes that left the window. */
+    uint64_t holes; /* Messages missing that may still come. */
     uint64_t duplicates;
     uint64_t reordered;
 };

@@ -11,8 +11,8 @@
 #include "dataplane/base/drops.h"
 #include "dataplane/base/result.h"
 
-#define NET_BURST_MAX 32
-#define NET_ERROR_SIZE_MAX 256
+#define NET_BURST_MAX         32
+#define NET_ERROR_SIZE_MAX    256
 #define NET_DATAGRAM_SIZE_MAX 8972 /* One jumbo frame; the same as MESSAGE_SIZE_MAX. */
 
 /* Where a datagram came from; IPv4-mapped for IPv4. All zero where there is no network. */
@@ -49,17 +49,17 @@ enum net_driver { NET_DRIVER_SOCKET, NET_DRIVER_ETHDEV, NET_DRIVER_FILE, NET_DRI
 struct net_options {
     enum net_driver driver;
     /* socket */
-    const char *listen;       /* "127.0.0.1:4700" or "[::1]:4700": everyone's port; queue i listens
+    const char *listen; /* "127.0.0.1:4700" or "[::1]:4700": everyone's port; queue i listens
                                  on port + 1 + i too. Port 0: the kernel picks (tests). */
     uint32_t receive_buffer_bytes; /* SO_RCVBUF wish; 0: 8 MiB. */
     /* ethdev */
-    const char *device;       /* PCI address, or NULL */
-    const char *vdev;         /* "net_af_packet0,iface=eth1", or NULL */
-    const char *address;      /* "192.0.2.10/24": answers ARP and ICMP echo for it. */
-    uint16_t port;            /* UDP port; port + 1 + queue too. */
+    const char *device;  /* PCI address, or NULL */
+    const char *vdev;    /* "net_af_packet0,iface=eth1", or NULL */
+    const char *address; /* "192.0.2.10/24": answers ARP and ICMP echo for it. */
+    uint16_t port;       /* UDP port; port + 1 + queue too. */
     /* file */
     const char *path;
-    uint32_t queue_count;     /* One per worker. */
+    uint32_t queue_count; /* One per worker. */
 };
 
 struct net_port;

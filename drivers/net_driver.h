@@ -39,13 +39,12 @@ struct net_queue {
 
 static inline void net_count(_Atomic uint64_t *counter, uint64_t value)
 {
-    atomic_store_explicit(counter,
-                          atomic_load_explicit(counter, memory_order_relaxed) + value,
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + value,
                           memory_order_relaxed);
 }
 
-__attribute__((format(printf, 2, 3))) static inline void
-net_error(char error[NET_ERROR_SIZE_MAX], const char *format, ...)
+__attribute__((format(printf, 2, 3))) static inline void net_error(char error[NET_ERROR_SIZE_MAX],
+                                                                   const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -61,7 +60,6 @@ MUST_USE enum result net_socket_open(const struct net_options *options, struct n
 MUST_USE enum result net_file_open(const struct net_options *options, struct net_port **out_port,
                                    char error[NET_ERROR_SIZE_MAX]);
 MUST_USE enum result net_simulated_open(const struct net_options *options,
-                                        struct net_port **out_port,
-                                        char error[NET_ERROR_SIZE_MAX]);
+                                        struct net_port **out_port, char error[NET_ERROR_SIZE_MAX]);
 MUST_USE enum result net_ethdev_open(const struct net_options *options, struct net_port **out_port,
                                      char error[NET_ERROR_SIZE_MAX]);

@@ -12,7 +12,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#define VSHARD_BITS 12
+#define VSHARD_BITS  12
 #define VSHARD_COUNT (1u << VSHARD_BITS)
 
 static inline uint64_t hash_owner(const void *key, uint32_t size)

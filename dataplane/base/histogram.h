@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define HISTOGRAM_STEP_BITS 5
-#define HISTOGRAM_BUCKETS ((64 - HISTOGRAM_STEP_BITS + 1) << HISTOGRAM_STEP_BITS)
+#define HISTOGRAM_BUCKETS   ((64 - HISTOGRAM_STEP_BITS + 1) << HISTOGRAM_STEP_BITS)
 
 struct histogram {
     _Atomic uint64_t shared_bucket[HISTOGRAM_BUCKETS]; /* Owner: the recording thread. */
@@ -34,10 +34,10 @@ static inline void histogram_record(struct histogram *histogram, uint64_t value,
     _Atomic uint64_t *bucket = &histogram->shared_bucket[histogram_index(value)];
     atomic_store_explicit(bucket, atomic_load_explicit(bucket, memory_order_relaxed) + count,
                           memory_order_relaxed);
-    atomic_store_explicit(
-        &histogram->shared_sum,
-        atomic_load_explicit(&histogram->shared_sum, memory_order_relaxed) + value * count,
-        memory_order_relaxed);
+    atomic_store_explicit(&histogram->shared_sum,
+                          atomic_load_explicit(&histogram->shared_sum, memory_order_relaxed) +
+                              value * count,
+                          memory_order_relaxed);
 }
 
 /* Adds every bucket of source to target. The caller is target's writer. */

@@ -4,7 +4,7 @@
 
 #include "dataplane/base/assert.h"
 
-#define RING_SKIP UINT64_MAX
+#define RING_SKIP         UINT64_MAX
 #define RING_HEADER_BYTES 8u
 
 static uint32_t record_lines(uint32_t size)

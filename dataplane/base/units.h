@@ -6,15 +6,15 @@
 #include <stdint.h>
 
 #define CACHE_LINE_BYTES 64
-#define LINE_WORDS (CACHE_LINE_BYTES / 8)
+#define LINE_WORDS       (CACHE_LINE_BYTES / 8)
 
 #define KIB (UINT64_C(1) << 10)
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
 
-#define US_PER_MS INT64_C(1000)
+#define US_PER_MS     INT64_C(1000)
 #define US_PER_SECOND INT64_C(1000000)
-#define NS_PER_US INT64_C(1000)
+#define NS_PER_US     INT64_C(1000)
 #define NS_PER_SECOND INT64_C(1000000000)
 
 #define ARRAY_COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -38,7 +38,7 @@ static inline int64_t floor_to(int64_t value, int64_t step)
     if (rest < 0) {
         rest += step;
     }
-    return value >= INT64_MIN + rest ? value - rest : INT64_MIN + (step - rest);
+    return value >= INT64_MIN + rest ? value - rest : value + (step - rest);
 }
 
 /* value - by and value + by that stop at the ends instead of wrapping: times near the ends of

@@ -15,7 +15,7 @@ enum answer_status {
 };
 
 #define ANSWER_FLAG_APPROXIMATE 0x01u
-#define ANSWER_FLAG_PARTIAL 0x02u
+#define ANSWER_FLAG_PARTIAL     0x02u
 
 enum value_kind { VALUE_NULL, VALUE_NUMBER, VALUE_DOUBLE, VALUE_BOOL, VALUE_STRING };
 
@@ -28,17 +28,17 @@ struct answer {
     enum answer_status status;
     uint8_t flags;
     enum value_kind kind;
-    uint8_t scale;           /* VALUE_NUMBER: digits after the point. */
-    struct wide number;      /* VALUE_NUMBER: the value times 10^scale. VALUE_BOOL: 0 or 1. */
-    double real;             /* VALUE_DOUBLE */
-    const char *text;        /* VALUE_STRING: borrowed, see the reader. */
+    uint8_t scale;      /* VALUE_NUMBER: digits after the point. */
+    struct wide number; /* VALUE_NUMBER: the value times 10^scale. VALUE_BOOL: 0 or 1. */
+    double real;        /* VALUE_DOUBLE */
+    const char *text;   /* VALUE_STRING: borrowed, see the reader. */
     uint32_t text_size;
-    int64_t start_us;        /* Effective window [start, end); INT64_MIN: from the beginning. */
+    int64_t start_us; /* Effective window [start, end); INT64_MIN: from the beginning. */
     int64_t end_us;
-    int64_t newest_us;       /* Newest event of the row; INT64_MIN: none. */
+    int64_t newest_us; /* Newest event of the row; INT64_MIN: none. */
     int64_t q_us;
     uint32_t shard;
-    uint64_t lsn;            /* The row's last record. */
+    uint64_t lsn; /* The row's last record. */
 };
 
 #define ANSWER_TEXT_SIZE_MAX (STRING_SIZE_MAX + 1)

@@ -16,16 +16,17 @@ struct burst {
     const struct schema *schema; /* Borrowed. */
     uint16_t stream;             /* Index in the plan. */
     uint32_t count;
-    const uint8_t *event[BURST_EVENTS_MAX];    /* Borrowed: the SBE block. */
-    uint16_t event_size[BURST_EVENTS_MAX];     /* Bytes of it that its writer's version defines. */
+    const uint8_t *event[BURST_EVENTS_MAX]; /* Borrowed: the SBE block. */
+    uint16_t event_size[BURST_EVENTS_MAX];  /* Bytes of it that its writer's version defines. */
     int64_t time_us[BURST_EVENTS_MAX];
-    uint64_t order[BURST_EVENTS_MAX];          /* sequence << 16 | place in the message. */
-    uint64_t lsn[BURST_EVENTS_MAX];            /* Given when the event was accepted. */
-    uint64_t null_mask[BURST_EVENTS_MAX];      /* Bit f: field f is null. */
-    uint8_t drop[BURST_EVENTS_MAX];            /* enum drop; DROP_NONE: apply it. */
-    uint8_t drop_field[BURST_EVENTS_MAX];      /* Field that broke the rule. */
+    uint64_t order[BURST_EVENTS_MAX];     /* sequence << 16 | place in the message. */
+    uint64_t lsn[BURST_EVENTS_MAX];       /* Given when the event was accepted. */
+    uint64_t null_mask[BURST_EVENTS_MAX]; /* Bit f: field f is null. */
+    uint8_t drop[BURST_EVENTS_MAX];       /* enum drop; DROP_NONE: apply it. */
+    uint8_t drop_field[BURST_EVENTS_MAX]; /* Field that broke the rule. */
     int64_t value[FIELDS_MAX][BURST_EVENTS_MAX];
-    uint32_t violation_count[DROP_COUNT];      /* Rules broken, whatever the policy; the worker drains it. */
+    uint32_t
+        violation_count[DROP_COUNT]; /* Rules broken, whatever the policy; the worker drains it. */
 };
 
 /* Bytes of a string field and their number (up to the first NUL or the field's size), NULL when

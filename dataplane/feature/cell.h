@@ -16,16 +16,16 @@
 #include "dataplane/feature/plan.h"
 #include "dataplane/feature/word.h"
 
-#define CELL_LEVEL_MASK UINT64_C(7)
+#define CELL_LEVEL_MASK     UINT64_C(7)
 #define CELL_LEVEL_LIFETIME 6u
-#define CELL_TAG_EMPTY UINT64_C(7)
+#define CELL_TAG_EMPTY      UINT64_C(7)
 
 _Static_assert(LEVELS_MAX <= CELL_LEVEL_LIFETIME, "levels fit the tag");
 
-#define SINGLE_TIME 0u
-#define SINGLE_ORDER 1u
-#define SINGLE_NULLS 2u
-#define SINGLE_VALUES 3u
+#define SINGLE_TIME      0u
+#define SINGLE_ORDER     1u
+#define SINGLE_NULLS     2u
+#define SINGLE_VALUES    3u
 #define SINGLE_WORDS_MAX (SINGLE_VALUES + AGGREGATES_MAX * (STRING_SIZE_MAX / 8))
 
 static inline uint64_t cell_tag(int64_t start_us, uint32_t level)

@@ -8,23 +8,23 @@
 #include "dataplane/feature/schema.h"
 #include "dataplane/feature/wire.h"
 
-
 /* One field's work, in schema order. Compiled once, constant on the hot path. */
 struct decode_plan {
     uint32_t step_count;
     struct {
-        uint8_t kind;       /* decode.c's enum: how bytes become a value. */
+        uint8_t kind; /* decode.c's enum: how bytes become a value. */
         uint8_t field;
         uint16_t offset;
-        uint16_t end;       /* offset + size: present when the writer's block reaches it. */
+        uint16_t end; /* offset + size: present when the writer's block reaches it. */
         bool required;
-        bool checked;       /* min, max or enum. */
+        bool checked; /* min, max or enum. */
     } step[FIELDS_MAX];
 };
 
 /* fields_used: bit f set when a view, key or pattern reads field f. The time field, required fields
  * and fields with rules are decoded anyway. */
-void decode_compile(const struct schema *schema, uint64_t fields_used, struct decode_plan *out_plan);
+void decode_compile(const struct schema *schema, uint64_t fields_used,
+                    struct decode_plan *out_plan);
 
 /* Appends events [first, first + count) of message to the burst: event, event_size, time_us, order,
  * null_mask, value, drop, drop_field; applies the schema's violation policy. lsn is left to the

@@ -4,30 +4,30 @@
 
 #include "dataplane/base/units.h"
 
-#define NAME_SIZE_MAX 64          /* Identifier with its NUL. */
-#define FEATURE_NAME_SIZE_MAX 96  /* `<aggregate>_<window>` with its NUL. */
-#define STREAMS_MAX 32
-#define FIELDS_MAX 64             /* Per stream; one bit each in a null mask. */
-#define STRING_SIZE_MAX 256
-#define ENUM_VALUES_MAX 64        /* Per field. */
-#define VIEWS_MAX 64
-#define VIEWS_PER_STREAM_MAX 16   /* One bit each in a forward's view mask. */
-#define KEY_PARTS_MAX 4
-#define KEY_SIZE_MAX (KEY_PARTS_MAX * (STRING_SIZE_MAX + 2))
-#define WINDOWS_MAX 16            /* Per view, lifetime included. */
-#define LEVELS_MAX 6              /* Tile widths of a ladder. */
-#define AGGREGATES_MAX 32         /* Per view. */
-#define ACCUMULATORS_MAX 64       /* Per view. */
-#define FEATURES_MAX 4096         /* All views together. */
-#define SCALE_MAX 18              /* Decimal digits after the point: 10^18 < 2^63. */
-#define SHARDS_MAX 64
-#define STREAM_ID_MAX 64999       /* 65000 and up are ours. */
+#define NAME_SIZE_MAX         64 /* Identifier with its NUL. */
+#define FEATURE_NAME_SIZE_MAX 96 /* `<aggregate>_<window>` with its NUL. */
+#define STREAMS_MAX           32
+#define FIELDS_MAX            64 /* Per stream; one bit each in a null mask. */
+#define STRING_SIZE_MAX       256
+#define ENUM_VALUES_MAX       64 /* Per field. */
+#define VIEWS_MAX             64
+#define VIEWS_PER_STREAM_MAX  16 /* One bit each in a forward's view mask. */
+#define KEY_PARTS_MAX         4
+#define KEY_SIZE_MAX          (KEY_PARTS_MAX * (STRING_SIZE_MAX + 2))
+#define WINDOWS_MAX           16   /* Per view, lifetime included. */
+#define LEVELS_MAX            6    /* Tile widths of a ladder. */
+#define AGGREGATES_MAX        32   /* Per view. */
+#define ACCUMULATORS_MAX      64   /* Per view. */
+#define FEATURES_MAX          4096 /* All views together. */
+#define SCALE_MAX             18   /* Decimal digits after the point: 10^18 < 2^63. */
+#define SHARDS_MAX            64
+#define STREAM_ID_MAX         64999 /* 65000 and up are ours. */
 
 #define BURST_EVENTS_MAX 256
-#define MESSAGE_SIZE_MAX 8972     /* One jumbo frame: 9000 - 20 (IPv4) - 8 (UDP). */
-#define EVENT_SIZE_MAX 8192       /* One SBE block. */
-#define ROW_SIZE_MAX (1 * MIB)    /* Refused by `check` when a view's worst row is above. */
-#define SINGLES_MAX 4096          /* Greatest `raw_cap`. */
+#define MESSAGE_SIZE_MAX 8972      /* One jumbo frame: 9000 - 20 (IPv4) - 8 (UDP). */
+#define EVENT_SIZE_MAX   8192      /* One SBE block. */
+#define ROW_SIZE_MAX     (1 * MIB) /* Refused by `check` when a view's worst row is above. */
+#define SINGLES_MAX      4096      /* Greatest `raw_cap`. */
 
 _Static_assert(FIELDS_MAX <= 64, "a null mask is one word");
 _Static_assert(EVENT_SIZE_MAX < MESSAGE_SIZE_MAX, "one event always fits a message");

@@ -34,16 +34,16 @@ enum accumulator_kind {
 };
 
 #define FIELD_NONE 0xffu
-#define WORD_NONE 0xffffu
+#define WORD_NONE  0xffffu
 
 struct plan_accumulator {
     enum accumulator_kind kind;
-    uint8_t field;         /* FIELD_NONE: events. */
-    bool is_unsigned;      /* u64 field. */
+    uint8_t field;    /* FIELD_NONE: events. */
+    bool is_unsigned; /* u64 field. */
     bool is_string;
-    uint16_t word;         /* Offset in the cell. */
-    uint16_t value_words;  /* FIRST, LAST: words of the value. */
-    uint16_t single_word;  /* Offset of the field's value in a single event; 0 for COUNT of
+    uint16_t word;        /* Offset in the cell. */
+    uint16_t value_words; /* FIRST, LAST: words of the value. */
+    uint16_t single_word; /* Offset of the field's value in a single event; 0 for COUNT of
                               events. */
 };
 
@@ -51,7 +51,7 @@ struct plan_accumulator {
 struct plan_input {
     uint8_t field;
     bool is_string;
-    uint16_t word;  /* Offset in the single. */
+    uint16_t word; /* Offset in the single. */
     uint16_t words;
 };
 
@@ -85,10 +85,10 @@ struct plan_feature {
 };
 
 struct plan_view {
-    char name[NAME_SIZE_MAX];   /* D */
-    char entity[NAME_SIZE_MAX]; /* D */
-    uint16_t version;           /* D */
-    uint16_t stream;            /* D: index of its source. */
+    char name[NAME_SIZE_MAX];         /* D */
+    char entity[NAME_SIZE_MAX];       /* D */
+    uint16_t version;                 /* D */
+    uint16_t stream;                  /* D: index of its source. */
     uint8_t key_field[KEY_PARTS_MAX]; /* D */
     uint8_t key_count;                /* D */
     uint8_t window_count;             /* D */
@@ -104,21 +104,21 @@ struct plan_view {
     struct plan_aggregate aggregate[AGGREGATES_MAX]; /* D */
 
     /* Derived. */
-    uint64_t fingerprint;   /* Of everything that decides the meaning of a row's bytes. */
-    uint64_t fields_used;   /* Bit f: a key part or an input. */
-    uint64_t input_fields;  /* Bit f: an input of some accumulator. */
+    uint64_t fingerprint;  /* Of everything that decides the meaning of a row's bytes. */
+    uint64_t fields_used;  /* Bit f: a key part or an input. */
+    uint64_t input_fields; /* Bit f: an input of some accumulator. */
     bool has_lifetime;
     uint8_t level_count;
-    int64_t level_us[LEVELS_MAX];  /* Widths in use, ascending. */
+    int64_t level_us[LEVELS_MAX];      /* Widths in use, ascending. */
     int64_t level_keep_us[LEVELS_MAX]; /* A tile of the level is needed that long: the longest
                                           window that steps by it. */
     uint16_t key_size_max;
     uint16_t accumulator_count;
-    uint16_t cell_words;    /* Tag word included. */
-    uint16_t cell_lines;    /* Of the open cell. */
+    uint16_t cell_words; /* Tag word included. */
+    uint16_t cell_lines; /* Of the open cell. */
     uint16_t input_count;
-    uint16_t single_words;  /* time, order, null mask, values of inputs. */
-    uint32_t cells_max;     /* Closed cells that a row can hold after folding. */
+    uint16_t single_words; /* time, order, null mask, values of inputs. */
+    uint32_t cells_max;    /* Closed cells that a row can hold after folding. */
     uint32_t row_lines_max;
     uint16_t feature_first; /* Into plan.feature. */
     uint16_t feature_count;
@@ -127,12 +127,12 @@ struct plan_view {
 };
 
 struct plan_stream {
-    struct schema schema;     /* D */
-    int64_t lateness_us;      /* D */
-    int64_t future_us;        /* D */
-    int64_t history_us;       /* D: folding trails the watermark by it. */
-    enum late_policy late;    /* D */
-    int16_t shard_by;         /* D: view index that producers steer by; -1: first view. */
+    struct schema schema;  /* D */
+    int64_t lateness_us;   /* D */
+    int64_t future_us;     /* D */
+    int64_t history_us;    /* D: folding trails the watermark by it. */
+    enum late_policy late; /* D */
+    int16_t shard_by;      /* D: view index that producers steer by; -1: first view. */
 
     /* Derived. */
     uint8_t view_count;

@@ -24,15 +24,15 @@
 #include "dataplane/feature/ladder.h"
 #include "dataplane/feature/plan.h"
 
-#define ROW_VERSION 0u
-#define ROW_META 1u
-#define ROW_APPLY 2u
-#define ROW_LSN 3u
-#define ROW_NEWEST 4u
-#define ROW_HORIZON 5u
-#define ROW_KEY 6u
+#define ROW_VERSION          0u
+#define ROW_META             1u
+#define ROW_APPLY            2u
+#define ROW_LSN              3u
+#define ROW_NEWEST           4u
+#define ROW_HORIZON          5u
+#define ROW_KEY              6u
 #define ROW_KEY_INLINE_BYTES 16u
-#define ROW_VERSION_DEAD (UINT64_C(1) << 63)
+#define ROW_VERSION_DEAD     (UINT64_C(1) << 63)
 
 /* meta, from the top: Redis slot 14 bits | key size 11 | view 6 | flags 4 | singles 13 | cells 16 */
 struct row_meta {

@@ -17,9 +17,9 @@
 #include "dataplane/feature/plan.h"
 
 struct row_read_at {
-    int64_t q_us;        /* See row_read_q(). */
-    int64_t fold_us;     /* H as published by the row's shard. */
-    int64_t since_us;    /* Windows that reach before it are PARTIAL. */
+    int64_t q_us;     /* See row_read_q(). */
+    int64_t fold_us;  /* H as published by the row's shard. */
+    int64_t since_us; /* Windows that reach before it are PARTIAL. */
     uint32_t shard;
 };
 

@@ -45,11 +45,11 @@ struct schema_field {
     bool has_min;
     bool has_max;
     enum time_unit unit; /* Of timestamp: what the wire and bare numbers in text count. */
-    int64_t min; /* In decoded form (scaled, microseconds; u64 compares as unsigned). */
+    int64_t min;         /* In decoded form (scaled, microseconds; u64 compares as unsigned). */
     int64_t max;
     char time_format[NAME_SIZE_MAX]; /* strptime subset %Y %m %d %H %M %S; "" means RFC 3339. */
     uint16_t enum_count;             /* 0: any value. */
-    int64_t enum_number[ENUM_VALUES_MAX];            /* Not string: decoded form. */
+    int64_t enum_number[ENUM_VALUES_MAX];             /* Not string: decoded form. */
     char enum_text[ENUM_VALUES_MAX][STRING_SIZE_MAX]; /* String: NUL-padded to size. */
 };
 
@@ -58,8 +58,8 @@ struct schema {
     uint16_t id;              /* Of the stream: templateId and schemaId. */
     uint16_t version;         /* Newest known, from 1. */
     uint16_t field_count;
-    uint16_t time_field;      /* Index of the event time; a required timestamp. */
-    uint16_t block_size;      /* Bytes of one event at `version`. */
+    uint16_t time_field; /* Index of the event time; a required timestamp. */
+    uint16_t block_size; /* Bytes of one event at `version`. */
     enum violation_policy on_violation;
     struct schema_field field[FIELDS_MAX];
 };

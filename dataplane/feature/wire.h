@@ -22,9 +22,9 @@
 #include "dataplane/base/result.h"
 #include "dataplane/feature/limits.h"
 
-#define WIRE_HEADER_BYTES 8u
-#define WIRE_ROOT_BYTES 52u
-#define WIRE_GROUP_BYTES 4u
+#define WIRE_HEADER_BYTES  8u
+#define WIRE_ROOT_BYTES    52u
+#define WIRE_GROUP_BYTES   4u
 #define WIRE_EVENTS_OFFSET (WIRE_HEADER_BYTES + WIRE_ROOT_BYTES + WIRE_GROUP_BYTES)
 _Static_assert(WIRE_EVENTS_OFFSET == CACHE_LINE_BYTES, "events start on a cache line");
 
