@@ -1,0 +1,83 @@
+#include "dataplane/feature/schema.h"
+
+#include <string.h>
+
+#include "dataplane/base/assert.h"
+
+static const struct {
+    const char *name;
+    uint16_t size;
+} field_types[FIELD_TYPE_COUNT] = {
+#define FIELD_TYPE(name, wire_bytes) [FIELD_TYPE_##name] = {#name, wire_bytes},
+#include "dataplane/feature/field_types.def"
+#undef FIELD_TYPE
+};
+
+const char *field_type_name(enum field_type type)
+{
+    ASSERT((uint32_t)type < FIELD_TYPE_COUNT);
+    return field_types[type].name;
+}
+
+uint16_t field_type_size(enum field_type type)
+{
+    ASSERT((uint32_t)type < FIELD_TYPE_COUNT);
+    return field_types[type].size;
+}
+
+enum result schema_layout(struct schema *schema)
+{
+    uint32_t offset = 0;
+    uint16_t since = 1;
+    for (uint32_t f = 0; f < schema->field_count; f++) {
+        struct schema_field *field = &schema->field[f];
+        if (field->type == FIELD_TYPE_string) {
+            if (field->size == 0 || field->size > STRING_SIZE_MAX) {
+                return RESULT_INVALID;
+            }
+        } else {
+            field->size = field_type_size(field->type);
+        }
+        if (field->since < since) {
+            return RESULT_INVALID;
+        }
+        since = field->since;
+        if (offset + field->size > EVENT_SIZE_MAX) {
+            return RESULT_NO_SPACE;
+        }
+        field->offset = (uint16_t)offset;
+        offset += field->size;
+    }
+    schema->block_size = (uint16_t)offset;
+    return RESULT_OK;
+}
+
+uint16_t schema_block_size_at(const struct schema *schema, uint16_t version)
+{
+    if (version >= schema->version) {
+        return schema->block_size;
+    }
+    uint16_t end = 0;
+    for (uint32_t f = 0; f < schema->field_count; f++) {
+        const struct schema_field *field = &schema->field[f];
+        if (field->since > version) {
+            break;
+        }
+        end = (uint16_t)(field->offset + field->size);
+    }
+    return end;
+}
+
+int schema_field_find(const struct schema *schema, const char *name, uint32_t size)
+{
+    if (size >= NAME_SIZE_MAX) {
+        return -1;
+    }
+    for (uint32_t f = 0; f < schema->field_count; f++) {
+        const char *known = schema->field[f].name;
+        if (memcmp(known, name, size) == 0 && known[size] == '\0') {
+            return (int)f;
+        }
+    }
+    return -1;
+}
