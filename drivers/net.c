@@ -16,8 +16,7 @@ enum result net_port_open(const struct net_options *options, struct net_port **o
     case NET_DRIVER_SOCKET:
         return net_socket_open(options, out_port, error);
     case NET_DRIVER_ETHDEV:
-        net_error(error, "ethdev: %s", result_name(RESULT_UNSUPPORTED));
-        return RESULT_UNSUPPORTED;
+        return net_ethdev_open(options, out_port, error);
     case NET_DRIVER_FILE:
         return net_file_open(options, out_port, error);
     case NET_DRIVER_SIMULATED:

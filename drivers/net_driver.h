@@ -8,7 +8,7 @@
 
 #include "drivers/net.h"
 
-#define NET_FRAME_DROPS (DROP_frame_not_ours + 1)
+#define NET_FRAME_DROPS (DROP_frame_unanswered + 1)
 _Static_assert(DROP_frame_not_ip == 0, "drops of scope FRAME come first");
 
 struct net_operations {
