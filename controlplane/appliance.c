@@ -13,6 +13,7 @@
 #include "controlplane/http.h"
 #include "controlplane/server.h"
 #include "dataplane/base/units.h"
+#include "drivers/eal.h"
 
 #define IDLE_TURNS_BEFORE_SLEEP 64u
 #define IDLE_SLEEP_US 500u
@@ -280,7 +281,7 @@ enum result appliance_open(const struct config *config, struct appliance *applia
     if (result != RESULT_OK) {
         goto fail;
     }
-    /* Before the workers' own threads: what else runs on their cores moves away. */
+    /* DPDK's threads too; before the workers start, so that nobody delays their first turns. */
     cpu_move_helpers(&appliance->layout);
     result = threads_start(appliance, error);
     if (result != RESULT_OK) {
@@ -318,6 +319,7 @@ void appliance_close(struct appliance *appliance)
             memory_unmap(&appliance->region[i]);
         }
     }
+    eal_close();
     appliance->freshness = NULL;
     appliance->http = NULL;
     appliance->server = NULL;

@@ -1,0 +1,26 @@
+#include "controlplane/report.h"
+
+#include "controlplane/report_render.h"
+#include "controlplane/snapshot.h"
+
+void report_status(const struct appliance *appliance, struct buffer *out)
+{
+    struct snapshot *snapshot = NULL;
+    if (snapshot_take(appliance, &snapshot) != RESULT_OK) {
+        out->failed = true;
+        return;
+    }
+    report_status_render(snapshot, out);
+    snapshot_free(snapshot);
+}
+
+void report_metrics(const struct appliance *appliance, struct buffer *out)
+{
+    struct snapshot *snapshot = NULL;
+    if (snapshot_take(appliance, &snapshot) != RESULT_OK) {
+        out->failed = true;
+        return;
+    }
+    report_metrics_render(snapshot, out);
+    snapshot_free(snapshot);
+}

@@ -1,0 +1,15 @@
+/* The texts of report.h, from a snapshot. */
+#pragma once
+
+#include <jansson.h>
+
+#include "controlplane/buffer.h"
+#include "controlplane/snapshot.h"
+#include "dataplane/drop_log.h"
+
+void report_status_render(const struct snapshot *snapshot, struct buffer *out);
+void report_metrics_render(const struct snapshot *snapshot, struct buffer *out);
+/* One drop entry of a shard as a JSON object; a new reference. */
+json_t *report_drop_json(const struct plan *plan, uint32_t shard, const struct drop_entry *entry);
+/* Appends the object's text to out, and gives the reference up. */
+void report_json_write(json_t *root, struct buffer *out);

@@ -1,0 +1,213 @@
+#include "controlplane/snapshot.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controlplane/appliance.h"
+#include "controlplane/housekeeping.h"
+#include "controlplane/version.h"
+
+static void stream_add(struct snapshot_stream *to, const struct counters_stream *from)
+{
+    /* What was received first: an event counted in between may then only make the balance
+     * negative for a moment, never hide a loss. */
+    to->received += counter_read(&from->shared_received);
+    to->applied += counter_read(&from->shared_applied);
+    to->quarantined += counter_read(&from->shared_quarantined);
+    for (uint32_t drop = 0; drop < DROP_COUNT; drop++) {
+        to->drop[drop] += counter_read(&from->shared_drop[drop]);
+        to->violation[drop] += counter_read(&from->shared_violation[drop]);
+    }
+    int64_t watermark = atomic_load_explicit(&from->shared_watermark_us, memory_order_relaxed);
+    if (watermark > to->watermark_us) {
+        to->watermark_us = watermark;
+    }
+}
+
+static void view_add(struct snapshot_view *to, const struct counters_view *from)
+{
+    to->applied += counter_read(&from->shared_applied);
+    to->rows += counter_read(&from->shared_rows);
+    to->bytes += counter_read(&from->shared_bytes);
+    to->apply_ticks += counter_read(&from->shared_apply_ticks);
+    to->apply_sampled += counter_read(&from->shared_apply_sampled);
+    for (uint32_t drop = 0; drop < DROP_COUNT; drop++) {
+        to->drop[drop] += counter_read(&from->shared_drop[drop]);
+    }
+}
+
+static void shard_take(const struct appliance *appliance, uint32_t index,
+                       struct snapshot_shard *shard)
+{
+    const struct worker *worker = appliance->worker[index];
+    const struct counters *counters = worker_counters(worker);
+    struct housekeeping_rate rate;
+    shard->core = appliance->layout.shard_core[index];
+    for (uint32_t i = 0; i < COUNTER_COUNT; i++) {
+        shard->counter[i] = counter_read(&counters->shared[i]);
+    }
+    worker_memory(worker, &shard->memory_used_bytes, &shard->memory_cap_bytes);
+    shard->pages = memory_pages_name(housekeeping_pages(appliance->housekeeping, index));
+    housekeeping_rate_read(appliance->housekeeping, index, &rate);
+    shard->busy_ratio = rate.busy_ratio;
+    shard->events_per_second = rate.events_per_second;
+}
+
+static void shards_take(const struct appliance *appliance, struct snapshot *snapshot)
+{
+    for (uint32_t i = 0; i <= STREAMS_MAX; i++) {
+        snapshot->stream[i].watermark_us = INT64_MIN;
+    }
+    for (uint32_t i = 0; i < appliance->shard_count; i++) {
+        const struct counters *counters = worker_counters(appliance->worker[i]);
+        for (uint32_t stream = 0; stream < appliance->plan->stream_count; stream++) {
+            stream_add(&snapshot->stream[stream], &counters->stream[stream]);
+        }
+        stream_add(&snapshot->stream[STREAMS_MAX], &counters->stream[STREAMS_MAX]);
+        for (uint32_t view = 0; view < appliance->plan->view_count; view++) {
+            view_add(&snapshot->view[view], &counters->view[view]);
+        }
+        shard_take(appliance, i, &snapshot->shard[i]);
+    }
+    /* What names no stream has no event time. */
+    snapshot->stream[STREAMS_MAX].watermark_us = INT64_MIN;
+    snapshot->shard_count = appliance->shard_count;
+}
+
+static void ports_take(const struct appliance *appliance, struct snapshot *snapshot)
+{
+    snapshot->port_count = appliance->port_count;
+    for (uint32_t i = 0; i < appliance->port_count; i++) {
+        struct snapshot_port *port = &snapshot->port[i];
+        net_port_describe(appliance->port[i], port->name, sizeof(port->name));
+        port->number = net_port_number(appliance->port[i]);
+        net_port_statistics(appliance->port[i], &port->statistics);
+    }
+}
+
+static int lane_compare(const void *left, const void *right)
+{
+    const struct lane_report *a = left;
+    const struct lane_report *b = right;
+    if (a->messages != b->messages) {
+        return a->messages > b->messages ? -1 : 1;
+    }
+    if (a->producer != b->producer) {
+        return a->producer < b->producer ? -1 : 1;
+    }
+    return (a->lane > b->lane) - (a->lane < b->lane);
+}
+
+static enum result lanes_take(const struct appliance *appliance, struct snapshot *snapshot)
+{
+    uint32_t max = appliance->config->options.lanes_max * appliance->shard_count;
+    if (max == 0) {
+        return RESULT_OK;
+    }
+    struct lane_report *lane = heap_alloc((uint64_t)max * sizeof(*lane));
+    if (lane == NULL) {
+        return RESULT_NO_MEMORY;
+    }
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < appliance->shard_count; i++) {
+        count += worker_lanes(appliance->worker[i], lane + count, max - count);
+    }
+    qsort(lane, count, sizeof(*lane), lane_compare);
+    snapshot->lane = lane;
+    snapshot->lane_count = count;
+    return RESULT_OK;
+}
+
+static void appliance_take(const struct appliance *appliance, struct snapshot_appliance *out)
+{
+    out->version = FRESHET_VERSION;
+    out->run_id = appliance->run_id;
+    out->clock = clock_describe(&appliance->clock);
+    out->now_us = clock_now_us(&appliance->clock);
+    out->start_us = appliance->start_us;
+    out->ready = atomic_load_explicit(&appliance->shared_ready, memory_order_relaxed);
+    out->sleeps = appliance->sleeps;
+    out->cores_shared = appliance->layout.shared;
+    out->serving_threads = appliance->serving_thread_count;
+    out->heap_bytes = heap_used_bytes();
+    out->ns_per_tick = clock_ns_per_tick(&appliance->clock);
+}
+
+enum result snapshot_take(const struct appliance *appliance, struct snapshot **out_snapshot)
+{
+    struct snapshot *snapshot = heap_alloc(sizeof(*snapshot));
+    if (snapshot == NULL) {
+        return RESULT_NO_MEMORY;
+    }
+    memset(snapshot, 0, sizeof(*snapshot));
+    snapshot->plan = appliance->plan;
+    shards_take(appliance, snapshot);
+    appliance_take(appliance, &snapshot->appliance);
+    ports_take(appliance, snapshot);
+    if (appliance->freshness != NULL) {
+        snapshot->freshness =
+            freshness_histogram(appliance->freshness, 0, (enum freshness_stage)0);
+        snapshot->appliance.freshness_unseen = freshness_unseen(appliance->freshness);
+    }
+    if (appliance->server != NULL) {
+        server_statistics_read(appliance->server, &snapshot->server);
+        server_read_duration(appliance->server, &snapshot->reads);
+    }
+    if (lanes_take(appliance, snapshot) != RESULT_OK) {
+        snapshot_free(snapshot);
+        return RESULT_NO_MEMORY;
+    }
+    *out_snapshot = snapshot;
+    return RESULT_OK;
+}
+
+void snapshot_free(struct snapshot *snapshot)
+{
+    if (snapshot != NULL) {
+        heap_free(snapshot->lane);
+        heap_free(snapshot);
+    }
+}
+
+uint64_t snapshot_drops(const struct snapshot_stream *stream)
+{
+    uint64_t sum = 0;
+    for (uint32_t drop = 0; drop < DROP_COUNT; drop++) {
+        enum drop_scope scope = drop_scope((enum drop)drop);
+        if (scope == DROP_SCOPE_MESSAGE || scope == DROP_SCOPE_EVENT) {
+            sum += stream->drop[drop];
+        }
+    }
+    return sum;
+}
+
+int64_t snapshot_balance(const struct snapshot_stream *stream)
+{
+    return (int64_t)(stream->received - stream->applied - snapshot_drops(stream));
+}
+
+enum drop snapshot_top_drop(const struct snapshot_stream *stream)
+{
+    enum drop top = stream->drop[DROP_message_duplicate] > 0 ? DROP_message_duplicate : DROP_NONE;
+    uint64_t most = 0;
+    for (uint32_t drop = 0; drop < DROP_COUNT; drop++) {
+        if (drop != DROP_message_duplicate && stream->drop[drop] > most) {
+            top = (enum drop)drop;
+            most = stream->drop[drop];
+        }
+    }
+    return top;
+}
+
+uint32_t snapshot_stream_count(const struct snapshot *snapshot)
+{
+    bool nameless = snapshot->stream[STREAMS_MAX].received > 0;
+    return snapshot->plan->stream_count + (nameless ? 1u : 0u);
+}
+
+const char *snapshot_stream_name(const struct snapshot *snapshot, uint32_t stream)
+{
+    return stream < snapshot->plan->stream_count ? snapshot->plan->stream[stream].schema.name
+                                                 : "(none)";
+}
