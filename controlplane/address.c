@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum result address_parse(const char *text, struct sockaddr_storage *out_address,
+enum result address_from_text(const char *text, struct sockaddr_storage *out_address,
                           socklen_t *out_size)
 {
     const char *colon = strrchr(text, ':');

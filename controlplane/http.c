@@ -99,7 +99,7 @@ enum result http_open(struct appliance *appliance, const char *address, struct h
 {
     struct sockaddr_storage socket_address;
     socklen_t size = 0;
-    if (address_parse(address, &socket_address, &size) != RESULT_OK) {
+    if (address_from_text(address, &socket_address, &size) != RESULT_OK) {
         (void)snprintf(error, error_size,
                        "query.http: \"%s\" is no address; write it as 127.0.0.1:6566", address);
         return RESULT_INVALID;

@@ -1,0 +1,112 @@
+#include "controlplane/client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONNECT_SECONDS 3
+#define ANSWER_SECONDS 10
+#define HOST_SIZE_MAX 256
+
+/* HOST:PORT, "[::1]:6380"; a path has a slash or no colon. */
+static bool server_is_path(const char *server)
+{
+    return strchr(server, '/') != NULL || strchr(server, ':') == NULL;
+}
+
+static redisContext *tcp_connect(const char *server, struct timeval timeout)
+{
+    char host[HOST_SIZE_MAX];
+    const char *colon = strrchr(server, ':');
+    size_t size = (size_t)(colon - server);
+    bool bracketed = size >= 2 && server[0] == '[' && colon[-1] == ']';
+    if (size - (bracketed ? 2 : 0) >= sizeof(host)) {
+        return NULL;
+    }
+    (void)snprintf(host, sizeof(host), "%.*s", (int)(bracketed ? size - 2 : size),
+                   bracketed ? server + 1 : server);
+    return redisConnectWithTimeout(host, (int)strtol(colon + 1, NULL, 10), timeout);
+}
+
+bool client_open(struct client *client, const char *verb, const char *server)
+{
+    const struct timeval connect_timeout = {.tv_sec = CONNECT_SECONDS};
+    const struct timeval answer_timeout = {.tv_sec = ANSWER_SECONDS};
+    const char *environment = getenv("FRESHET_SERVER");
+    bool named = server != NULL || (environment != NULL && environment[0] != '\0');
+    if (server == NULL) {
+        server = named ? environment : CLIENT_SERVER_DEFAULT;
+    }
+    *client = (struct client){.verb = verb, .server = server};
+    client->context = server_is_path(server) ? redisConnectUnixWithTimeout(server, connect_timeout)
+                                             : tcp_connect(server, connect_timeout);
+    if (client->context == NULL || client->context->err != 0) {
+        (void)fprintf(stderr,
+                      "freshet %s: no server at %s: %s\n"
+                      "start one with: freshet run FILE..., or name another with --server PATH or "
+                      "--server HOST:PORT%s\n",
+                      verb, server,
+                      client->context == NULL ? "not an address" : client->context->errstr,
+                      named ? "" : ", or set FRESHET_SERVER");
+        client_close(client);
+        return false;
+    }
+    (void)redisSetTimeout(client->context, answer_timeout);
+    return true;
+}
+
+void client_close(struct client *client)
+{
+    if (client->context != NULL) {
+        redisFree(client->context);
+    }
+    client->context = NULL;
+}
+
+redisReply *client_command(struct client *client, uint32_t count, const char *const *argument)
+{
+    const char *pointer[CLIENT_ARGUMENTS_MAX];
+    size_t size[CLIENT_ARGUMENTS_MAX];
+    if (count > CLIENT_ARGUMENTS_MAX) {
+        (void)fprintf(stderr, "freshet %s: more than %d arguments\n", client->verb,
+                      CLIENT_ARGUMENTS_MAX);
+        return NULL;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        pointer[i] = argument[i];
+        size[i] = strlen(argument[i]);
+    }
+    redisReply *reply = redisCommandArgv(client->context, (int)count, pointer, size);
+    if (reply == NULL) {
+        (void)fprintf(stderr, "freshet %s: the server at %s went away: %s\n", client->verb,
+                      client->server, client->context->errstr);
+        return NULL;
+    }
+    if (reply->type == REDIS_REPLY_ERROR) {
+        const char *text = strncmp(reply->str, "ERR ", 4) == 0 ? reply->str + 4 : reply->str;
+        (void)fprintf(stderr, "freshet %s: %s\n", client->verb, text);
+        freeReplyObject(reply);
+        return NULL;
+    }
+    return reply;
+}
+
+json_t *client_json(struct client *client, uint32_t count, const char *const *argument)
+{
+    redisReply *reply = client_command(client, count, argument);
+    if (reply == NULL) {
+        return NULL;
+    }
+    json_error_t error;
+    json_t *json = NULL;
+    if (reply->type == REDIS_REPLY_STRING) {
+        json = json_loadb(reply->str, reply->len, 0, &error);
+    }
+    if (json == NULL) {
+        (void)fprintf(stderr, "freshet %s: %s at %s answered no JSON; is it another server?\n",
+                      client->verb, argument[0], client->server);
+    }
+    freeReplyObject(reply);
+    return json;
+}

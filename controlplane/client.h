@@ -1,0 +1,28 @@
+/* The verbs' side of the server: one connection (hiredis), clear errors on stderr. */
+#pragma once
+
+#include <hiredis.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CLIENT_ARGUMENTS_MAX 512
+
+/* Where no --server is given: $FRESHET_SERVER, else CLIENT_SERVER_DEFAULT. */
+#define CLIENT_SERVER_DEFAULT "run/freshet.sock"
+#define CLIENT_SERVER_SENTENCE "where it is; else $FRESHET_SERVER, else " CLIENT_SERVER_DEFAULT
+
+struct client {
+    const char *verb;   /* For errors. */
+    const char *server; /* Borrowed: what was tried. */
+    redisContext *context;
+};
+
+/* server: PATH, HOST:PORT, or NULL for the default. False: said why on stderr. */
+bool client_open(struct client *client, const char *verb, const char *server);
+void client_close(struct client *client);
+
+/* One command. NULL: said why on stderr (an error reply too). The caller frees the reply. */
+redisReply *client_command(struct client *client, uint32_t count, const char *const *argument);
+/* A command that answers with a JSON text: a new reference, or NULL as above. */
+json_t *client_json(struct client *client, uint32_t count, const char *const *argument);

@@ -1,0 +1,222 @@
+#include "controlplane/status_table.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define CELL_SIZE 32
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text == NULL ? "-" : text;
+}
+
+static double real_of(const json_t *object, const char *name)
+{
+    return json_number_value(json_object_get(object, name));
+}
+
+static int64_t integer_of(const json_t *object, const char *name)
+{
+    return json_integer_value(json_object_get(object, name));
+}
+
+/* 12.3 us, 4.5 ms, 6.7 s: three digits are enough for an eye. */
+static const char *duration_format(double us, char out[CELL_SIZE])
+{
+    if (us < 1000) {
+        (void)snprintf(out, CELL_SIZE, "%.1f us", us);
+    } else if (us < 1e6) {
+        (void)snprintf(out, CELL_SIZE, "%.1f ms", us / 1e3);
+    } else {
+        (void)snprintf(out, CELL_SIZE, "%.1f s", us / 1e6);
+    }
+    return out;
+}
+
+static const char *bytes_format(double bytes, char out[CELL_SIZE])
+{
+    static const char *const unit[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    uint32_t i = 0;
+    while (bytes >= 1024 && i < 4) {
+        bytes /= 1024;
+        i++;
+    }
+    (void)snprintf(out, CELL_SIZE, i == 0 ? "%.0f %s" : "%.1f %s", bytes, unit[i]);
+    return out;
+}
+
+static void appliance_render(const json_t *status, struct buffer *out)
+{
+    const json_t *appliance = json_object_get(status, "appliance");
+    buffer_format(out, "freshet %s, up %.0f s, %s; state in %s\n", text_of(appliance, "version"),
+                  real_of(appliance, "uptime_seconds"),
+                  json_is_true(json_object_get(appliance, "ready")) ? "ready" : "not ready",
+                  text_of(appliance, "durability"));
+    buffer_format(out,
+                  "received %" PRId64 "  applied %" PRId64 "  dropped %" PRId64
+                  "  received - applied - dropped = %" PRId64 "\n",
+                  integer_of(status, "received"), integer_of(status, "applied"),
+                  integer_of(status, "dropped"), integer_of(status, "balance"));
+}
+
+static void streams_render(const json_t *status, struct buffer *out)
+{
+    size_t i;
+    const json_t *stream;
+    buffer_format(out, "\n%-16s %12s %12s %9s %9s %11s %9s  %s\n", "stream", "received", "applied",
+                  "late", "duplicate", "quarantined", "lag", "top drop");
+    json_array_foreach(json_object_get(status, "streams"), i, stream) {
+        const json_t *top = json_object_get(stream, "top_drop");
+        const json_t *lag = json_object_get(stream, "watermark_lag_seconds");
+        char lag_text[CELL_SIZE] = "-";
+        if (json_is_number(lag)) {
+            (void)duration_format(json_number_value(lag) * 1e6, lag_text);
+        }
+        buffer_format(out, "%-16s %12" PRId64 " %12" PRId64 " %9" PRId64 " %9" PRId64 " %11" PRId64
+                      " %9s  ",
+                      text_of(stream, "stream"), integer_of(stream, "received"),
+                      integer_of(stream, "applied"), integer_of(stream, "late"),
+                      integer_of(stream, "duplicate"), integer_of(stream, "quarantined"), lag_text);
+        if (json_is_object(top)) {
+            buffer_format(out, "%s %" PRId64 ": %s; %s\n", text_of(top, "reason"),
+                          integer_of(top, "count"), text_of(top, "sentence"),
+                          text_of(top, "hint"));
+        } else {
+            buffer_text(out, "-\n");
+        }
+    }
+}
+
+static void views_render(const json_t *status, struct buffer *out)
+{
+    size_t i;
+    const json_t *view;
+    char bytes[CELL_SIZE];
+    char each[CELL_SIZE];
+    buffer_format(out, "\n%-16s %-12s %12s %12s %12s %12s %9s %10s\n", "view", "entity", "entities",
+                  "memory", "per entity", "applied", "refused", "per event");
+    json_array_foreach(json_object_get(status, "views"), i, view) {
+        char cost[CELL_SIZE] = "-";
+        if (json_is_number(json_object_get(view, "apply_ns_per_event"))) {
+            (void)snprintf(cost, sizeof(cost), "%.0f ns", real_of(view, "apply_ns_per_event"));
+        }
+        buffer_format(out, "%-16s %-12s %12" PRId64 " %12s %12s %12" PRId64 " %9" PRId64 " %10s\n",
+                      text_of(view, "view"), text_of(view, "entity"),
+                      integer_of(view, "entities"), bytes_format(real_of(view, "bytes"), bytes),
+                      bytes_format(real_of(view, "bytes_per_entity"), each),
+                      integer_of(view, "applied"), integer_of(view, "refused"), cost);
+    }
+}
+
+static void shards_render(const json_t *status, struct buffer *out)
+{
+    size_t i;
+    const json_t *shard;
+    char used[CELL_SIZE];
+    char limit[CELL_SIZE];
+    buffer_format(out, "\n%-6s %5s %7s %12s %12s %12s  %s\n", "shard", "core", "busy", "events/s",
+                  "memory", "of", "pages");
+    json_array_foreach(json_object_get(status, "shards"), i, shard) {
+        buffer_format(out, "%-6" PRId64 " %5" PRId64 " %6.1f%% %12.0f %12s %12s  %s\n",
+                      integer_of(shard, "shard"), integer_of(shard, "core"),
+                      100 * real_of(shard, "busy_ratio"), real_of(shard, "events_per_second"),
+                      bytes_format(real_of(shard, "memory_used_bytes"), used),
+                      bytes_format(real_of(shard, "memory_limit_bytes"), limit),
+                      text_of(shard, "pages"));
+    }
+}
+
+static void ports_render(const json_t *status, struct buffer *out)
+{
+    size_t i;
+    const json_t *port;
+    buffer_format(out, "\n%12s %12s %9s  %s\n", "frames", "datagrams", "missed", "listener");
+    json_array_foreach(json_object_get(status, "ports"), i, port) {
+        buffer_format(out, "%12" PRId64 " %12" PRId64 " %9" PRId64 "  %s\n",
+                      integer_of(port, "frames"), integer_of(port, "datagrams"),
+                      integer_of(port, "missed"), text_of(port, "port"));
+    }
+}
+
+static void lanes_render(const json_t *status, struct buffer *out)
+{
+    size_t i;
+    const json_t *lane;
+    const json_t *lanes = json_object_get(status, "lanes");
+    if (json_array_size(lanes) == 0) {
+        return;
+    }
+    buffer_format(out, "\n%20s %5s %11s %12s %9s %9s %10s %9s\n", "producer", "lane", "incarnation",
+                  "messages", "gaps", "holes", "duplicates", "reordered");
+    json_array_foreach(lanes, i, lane) {
+        buffer_format(out,
+                      "%20" PRId64 " %5" PRId64 " %11" PRId64 " %12" PRId64 " %9" PRId64
+                      " %9" PRId64 " %10" PRId64 " %9" PRId64 "\n",
+                      integer_of(lane, "producer"), integer_of(lane, "lane"),
+                      integer_of(lane, "incarnation"), integer_of(lane, "messages"),
+                      integer_of(lane, "gaps"), integer_of(lane, "holes"),
+                      integer_of(lane, "duplicates"), integer_of(lane, "reordered"));
+    }
+}
+
+static void quantiles_render(const char *name, const json_t *quantiles, struct buffer *out)
+{
+    char p50[CELL_SIZE];
+    char p99[CELL_SIZE];
+    char p999[CELL_SIZE];
+    buffer_format(out, "%-20s %12" PRId64 " %10s %10s %10s\n", name, integer_of(quantiles, "count"),
+                  duration_format(real_of(quantiles, "p50_us"), p50),
+                  duration_format(real_of(quantiles, "p99_us"), p99),
+                  duration_format(real_of(quantiles, "p999_us"), p999));
+}
+
+static void times_render(const json_t *status, struct buffer *out)
+{
+    const json_t *freshness = json_object_get(status, "freshness");
+    buffer_format(out, "\n%-20s %12s %10s %10s %10s\n", "", "count", "p50", "p99", "p99.9");
+    quantiles_render("event to arrival", json_object_get(freshness, "event_to_arrival"), out);
+    quantiles_render("arrival to readable", json_object_get(freshness, "arrival_to_readable"),
+                     out);
+    quantiles_render("event to readable", json_object_get(freshness, "event_to_readable"), out);
+    quantiles_render("feature reads", json_object_get(status, "reads"), out);
+}
+
+void status_table_render(const json_t *status, struct buffer *out)
+{
+    appliance_render(status, out);
+    streams_render(status, out);
+    views_render(status, out);
+    shards_render(status, out);
+    ports_render(status, out);
+    lanes_render(status, out);
+    times_render(status, out);
+}
+
+void status_line_render(const json_t *status, const json_t *previous, struct buffer *out)
+{
+    const json_t *freshness =
+        json_object_get(json_object_get(status, "freshness"), "arrival_to_readable");
+    const json_t *reads = json_object_get(status, "reads");
+    char fresh[CELL_SIZE];
+    char read[CELL_SIZE];
+    double seconds = 0;
+    int64_t applied = 0;
+    int64_t commands = 0;
+    if (previous != NULL) {
+        seconds = (double)(integer_of(json_object_get(status, "appliance"), "now_us") -
+                           integer_of(json_object_get(previous, "appliance"), "now_us")) /
+                  1e6;
+        applied = integer_of(status, "applied") - integer_of(previous, "applied");
+        commands = integer_of(reads, "commands") -
+                   integer_of(json_object_get(previous, "reads"), "commands");
+    }
+    buffer_format(out,
+                  "applied %.0f/s  commands %.0f/s  arrival to readable p99 %s  read p99 %s  "
+                  "dropped %" PRId64 "  balance %" PRId64 "\n",
+                  seconds > 0 ? (double)applied / seconds : 0,
+                  seconds > 0 ? (double)commands / seconds : 0,
+                  duration_format(real_of(freshness, "p99_us"), fresh),
+                  duration_format(real_of(reads, "p99_us"), read), integer_of(status, "dropped"),
+                  integer_of(status, "balance"));
+}
