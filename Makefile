@@ -5,6 +5,8 @@
 MESON_SETUP = test -f $(1)/build.ninja || $(2) meson setup $(1) $(3) >$(1).setup.log || \
 	{ cat $(1).setup.log; exit 1; }; rm -f $(1).setup.log
 
+INSTRUMENTED = -Dbuildtype=debugoptimized -Dwerror=false -Dwarning_level=0
+
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
@@ -51,20 +53,20 @@ tidy: ## clang-tidy over the product's sources
 fuzz: ## Fuzz every decoder for FUZZ_SECONDS (60) each
 	@.ci/setup run test
 	@$(call MESON_SETUP,build-fuzz,CC=clang-14,-Db_sanitize=address$(,)undefined \
-		-Db_lundef=false -Dbuildtype=debugoptimized -Dfuzzers=true)
+		-Db_lundef=false $(INSTRUMENTED) -Dfuzzers=true)
 	@ninja -C build-fuzz --quiet
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-60} meson test -C build-fuzz --no-rebuild --suite fuzz \
 		--print-errorlogs --timeout-multiplier 0
 
 asan: ## Tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@.ci/setup run test
-	@$(call MESON_SETUP,build-asan,,-Db_sanitize=address$(,)undefined -Dbuildtype=debugoptimized)
+	@$(call MESON_SETUP,build-asan,,-Db_sanitize=address$(,)undefined $(INSTRUMENTED))
 	@ninja -C build-asan --quiet
 	@meson test -C build-asan --no-rebuild --print-errorlogs --suite asan --timeout-multiplier 4
 
 tsan: ## Tests under ThreadSanitizer
 	@.ci/setup run test
-	@$(call MESON_SETUP,build-tsan,,-Db_sanitize=thread -Dbuildtype=debugoptimized)
+	@$(call MESON_SETUP,build-tsan,,-Db_sanitize=thread $(INSTRUMENTED))
 	@ninja -C build-tsan --quiet
 	@meson test -C build-tsan --no-rebuild --print-errorlogs --suite tsan --timeout-multiplier 6
 
