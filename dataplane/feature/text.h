@@ -8,7 +8,10 @@
  * "quoted", and in tags bare text; `\` escapes as the line protocol says. In JSON the member
  * `stream` (else the listener's stream) names the stream; null is null; numbers are read from their
  * digits, never through a double; an unknown member is a drop, as is a string longer than its field.
- * Without the time field the event gets the arrival time.
+ * Without the time field the event gets the arrival time; with an explicit null it does not. A field
+ * named twice is text_syntax, whichever came first; so is a line feed inside a quoted string. A
+ * `stream` that is none of the listener's is message_unknown_stream, an object or array as a value
+ * text_wrong_type.
  * Source: InfluxDB 1.x "Line protocol reference"; RFC 8259; RFC 3164; RFC 5424 section 6. */
 #pragma once
 
@@ -42,13 +45,22 @@ int text_next(struct text_cursor *cursor, const struct schema *const *schemas,
 
 /* Writes one text value into the event block as the field's type (the one place where text becomes a
  * value: line protocol, JSON, CSV, AT-literals and enums of the definition language). text is the
- * bare value without quotes; quoted says whether it stood in quotes. An empty text is null.
+ * bare value without quotes; quoted says whether it stood in the quotes of a string (JSON, line
+ * protocol): then it is no bool. Numbers are taken from quotes, too: a u64 passes through JavaScript
+ * that way. An empty text is null.
+ *   integers   [+-]digits, a point and an exponent if the value is whole
+ *   decimal    as many digits after the point as the scale, more if they are zeros
+ *   f64        the nearest double; not NaN, not infinite
+ *   bool       true t 1 false f 0, and True TRUE T ...
+ *   timestamp  a whole number of units; else by `format:`, without one RFC 3339
+ * The number that is the wire's null is no value, nor is a string with a NUL in it.
  * Returns DROP_NONE, DROP_text_wrong_type, DROP_text_too_long. */
 enum drop text_value_encode(const struct schema_field *field, const char *text, uint32_t size,
                             bool quoted, uint8_t *block);
 
 /* The same to decoded form (int64), for every type but string: `min`, `max` and `enum` of the
- * definition language. Returns false when text is no such value. */
+ * definition language (here the wire's null is a number like any other). Returns false when text is
+ * no such value. */
 bool text_value_parse(const struct schema_field *field, const char *text, uint32_t size,
                       int64_t *out_value);
 
