@@ -1,0 +1,79 @@
+#include "dataplane/mesh.h"
+
+#include <string.h>
+
+#include "dataplane/base/assert.h"
+
+uint64_t mesh_footprint(uint32_t shard_count)
+{
+    uint64_t rings = shard_count > 1 ? shard_count - 1 : 0;
+    return align_up(shard_count * sizeof(struct ring), CACHE_LINE_BYTES) +
+           rings * ring_footprint(MESH_RING_LINES) + 2 * (uint64_t)CACHE_LINE_BYTES;
+}
+
+void mesh_init(struct mesh *mesh, uint32_t shard, uint32_t shard_count, struct arena *arena)
+{
+    ASSERT(shard < shard_count);
+    ASSERT(shard_count <= SHARDS_MAX);
+    *mesh = (struct mesh){.shard = shard, .shard_count = shard_count};
+    mesh->outgoing = arena_take(arena, shard_count * sizeof(struct ring), CACHE_LINE_BYTES);
+    for (uint32_t to = 0; to < shard_count; to++) {
+        if (to != shard) {
+            void *lines = arena_take(arena, ring_footprint(MESH_RING_LINES), CACHE_LINE_BYTES);
+            ring_init(&mesh->outgoing[to], lines, MESH_RING_LINES);
+        }
+    }
+}
+
+void mesh_connect(struct mesh *from, struct mesh *to)
+{
+    ASSERT(from->shard != to->shard);
+    to->incoming[from->shard] = &from->outgoing[to->shard];
+}
+
+bool mesh_has_room(struct mesh *mesh, uint32_t event_size, uint32_t count)
+{
+    uint32_t size = (uint32_t)sizeof(struct mesh_forward) + event_size;
+    for (uint32_t to = 0; to < mesh->shard_count; to++) {
+        if (to != mesh->shard && !ring_has_room(&mesh->outgoing[to], size, count)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool mesh_push_message(struct mesh *mesh, uint32_t to, const struct net_message *message)
+{
+    ASSERT(to != mesh->shard);
+    ASSERT(message->size <= MESSAGE_SIZE_MAX);
+    struct mesh_message *record =
+        ring_push(&mesh->outgoing[to], (uint32_t)sizeof(*record) + message->size);
+    if (record == NULL) {
+        return false;
+    }
+    record->kind = MESH_MESSAGE;
+    record->size = message->size;
+    record->sender = message->sender;
+    memcpy(record->data, message->data, message->size);
+    return true;
+}
+
+void mesh_push_forward(struct mesh *mesh, uint32_t to, const struct mesh_forward *forward,
+                       const uint8_t *event)
+{
+    ASSERT(to != mesh->shard);
+    struct mesh_forward *record =
+        ring_push(&mesh->outgoing[to], (uint32_t)sizeof(*record) + forward->event_size);
+    ASSERT(record != NULL);
+    *record = *forward;
+    memcpy(record->event, event, forward->event_size);
+}
+
+void mesh_push_finish(struct mesh *mesh)
+{
+    for (uint32_t to = 0; to < mesh->shard_count; to++) {
+        if (to != mesh->shard) {
+            ring_push_finish(&mesh->outgoing[to]);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+/* The rings between shards: one per ordered pair, so each has one producer and one consumer.
+ *
+ *   MESH_MESSAGE: a datagram that arrived away from its home, whole.
+ *   MESH_FORWARD: one accepted event for an owner that is not its home, naming its views.
+ *
+ * Room is reserved before a message is accepted; a full ring refuses, nobody waits. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/base/arena.h"
+#include "dataplane/base/hash.h"
+#include "dataplane/base/ring.h"
+#include "dataplane/feature/limits.h"
+#include "drivers/net.h"
+
+/* 256 KiB: a message of the greatest size crosses, and so do the forwards of any message. */
+#define MESH_RING_LINES 4096u
+
+enum mesh_kind { MESH_MESSAGE, MESH_FORWARD };
+
+struct mesh_message {
+    uint32_t kind; /* MESH_MESSAGE */
+    uint32_t size;
+    struct net_address sender;
+    uint8_t data[];
+};
+
+struct mesh_forward {
+    uint32_t kind; /* MESH_FORWARD */
+    uint16_t stream;
+    uint16_t version;
+    uint16_t event_size;
+    uint16_t home;
+    uint32_t views; /* Bit i: view i of the stream. */
+    uint64_t order;
+    uint64_t home_lsn;
+    uint8_t event[];
+};
+
+struct mesh {
+    uint32_t shard;
+    uint32_t shard_count;
+    struct ring *outgoing; /* Owned; outgoing[to]. */
+    struct ring *incoming[SHARDS_MAX]; /* Borrowed from the others; NULL before mesh_connect(). */
+};
+
+/* Owner of a key: 4096 vshards in equal runs. */
+static inline uint32_t mesh_owner(uint64_t owner_hash, uint32_t shard_count)
+{
+    return hash_vshard(owner_hash) * shard_count >> VSHARD_BITS;
+}
+
+uint64_t mesh_footprint(uint32_t shard_count);
+void mesh_init(struct mesh *mesh, uint32_t shard, uint32_t shard_count, struct arena *arena);
+/* Connects to's incoming side with from's outgoing ring. */
+void mesh_connect(struct mesh *from, struct mesh *to);
+
+/* True when count forwards of events of event_size fit every ring. */
+bool mesh_has_room(struct mesh *mesh, uint32_t event_size, uint32_t count);
+/* False when the ring is full. */
+bool mesh_push_message(struct mesh *mesh, uint32_t to, const struct net_message *message);
+/* Asserts room: mesh_has_room() was asked before the message was accepted. */
+void mesh_push_forward(struct mesh *mesh, uint32_t to, const struct mesh_forward *forward,
+                       const uint8_t *event);
+/* Makes this turn's records visible to the others. */
+void mesh_push_finish(struct mesh *mesh);

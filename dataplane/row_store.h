@@ -1,0 +1,86 @@
+/* Memory of rows and table segments of one shard: 2 MiB chunks of one region, each cut into places
+ * of one size class. Never grows past its region: that is the memory cap.
+ *
+ * A place is named by its line index in the region. A freed row stays frozen until every reader has
+ * passed a quiescent state (rte_rcu_qsbr), then its place is used again. Owner: the worker; a reader
+ * only asks row_store_lines(). */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/base/arena.h"
+#include "dataplane/base/units.h"
+#include "dataplane/feature/limits.h"
+
+#define ROW_STORE_CHUNK_BYTES (2 * MIB)
+#define ROW_STORE_CHUNK_LINES ((uint32_t)(ROW_STORE_CHUNK_BYTES / CACHE_LINE_BYTES))
+#define ROW_STORE_CLASSES 52u
+/* Rows that wait for readers at a time. */
+#define ROW_STORE_WAITING_MAX 65536u
+
+struct rte_rcu_qsbr;
+
+struct row_store_class {
+    uint32_t lines;
+    uint64_t free_head;  /* Line index + 1 of the first free place, linked through word 1; 0: none. */
+    uint64_t fresh_next; /* Next untouched place of the newest chunk. */
+    uint64_t fresh_end;
+};
+
+struct row_store_waiting {
+    uint64_t line;
+    uint64_t token;
+};
+
+struct row_store {
+    /* Constant after init. */
+    uint64_t *base;
+    uint32_t chunk_count;
+    struct rte_rcu_qsbr *qsbr;
+    /* Owner: worker; a reader sees a chunk's class through a reference published after it. */
+    uint8_t *chunk_class;
+    uint32_t chunk_used;
+    struct row_store_class class[ROW_STORE_CLASSES];
+    struct row_store_waiting *waiting; /* Ring. */
+    uint32_t waiting_head;
+    uint32_t waiting_tail;
+    bool waiting_new; /* Some of this turn have no token yet. */
+    _Atomic uint64_t shared_used_bytes;
+};
+
+/* Bytes beside the region: chunk classes, waiting ring, qsbr for readers_max threads. */
+uint64_t row_store_footprint(uint64_t region_bytes, uint32_t readers_max);
+void row_store_init(struct row_store *store, void *region, uint64_t region_bytes,
+                    uint32_t readers_max, struct arena *arena);
+
+/* Least class of at least lines; ROW_STORE_CLASSES when there is none. */
+uint32_t row_store_class_of(uint32_t lines);
+uint32_t row_store_class_lines(uint32_t class_index);
+
+/* A place of the class, or NULL at the cap. Its words hold anything but word 0, which is the version
+ * (even, not dead) of whoever was there before, so that late readers notice. */
+uint64_t *row_store_take(struct row_store *store, uint32_t class_index);
+
+/* Marks the row dead now and gives its place back once all readers have passed. */
+void row_store_retire(struct row_store *store, uint64_t *row);
+/* False when too many rows wait for a reader: move or remove no row. */
+bool row_store_can_retire(const struct row_store *store);
+/* Frees what readers have passed; once a turn. */
+void row_store_turn(struct row_store *store);
+
+static inline uint64_t row_store_line_of(const struct row_store *store, const uint64_t *row)
+{
+    return (uint64_t)(row - store->base) / LINE_WORDS;
+}
+
+static inline uint64_t *row_store_at(const struct row_store *store, uint64_t line)
+{
+    return store->base + line * LINE_WORDS;
+}
+
+/* Lines of the place at line: what bounds a copy. Any thread that holds a reference. */
+static inline uint32_t row_store_lines(const struct row_store *store, uint64_t line)
+{
+    return store->class[store->chunk_class[line / ROW_STORE_CHUNK_LINES]].lines;
+}
