@@ -34,7 +34,10 @@ MUST_USE enum result reader_open(struct worker *const *workers, uint32_t shard_c
                                  uint32_t thread_index, struct reader **out_reader);
 void reader_close(struct reader *reader);
 
-/* Answers all queries, prefetching across them. Strings in answers stay valid until the next call
+/* Answers that one reader_read() may ask for: what bounds the reader's space for strings. */
+#define READER_ANSWERS_MAX 131072u
+
+/* Answers all queries, prefetching across them. At most READER_ANSWERS_MAX answers in all. Strings in answers stay valid until the next call
  * with this reader. Reads of one view of one entity are consistent with one another. */
 void reader_read(struct reader *reader, struct reader_query *queries, uint32_t count);
 

@@ -109,14 +109,17 @@ uint64_t *row_store_take(struct row_store *store, uint32_t class_index)
 
 bool row_store_can_retire(const struct row_store *store)
 {
-    return store->waiting_tail - store->waiting_head < ROW_STORE_WAITING_MAX;
+    /* hand_move() asks again for each step, and each step leaves one place to retire. */
+    const uint32_t reserve = 8;
+    return store->waiting_tail - store->waiting_head < ROW_STORE_WAITING_MAX - reserve;
 }
 
 void row_store_retire(struct row_store *store, uint64_t *row)
 {
-    ASSERT(row_store_can_retire(store));
+    ASSERT(store->waiting_tail - store->waiting_head < ROW_STORE_WAITING_MAX);
     ASSERT((row[ROW_VERSION] & ROW_VERSION_DEAD) == 0);
-    word_store(&row[ROW_VERSION], (row[ROW_VERSION] + 2) | ROW_VERSION_DEAD);
+    /* Even again, also when its writer held it. */
+    word_store(&row[ROW_VERSION], ((row[ROW_VERSION] | 1) + 1) | ROW_VERSION_DEAD);
     struct row_store_waiting *waiting =
         &store->waiting[store->waiting_tail++ % ROW_STORE_WAITING_MAX];
     *waiting = (struct row_store_waiting){.line = row_store_line_of(store, row)};

@@ -64,7 +64,8 @@ uint64_t *row_store_take(struct row_store *store, uint32_t class_index);
 
 /* Marks the row dead now and gives its place back once all readers have passed. */
 void row_store_retire(struct row_store *store, uint64_t *row);
-/* False when too many rows wait for a reader: move or remove no row. */
+/* False when too many rows wait for a reader: begin no write that may move or remove a row. True
+ * leaves room for all that one write can retire. */
 bool row_store_can_retire(const struct row_store *store);
 /* Frees what readers have passed; once a turn. */
 void row_store_turn(struct row_store *store);

@@ -1,0 +1,479 @@
+#include "dataplane/ingress.h"
+
+#include <string.h>
+
+#include "dataplane/base/assert.h"
+#include "dataplane/feature/decode.h"
+#include "dataplane/feature/key.h"
+#include "dataplane/feature/wire.h"
+#include "dataplane/worker_state.h"
+
+#define ORDER_PLACE_BITS 16u
+#define NO_FIELD FIELDS_MAX
+
+static void drop_note(struct worker *worker, enum drop drop, uint32_t stream, uint32_t field,
+                      uint32_t offset, const struct net_message *message)
+{
+    if (message == NULL || !drop_log_due(worker->drop_log, drop, worker->turn.apply_us)) {
+        return;
+    }
+    struct drop_entry entry = {.time_us = worker->turn.apply_us,
+                               .sender = message->sender,
+                               .drop = (uint16_t)drop,
+                               .stream = (uint16_t)stream,
+                               .field = (uint16_t)field,
+                               .offset = offset};
+    uint32_t size = message->size < DROP_LOG_BYTES ? message->size : DROP_LOG_BYTES;
+    entry.byte_count = (uint16_t)size;
+    if (size > 0) {
+        memcpy(entry.bytes, message->data, size);
+    }
+    drop_log_add(worker->drop_log, &entry);
+}
+
+/* Counts events that were never decoded: received and dropped at once. */
+static void message_drop(struct worker *worker, enum drop drop, uint32_t stream, uint32_t events,
+                         uint32_t field, uint32_t offset, const struct net_message *message)
+{
+    struct counters_stream *counters = &worker->counters->stream[stream];
+    counter_add(&counters->shared_received, events);
+    counter_add(&counters->shared_drop[drop], events);
+    worker->turn.events += events;
+    drop_note(worker, drop, stream, field, offset, message);
+}
+
+/* Makes the burst ready for events of the stream. */
+static void burst_prepare(struct worker *worker, uint32_t stream, bool forwarded)
+{
+    struct burst *burst = worker->burst;
+    if (burst->count == BURST_EVENTS_MAX ||
+        (burst->count > 0 && (burst->stream != stream || worker->burst_forwarded != forwarded))) {
+        ingress_finish(worker);
+    }
+    burst->stream = (uint16_t)stream;
+    burst->schema = &worker->options.plan->stream[stream].schema;
+    worker->burst_forwarded = forwarded;
+}
+
+/* Decodes the message's events into the burst, as many bursts as they need. */
+static void message_decode(struct worker *worker, uint32_t stream,
+                           const struct wire_message *wire, const struct net_message *message)
+{
+    const struct decode_plan *decode = &worker->options.plan->stream[stream].decode;
+    struct burst *burst = worker->burst;
+    uint32_t done = 0;
+    while (done < wire->event_count) {
+        burst_prepare(worker, stream, /* forwarded= */ false);
+        uint32_t room = BURST_EVENTS_MAX - burst->count;
+        uint32_t left = wire->event_count - done;
+        uint32_t count = left < room ? left : room;
+        uint32_t first = burst->count;
+        decode_events(decode, wire, done, count, burst);
+        for (uint32_t i = first; i < burst->count; i++) {
+            burst->lsn[i] = ++worker->shard.lsn;
+            worker->origin->message[i] = message;
+        }
+        done += count;
+    }
+    counter_add(&worker->counters->stream[stream].shared_received, wire->event_count);
+    worker->turn.events += wire->event_count;
+}
+
+/* Accepts a message at its home: room first, then its window, then its events. */
+static void message_accept(struct worker *worker, uint32_t stream, const struct wire_message *wire,
+                           const struct net_message *message)
+{
+    const struct schema *schema = &worker->options.plan->stream[stream].schema;
+    enum drop drop = decode_check(schema, wire);
+    if (drop == DROP_NONE &&
+        !mesh_has_room(&worker->mesh, wire->event_stride, wire->event_count)) {
+        drop = DROP_message_mesh_full;
+    }
+    if (drop == DROP_NONE) {
+        drop = lanes_accept(&worker->lanes, wire->producer, wire->lane, wire->incarnation,
+                            wire->sequence, wire->oldest, worker->turn.apply_us);
+    }
+    if (drop != DROP_NONE) {
+        message_drop(worker, drop, stream, wire->event_count, NO_FIELD, 0, message);
+        return;
+    }
+    if (wire->event_count == 0) {
+        counter_add(&worker->counters->shared[COUNTER_heartbeats], 1);
+        return;
+    }
+    message_decode(worker, stream, wire, message);
+}
+
+static void wire_take(struct worker *worker, const struct net_message *message, bool crossed)
+{
+    struct wire_message wire;
+    enum drop drop = wire_decode(message->data, message->size, &wire);
+    if (drop != DROP_NONE) {
+        message_drop(worker, drop, STREAMS_MAX, 1, NO_FIELD, 0, message);
+        return;
+    }
+    uint32_t home = hash_home(wire.producer, wire.lane, worker->options.shard_count);
+    int stream = plan_stream_find_id(worker->options.plan, wire.stream_id);
+    uint32_t counted = stream < 0 ? STREAMS_MAX : (uint32_t)stream;
+    uint32_t events = wire.event_count > 0 ? wire.event_count : 1;
+    if (stream < 0) {
+        message_drop(worker, DROP_message_unknown_stream, counted, events, NO_FIELD, 0, message);
+        return;
+    }
+    if (home == worker->options.shard) {
+        message_accept(worker, counted, &wire, message);
+        return;
+    }
+    ASSERT(!crossed);
+    if (!mesh_push_message(&worker->mesh, home, message)) {
+        message_drop(worker, DROP_message_mesh_full, counted, events, NO_FIELD, 0, message);
+        return;
+    }
+    counter_add(&worker->counters->shared[COUNTER_messages_crossed], 1);
+    worker->turn.events++;
+}
+
+/* One normalised text event, as a message of its own: producer 0, this shard's lane and sequence. */
+static void text_event_take(struct worker *worker, uint32_t stream, const uint8_t *block,
+                            uint32_t place, const struct net_message *message)
+{
+    const struct schema *schema = &worker->options.plan->stream[stream].schema;
+    struct wire_message wire = {.stream_id = schema->id,
+                                .version = schema->version,
+                                .lane = (uint16_t)worker->options.shard,
+                                .flags = WIRE_FLAG_UNACKED,
+                                .sequence = worker->text_sequence,
+                                .incarnation = worker->options.epoch,
+                                .event_stride = schema->block_size,
+                                .event_count = 1,
+                                .events = block};
+    if (!mesh_has_room(&worker->mesh, wire.event_stride, 1)) {
+        message_drop(worker, DROP_message_mesh_full, stream, 1, NO_FIELD, 0, message);
+        return;
+    }
+    message_decode(worker, stream, &wire, message);
+    uint32_t last = worker->burst->count - 1;
+    worker->burst->order[last] = worker->text_sequence << ORDER_PLACE_BITS | place;
+}
+
+static void text_take(struct worker *worker, const struct net_message *message, int default_stream,
+                      bool text_allowed)
+{
+    if (!text_allowed) {
+        message_drop(worker, DROP_text_refused, STREAMS_MAX, 1, NO_FIELD, 0, message);
+        return;
+    }
+    const struct plan *plan = worker->options.plan;
+    struct text_cursor cursor = {.data = (const char *)message->data, .size = message->size};
+    worker->text_sequence++;
+    for (uint32_t place = 0;; place++) {
+        if (worker->text_used + EVENT_SIZE_MAX > TEXT_SPACE_BYTES) {
+            ingress_finish(worker);
+        }
+        uint8_t *block = worker->text_space + worker->text_used;
+        struct text_event event;
+        if (text_next(&cursor, worker->schema, plan->stream_count, default_stream,
+                      worker->turn.apply_us, block, &event) == 0) {
+            if (place == 0) {
+                message_drop(worker, DROP_text_syntax, STREAMS_MAX, 1, NO_FIELD, 0, message);
+            }
+            return;
+        }
+        if (event.drop != DROP_NONE) {
+            bool named = event.stream < plan->stream_count;
+            message_drop(worker, event.drop, named ? event.stream : STREAMS_MAX, 1,
+                         event.field >= 0 ? (uint32_t)event.field : NO_FIELD, event.offset,
+                         message);
+            continue;
+        }
+        worker->text_used += (uint32_t)align_up(worker->schema[event.stream]->block_size, 8);
+        text_event_take(worker, event.stream, block, place, message);
+    }
+}
+
+static void datagram_take(struct worker *worker, const struct net_message *message,
+                          int default_stream, bool text_allowed, bool crossed)
+{
+    if (message->size == 0) {
+        message_drop(worker, DROP_message_empty, STREAMS_MAX, 1, NO_FIELD, 0, message);
+    } else if (message->truncated || message->size > MESSAGE_SIZE_MAX) {
+        message_drop(worker, DROP_message_too_long, STREAMS_MAX, 1, NO_FIELD, 0, message);
+    } else if (!crossed && wire_is_text(message->data, message->size)) {
+        text_take(worker, message, default_stream, text_allowed);
+    } else {
+        wire_take(worker, message, crossed);
+    }
+}
+
+void ingress_take(struct worker *worker, const struct net_message *message, int default_stream,
+                  bool text_allowed)
+{
+    counter_add(&worker->counters->shared[COUNTER_messages], 1);
+    datagram_take(worker, message, default_stream, text_allowed, /* crossed= */ false);
+}
+
+void ingress_take_crossed(struct worker *worker, const struct net_message *message)
+{
+    datagram_take(worker, message, -1, false, /* crossed= */ true);
+}
+
+void ingress_take_forward(struct worker *worker, const struct mesh_forward *forward)
+{
+    burst_prepare(worker, forward->stream, /* forwarded= */ true);
+    struct burst *burst = worker->burst;
+    struct wire_message wire = {.stream_id = burst->schema->id,
+                                .version = forward->version,
+                                .event_stride = forward->event_size,
+                                .event_count = 1,
+                                .events = forward->event};
+    uint32_t at = burst->count;
+    decode_events(&worker->options.plan->stream[forward->stream].decode, &wire, 0, 1, burst);
+    burst->order[at] = forward->order;
+    burst->lsn[at] = ++worker->shard.lsn;
+    worker->origin->message[at] = NULL;
+    worker->forward_views[at] = forward->views;
+    worker->turn.events++;
+}
+
+/* Late and future are decided once, here, at the home. */
+static void burst_judge(struct worker *worker)
+{
+    struct burst *burst = worker->burst;
+    const struct plan_stream *stream = &worker->options.plan->stream[burst->stream];
+    int64_t apply_us = worker->turn.apply_us;
+    int64_t late_us =
+        sub_clamped(worker->watermark_turn_us[burst->stream], stream->lateness_us);
+    int64_t future_us = add_clamped(apply_us, stream->future_us);
+    int64_t watermark_us = worker->watermark_us[burst->stream];
+    for (uint32_t i = 0; i < burst->count; i++) {
+        if (burst->drop[i] != DROP_NONE) {
+            continue;
+        }
+        int64_t time_us = burst->time_us[i];
+        if (time_us > future_us) {
+            burst->drop[i] = DROP_event_future;
+        } else if (time_us < late_us && stream->late != LATE_APPLY) {
+            burst->drop[i] = DROP_event_late;
+            continue;
+        }
+        int64_t moved_us = time_us < apply_us ? time_us : apply_us;
+        watermark_us = moved_us > watermark_us ? moved_us : watermark_us;
+    }
+    worker->watermark_us[burst->stream] = watermark_us;
+}
+
+/* Forwards bring their verdicts; only the owner's watermark moves. */
+static void burst_judge_forwarded(struct worker *worker)
+{
+    const struct burst *burst = worker->burst;
+    int64_t *watermark_us = &worker->watermark_us[burst->stream];
+    for (uint32_t i = 0; i < burst->count; i++) {
+        int64_t time_us = burst->time_us[i];
+        int64_t moved_us =
+            time_us < worker->turn.apply_us ? time_us : worker->turn.apply_us;
+        *watermark_us = moved_us > *watermark_us ? moved_us : *watermark_us;
+    }
+}
+
+static bool drop_is_quarantined(const struct plan_stream *stream, enum drop drop)
+{
+    if (drop == DROP_event_future) {
+        return true;
+    }
+    return drop != DROP_event_late && drop != DROP_event_key_null &&
+           stream->schema.on_violation == VIOLATION_QUARANTINE;
+}
+
+static void burst_count_drops(struct worker *worker)
+{
+    struct burst *burst = worker->burst;
+    const struct plan_stream *stream = &worker->options.plan->stream[burst->stream];
+    struct counters_stream *counters = &worker->counters->stream[burst->stream];
+    uint32_t applied = 0;
+    for (uint32_t i = 0; i < burst->count; i++) {
+        enum drop drop = (enum drop)burst->drop[i];
+        if (drop == DROP_NONE) {
+            applied++;
+            continue;
+        }
+        counter_add(&counters->shared_drop[drop], 1);
+        if (drop_is_quarantined(stream, drop)) {
+            counter_add(&counters->shared_quarantined, 1);
+        }
+        const struct net_message *message = worker->origin->message[i];
+        bool ruled = drop != DROP_event_late && drop != DROP_event_future &&
+                     drop != DROP_event_key_null;
+        uint32_t offset = 0;
+        if (message != NULL && burst->event[i] >= message->data &&
+            burst->event[i] < message->data + message->size) {
+            offset = (uint32_t)(burst->event[i] - message->data) +
+                     (ruled ? stream->schema.field[burst->drop_field[i]].offset : 0u);
+        }
+        drop_note(worker, drop, burst->stream, ruled ? burst->drop_field[i] : NO_FIELD, offset,
+                  message);
+    }
+    counter_add(&counters->shared_applied, applied);
+    for (uint32_t i = 0; i < DROP_COUNT; i++) {
+        if (burst->violation_count[i] != 0) {
+            counter_add(&counters->shared_violation[i], burst->violation_count[i]);
+            burst->violation_count[i] = 0;
+        }
+    }
+}
+
+/* Puts one event into the batch of view v of its stream. */
+static void batch_add(struct shard_batch *batch, uint32_t event, uint32_t key_size)
+{
+    batch->event[batch->count] = (uint16_t)event;
+    batch->key_size[batch->count] = (uint16_t)key_size;
+    batch->count++;
+}
+
+static uint8_t *batch_key_space(struct shard_batch *batch)
+{
+    return batch->keys + (uint64_t)batch->count * batch->key_stride;
+}
+
+static void event_forward(struct worker *worker, uint32_t event, uint32_t owner, uint32_t views)
+{
+    const struct burst *burst = worker->burst;
+    uint16_t version = burst->schema->version;
+    /* The bytes that the writer's version defines: what decodes the same way at the owner. */
+    while (version > 1 && schema_block_size_at(burst->schema, version) > burst->event_size[event]) {
+        version--;
+    }
+    struct mesh_forward forward = {.kind = MESH_FORWARD,
+                                   .stream = burst->stream,
+                                   .version = version,
+                                   .event_size = burst->event_size[event],
+                                   .home = (uint16_t)worker->options.shard,
+                                   .views = views,
+                                   .order = burst->order[event],
+                                   .home_lsn = burst->lsn[event]};
+    mesh_push_forward(&worker->mesh, owner, &forward, burst->event[event]);
+    counter_add(&worker->counters->shared[COUNTER_events_forwarded], 1);
+}
+
+/* Sends the views of one event to their owners: ours into batches, the others' as one forward each.
+ * views: mask of the stream's views to look at. Returns false when no view has a key. */
+static bool event_route(struct worker *worker, uint32_t event, uint32_t views)
+{
+    const struct plan *plan = worker->options.plan;
+    const struct plan_stream *stream = &plan->stream[worker->burst->stream];
+    uint32_t shard_count = worker->options.shard_count;
+    uint32_t owner_of[VIEWS_PER_STREAM_MAX];
+    uint32_t away = 0;
+    bool any = views == 0;
+    for (; views != 0; views &= views - 1) {
+        uint32_t v = (uint32_t)__builtin_ctz(views);
+        struct shard_batch *batch = &worker->batch[v];
+        uint8_t *key = batch_key_space(batch);
+        uint32_t key_size = key_of_event(&plan->view[stream->view[v]], worker->burst, event, key);
+        if (key_size == 0) {
+            counter_add(
+                &worker->counters->view[stream->view[v]].shared_drop[DROP_view_key_null], 1);
+            continue;
+        }
+        any = true;
+        if (shard_count > 1) {
+            owner_of[v] = mesh_owner(hash_owner(key, key_size), shard_count);
+            if (owner_of[v] != worker->options.shard) {
+                away |= 1u << v;
+                continue;
+            }
+        }
+        batch_add(batch, event, key_size);
+    }
+    while (away != 0) {
+        uint32_t owner = owner_of[__builtin_ctz(away)];
+        uint32_t mask = 0;
+        for (uint32_t rest = away; rest != 0; rest &= rest - 1) {
+            uint32_t v = (uint32_t)__builtin_ctz(rest);
+            mask |= owner_of[v] == owner ? 1u << v : 0;
+        }
+        event_forward(worker, event, owner, mask);
+        away &= ~mask;
+    }
+    return any;
+}
+
+static void burst_route(struct worker *worker)
+{
+    struct burst *burst = worker->burst;
+    const struct plan_stream *stream = &worker->options.plan->stream[burst->stream];
+    for (uint32_t v = 0; v < stream->view_count; v++) {
+        const struct plan_view *view = &worker->options.plan->view[stream->view[v]];
+        worker->batch[v].count = 0;
+        worker->batch[v].key_stride = (uint32_t)align_up(view->key_size_max, sizeof(uint64_t));
+    }
+    uint32_t all = (1u << stream->view_count) - 1;
+    for (uint32_t i = 0; i < burst->count; i++) {
+        if (burst->drop[i] != DROP_NONE) {
+            continue;
+        }
+        uint32_t views = worker->burst_forwarded ? worker->forward_views[i] : all;
+        if (!event_route(worker, i, views) && !worker->burst_forwarded) {
+            burst->drop[i] = DROP_event_key_null;
+        }
+    }
+}
+
+/* Remembers one applied event of the burst, to be followed until a reader can see it. */
+static void burst_sample(struct worker *worker, uint32_t view_index,
+                         const struct shard_batch *batch)
+{
+    if (worker->turn.sampled || batch->count == 0 ||
+        worker->turn.apply_us < worker->sample_next_us) {
+        return;
+    }
+    uint32_t item = batch->count - 1;
+    struct worker_sample *sample = &worker->turn.sample;
+    if (batch->key_size[item] > sizeof(sample->key)) {
+        return;
+    }
+    uint32_t event = batch->event[item];
+    sample->event_time_us = worker->burst->time_us[event];
+    sample->arrival_ns = worker->turn.arrival_ns;
+    sample->lsn = worker->burst->lsn[event];
+    sample->view = (uint16_t)view_index;
+    sample->key_size = batch->key_size[item];
+    sample->shard = worker->options.shard;
+    memcpy(sample->key, batch->keys + (uint64_t)item * batch->key_stride, sample->key_size);
+    worker->turn.sampled = true;
+    worker->sample_next_us = worker->turn.apply_us + SAMPLE_INTERVAL_US;
+}
+
+static void burst_apply(struct worker *worker)
+{
+    const struct plan_stream *stream = &worker->options.plan->stream[worker->burst->stream];
+    for (uint32_t v = 0; v < stream->view_count; v++) {
+        struct shard_batch *batch = &worker->batch[v];
+        if (batch->count > 0) {
+            uint32_t applied =
+                shard_apply(&worker->shard, stream->view[v], worker->burst, batch);
+            if (applied == batch->count) {
+                burst_sample(worker, stream->view[v], batch);
+            }
+        }
+    }
+}
+
+void ingress_finish(struct worker *worker)
+{
+    struct burst *burst = worker->burst;
+    if (burst->count > 0) {
+        if (worker->burst_forwarded) {
+            burst_judge_forwarded(worker);
+            burst_route(worker);
+            counter_add(&worker->counters->shared[COUNTER_forwards_applied], burst->count);
+            memset(burst->violation_count, 0, sizeof(burst->violation_count));
+        } else {
+            burst_judge(worker);
+            burst_route(worker);
+            burst_count_drops(worker);
+        }
+        burst_apply(worker);
+        burst->count = 0;
+    }
+    worker->text_used = 0;
+}

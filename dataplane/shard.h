@@ -1,0 +1,87 @@
+/* A shard: one table of rows, the only writer of its rows.
+ *
+ * Rows move through these places: taken from the store -> filled -> entry in the table (readers can
+ * find it) -> updated in place under its version -> moved to a larger or smaller place (entry
+ * changed, old place dead) or removed (entry cleared, place dead) -> freed when readers have passed.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/base/arena.h"
+#include "dataplane/base/result.h"
+#include "dataplane/counters.h"
+#include "dataplane/feature/burst.h"
+#include "dataplane/feature/cell.h"
+#include "dataplane/feature/ladder.h"
+#include "dataplane/feature/plan.h"
+#include "dataplane/row_store.h"
+#include "dataplane/table.h"
+
+/* Events of one view to apply, with their keys. */
+struct shard_batch {
+    uint32_t count;
+    uint16_t event[BURST_EVENTS_MAX];
+    uint16_t key_size[BURST_EVENTS_MAX];
+    uint32_t key_stride;  /* Key i is at keys + i * key_stride. */
+    uint8_t *keys;        /* BURST_EVENTS_MAX * aligned KEY_SIZE_MAX bytes. */
+};
+
+/* Events of one batch that share a row, in order. */
+struct shard_group {
+    uint64_t hash;
+    uint64_t *row;      /* Candidate found by the probe; NULL: none. */
+    uint64_t *entry;
+    uint16_t first;     /* Item of the batch. */
+    uint16_t last;
+    uint16_t next_same; /* Next group with the same head; GROUP_NONE: last. */
+};
+
+#define SHARD_HEADS 512u
+
+struct shard_scratch {
+    struct shard_group group[BURST_EVENTS_MAX];
+    uint16_t next[BURST_EVENTS_MAX]; /* Next item of the same group. */
+    uint16_t head[SHARD_HEADS];
+    uint64_t single[SINGLE_WORDS_MAX];
+};
+
+struct shard {
+    /* Constant after init. */
+    const struct plan *plan;
+    struct counters *counters; /* Borrowed; owner: worker. */
+    uint64_t secret;
+    /* Owner: worker. */
+    struct row_store store;
+    struct table table;
+    int64_t apply_us; /* T of this turn. */
+    uint64_t lsn;     /* Last given. */
+    int64_t fold_us[STREAMS_MAX]; /* Watermark - history, as of the turn's start. */
+    uint64_t batches;
+    int64_t oldest_us; /* Least newest-event time that any row can have: nothing to sweep before. */
+    uint64_t sweep_slot;
+    uint32_t sweep_bucket;
+    struct shard_scratch *scratch;
+};
+
+uint64_t shard_footprint(uint64_t region_bytes, uint32_t readers_max);
+MUST_USE enum result shard_init(struct shard *shard, const struct plan *plan,
+                                struct counters *counters, uint64_t secret, void *region,
+                                uint64_t region_bytes, uint32_t readers_max, struct arena *arena);
+
+/* Applies the batch's events of the burst to the view's rows: buckets and rows are prefetched stages
+ * ahead, events of one row go under one version bump. What the memory cap or a row's greatest size
+ * refuses is counted for the view. Returns the events applied. */
+uint32_t shard_apply(struct shard *shard, uint32_t view_index, const struct burst *burst,
+                     const struct shard_batch *batch);
+
+/* Housekeeping between bursts: frees what readers passed, splits one segment, sweeps some buckets for
+ * rows past their ttl and rows that folding has made smaller. idle: there is time for more. */
+void shard_turn(struct shard *shard, bool idle);
+
+/* State hash of every vshard at fold horizons fold_us[stream] (DESIGN: state hash): out holds
+ * VSHARD_COUNT sums, to which this shard's rows are added. For tests and checkpoints; slow. scratch
+ * holds 2 * ROW_SIZE_MAX bytes. */
+void shard_state_hash(struct shard *shard, const int64_t fold_us[STREAMS_MAX], uint64_t *out,
+                      uint64_t *scratch);

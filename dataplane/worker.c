@@ -1,0 +1,269 @@
+#include "dataplane/worker.h"
+
+#include <string.h>
+
+#include "dataplane/base/assert.h"
+#include "dataplane/ingress.h"
+#include "dataplane/worker_state.h"
+
+static uint64_t key_space_bytes(void)
+{
+    return align_up(KEY_SIZE_MAX, sizeof(uint64_t)) * BURST_EVENTS_MAX;
+}
+
+/* One summand per owner. */
+static uint64_t hot_bytes(const struct worker_options *options)
+{
+    const uint64_t slack = 64 * (uint64_t)CACHE_LINE_BYTES; /* Alignment of single pieces. */
+    return sizeof(struct worker) + sizeof(struct counters) + sizeof(struct drop_log) +
+           sizeof(struct burst) + sizeof(struct burst_origin) +
+           BURST_EVENTS_MAX * sizeof(uint32_t) + VIEWS_PER_STREAM_MAX * key_space_bytes() +
+           TEXT_SPACE_BYTES + ring_footprint(SAMPLE_RING_LINES) +
+           lanes_footprint(options->lanes_max) + mesh_footprint(options->shard_count) +
+           shard_footprint(options->state_bytes, options->readers_max) + slack;
+}
+
+uint64_t worker_footprint(const struct worker_options *options)
+{
+    return align_up(options->state_bytes, ROW_STORE_CHUNK_BYTES) +
+           align_up(hot_bytes(options), ROW_STORE_CHUNK_BYTES);
+}
+
+static void worker_take_memory(struct worker *worker, struct arena *arena)
+{
+    worker->counters = arena_take(arena, sizeof(*worker->counters), CACHE_LINE_BYTES);
+    worker->drop_log = arena_take(arena, sizeof(*worker->drop_log), CACHE_LINE_BYTES);
+    worker->burst = arena_take(arena, sizeof(*worker->burst), CACHE_LINE_BYTES);
+    worker->origin = arena_take(arena, sizeof(*worker->origin), CACHE_LINE_BYTES);
+    worker->forward_views =
+        arena_take(arena, BURST_EVENTS_MAX * sizeof(uint32_t), CACHE_LINE_BYTES);
+    for (uint32_t v = 0; v < VIEWS_PER_STREAM_MAX; v++) {
+        worker->batch[v].keys = arena_take(arena, key_space_bytes(), CACHE_LINE_BYTES);
+    }
+    worker->text_space = arena_take(arena, TEXT_SPACE_BYTES, CACHE_LINE_BYTES);
+    void *lines = arena_take(arena, ring_footprint(SAMPLE_RING_LINES), CACHE_LINE_BYTES);
+    ring_init(&worker->sample_ring, lines, SAMPLE_RING_LINES);
+}
+
+enum result worker_init(const struct worker_options *options, void *memory,
+                        struct worker **out_worker)
+{
+    ASSERT(options->shard < options->shard_count);
+    ASSERT(options->port_count <= WORKER_PORTS_MAX);
+    uint64_t state_bytes = align_up(options->state_bytes, ROW_STORE_CHUNK_BYTES);
+    struct arena arena;
+    arena_init(&arena, (uint8_t *)memory + state_bytes,
+               align_up(hot_bytes(options), ROW_STORE_CHUNK_BYTES));
+    struct worker *worker = arena_take(&arena, sizeof(*worker), CACHE_LINE_BYTES);
+    worker->options = *options;
+    worker->since_us = clock_now_us(options->clock);
+    worker->turn.apply_us = INT64_MIN;
+    worker->turn_ticks_max =
+        (uint64_t)((double)(TURN_US_MAX * NS_PER_US) / clock_ns_per_tick(options->clock));
+    atomic_store_explicit(&worker->shared_apply_us, INT64_MIN, memory_order_relaxed);
+    worker_take_memory(worker, &arena);
+    for (uint32_t i = 0; i < STREAMS_MAX; i++) {
+        worker->watermark_us[i] = INT64_MIN;
+        worker->watermark_turn_us[i] = INT64_MIN;
+        atomic_store_explicit(&worker->shared_fold_us[i], INT64_MIN, memory_order_relaxed);
+        atomic_store_explicit(&worker->counters->stream[i].shared_watermark_us, INT64_MIN,
+                              memory_order_relaxed);
+    }
+    for (uint32_t i = 0; i < options->plan->stream_count; i++) {
+        worker->schema[i] = &options->plan->stream[i].schema;
+    }
+    lanes_init(&worker->lanes, options->lanes_max, &arena);
+    mesh_init(&worker->mesh, options->shard, options->shard_count, &arena);
+    enum result result =
+        shard_init(&worker->shard, options->plan, worker->counters, options->table_secret, memory,
+                   state_bytes, options->readers_max, &arena);
+    worker->shard.lsn = (uint64_t)options->epoch << 48;
+    arena_seal(&arena);
+    if (result == RESULT_OK) {
+        *out_worker = worker;
+    }
+    return result;
+}
+
+void worker_connect(struct worker *const *workers, uint32_t count)
+{
+    for (uint32_t from = 0; from < count; from++) {
+        for (uint32_t to = 0; to < count; to++) {
+            if (from != to) {
+                mesh_connect(&workers[from]->mesh, &workers[to]->mesh);
+            }
+        }
+    }
+}
+
+/* T: the clock, but always past the turn before. */
+static void turn_begin(struct worker *worker, uint64_t start_ticks)
+{
+    int64_t now_ns = clock_now_ns(worker->options.clock);
+    int64_t now_us = now_ns / NS_PER_US;
+    int64_t before_us = worker->turn.apply_us;
+    worker->turn = (struct worker_turn_state){
+        .apply_us = now_us > before_us ? now_us : before_us + 1,
+        .arrival_ns = now_ns,
+        .end_ticks = start_ticks + worker->turn_ticks_max};
+    worker->shard.apply_us = worker->turn.apply_us;
+    for (uint32_t i = 0; i < worker->options.plan->stream_count; i++) {
+        worker->watermark_turn_us[i] = worker->watermark_us[i];
+        worker->shard.fold_us[i] = sub_clamped(worker->watermark_us[i],
+                                               worker->options.plan->stream[i].history_us);
+    }
+}
+
+/* What other shards sent: first, because they have waited longest. */
+static void take_mesh(struct worker *worker)
+{
+    for (uint32_t from = 0; from < worker->options.shard_count; from++) {
+        struct ring *ring = worker->mesh.incoming[from];
+        if (ring == NULL) {
+            continue;
+        }
+        uint32_t size;
+        const void *record;
+        uint32_t end = worker->turn.events + TURN_EVENTS_MAX / worker->options.shard_count + 1;
+        while (worker->turn.events < end && (record = ring_pop(ring, &size)) != NULL) {
+            if (((const struct mesh_message *)record)->kind == MESH_FORWARD) {
+                ingress_take_forward(worker, record);
+                continue;
+            }
+            const struct mesh_message *crossed = record;
+            struct net_message message = {
+                .data = crossed->data, .size = crossed->size, .sender = crossed->sender};
+            ingress_take_crossed(worker, &message);
+            ingress_finish(worker); /* Its net_message is ours only here. */
+        }
+        ingress_finish(worker);
+        ring_pop_finish(ring);
+    }
+}
+
+/* Messages of one port, while the turn has room; what is left waits, borrowed, for the next turn. */
+static void take_port(struct worker *worker, uint32_t index, uint32_t end)
+{
+    const struct worker_port *port = &worker->options.port[index];
+    struct worker_intake *intake = &worker->intake[index];
+    if (intake->next == intake->burst.count) {
+        intake->next = 0;
+        intake->burst.count = 0;
+        net_receive(port->queue, &intake->burst);
+    }
+    while (intake->next < intake->burst.count && worker->turn.events < end &&
+           clock_ticks() < worker->turn.end_ticks) {
+        ingress_take(worker, &intake->burst.message[intake->next++], port->default_stream,
+                     port->text_allowed);
+    }
+}
+
+static void take_ports(struct worker *worker)
+{
+    uint32_t end = worker->turn.events + TURN_EVENTS_MAX;
+    for (uint32_t i = 0; i < worker->options.port_count; i++) {
+        uint32_t index = (worker->intake_first + i) % worker->options.port_count;
+        take_port(worker, index, end);
+    }
+    if (worker->options.port_count > 0) {
+        worker->intake_first = (worker->intake_first + 1) % worker->options.port_count;
+    }
+    ingress_finish(worker);
+    for (uint32_t i = 0; i < worker->options.port_count; i++) {
+        struct worker_intake *intake = &worker->intake[i];
+        if (intake->burst.count > 0 && intake->next == intake->burst.count) {
+            net_release(worker->options.port[i].queue, &intake->burst);
+            intake->next = 0;
+            intake->burst.count = 0;
+        }
+    }
+}
+
+/* Makes the turn's records readable: T last, so that who sees T sees its records. */
+static void publish(struct worker *worker)
+{
+    for (uint32_t i = 0; i < worker->options.plan->stream_count; i++) {
+        atomic_store_explicit(&worker->counters->stream[i].shared_watermark_us,
+                              worker->watermark_us[i], memory_order_relaxed);
+        atomic_store_explicit(&worker->shared_fold_us[i], worker->shard.fold_us[i],
+                              memory_order_relaxed);
+    }
+    /* Release T1, pairs with acquire T2 in reader_read(). */
+    atomic_store_explicit(&worker->shared_apply_us, worker->turn.apply_us, memory_order_release);
+    if (worker->turn.sampled) {
+        void *record = ring_push(&worker->sample_ring, sizeof(worker->turn.sample));
+        if (record != NULL) {
+            memcpy(record, &worker->turn.sample, sizeof(worker->turn.sample));
+            ring_push_finish(&worker->sample_ring);
+        }
+    }
+}
+
+static void count_turn(struct worker *worker, uint64_t start_ticks)
+{
+    _Atomic uint64_t *counter = worker->counters->shared;
+    counter_add(&counter[COUNTER_turns], 1);
+    if (worker->turn.events > 0) {
+        counter_add(&counter[COUNTER_turns_busy], 1);
+        counter_add(&counter[COUNTER_busy_ticks], clock_ticks() - start_ticks);
+    }
+}
+
+/* The table of contents of the product. Accept, decode, validate, judge, route and apply are
+ * ingress.c and shard.c; the mirror log and acknowledgements join between apply and publish. */
+uint32_t worker_turn(struct worker *worker)
+{
+    uint64_t start_ticks = clock_ticks();
+    turn_begin(worker, start_ticks);
+    take_mesh(worker);
+    take_ports(worker);
+    mesh_push_finish(&worker->mesh);
+    publish(worker);
+    shard_turn(&worker->shard, worker->turn.events == 0);
+    count_turn(worker, start_ticks);
+    return worker->turn.events;
+}
+
+const struct counters *worker_counters(const struct worker *worker)
+{
+    return worker->counters;
+}
+
+const struct drop_log *worker_drop_log(const struct worker *worker)
+{
+    return worker->drop_log;
+}
+
+int64_t worker_apply_us(const struct worker *worker)
+{
+    return atomic_load_explicit(&worker->shared_apply_us, memory_order_acquire);
+}
+
+void worker_memory(const struct worker *worker, uint64_t *out_used, uint64_t *out_cap)
+{
+    *out_used = counter_read(&worker->shard.store.shared_used_bytes);
+    *out_cap = (uint64_t)worker->shard.store.chunk_count * ROW_STORE_CHUNK_BYTES;
+}
+
+int64_t worker_since_us(const struct worker *worker)
+{
+    return worker->since_us;
+}
+
+bool worker_sample_take(struct worker *worker, struct worker_sample *out_sample)
+{
+    uint32_t size;
+    const void *record = ring_pop(&worker->sample_ring, &size);
+    if (record == NULL) {
+        return false;
+    }
+    ASSERT(size == sizeof(*out_sample));
+    memcpy(out_sample, record, sizeof(*out_sample));
+    ring_pop_finish(&worker->sample_ring);
+    return true;
+}
+
+uint32_t worker_lanes(const struct worker *worker, struct lane_report *out, uint32_t max)
+{
+    return lanes_report(&worker->lanes, out, max);
+}

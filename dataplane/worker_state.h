@@ -1,0 +1,77 @@
+/* What a worker is made of: for the files of dataplane/ that are its stages. Not a door.
+ *
+ * Owner of everything is the worker thread but for fields that start with shared_ and what their
+ * own headers say. */
+#pragma once
+
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "dataplane/base/arena.h"
+#include "dataplane/base/ring.h"
+#include "dataplane/feature/burst.h"
+#include "dataplane/feature/text.h"
+#include "dataplane/lanes.h"
+#include "dataplane/mesh.h"
+#include "dataplane/shard.h"
+#include "dataplane/worker.h"
+
+/* Events per turn after which no further message is begun, and the time after which none is. */
+#define TURN_EVENTS_MAX BURST_EVENTS_MAX
+#define TURN_US_MAX 16u
+#define SAMPLE_RING_LINES 256u
+#define SAMPLE_INTERVAL_US US_PER_MS
+/* Normalised text events of one burst. */
+#define TEXT_SPACE_BYTES (256 * KIB)
+
+/* What the turn keeps of a port between receive and release. */
+struct worker_intake {
+    struct net_burst burst;
+    uint32_t next; /* Message not yet taken. */
+};
+
+/* Where the events of the burst came from, for drops and samples. */
+struct burst_origin {
+    const struct net_message *message[BURST_EVENTS_MAX];
+};
+
+struct worker_turn_state {
+    int64_t apply_us;     /* T */
+    int64_t arrival_ns;   /* When the turn took its messages. */
+    uint64_t end_ticks;   /* No message is begun after. */
+    uint32_t events;      /* Taken so far. */
+    bool sampled;         /* A sample of this turn waits in sample. */
+    struct worker_sample sample;
+};
+
+struct worker {
+    /* Constant after init. */
+    struct worker_options options;
+    const struct schema *schema[STREAMS_MAX];
+    int64_t since_us;
+    uint64_t turn_ticks_max;
+    /* Owner: worker. */
+    struct worker_turn_state turn;
+    struct worker_intake intake[WORKER_PORTS_MAX];
+    uint32_t intake_first; /* Port that the next turn begins with. */
+    struct lanes lanes;
+    struct mesh mesh;
+    struct shard shard;
+    struct burst *burst;
+    struct burst_origin *origin;
+    bool burst_forwarded;           /* The burst holds forwards: routed and judged already. */
+    uint32_t *forward_views;        /* Per event of such a burst: mask of the stream's views. */
+    struct shard_batch batch[VIEWS_PER_STREAM_MAX];
+    uint8_t *text_space;
+    uint32_t text_used;
+    uint64_t text_sequence;
+    int64_t watermark_us[STREAMS_MAX];      /* Moved by records. */
+    int64_t watermark_turn_us[STREAMS_MAX]; /* As of the turn's start: what late means. */
+    int64_t sample_next_us;
+    struct counters *counters;
+    struct drop_log *drop_log;
+    struct ring sample_ring; /* Producer: worker; consumer: the sampling thread. */
+    alignas(CACHE_LINE_BYTES) _Atomic int64_t shared_apply_us;
+    _Atomic int64_t shared_fold_us[STREAMS_MAX];
+};
