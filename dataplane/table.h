@@ -85,8 +85,7 @@ static inline uint64_t table_slot(const struct table_directory *directory, uint6
 static inline uint64_t *table_segment(const struct table *table, uint64_t hash)
 {
     const struct table_directory *directory =
-        __atomic_load_n((struct table_directory *const *)&table->shared_directory,
-                        __ATOMIC_RELAXED);
+        atomic_load_explicit(&table->shared_directory, memory_order_relaxed);
     return directory->segment[table_slot(directory, hash)];
 }
 
