@@ -29,31 +29,41 @@ static redisContext *tcp_connect(const char *server, struct timeval timeout)
     return redisConnectWithTimeout(host, (int)strtol(colon + 1, NULL, 10), timeout);
 }
 
-bool client_open(struct client *client, const char *verb, const char *server)
+bool client_try(struct client *client, const char *verb, const char *server,
+                char error[CLIENT_ERROR_SIZE_MAX])
 {
     const struct timeval connect_timeout = {.tv_sec = CONNECT_SECONDS};
     const struct timeval answer_timeout = {.tv_sec = ANSWER_SECONDS};
     const char *environment = getenv("FRESHET_SERVER");
-    bool named = server != NULL || (environment != NULL && environment[0] != '\0');
     if (server == NULL) {
-        server = named ? environment : CLIENT_SERVER_DEFAULT;
+        server = environment != NULL && environment[0] != '\0' ? environment
+                                                               : CLIENT_SERVER_DEFAULT;
     }
     *client = (struct client){.verb = verb, .server = server};
     client->context = server_is_path(server) ? redisConnectUnixWithTimeout(server, connect_timeout)
                                              : tcp_connect(server, connect_timeout);
     if (client->context == NULL || client->context->err != 0) {
-        (void)fprintf(stderr,
-                      "freshet %s: no server at %s: %s\n"
-                      "start one with: freshet run FILE..., or name another with --server PATH or "
-                      "--server HOST:PORT%s\n",
-                      verb, server,
-                      client->context == NULL ? "not an address" : client->context->errstr,
-                      named ? "" : ", or set FRESHET_SERVER");
+        (void)snprintf(error, CLIENT_ERROR_SIZE_MAX, "no server at %s: %s", server,
+                       client->context == NULL ? "not an address" : client->context->errstr);
         client_close(client);
         return false;
     }
     (void)redisSetTimeout(client->context, answer_timeout);
     return true;
+}
+
+bool client_open(struct client *client, const char *verb, const char *server)
+{
+    char error[CLIENT_ERROR_SIZE_MAX];
+    if (client_try(client, verb, server, error)) {
+        return true;
+    }
+    (void)fprintf(stderr,
+                  "freshet %s: %s\n"
+                  "start one with: freshet run FILE..., or name another with --server PATH or "
+                  "--server HOST:PORT, or in FRESHET_SERVER\n",
+                  verb, error);
+    return false;
 }
 
 void client_close(struct client *client)

@@ -18,8 +18,13 @@ struct client {
     redisContext *context;
 };
 
+#define CLIENT_ERROR_SIZE_MAX 384
+
 /* server: PATH, HOST:PORT, or NULL for the default. False: said why on stderr. */
 bool client_open(struct client *client, const char *verb, const char *server);
+/* The same, but says why in error. */
+bool client_try(struct client *client, const char *verb, const char *server,
+                char error[CLIENT_ERROR_SIZE_MAX]);
 void client_close(struct client *client);
 
 /* One command. NULL: said why on stderr (an error reply too). The caller frees the reply. */
