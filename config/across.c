@@ -58,18 +58,22 @@ static void entity_check(struct loader *loader, uint32_t index)
         const struct node *here = loader->view_key_node[index];
         const struct node *there = loader->view_key_node[i];
         if (view->key_count != other->key_count) {
-            error_at(config, here, "entity `%s` has %u key fields here and %u at %s:%u:%u; one entity "
-                     "has one key type", view->entity, view->key_count, other->key_count,
-                     there->file, there->line, there->column);
+            error_at(config, here,
+                     "entity `%s` has %u key fields here and %u at %s:%u:%u; one entity "
+                     "has one key type",
+                     view->entity, view->key_count, other->key_count, there->file, there->line,
+                     there->column);
             return;
         }
         for (uint32_t part = 0; part < view->key_count; part++) {
             enum key_class mine = part_class(&config->plan, view, part);
             enum key_class first = part_class(&config->plan, other, part);
             if (mine != first) {
-                error_at(config, here, "entity `%s` has a key of type %s here and %s at %s:%u:%u; one "
-                         "entity has one key type", view->entity, key_class_names[mine],
-                         key_class_names[first], there->file, there->line, there->column);
+                error_at(config, here,
+                         "entity `%s` has a key of type %s here and %s at %s:%u:%u; one "
+                         "entity has one key type",
+                         view->entity, key_class_names[mine], key_class_names[first], there->file,
+                         there->line, there->column);
                 return;
             }
         }
@@ -98,7 +102,8 @@ static void shard_by_read(struct loader *loader, uint32_t index)
         suggest_try(&suggest, view->entity);
     }
     char near[SUGGEST_TEXT_SIZE_MAX];
-    error_at(config, entity, "`shard_by` is `%.64s`; the entity of a view of this stream is allowed%s",
+    error_at(config, entity,
+             "`shard_by` is `%.64s`; the entity of a view of this stream is allowed%s",
              entity->text, suggest_text(&suggest, near));
 }
 
@@ -109,9 +114,10 @@ static void views_per_stream_check(struct loader *loader)
     for (uint32_t i = 0; i < config->plan.view_count; i++) {
         const struct plan_view *view = &config->plan.view[i];
         if (loader->view_usable[i] && ++count[view->stream] == VIEWS_PER_STREAM_MAX + 1) {
-            error_at(config, loader->view_node[i], "stream `%s` feeds more than %d views; at most "
-                     "that many are allowed", config->plan.stream[view->stream].schema.name,
-                     VIEWS_PER_STREAM_MAX);
+            error_at(config, loader->view_node[i],
+                     "stream `%s` feeds more than %d views; at most "
+                     "that many are allowed",
+                     config->plan.stream[view->stream].schema.name, VIEWS_PER_STREAM_MAX);
         }
     }
 }
@@ -143,11 +149,15 @@ static void finish_report(struct loader *loader, int index)
     struct config *config = loader->config;
     const struct node *at = loader->view_node[index < 0 ? 0 : index];
     if (config->plan.feature_count == FEATURES_MAX) {
-        error_at(config, at, "all views together have more than %d features; use fewer windows or "
-                 "aggregates", FEATURES_MAX);
+        error_at(config, at,
+                 "all views together have more than %d features; use fewer windows or "
+                 "aggregates",
+                 FEATURES_MAX);
     } else {
-        error_at(config, at, "view `%s` needs more than %d accumulators; use fewer aggregates, or "
-                 "split it into two views", at->text, ACCUMULATORS_MAX);
+        error_at(config, at,
+                 "view `%s` needs more than %d accumulators; use fewer aggregates, or "
+                 "split it into two views",
+                 at->text, ACCUMULATORS_MAX);
     }
 }
 
@@ -163,10 +173,11 @@ void across_finish(struct loader *loader)
     for (uint32_t i = 0; i < config->plan.view_count; i++) {
         uint64_t worst = worst_row_bytes(&config->plan.view[i]);
         if (worst > ROW_SIZE_MAX) {
-            error_at(config, loader->view_node[i], "a row of view `%s` could grow beyond %llu KiB; "
+            error_at(config, loader->view_node[i],
+                     "a row of view `%s` could grow beyond %llu KiB; "
                      "use a coarser `ladder`, shorter windows, fewer aggregates, or a smaller "
-                     "`raw_cap`", config->plan.view[i].name,
-                     (unsigned long long)(ROW_SIZE_MAX / KIB));
+                     "`raw_cap`",
+                     config->plan.view[i].name, (unsigned long long)(ROW_SIZE_MAX / KIB));
         }
     }
 }

@@ -83,7 +83,8 @@ bool call_parse(struct config *config, const struct node *scalar, struct call *o
     }
     at = skip_space(text, at + 1);
     if (strncmp(text + at, "where", 5) == 0 && !is_name_character(text[at + 5])) {
-        error_inside(config, scalar, at, "`where` is not built yet (condition that an event must "
+        error_inside(config, scalar, at,
+                     "`where` is not built yet (condition that an event must "
                      "meet); remove it");
         return false;
     }

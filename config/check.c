@@ -9,9 +9,9 @@
 #include "dataplane/feature/row.h"
 
 /* Buckets of 64 bytes with 7 references, filled by a bit less than half on average. */
-#define INDEX_BYTES 20
+#define INDEX_BYTES  20
 #define BUCKET_LINES 1
-#define NEWEST_US (INT64_C(1767225600) * US_PER_SECOND + 12345678) /* Early 2026, on no edge. */
+#define NEWEST_US    (INT64_C(1767225600) * US_PER_SECOND + 12345678) /* Early 2026, on no edge. */
 
 static const uint64_t event_counts[CHECK_SIZES] = {1, 100, 10000};
 
@@ -67,8 +67,8 @@ static void size_measure(const struct plan_view *view, const struct plan_stream 
     row_init(0, key, view->key_size_max, 0, row);
     int64_t span_us = span_us_of(view);
     for (uint64_t i = 0; i < size->events; i++) {
-        int64_t age_us = (int64_t)((__int128)span_us * (int64_t)(size->events - 1 - i) /
-                                   (int64_t)size->events);
+        int64_t age_us =
+            (int64_t)((__int128)span_us * (int64_t)(size->events - 1 - i) / (int64_t)size->events);
         int64_t time_us = NEWEST_US - age_us;
         single[SINGLE_TIME] = (uint64_t)time_us;
         single[SINGLE_ORDER] = i;

@@ -40,6 +40,7 @@ static bool type_details_read(struct config *config, const struct keyword_values
     } else if (is_string && size == NULL) {
         error_at(config, map->key, "string `%s` has no `size`; 1 to %d bytes are allowed",
                  field->name, STRING_SIZE_MAX);
+        field->size = 1;
         good = false;
     } else if (is_string) {
         good = scalar_read_uint(config, size, "`size`", 1, STRING_SIZE_MAX, &number);
@@ -48,8 +49,10 @@ static bool type_details_read(struct config *config, const struct keyword_values
     if (scale != NULL && !has_scale) {
         error_at(config, scale->key, "`scale` is for decimal and f64 only; this field is %s", name);
     } else if (field->type == FIELD_TYPE_decimal && scale == NULL) {
-        error_at(config, map->key, "decimal `%s` has no `scale`; 0 to %d digits after the point are "
-                 "allowed", field->name, SCALE_MAX);
+        error_at(config, map->key,
+                 "decimal `%s` has no `scale`; 0 to %d digits after the point are "
+                 "allowed",
+                 field->name, SCALE_MAX);
         good = false;
     } else if (scale != NULL) {
         good = scalar_read_uint(config, scale, "`scale`", 0, SCALE_MAX, &number) && good;
@@ -108,8 +111,10 @@ static bool bound_read(struct config *config, const struct node *bound,
         return false;
     }
     if (!text_value_parse(field, bound->text, bound->size, out_value)) {
-        error_at(config, bound, "`%s` is `%.64s`, which is no %s%s; a value that the field can hold "
-                 "is allowed", bound->key->text, bound->text, field_type_name(field->type),
+        error_at(config, bound,
+                 "`%s` is `%.64s`, which is no %s%s; a value that the field can hold "
+                 "is allowed",
+                 bound->key->text, bound->text, field_type_name(field->type),
                  field->type == FIELD_TYPE_decimal ? " of this scale" : "");
         return false;
     }
@@ -125,14 +130,18 @@ static void enum_value_read(struct config *config, const struct node *item,
     uint32_t index = field->enum_count;
     if (field->type == FIELD_TYPE_string) {
         if (item->size == 0 || item->size > field->size) {
-            error_at(config, item, "enum value `%.64s` has %u bytes; 1 to %u (the field's size) are "
-                     "allowed", item->text, item->size, field->size);
+            error_at(config, item,
+                     "enum value `%.64s` has %u bytes; 1 to %u (the field's size) are "
+                     "allowed",
+                     item->text, item->size, field->size);
             return;
         }
         memcpy(field->enum_text[index], item->text, item->size);
     } else if (!text_value_parse(field, item->text, item->size, &field->enum_number[index])) {
-        error_at(config, item, "enum value `%.64s` is no %s; values that the field can hold are "
-                 "allowed", item->text, field_type_name(field->type));
+        error_at(config, item,
+                 "enum value `%.64s` is no %s; values that the field can hold are "
+                 "allowed",
+                 item->text, field_type_name(field->type));
         return;
     }
     for (uint32_t i = 0; i < index; i++) {
@@ -210,20 +219,27 @@ static void history_read(struct config *config, const struct keyword_values *val
     field->since = before == NULL ? 1 : before->since;
     if (since == NULL) {
         if (field->since > 1) {
-            error_at(config, map->key, "`%s` has no `since`, but stands after a field of version %u; "
-                     "new fields come last, with their `since`", field->name, field->since);
+            error_at(config, map->key,
+                     "`%s` has no `since`, but stands after a field of version %u; "
+                     "new fields come last, with their `since`",
+                     field->name, field->since);
         }
-    } else if (scalar_read_uint(config, since, "`since`", 1, schema->version, &number)) {
+    } else if (scalar_read_uint(config, since, "`since` (a version of the stream)", 1,
+                                schema->version, &number)) {
         if (number < field->since) {
-            error_at(config, since, "`since` %u is below that of the field before (%u); new fields "
-                     "come last", (unsigned)number, field->since);
+            error_at(config, since,
+                     "`since` %u is below that of the field before (%u); new fields "
+                     "come last",
+                     (unsigned)number, field->since);
         } else {
             field->since = (uint16_t)number;
         }
     }
     if (field->since > 1 && !field->optional) {
-        error_at(config, since != NULL ? since : map->key, "`%s` came with version %u and is not "
-                 "optional; older events lack it: add `optional: true`", field->name, field->since);
+        error_at(config, since != NULL ? since : map->key,
+                 "`%s` came with version %u and is not "
+                 "optional; older events lack it: add `optional: true`",
+                 field->name, field->since);
     }
     field->id = (uint16_t)(schema->field_count + 1);
     if (id != NULL && scalar_read_uint(config, id, "`id`", 1, UINT16_MAX, &number)) {
@@ -231,9 +247,10 @@ static void history_read(struct config *config, const struct keyword_values *val
     }
     for (uint32_t i = 0; i < schema->field_count; i++) {
         if (schema->field[i].id == field->id) {
-            error_at(config, id != NULL ? id : map->key, "field id %u is taken by `%s`; ids are "
-                     "permanent and unique (default: the place in the list, from 1)", field->id,
-                     schema->field[i].name);
+            error_at(config, id != NULL ? id : map->key,
+                     "field id %u is taken by `%s`; ids are "
+                     "permanent and unique (default: the place in the list, from 1)",
+                     field->id, schema->field[i].name);
             break;
         }
     }
@@ -245,7 +262,8 @@ bool field_read(struct loader *loader, const struct node *map, struct schema *sc
     struct schema_field *field = &schema->field[schema->field_count];
     bool good = scalar_read_name(config, map->key, "a field's name", field->name);
     if (good && strcmp(field->name, "stream") == 0) {
-        error_at(config, map->key, "a field cannot be named `stream`: in JSON events that member "
+        error_at(config, map->key,
+                 "a field cannot be named `stream`: in JSON events that member "
                  "names the stream; choose another name");
     }
     struct keyword_values values;

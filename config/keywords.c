@@ -35,16 +35,14 @@ const char *keyword_name(enum keyword keyword)
 static void report_unknown(struct config *config, const struct node *key, enum keyword_place place)
 {
     struct suggest suggest = suggest_for(key->text);
-    char allowed[320] = "";
     for (uint32_t i = 0; i < KEYWORD_COUNT; i++) {
         if (keyword_table[i].place == place && keyword_table[i].state == KEYWORD_BUILT) {
             suggest_try(&suggest, keyword_table[i].name);
-            strcat(strcat(allowed, allowed[0] == '\0' ? "" : ", "), keyword_table[i].name);
         }
     }
     char near[SUGGEST_TEXT_SIZE_MAX];
     error_at(config, key, "`%.64s` is no key of %s%s%s allowed: %s", key->text, place_names[place],
-             suggest_text(&suggest, near), suggest.best == NULL ? ";" : "", allowed);
+             suggest_text(&suggest, near), suggest.best == NULL ? ";" : "", suggest.allowed);
 }
 
 static void report_later(struct config *config, const struct node *value, uint32_t keyword)

@@ -129,9 +129,10 @@ static void folder_read(struct loader *loader, const char *path)
         char file[CONFIG_PATH_SIZE_MAX];
         int size = snprintf(file, sizeof(file), "%s/%s", path, entry->d_name);
         if (count == FOLDER_FILES_MAX || size < 0 || (size_t)size >= sizeof(file)) {
-            error_in_file(config, path, 0, 0, "a folder with more than %d *.yaml files or a path of "
-                          "more than %d bytes; fewer or shorter are allowed", FOLDER_FILES_MAX,
-                          CONFIG_PATH_SIZE_MAX - 1);
+            error_in_file(config, path, 0, 0,
+                          "a folder with more than %d *.yaml files or a path of "
+                          "more than %d bytes; fewer or shorter are allowed",
+                          FOLDER_FILES_MAX, CONFIG_PATH_SIZE_MAX - 1);
             break;
         }
         names[count] = node_text_copy(&loader->tree, file, (uint64_t)size);
@@ -157,7 +158,8 @@ static enum result loader_finish(struct loader *loader, const char *first)
 {
     struct config *config = loader->config;
     if (config->error_count == 0 && loader->top[KEYWORD_top_streams] == NULL) {
-        error_in_file(config, first, 0, 0, "defines no stream; `streams:` with at least one is "
+        error_in_file(config, first, 0, 0,
+                      "defines no stream; `streams:` with at least one is "
                       "needed");
     }
     stream_read_all(loader);

@@ -142,14 +142,18 @@ static bool text_check(struct config *config, const char *file, const char *text
     for (uint64_t at = 0; at < size;) {
         uint32_t step = utf8_size(data + at, size - at);
         if (step == 0) {
-            error_in_file(config, file, line, column, "byte 0x%02x is not UTF-8; save the file as "
-                          "UTF-8", data[at]);
+            error_in_file(config, file, line, column,
+                          "byte 0x%02x is not UTF-8; save the file as "
+                          "UTF-8",
+                          data[at]);
             return false;
         }
         bool control = data[at] < 0x20 && data[at] != '\n' && data[at] != '\t' && data[at] != '\r';
         if (control || data[at] == 0x7f) {
-            error_in_file(config, file, line, column, "control character 0x%02x; only text, line "
-                          "ends and tabs are allowed", data[at]);
+            error_in_file(config, file, line, column,
+                          "control character 0x%02x; only text, line "
+                          "ends and tabs are allowed",
+                          data[at]);
             return false;
         }
         column = data[at] == '\n' ? 1 : column + 1;
@@ -163,8 +167,8 @@ static struct node *parser_node(struct node_parser *parser, struct fy_event *eve
                                 enum node_kind kind)
 {
     if (parser->tree->node_count == NODE_COUNT_MAX) {
-        error_in_file(parser->config, parser->file, 0, 0, "too large: at most %d values are allowed",
-                      NODE_COUNT_MAX);
+        error_in_file(parser->config, parser->file, 0, 0,
+                      "too large: at most %d values are allowed", NODE_COUNT_MAX);
         parser->stopped = true;
         return NULL;
     }
@@ -249,7 +253,8 @@ static void parser_refuse_extras(struct node_parser *parser, const struct node *
                                  const struct fy_token *anchor, const struct fy_token *tag)
 {
     if (anchor != NULL) {
-        error_at(parser->config, node, "anchors (&name) are not taken; write each value where it is "
+        error_at(parser->config, node,
+                 "anchors (&name) are not taken; write each value where it is "
                  "used");
     }
     if (tag != NULL) {
@@ -286,8 +291,7 @@ static void parser_event(struct node_parser *parser, struct fy_event *event)
     case FYET_DOCUMENT_START:
         if (++parser->document_count > 1) {
             const struct fy_mark *mark = fy_event_start_mark(event);
-            error_in_file(parser->config, parser->file,
-                          mark == NULL ? 1 : (uint32_t)mark->line + 1,
+            error_in_file(parser->config, parser->file, mark == NULL ? 1 : (uint32_t)mark->line + 1,
                           mark == NULL ? 1 : (uint32_t)mark->column + 1,
                           "a second document; one file holds one: put the other into its own file");
             parser->stopped = true;
@@ -314,6 +318,7 @@ static void parser_event(struct node_parser *parser, struct fy_event *event)
     case FYET_ALIAS:
         node = parser_node(parser, event, NODE_BROKEN);
         if (node != NULL) {
+            node->column -= node->column > 1; /* The library's mark is behind the star. */
             error_at(parser->config, node, "aliases (*name) are not taken; write the value here");
             parser_attach(parser, node);
         }

@@ -11,28 +11,27 @@
 #include "dataplane/base/units.h"
 
 #define UNIX_PATH_SIZE_MAX 108 /* sockaddr_un. */
-#define MEMORY_MIN (16 * MIB)
-#define MEMORY_MAX (64 * 1024 * GIB)
-#define MEMORY_DEFAULT (1 * GIB)
-#define LANES_DEFAULT 4096
-#define LANES_MAX 1048576
+#define MEMORY_MIN         (16 * MIB)
+#define MEMORY_MAX         (64 * 1024 * GIB)
+#define MEMORY_DEFAULT     (1 * GIB)
+#define LANES_DEFAULT      4096
+#define LANES_MAX          1048576
 
 static const char *const driver_names[] = {"socket", "ethdev", "file"};
 static const char *const idle_names[] = {"poll", "sleep"};
 
 void options_set_defaults(struct config_options *options)
 {
-    memset(options, 0, sizeof(*options));
-    options->idle = CONFIG_IDLE_POLL;
-    options->ingest_count = 1;
-    options->ingest[0].driver = CONFIG_DRIVER_SOCKET;
-    options->ingest[0].stream = -1;
-    strcpy(options->ingest[0].listen, "127.0.0.1:4700");
-    strcpy(options->query_unix, "run/freshet.sock");
-    strcpy(options->query_tcp, "127.0.0.1:6380");
-    strcpy(options->query_http, "127.0.0.1:6566");
-    options->state_memory_bytes = MEMORY_DEFAULT;
-    options->lanes_max = LANES_DEFAULT;
+    *options = (struct config_options){
+        .idle = CONFIG_IDLE_POLL,
+        .ingest_count = 1,
+        .ingest = {{.driver = CONFIG_DRIVER_SOCKET, .listen = "127.0.0.1:4700", .stream = -1}},
+        .query_unix = "run/freshet.sock",
+        .query_tcp = "127.0.0.1:6380",
+        .query_http = "127.0.0.1:6566",
+        .state_memory_bytes = MEMORY_DEFAULT,
+        .lanes_max = LANES_DEFAULT,
+    };
 }
 
 struct endpoint {
@@ -77,8 +76,10 @@ static bool endpoint_read(struct config *config, const struct node *node, const 
         return false;
     }
     if (!endpoint_parse(out, out_endpoint)) {
-        error_at(config, node, "%s is `%.64s`; an address with a port is allowed, as "
-                 "\"127.0.0.1:4700\" or \"[::1]:4700\" (numbers, no host names)", what, node->text);
+        error_at(config, node,
+                 "%s is `%.64s`; an address with a port is allowed, as "
+                 "\"127.0.0.1:4700\" or \"[::1]:4700\" (numbers, no host names)",
+                 what, node->text);
         out[0] = '\0';
         return false;
     }
@@ -93,13 +94,16 @@ static void listen_read(struct config *config, const struct node *listen,
         return;
     }
     if (!endpoint.loopback) {
-        error_at(config, listen, "`listen` is `%s`, which other machines can reach, and nobody is "
-                 "authenticated yet; listen on \"127.0.0.1:%u\" or \"[::1]:%u\"", listen->text,
-                 endpoint.port, endpoint.port);
+        error_at(config, listen,
+                 "`listen` is `%s`, which other machines can reach, and nobody is "
+                 "authenticated yet; listen on \"127.0.0.1:%u\" or \"[::1]:%u\"",
+                 listen->text, endpoint.port, endpoint.port);
     }
     if (endpoint.port > UINT16_MAX - SHARDS_MAX) {
-        error_at(config, listen, "port %u leaves no room for the ports of the shards (port + 1 and "
-                 "up); at most %d is allowed", endpoint.port, UINT16_MAX - SHARDS_MAX);
+        error_at(config, listen,
+                 "port %u leaves no room for the ports of the shards (port + 1 and "
+                 "up); at most %d is allowed",
+                 endpoint.port, UINT16_MAX - SHARDS_MAX);
     }
 }
 
@@ -113,15 +117,18 @@ static void cidr_read(struct config *config, const struct node *address,
     memcpy(host, ingest->address, sizeof(host));
     char *slash = strchr(host, '/');
     size_t digits = slash == NULL ? 0 : strspn(slash + 1, "0123456789");
-    bool good = digits > 0 && digits <= 2 && slash[1 + digits] == '\0' && atoi(slash + 1) <= 32;
+    bool good = digits > 0 && digits <= 2 && slash[1 + digits] == '\0' &&
+                strtoul(slash + 1, NULL, 10) <= 32;
     struct in_addr four;
     if (good) {
         *slash = '\0';
         good = inet_pton(AF_INET, host, &four) == 1;
     }
     if (!good) {
-        error_at(config, address, "`address` is `%.64s`; an IPv4 address with its prefix is allowed, "
-                 "as 192.0.2.10/24", address->text);
+        error_at(config, address,
+                 "`address` is `%.64s`; an IPv4 address with its prefix is allowed, "
+                 "as 192.0.2.10/24",
+                 address->text);
     }
 }
 
@@ -152,9 +159,12 @@ static void driver_keys_check(struct config *config, const struct node *const *v
         enum keyword keyword;
         enum config_driver driver;
     } owners[] = {
-        {KEYWORD_ingest_listen, CONFIG_DRIVER_SOCKET}, {KEYWORD_ingest_device, CONFIG_DRIVER_ETHDEV},
-        {KEYWORD_ingest_vdev, CONFIG_DRIVER_ETHDEV},   {KEYWORD_ingest_address, CONFIG_DRIVER_ETHDEV},
-        {KEYWORD_ingest_port, CONFIG_DRIVER_ETHDEV},   {KEYWORD_ingest_path, CONFIG_DRIVER_FILE},
+        {KEYWORD_ingest_listen, CONFIG_DRIVER_SOCKET},
+        {KEYWORD_ingest_device, CONFIG_DRIVER_ETHDEV},
+        {KEYWORD_ingest_vdev, CONFIG_DRIVER_ETHDEV},
+        {KEYWORD_ingest_address, CONFIG_DRIVER_ETHDEV},
+        {KEYWORD_ingest_port, CONFIG_DRIVER_ETHDEV},
+        {KEYWORD_ingest_path, CONFIG_DRIVER_FILE},
     };
     for (uint32_t i = 0; i < ARRAY_COUNT(owners); i++) {
         const struct node *node = value[owners[i].keyword];
@@ -184,7 +194,8 @@ static void ethdev_read(struct config *config, const struct node *map,
     if (device != NULL && vdev != NULL) {
         error_at(config, vdev->key, "`device` and `vdev` in one entry; one of them is allowed");
     } else if (device == NULL && vdev == NULL) {
-        error_at(config, map, "driver ethdev needs `device`, as \"0000:3b:00.0\", or `vdev`, as "
+        error_at(config, map,
+                 "driver ethdev needs `device`, as \"0000:3b:00.0\", or `vdev`, as "
                  "\"net_af_packet0,iface=eth1\"");
     }
     if (device != NULL) {
@@ -203,8 +214,7 @@ static void ethdev_read(struct config *config, const struct node *map,
     }
 }
 
-static void ingest_read(struct config *config, const struct node *map,
-                        struct config_ingest *ingest)
+static void ingest_read(struct config *config, const struct node *map, struct config_ingest *ingest)
 {
     struct keyword_values values;
     const struct node *const *value = values.value;
@@ -250,7 +260,8 @@ static void ingest_list_read(struct config *config, const struct node *list)
         return;
     }
     if (list->kind != NODE_LIST || list->size == 0) {
-        error_at(config, list, "`ingest` is a list of sources, as "
+        error_at(config, list,
+                 "`ingest` is a list of sources, as "
                  "- {driver: socket, listen: \"127.0.0.1:4700\"}");
         return;
     }
@@ -326,8 +337,10 @@ static void shards_read(struct config *config, const struct node *shards)
     if (strcmp(shards->text, "auto") == 0) {
         config->options.shards = 0;
     } else if (shards->text[0] < '0' || shards->text[0] > '9') {
-        error_at(config, shards, "`shards` is `%.64s`; auto, or a whole number from 1 to %d is "
-                 "allowed", shards->text, SHARDS_MAX);
+        error_at(config, shards,
+                 "`shards` is `%.64s`; auto, or a whole number from 1 to %d is "
+                 "allowed",
+                 shards->text, SHARDS_MAX);
     } else if (scalar_read_uint(config, shards, "`shards`", 1, SHARDS_MAX, &number)) {
         config->options.shards = (uint32_t)number;
     }

@@ -64,8 +64,9 @@ bool scalar_read_uint(struct config *config, const struct node *node, const char
     uint64_t value = 0;
     uint32_t digits = digits_parse(node->text, &value);
     if (digits == 0 || digits != node->size || value < min || value > max) {
-        error_at(config, node, "%s is `%.64s`; a whole number from %" PRIu64 " to %" PRIu64
-                 " is allowed", what, node->text, min, max);
+        error_at(config, node,
+                 "%s is `%.64s`; a whole number from %" PRIu64 " to %" PRIu64 " is allowed", what,
+                 node->text, min, max);
         return false;
     }
     *out_value = value;
@@ -115,8 +116,10 @@ bool scalar_read_duration(struct config *config, const struct node *node, const 
     }
     uint64_t value = 0;
     if (!quantity_parse(node->text, time_units, ARRAY_COUNT(time_units), &value)) {
-        error_at(config, node, "%s is `%.64s`; a whole number with a unit us, ms, s, m, h or d is "
-                 "allowed, as 10m", what, node->text);
+        error_at(config, node,
+                 "%s is `%.64s`; a whole number with a unit us, ms, s, m, h or d is "
+                 "allowed, as 10m",
+                 what, node->text);
         return false;
     }
     int64_t us = (int64_t)value;
@@ -154,8 +157,10 @@ bool scalar_read_bytes(struct config *config, const struct node *node, const cha
     }
     uint64_t value = 0;
     if (!quantity_parse(node->text, byte_units, ARRAY_COUNT(byte_units), &value)) {
-        error_at(config, node, "%s is `%.64s`; a whole number with a unit KiB, MiB, GiB or TiB is "
-                 "allowed, as 2GiB", what, node->text);
+        error_at(config, node,
+                 "%s is `%.64s`; a whole number with a unit KiB, MiB, GiB or TiB is "
+                 "allowed, as 2GiB",
+                 what, node->text);
         return false;
     }
     if (value < min || value > max) {
@@ -198,8 +203,10 @@ bool scalar_read_name(struct config *config, const struct node *node, const char
         }
     }
     if (node->size == 0 || good < node->size) {
-        error_inside(config, node, good, "%s is `%.64s`; a name has lower-case letters, digits and "
-                     "_, and begins with no digit", what, node->text);
+        error_inside(config, node, good,
+                     "%s is `%.64s`; a name has lower-case letters, digits and "
+                     "_, and begins with no digit",
+                     what, node->text);
         return false;
     }
     if (node->size >= NAME_SIZE_MAX) {
@@ -218,18 +225,16 @@ bool scalar_read_choice(struct config *config, const struct node *node, const ch
         return false;
     }
     struct suggest suggest = suggest_for(node->text);
-    char allowed[256] = "";
     for (uint32_t i = 0; i < count; i++) {
         if (strcmp(node->text, names[i]) == 0) {
             *out_index = i;
             return true;
         }
         suggest_try(&suggest, names[i]);
-        strcat(strcat(allowed, i == 0 ? "" : ", "), names[i]);
     }
     char near[SUGGEST_TEXT_SIZE_MAX];
     error_at(config, node, "%s is `%.64s`%s%s allowed: %s", what, node->text,
-             suggest_text(&suggest, near), suggest.best == NULL ? ";" : "", allowed);
+             suggest_text(&suggest, near), suggest.best == NULL ? ";" : "", suggest.allowed);
     return false;
 }
 

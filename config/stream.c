@@ -10,8 +10,8 @@
 #include "dataplane/base/units.h"
 
 #define LATENESS_DEFAULT_US (3600 * US_PER_SECOND)
-#define FUTURE_DEFAULT_US (10 * US_PER_SECOND)
-#define HISTORY_DEFAULT_US (10 * US_PER_SECOND)
+#define FUTURE_DEFAULT_US   (10 * US_PER_SECOND)
+#define HISTORY_DEFAULT_US  (10 * US_PER_SECOND)
 
 static const char *const late_names[] = {"ledger", "drop", "apply"};
 static const char *const violation_names[] = {"quarantine", "drop", "null_field", "count"};
@@ -30,16 +30,17 @@ static void fields_read(struct loader *loader, const struct node *map, uint32_t 
     if (map->size > FIELDS_MAX) {
         error_at(config, map->key, "%u fields; at most %d are allowed", map->size, FIELDS_MAX);
     }
-    for (const struct node *field = map->first;
-         field != NULL && schema->field_count < FIELDS_MAX; field = field->next) {
+    for (const struct node *field = map->first; field != NULL && schema->field_count < FIELDS_MAX;
+         field = field->next) {
         uint64_t bit = UINT64_C(1) << schema->field_count;
         if (!field_read(loader, field, schema)) {
             loader->stream_fields_broken[index] |= bit;
         }
     }
     if (loader->stream_fields_broken[index] == 0 && schema_layout(schema) != RESULT_OK) {
-        error_at(config, map->key, "the fields of `%s` take more than %d bytes; make strings shorter",
-                 schema->name, EVENT_SIZE_MAX);
+        error_at(config, map->key,
+                 "the fields of `%s` take more than %d bytes; make strings shorter", schema->name,
+                 EVENT_SIZE_MAX);
     }
 }
 
@@ -85,9 +86,10 @@ static void number_read(struct loader *loader, const struct node *id, uint32_t i
     for (uint32_t i = 0; i < index; i++) {
         const struct node *other = loader->stream_id_node[i];
         if (loader->config->plan.stream[i].schema.id == number && other != NULL) {
-            error_at(loader->config, id, "stream id %u is taken by `%s` at %s:%u:%u; ids are unique",
-                     (unsigned)number, loader->config->plan.stream[i].schema.name, other->file,
-                     other->line, other->column);
+            error_at(loader->config, id,
+                     "stream id %u is taken by `%s` at %s:%u:%u; ids are unique", (unsigned)number,
+                     loader->config->plan.stream[i].schema.name, other->file, other->line,
+                     other->column);
             return;
         }
     }
@@ -125,9 +127,9 @@ static void policies_read(struct config *config, const struct keyword_values *va
         scalar_read_choice(config, late, "`late`", late_names, ARRAY_COUNT(late_names), &choice)) {
         stream->late = (enum late_policy)choice;
     }
-    if (violation != NULL && scalar_read_choice(config, violation, "`on_violation`",
-                                                violation_names, ARRAY_COUNT(violation_names),
-                                                &choice)) {
+    if (violation != NULL &&
+        scalar_read_choice(config, violation, "`on_violation`", violation_names,
+                           ARRAY_COUNT(violation_names), &choice)) {
         stream->schema.on_violation = (enum violation_policy)choice;
     }
 }

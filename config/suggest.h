@@ -3,11 +3,15 @@
 
 #include <stdint.h>
 
-/* Keeps the best candidate for a wrong word, call by call. */
+#define SUGGEST_ALLOWED_SIZE_MAX 384
+
+/* Keeps the best candidate for a wrong word, and the list of all, call by call. */
 struct suggest {
     const char *wrong; /* Borrowed. */
     const char *best;  /* Borrowed; NULL: none is near. */
     uint32_t distance; /* Of the best one. */
+    uint32_t allowed_size;
+    char allowed[SUGGEST_ALLOWED_SIZE_MAX]; /* "a, b, c"; ends where the room does. */
 };
 
 struct suggest suggest_for(const char *wrong);

@@ -11,29 +11,33 @@
 #include "dataplane/base/units.h"
 
 #define RAW_CAP_DEFAULT 1024
-#define STEP_US US_PER_MS /* Windows and tiles are whole milliseconds. */
-#define HOP_PARTS 12      /* A tail steps by the largest level at or below a twelfth. */
+#define STEP_US         US_PER_MS /* Windows and tiles are whole milliseconds. */
+#define HOP_PARTS       12        /* A tail steps by the largest level at or below a twelfth. */
 
 static const char *const edges_names[] = {"[)", "[]", "(]"};
 static const char *const leading_names[] = {"newest"};
 
 static const int64_t ladder_default_us[] = {
-    5 * US_PER_SECOND,        60 * US_PER_SECOND,        300 * US_PER_SECOND,
-    3600 * US_PER_SECOND,     6 * 3600 * US_PER_SECOND,  24 * 3600 * US_PER_SECOND,
+    5 * US_PER_SECOND,    60 * US_PER_SECOND,       300 * US_PER_SECOND,
+    3600 * US_PER_SECOND, 6 * 3600 * US_PER_SECOND, 24 * 3600 * US_PER_SECOND,
 };
 
 static const struct {
     const char *name;
     const char *sentence;
-} windows_later[] = {
+} windows_later[] =
+    {
 #define WINDOW_LATER(name, sentence) {#name, sentence},
 #include "config/windows_later.def"
 #undef WINDOW_LATER
-}, aggregates_later[] = {
+},
+  aggregates_later[] =
+      {
 #define AGGREGATE_LATER(name, sentence) {#name, sentence},
 #include "config/aggregates_later.def"
 #undef AGGREGATE_LATER
-}, aggregates_foreign[] = {
+},
+  aggregates_foreign[] = {
 #define AGGREGATE_FOREIGN(name, ours) {#name, ours},
 #include "config/aggregates_foreign.def"
 #undef AGGREGATE_FOREIGN
@@ -57,6 +61,11 @@ static const struct {
 #undef AGGREGATE
 };
 
+/* "3153600000000000us", DURATION_US_MAX in the smallest unit, is the longest name of a window. */
+#define WINDOW_NAME_SIZE_MAX 18
+_Static_assert(NAME_SIZE_MAX + WINDOW_NAME_SIZE_MAX < FEATURE_NAME_SIZE_MAX,
+               "`<aggregate>_<window>` always fits a feature's name");
+
 /* One view on its way. */
 struct view_reader {
     struct loader *loader;
@@ -79,8 +88,8 @@ static int field_find(struct view_reader *reader, const struct node *scalar, uin
             suggest_try(&suggest, reader->schema->field[i].name);
         }
         char near[SUGGEST_TEXT_SIZE_MAX];
-        error_inside(reader->config, scalar, character, "`%.64s` is no field of stream `%s`%s", name,
-                     reader->schema->name, suggest_text(&suggest, near));
+        error_inside(reader->config, scalar, character, "`%.64s` is no field of stream `%s`%s",
+                     name, reader->schema->name, suggest_text(&suggest, near));
     }
     return field;
 }
@@ -151,8 +160,10 @@ static void key_read(struct view_reader *reader)
         key_part_read(reader, key, key->text);
     } else if (entity != NULL && reader->view->entity[0] != '\0') {
         if (schema_field_find(reader->schema, entity->text, entity->size) < 0) {
-            error_at(reader->config, entity, "stream `%s` has no field `%s`; name the key with "
-                     "`key: <field>`", reader->schema->name, entity->text);
+            error_at(reader->config, entity,
+                     "stream `%s` has no field `%s`; name the key with "
+                     "`key: <field>`",
+                     reader->schema->name, entity->text);
         } else {
             key_part_read(reader, entity, entity->text);
         }
@@ -184,9 +195,10 @@ static void ladder_read(struct view_reader *reader)
         }
         if (count > 0 && (us <= level_us[count - 1] || us % level_us[count - 1] != 0)) {
             char before[DURATION_TEXT_SIZE_MAX];
-            error_at(reader->config, item, "tile width `%s` is no multiple of the one before (%s); "
-                     "widths ascend and each divides the next", item->text,
-                     duration_text(level_us[count - 1], before));
+            error_at(reader->config, item,
+                     "tile width `%s` is no multiple of the one before (%s); "
+                     "widths ascend and each divides the next",
+                     item->text, duration_text(level_us[count - 1], before));
             good = false;
         }
         level_us[count++] = us;
@@ -215,8 +227,10 @@ static void window_read(struct view_reader *reader, const struct node *item)
     }
     for (uint32_t i = 0; i < ARRAY_COUNT(windows_later); i++) {
         if (begins_with_word(item->text, windows_later[i].name)) {
-            error_at(reader->config, item, "`%s` windows are not built yet (%s); a length, as 10m, "
-                     "and lifetime are allowed", windows_later[i].name, windows_later[i].sentence);
+            error_at(reader->config, item,
+                     "`%s` windows are not built yet (%s); a length, as 10m, "
+                     "and lifetime are allowed",
+                     windows_later[i].name, windows_later[i].sentence);
             return;
         }
     }
@@ -229,9 +243,10 @@ static void window_read(struct view_reader *reader, const struct node *item)
         memcpy(window.name, item->text, item->size + 1);
         if (window.width_us < view->ladder_us[0]) {
             char finest[DURATION_TEXT_SIZE_MAX];
-            error_at(reader->config, item, "window `%s` is shorter than the finest tile, %s; make "
-                     "the window longer or begin `ladder` with a smaller one", item->text,
-                     duration_text(view->ladder_us[0], finest));
+            error_at(reader->config, item,
+                     "window `%s` is shorter than the finest tile, %s; make "
+                     "the window longer or begin `ladder` with a smaller one",
+                     item->text, duration_text(view->ladder_us[0], finest));
         }
     }
     uint32_t at = view->window_count;
@@ -249,8 +264,7 @@ static void window_read(struct view_reader *reader, const struct node *item)
                  window.lifetime ? "" : " as ", same->name);
         return;
     }
-    memmove(&view->window[at + 1], &view->window[at],
-            sizeof(window) * (view->window_count - at));
+    memmove(&view->window[at + 1], &view->window[at], sizeof(window) * (view->window_count - at));
     view->window[at] = window;
     view->window_count++;
 }
@@ -294,18 +308,24 @@ static void exact_read(struct view_reader *reader)
     if (exact != NULL &&
         scalar_read_duration(reader->config, exact, "`exact`", STEP_US, STEP_US, &view->exact_us)) {
         int64_t longest = longest_us(view);
-        if (view->exact_us > longest && view->window_count > 0) {
-            char text[DURATION_TEXT_SIZE_MAX];
-            error_at(reader->config, exact, "`exact` is `%s`; at most the longest window%s%s is "
-                     "allowed", exact->text, longest == 0 ? "" : ", ",
-                     longest == 0 ? "" : duration_text(longest, text));
+        char text[DURATION_TEXT_SIZE_MAX];
+        if (longest == 0 && view->window_count > 0) {
+            error_at(reader->config, exact,
+                     "`exact` without a window that has a length; add one, or "
+                     "remove it");
+        } else if (view->exact_us > longest && view->window_count > 0) {
+            error_at(reader->config, exact,
+                     "`exact` is `%s`; at most %s, the longest window, is "
+                     "allowed",
+                     exact->text, duration_text(longest, text));
         }
     }
     if (cap != NULL &&
         scalar_read_uint(reader->config, cap, "`raw_cap`", 1, SINGLES_MAX, &number)) {
         view->raw_cap = (uint32_t)number;
         if (exact == NULL && node_map_find(reader->map, "exact") == NULL) {
-            error_at(reader->config, cap->key, "`raw_cap` bounds the single events that `exact` "
+            error_at(reader->config, cap->key,
+                     "`raw_cap` bounds the single events that `exact` "
                      "keeps; add `exact` or remove it");
         }
     }
@@ -320,7 +340,8 @@ static void ttl_read(struct view_reader *reader)
     bool lifetime = view->window_count > 0 && view->window[view->window_count - 1].lifetime;
     if (ttl == NULL) {
         if (lifetime && node_map_find(reader->map, "ttl") == NULL) {
-            error_at(reader->config, windows, "`lifetime` needs a `ttl`: say when an entity without "
+            error_at(reader->config, windows,
+                     "`lifetime` needs a `ttl`: say when an entity without "
                      "events is forgotten, as ttl: 400d");
         }
         return;
@@ -335,9 +356,10 @@ static void ttl_read(struct view_reader *reader)
     if (longest > 0 && view->ttl_us < longest + hop) {
         char text[DURATION_TEXT_SIZE_MAX];
         char least[DURATION_TEXT_SIZE_MAX];
-        error_at(reader->config, ttl, "`ttl` is `%s`, shorter than the longest window, %s, and its "
-                 "step; %s or more is allowed", ttl->text, duration_text(longest, text),
-                 duration_text(longest + hop, least));
+        error_at(reader->config, ttl,
+                 "`ttl` is `%s`, shorter than the longest window, %s, and its "
+                 "step; %s or more is allowed",
+                 ttl->text, duration_text(longest, text), duration_text(longest + hop, least));
     }
 }
 
@@ -347,16 +369,16 @@ static void kind_report(struct view_reader *reader, const struct node *scalar,
 {
     for (uint32_t i = 0; i < ARRAY_COUNT(aggregates_later); i++) {
         if (strcmp(aggregates_later[i].name, call->name) == 0) {
-            error_inside(reader->config, scalar, call->name_at, "`%s` is not built yet (%s); remove "
-                         "it", call->name, aggregates_later[i].sentence);
+            error_inside(reader->config, scalar, call->name_at,
+                         "`%s` is not built yet (%s); remove "
+                         "it",
+                         call->name, aggregates_later[i].sentence);
             return;
         }
     }
     struct suggest suggest = suggest_for(call->name);
-    char allowed[256] = "";
     for (uint32_t i = 0; i < ARRAY_COUNT(aggregate_names); i++) {
         suggest_try(&suggest, aggregate_names[i]);
-        strcat(strcat(allowed, i == 0 ? "" : ", "), aggregate_names[i]);
     }
     for (uint32_t i = 0; i < ARRAY_COUNT(aggregates_foreign); i++) {
         if (strcmp(aggregates_foreign[i].name, call->name) == 0) {
@@ -366,7 +388,7 @@ static void kind_report(struct view_reader *reader, const struct node *scalar,
     char near[SUGGEST_TEXT_SIZE_MAX];
     error_inside(reader->config, scalar, call->name_at, "`%s` is no aggregate%s%s allowed: %s",
                  call->name, suggest_text(&suggest, near), suggest.best == NULL ? ";" : "",
-                 allowed);
+                 suggest.allowed);
 }
 
 static void argument_read(struct view_reader *reader, const struct node *scalar,
@@ -391,8 +413,10 @@ static void argument_read(struct view_reader *reader, const struct node *scalar,
     enum field_type type = reader->schema->field[field].type;
     if ((reader->fields_broken >> field & 1) == 0 && type == FIELD_TYPE_string &&
         aggregate_arguments[aggregate->kind].type == ARGUMENT_NUMBER) {
-        error_inside(reader->config, scalar, call->argument_at, "`%s` is a string; `%s` takes any "
-                     "other type (count, first and last take strings)", call->argument, call->name);
+        error_inside(reader->config, scalar, call->argument_at,
+                     "`%s` is a string; `%s` takes any "
+                     "other type (count, first and last take strings)",
+                     call->argument, call->name);
     }
 }
 
@@ -453,17 +477,14 @@ static void features_check(struct view_reader *reader, const struct node *aggreg
         const struct node *item = node_map_find(aggregates, view->aggregate[a].name);
         for (uint32_t w = 0; w < view->window_count; w++) {
             feature_name(&view->aggregate[a], &view->window[w], name);
-            if (strlen(name) >= FEATURE_NAME_SIZE_MAX) {
-                error_at(reader->config, item->key, "feature `%s` has %u characters; at most %d are "
-                         "allowed", name, (unsigned)strlen(name), FEATURE_NAME_SIZE_MAX - 1);
-            }
             for (uint32_t b = 0; b < view->aggregate_count && !view->window[w].lifetime; b++) {
                 const struct plan_window *last = &view->window[view->window_count - 1];
                 if (last->lifetime &&
                     strcmp(name, feature_name(&view->aggregate[b], last, other)) == 0) {
-                    error_at(reader->config, item->key, "feature `%s` would be both `%s` over %s and "
-                             "`%s` over lifetime; rename one", name, view->aggregate[a].name,
-                             view->window[w].name, other);
+                    error_at(reader->config, item->key,
+                             "feature `%s` would be both `%s` over %s and "
+                             "`%s` over lifetime; rename one",
+                             name, view->aggregate[a].name, view->window[w].name, other);
                 }
             }
         }
@@ -478,8 +499,10 @@ static void view_name_read(struct view_reader *reader)
         return;
     }
     if (strstr(view->name, "__") != NULL || view->name[strlen(view->name) - 1] == '_') {
-        error_at(reader->config, key, "view `%s` has `__` in it or ends with `_`, and "
-                 "`view__feature` is a way to name a feature; choose another name", view->name);
+        error_at(reader->config, key,
+                 "view `%s` has `__` in it or ends with `_`, and "
+                 "`view__feature` is a way to name a feature; choose another name",
+                 view->name);
     }
 }
 
@@ -519,8 +542,11 @@ static void view_read(struct loader *loader, const struct node *map, uint32_t in
 {
     struct config *config = loader->config;
     struct keyword_values values;
-    struct view_reader reader = {.loader = loader, .config = config, .map = map,
-                                 .value = values.value, .view = &config->plan.view[index]};
+    struct view_reader reader = {.loader = loader,
+                                 .config = config,
+                                 .map = map,
+                                 .value = values.value,
+                                 .view = &config->plan.view[index]};
     memset(reader.view, 0, sizeof(*reader.view));
     loader->view_node[index] = map->key;
     view_name_read(&reader);
@@ -539,8 +565,8 @@ static void view_read(struct loader *loader, const struct node *map, uint32_t in
     }
     uint32_t errors_before = config->error_count;
     key_read(&reader);
-    loader->view_usable[index] = config->error_count == errors_before && reader.schema != NULL &&
-                                 reader.view->key_count > 0;
+    loader->view_usable[index] =
+        config->error_count == errors_before && reader.schema != NULL && reader.view->key_count > 0;
     loader->view_key_node[index] = values.value[KEYWORD_view_key] != NULL
                                        ? values.value[KEYWORD_view_key]
                                        : values.value[KEYWORD_view_entity];
@@ -566,8 +592,8 @@ void view_read_all(struct loader *loader)
     if (map->size > VIEWS_MAX) {
         error_at(config, map->first->key, "%u views; at most %d are allowed", map->size, VIEWS_MAX);
     }
-    for (const struct node *view = map->first;
-         view != NULL && config->plan.view_count < VIEWS_MAX; view = view->next) {
+    for (const struct node *view = map->first; view != NULL && config->plan.view_count < VIEWS_MAX;
+         view = view->next) {
         uint16_t index = config->plan.view_count++;
         view_read(loader, view, index);
     }
