@@ -188,6 +188,11 @@ static void publish(struct worker *worker)
         atomic_store_explicit(&worker->shared_fold_us[i], worker->shard.fold_us[i],
                               memory_order_relaxed);
     }
+    /* Nothing was taken at a T ahead of the clock, so nothing needs it: without this, idle turns
+     * shorter than a microsecond would run away from the clock. */
+    if (worker->turn.events == 0 && worker->turn.apply_us > worker->turn.arrival_ns / NS_PER_US) {
+        worker->turn.apply_us -= 1;
+    }
     /* Release T1, pairs with acquire T2 in reader_read(). */
     atomic_store_explicit(&worker->shared_apply_us, worker->turn.apply_us, memory_order_release);
     if (worker->turn.sampled) {
