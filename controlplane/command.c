@@ -1,0 +1,251 @@
+#include "controlplane/command.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "controlplane/appliance.h"
+#include "controlplane/suggest.h"
+#include "dataplane/base/units.h"
+#include "drivers/memory.h"
+
+const struct command command_table[] = {
+#define COMMAND(word, arity_, flags_, first, last, step, group_, run_, syntax_, sentence_)        \
+    {.name = #word,                                                                               \
+     .arity = (arity_),                                                                           \
+     .flags = (flags_),                                                                           \
+     .key_first = (first),                                                                        \
+     .key_last = (last),                                                                          \
+     .key_step = (step),                                                                          \
+     .group = (group_),                                                                           \
+     .syntax = (syntax_),                                                                         \
+     .sentence = (sentence_),                                                                     \
+     .run = (run_)},
+#define SUBCOMMAND(container_, word, arity_, flags_, first, last, step, run_, syntax_, sentence_) \
+    {.name = #word,                                                                               \
+     .container = #container_,                                                                    \
+     .arity = (arity_),                                                                           \
+     .flags = (flags_),                                                                           \
+     .key_first = (first),                                                                        \
+     .key_last = (last),                                                                          \
+     .key_step = (step),                                                                          \
+     .group = "",                                                                                 \
+     .syntax = (syntax_),                                                                         \
+     .sentence = (sentence_),                                                                     \
+     .run = (run_)},
+#define WRITE_COMMAND(word)                                                                       \
+    {.name = #word, .arity = -1, .flags = COMMAND_FLAG_WRITE, .group = "", .syntax = "",          \
+     .sentence = ""},
+#include "controlplane/commands.def"
+#undef COMMAND
+#undef SUBCOMMAND
+#undef WRITE_COMMAND
+};
+const uint32_t command_count = ARRAY_COUNT(command_table);
+
+enum result command_host_init(struct command_host *host, struct appliance *appliance,
+                              struct server *server, struct reader *reader)
+{
+    *host = (struct command_host){
+        .appliance = appliance,
+        .plan = appliance->plan,
+        .server = server,
+        .reader = reader,
+    };
+    buffer_init(&host->text, 0);
+    buffer_init(&host->scratch.key, 0);
+    return name_cache_init(&host->names, appliance->plan);
+}
+
+void command_host_deinit(struct command_host *host)
+{
+    struct read_scratch *scratch = &host->scratch;
+    heap_free(scratch->feature);
+    heap_free(scratch->place);
+    heap_free(scratch->group);
+    heap_free(scratch->query);
+    heap_free(scratch->answer);
+    buffer_deinit(&scratch->key);
+    *scratch = (struct read_scratch){0};
+    buffer_deinit(&host->text);
+    name_cache_deinit(&host->names);
+}
+
+void session_init(struct session *session, uint64_t id, int64_t now_us)
+{
+    *session = (struct session){
+        .id = id,
+        .start_us = now_us,
+        .shared_active_us = now_us,
+        .shared_command = command_count,
+        .protocol = 2,
+    };
+}
+
+const char *command_show(const struct resp_argument *argument, char *out, uint32_t size)
+{
+    uint32_t count = argument->size < size - 1 ? argument->size : size - 1;
+    for (uint32_t i = 0; i < count; i++) {
+        out[i] = isprint((unsigned char)argument->data[i]) ? argument->data[i] : '?';
+    }
+    out[count] = '\0';
+    return out;
+}
+
+const struct command *command_find(const char *container, const char *name, uint32_t size)
+{
+    for (uint32_t i = 0; i < command_count; i++) {
+        const struct command *command = &command_table[i];
+        bool same_container = container == NULL ? command->container == NULL
+                                                : command->container != NULL &&
+                                                      strcmp(command->container, container) == 0;
+        if (same_container && strlen(command->name) == size &&
+            strncasecmp(command->name, name, size) == 0) {
+            return command;
+        }
+    }
+    return NULL;
+}
+
+int32_t command_keys(const struct command *command, const struct resp_argument *argument,
+                     uint32_t count, uint32_t *out_first, uint32_t *out_step)
+{
+    *out_first = command->key_first;
+    *out_step = command->key_step;
+    if ((command->flags & COMMAND_FLAG_KEYS_COUNTED) != 0) {
+        int64_t keys;
+        *out_first = 2;
+        *out_step = 1;
+        if (count < 3 || !resp_integer_parse(argument[1].data, argument[1].size, &keys) ||
+            keys < 1 || keys > (int64_t)count - 2) {
+            return -1;
+        }
+        return (int32_t)keys;
+    }
+    if (command->key_first == 0) {
+        return 0;
+    }
+    int32_t last = command->key_last < 0 ? (int32_t)count + command->key_last : command->key_last;
+    if (last < command->key_first || last >= (int32_t)count) {
+        return -1;
+    }
+    return (last - command->key_first) / command->key_step + 1;
+}
+
+static bool arity_fits(const struct command *command, uint32_t count)
+{
+    return command->arity >= 0 ? count == (uint32_t)command->arity
+                               : count >= (uint32_t)-command->arity;
+}
+
+static void write_arity_error(struct resp_writer *reply, const struct command *command)
+{
+    char name[64];
+    (void)snprintf(name, sizeof(name), "%s%s%s",
+                   command->container == NULL ? "" : command->container,
+                   command->container == NULL ? "" : "|", command->name);
+    for (uint32_t i = 0; name[i] != '\0'; i++) {
+        name[i] = (char)tolower((unsigned char)name[i]);
+    }
+    resp_write_error(reply, "ERR wrong number of arguments for '%s' command; it takes: %s", name,
+                     command->syntax[0] == '\0' ? "nothing" : command->syntax);
+}
+
+static void write_unknown_command(struct resp_writer *reply, const struct resp_argument *argument,
+                                  uint32_t count)
+{
+    char text[512];
+    char show[96];
+    int at = snprintf(text, sizeof(text), "unknown command '%s', with args beginning with: ",
+                      command_show(&argument[0], show, sizeof(show)));
+    for (uint32_t i = 1; i < count && i < 4; i++) {
+        at += snprintf(text + at, sizeof(text) - (size_t)at, "'%s' ",
+                       command_show(&argument[i], show, sizeof(show)));
+    }
+    struct suggest suggest = suggest_begin(argument[0].data, argument[0].size);
+    for (uint32_t i = 0; i < command_count; i++) {
+        if (command_table[i].container == NULL &&
+            (command_table[i].flags & COMMAND_FLAG_WRITE) == 0) {
+            suggest_offer(&suggest, command_table[i].name);
+        }
+    }
+    if (suggest.best != NULL) {
+        resp_write_error(reply, "ERR %s; did you mean '%s'?", text, suggest.best);
+    } else {
+        resp_write_error(reply, "ERR %s", text);
+    }
+}
+
+static void write_unknown_subcommand(struct command_call *call)
+{
+    char show[96];
+    char known[512] = "";
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < command_count; i++) {
+        const struct command *command = &command_table[i];
+        if (command->container != NULL && strcmp(command->container, call->command->name) == 0) {
+            at += (uint32_t)snprintf(known + at, sizeof(known) - at, "%s%s", at == 0 ? "" : ", ",
+                                     command->name);
+        }
+    }
+    resp_write_error(call->reply, "ERR unknown subcommand '%s' of %s; known are: %s",
+                     command_show(&call->argument[1], show, sizeof(show)), call->command->name,
+                     known);
+}
+
+/* A browser or a tool for HTTP that was pointed at this port: whatever else it sends is no command,
+ * and may be meant to be one (as Redis: cross-protocol requests end here). */
+static bool is_http(const struct resp_argument *argument)
+{
+    return resp_is(argument, "POST") || resp_is(argument, "Host:");
+}
+
+static const struct command *subcommand_find(const struct command *command,
+                                             const struct resp_argument *argument, uint32_t count)
+{
+    return count < 2 ? NULL : command_find(command->name, argument[1].data, argument[1].size);
+}
+
+const struct command *command_run(struct command_host *host, struct session *session,
+                                  struct resp_writer *reply, const struct resp_argument *argument,
+                                  uint32_t count)
+{
+    const struct command *command = command_find(NULL, argument[0].data, argument[0].size);
+    if (command == NULL) {
+        if (is_http(&argument[0])) {
+            session->close_after_reply = true;
+        }
+        write_unknown_command(reply, argument, count);
+        return NULL;
+    }
+    if ((command->flags & COMMAND_FLAG_WRITE) != 0) {
+        resp_write_error(reply, "ERR read only; events arrive over UDP");
+        return command;
+    }
+    if (arity_fits(command, count)) {
+        const struct command *subcommand = subcommand_find(command, argument, count);
+        command = subcommand != NULL ? subcommand : command;
+    }
+    atomic_store_explicit(&session->shared_command, (uint32_t)(command - command_table),
+                          memory_order_relaxed);
+    if (!arity_fits(command, count)) {
+        write_arity_error(reply, command);
+        return command;
+    }
+    struct command_call call = {
+        .host = host,
+        .session = session,
+        .reply = reply,
+        .command = command,
+        .count = count,
+        .argument = argument,
+    };
+    command->run(&call);
+    return command;
+}
+
+void command_container(struct command_call *call)
+{
+    write_unknown_subcommand(call);
+}

@@ -1,0 +1,70 @@
+/* One client: its socket, what it sent and was not run yet, what it was answered and did not read
+ * yet. Owner: one serving thread.
+ *
+ * A client that does not read its replies is not read from above CONNECTION_OUTPUT_SOFT_BYTES, and
+ * closed above the hard limit or after CONNECTION_STALL_NS without progress. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "controlplane/buffer.h"
+#include "controlplane/command.h"
+#include "controlplane/resp.h"
+
+#define CONNECTION_OUTPUT_SOFT_BYTES (UINT64_C(1) << 20)
+#define CONNECTION_OUTPUT_HARD_BYTES (UINT64_C(64) << 20) /* Above any one reply. */
+#define CONNECTION_COMMANDS_PER_TURN 64u
+#define CONNECTION_STALL_NS (INT64_C(60) * 1000000000)
+
+/* What serving threads count; one writer each, any reader, relaxed. */
+struct serving_counters {
+    _Atomic uint64_t shared_commands;
+    _Atomic uint64_t shared_errors;
+    _Atomic uint64_t shared_bytes_in;
+    _Atomic uint64_t shared_bytes_out;
+    _Atomic uint64_t shared_clients_closed;
+    _Atomic uint64_t shared_ended; /* Connections that are gone, whoever closed them. */
+    struct histogram read_duration_ns;
+};
+
+struct connection {
+    int fd;
+    uint32_t slot; /* In the server's list. */
+    uint32_t thread;
+    uint32_t events;       /* What epoll was last asked for. */
+    struct session session;
+    struct resp_parser parser;
+    struct buffer input;
+    struct buffer output;
+    uint64_t input_used;   /* Bytes at the front of input that were run. */
+    uint64_t output_sent;  /* Bytes at the front of output that the kernel has. */
+    int64_t received_ns;   /* When the newest bytes came; monotonic. */
+    int64_t progress_ns;   /* When output last became empty or shorter. */
+    bool more;             /* Input may hold a complete request. */
+    bool ended;            /* The client sends no more. */
+    bool broken;           /* The socket is dead. */
+    bool closed_by_us;     /* Limit or protocol error. */
+    bool queued;           /* In its thread's list of connections with more to run. */
+    struct connection *queue_next;
+};
+
+int64_t connection_now_ns(void);
+
+/* Takes fd over. NULL when memory is short: fd stays the caller's. */
+struct connection *connection_open(int fd, uint64_t id, int64_t now_us);
+void connection_close(struct connection *connection);
+
+/* One turn: sends what waits, receives once when readable, runs at most
+ * CONNECTION_COMMANDS_PER_TURN requests, sends again. Returns false when the connection is over
+ * and shall be closed. */
+bool connection_turn(struct connection *connection, struct command_host *host,
+                     struct serving_counters *counters, bool readable);
+
+static inline uint64_t connection_output_waiting(const struct connection *connection)
+{
+    return connection->output.size - connection->output_sent;
+}
+/* EPOLLIN and EPOLLOUT, as its state asks for. */
+uint32_t connection_events(const struct connection *connection);

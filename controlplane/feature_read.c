@@ -1,0 +1,339 @@
+#include "controlplane/feature_read.h"
+
+#include <string.h>
+
+#include "controlplane/suggest.h"
+#include "dataplane/feature/key.h"
+#include "drivers/memory.h"
+
+static bool write_no_memory(struct command_call *call)
+{
+    resp_write_error(call->reply, "ERR no memory for a request of this size");
+    return false;
+}
+
+/* Makes *array hold count elements. What it held is lost when it grows. */
+static bool array_reserve(void **array, uint32_t *capacity, uint32_t count, uint64_t element_bytes)
+{
+    if (count <= *capacity) {
+        return true;
+    }
+    uint32_t wanted = *capacity == 0 ? 64 : *capacity;
+    while (wanted < count) {
+        wanted *= 2;
+    }
+    heap_free(*array);
+    *array = heap_alloc(wanted * element_bytes);
+    *capacity = *array == NULL ? 0 : wanted;
+    return *array != NULL;
+}
+
+static bool fields_reserve(struct command_call *call, uint32_t count)
+{
+    struct read_scratch *scratch = &call->host->scratch;
+    uint32_t before = scratch->feature_capacity;
+    uint32_t same = before;
+    if (!array_reserve((void **)&scratch->feature, &same, count, sizeof(*scratch->feature)) ||
+        !array_reserve((void **)&scratch->place, &before, count, sizeof(*scratch->place))) {
+        scratch->feature_capacity = 0;
+        return write_no_memory(call);
+    }
+    scratch->feature_capacity = same;
+    if (!array_reserve((void **)&scratch->group, &scratch->group_capacity, VIEWS_MAX,
+                       sizeof(*scratch->group))) {
+        return write_no_memory(call);
+    }
+    return true;
+}
+
+static void write_unknown_entity(struct command_call *call, const struct resp_argument *argument,
+                                 uint32_t entity_size)
+{
+    const struct plan *plan = call->host->plan;
+    char show[96];
+    char known[512];
+    struct resp_argument entity = {.data = argument->data, .size = entity_size};
+    struct suggest suggest = suggest_begin(argument->data, entity_size);
+    struct buffer names;
+    buffer_init(&names, sizeof(known) - 1);
+    for (uint32_t i = 0; i < plan->view_count; i++) {
+        bool first = true;
+        for (uint32_t j = 0; j < i && first; j++) {
+            first = strcmp(plan->view[j].entity, plan->view[i].entity) != 0;
+        }
+        if (first) {
+            suggest_offer(&suggest, plan->view[i].entity);
+            buffer_format(&names, "%s%s", names.size == 0 ? "" : ", ", plan->view[i].entity);
+        }
+    }
+    memcpy(known, names.size == 0 ? "" : names.data, names.size);
+    known[names.size] = '\0';
+    buffer_deinit(&names);
+    (void)command_show(&entity, show, sizeof(show));
+    if (suggest.best != NULL) {
+        resp_write_error(call->reply, "ERR unknown entity '%s'; did you mean '%s'?", show,
+                         suggest.best);
+    } else {
+        resp_write_error(call->reply, "ERR unknown entity '%s'; known are: %s", show, known);
+    }
+}
+
+bool read_key_split(struct command_call *call, const struct resp_argument *argument,
+                    struct read_key *out_key)
+{
+    const struct plan *plan = call->host->plan;
+    const char *colon = memchr(argument->data, ':', argument->size);
+    if (colon == NULL) {
+        char show[96];
+        resp_write_error(call->reply, "ERR key '%s' is not of the form <entity>:<id>",
+                         command_show(argument, show, sizeof(show)));
+        return false;
+    }
+    uint32_t size = (uint32_t)(colon - argument->data);
+    for (uint32_t i = 0; i < plan->view_count; i++) {
+        const char *entity = plan->view[i].entity;
+        if (strlen(entity) == size && memcmp(entity, argument->data, size) == 0) {
+            *out_key = (struct read_key){
+                .entity = entity,
+                .id = colon + 1,
+                .id_size = argument->size - size - 1,
+            };
+            return true;
+        }
+    }
+    write_unknown_entity(call, argument, size);
+    return false;
+}
+
+static void write_unknown_feature(struct command_call *call, const char *entity,
+                                  const struct resp_argument *field)
+{
+    char show[FEATURE_NAME_SIZE_MAX + NAME_SIZE_MAX];
+    char near[FEATURE_NAME_SIZE_MAX + NAME_SIZE_MAX + 16];
+    (void)command_show(field, show, sizeof(show));
+    plan_feature_suggest(call->host->plan, entity, field->data, field->size, near, sizeof(near));
+    if (near[0] != '\0') {
+        resp_write_error(call->reply, "ERR unknown feature '%s'; did you mean '%s'?", show, near);
+    } else {
+        resp_write_error(call->reply, "ERR unknown feature '%s' of entity '%s'", show, entity);
+    }
+}
+
+/* Sorts the features, which lie in scratch->feature in asked order, into groups by view. Asked
+ * fields keep their place through scratch->place. */
+static void groups_make(struct command_call *call, uint32_t count, struct read_request *request)
+{
+    struct read_scratch *scratch = &call->host->scratch;
+    const struct plan *plan = call->host->plan;
+    uint32_t group_of_view[VIEWS_MAX];
+    memset(group_of_view, 0xff, sizeof(group_of_view));
+    request->field_count = count;
+    request->group_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint16_t view = plan->feature[scratch->feature[i]].view;
+        if (group_of_view[view] == UINT32_MAX) {
+            group_of_view[view] = request->group_count;
+            scratch->group[request->group_count++] = (struct read_group){.view = view};
+        }
+        scratch->group[group_of_view[view]].count++;
+    }
+    uint32_t next[VIEWS_MAX];
+    uint32_t first = 0;
+    for (uint32_t g = 0; g < request->group_count; g++) {
+        scratch->group[g].first = first;
+        next[g] = first;
+        first += scratch->group[g].count;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        scratch->place[i] = next[group_of_view[plan->feature[scratch->feature[i]].view]]++;
+    }
+}
+
+/* Moves the features to the places that groups_make() gave them. */
+static bool groups_order(struct command_call *call, uint32_t count, uint16_t *asked)
+{
+    struct read_scratch *scratch = &call->host->scratch;
+    if (asked == NULL) {
+        return write_no_memory(call);
+    }
+    memcpy(asked, scratch->feature, count * sizeof(*asked));
+    for (uint32_t i = 0; i < count; i++) {
+        scratch->feature[scratch->place[i]] = asked[i];
+    }
+    return true;
+}
+
+static bool fields_group(struct command_call *call, uint32_t count, struct read_request *request)
+{
+    groups_make(call, count, request);
+    if (request->group_count <= 1) {
+        return true;
+    }
+    uint16_t *asked = heap_alloc(count * sizeof(*asked));
+    bool done = groups_order(call, count, asked);
+    heap_free(asked);
+    return done;
+}
+
+bool read_fields_resolve(struct command_call *call, const char *entity,
+                         const struct resp_argument *fields, uint32_t count,
+                         struct read_request *request)
+{
+    const struct plan *plan = call->host->plan;
+    if (!fields_reserve(call, count)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        int feature = name_cache_find(&call->host->names, fields[i].data, fields[i].size);
+        if (feature < 0) {
+            write_unknown_feature(call, entity, &fields[i]);
+            return false;
+        }
+        const struct plan_view *view = &plan->view[plan->feature[feature].view];
+        if (strcmp(view->entity, entity) != 0) {
+            char show[FEATURE_NAME_SIZE_MAX + NAME_SIZE_MAX];
+            resp_write_error(call->reply,
+                             "ERR feature '%s' is of entity '%s', the key is of entity '%s'",
+                             command_show(&fields[i], show, sizeof(show)), view->entity, entity);
+            return false;
+        }
+        call->host->scratch.feature[i] = (uint16_t)feature;
+    }
+    return fields_group(call, count, request);
+}
+
+bool read_view_is_newest(const struct plan *plan, uint32_t view)
+{
+    const char *name = plan->view[view].name;
+    return plan_view_find(plan, name, (uint32_t)strlen(name), 0) == (int)view;
+}
+
+static bool fields_every(struct command_call *call, const char *entity, uint32_t per_view_max,
+                         struct read_request *request)
+{
+    const struct plan *plan = call->host->plan;
+    uint32_t count = 0;
+    if (!fields_reserve(call, FEATURES_MAX)) {
+        return false;
+    }
+    for (uint32_t v = 0; v < plan->view_count; v++) {
+        const struct plan_view *view = &plan->view[v];
+        if (strcmp(view->entity, entity) != 0 || !read_view_is_newest(plan, v)) {
+            continue;
+        }
+        for (uint32_t f = 0; f < view->feature_count && f < per_view_max; f++) {
+            call->host->scratch.feature[count++] = (uint16_t)(view->feature_first + f);
+        }
+    }
+    return fields_group(call, count, request);
+}
+
+bool read_fields_all(struct command_call *call, const char *entity, struct read_request *request)
+{
+    return fields_every(call, entity, FEATURES_MAX, request);
+}
+
+bool read_fields_one(struct command_call *call, const char *entity, struct read_request *request)
+{
+    return fields_every(call, entity, 1, request);
+}
+
+/* Appends the bytes of the key for the group's view; out_size is 0 when the id is none of its type:
+ * then nothing can have it. */
+static bool key_append(struct command_call *call, uint16_t view, const struct resp_argument *key,
+                       uint64_t *out_offset, uint16_t *out_size)
+{
+    struct buffer *bytes = &call->host->scratch.key;
+    const struct plan *plan = call->host->plan;
+    const char *id = (const char *)memchr(key->data, ':', key->size) + 1;
+    char *room = buffer_room(bytes, KEY_SIZE_MAX);
+    if (room == NULL) {
+        bytes->failed = false;
+        return false;
+    }
+    uint32_t size = key_parse(plan, &plan->view[view], id,
+                              key->size - (uint32_t)(id - key->data), (uint8_t *)room);
+    *out_offset = bytes->size;
+    *out_size = (uint16_t)size;
+    buffer_took(bytes, size);
+    return true;
+}
+
+static bool queries_make(struct command_call *call, const struct resp_argument *keys,
+                         const struct read_request *request)
+{
+    struct read_scratch *scratch = &call->host->scratch;
+    uint32_t q = 0;
+    scratch->key.size = 0;
+    for (uint32_t k = 0; k < request->key_count; k++) {
+        for (uint32_t g = 0; g < request->group_count; g++, q++) {
+            const struct read_group *group = &scratch->group[g];
+            struct reader_query *query = &scratch->query[q];
+            uint64_t offset = 0;
+            *query = (struct reader_query){
+                .view = group->view,
+                .time = request->time,
+                .at_us = request->at_us,
+                .feature_count = (uint16_t)group->count,
+                .feature = scratch->feature + group->first,
+                .answer = scratch->answer + (uint64_t)k * request->field_count + group->first,
+            };
+            if (!key_append(call, group->view, &keys[k], &offset, &query->key_size)) {
+                return write_no_memory(call);
+            }
+            /* The bytes may still move: an offset until all are there. */
+            query->key = (const uint8_t *)(uintptr_t)offset;
+        }
+    }
+    for (uint32_t i = 0; i < q; i++) {
+        scratch->query[i].key =
+            (const uint8_t *)scratch->key.data + (uintptr_t)scratch->query[i].key;
+    }
+    return true;
+}
+
+bool read_answers(struct command_call *call, const struct resp_argument *keys,
+                  struct read_request *request)
+{
+    struct read_scratch *scratch = &call->host->scratch;
+    uint64_t values = (uint64_t)request->key_count * request->field_count;
+    uint32_t queries = request->key_count * request->group_count;
+    if (values > COMMAND_VALUES_MAX) {
+        resp_write_error(call->reply,
+                         "ERR %u keys times %u features are %llu values, at most %u per request",
+                         request->key_count, request->field_count, (unsigned long long)values,
+                         COMMAND_VALUES_MAX);
+        return false;
+    }
+    if (!array_reserve((void **)&scratch->answer, &scratch->answer_capacity, (uint32_t)values,
+                       sizeof(*scratch->answer)) ||
+        !array_reserve((void **)&scratch->query, &scratch->query_capacity, queries,
+                       sizeof(*scratch->query))) {
+        return write_no_memory(call);
+    }
+    if (!queries_make(call, keys, request)) {
+        return false;
+    }
+    reader_read(call->host->reader, scratch->query, queries);
+    return true;
+}
+
+const struct answer *read_answer(const struct command_call *call,
+                                 const struct read_request *request, uint32_t key, uint32_t field)
+{
+    const struct read_scratch *scratch = &call->host->scratch;
+    return &scratch->answer[(uint64_t)key * request->field_count + scratch->place[field]];
+}
+
+const struct plan_feature *read_feature(const struct command_call *call, uint32_t field)
+{
+    const struct read_scratch *scratch = &call->host->scratch;
+    return &call->host->plan->feature[scratch->feature[scratch->place[field]]];
+}
+
+const struct reader_query *read_query(const struct command_call *call,
+                                      const struct read_request *request, uint32_t key,
+                                      uint32_t group)
+{
+    return &call->host->scratch.query[(uint64_t)key * request->group_count + group];
+}
