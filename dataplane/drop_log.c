@@ -35,12 +35,10 @@ static bool entry_read(const struct drop_log *log, uint32_t index, struct drop_e
 {
     uint64_t words[DROP_ENTRY_WORDS];
     /* Acquire L4, pairs with release L3. */
-    uint64_t before =
-        atomic_load_explicit(&log->slot[index].shared_version, memory_order_acquire);
+    uint64_t before = atomic_load_explicit(&log->slot[index].shared_version, memory_order_acquire);
     for (uint32_t i = 0; i < DROP_ENTRY_WORDS; i++) {
         /* Acquire L2, pairs with release L1. */
-        words[i] =
-            atomic_load_explicit(&log->slot[index].shared_word[i], memory_order_acquire);
+        words[i] = atomic_load_explicit(&log->slot[index].shared_word[i], memory_order_acquire);
     }
     uint64_t after = atomic_load_explicit(&log->slot[index].shared_version, memory_order_relaxed);
     memcpy(out, words, sizeof(*out));

@@ -9,7 +9,7 @@
 #include "dataplane/worker_state.h"
 
 #define ORDER_PLACE_BITS 16u
-#define NO_FIELD FIELDS_MAX
+#define NO_FIELD         FIELDS_MAX
 
 static void drop_note(struct worker *worker, enum drop drop, uint32_t stream, uint32_t field,
                       uint32_t offset, const struct net_message *message)
@@ -56,8 +56,8 @@ static void burst_prepare(struct worker *worker, uint32_t stream, bool forwarded
 }
 
 /* Decodes the message's events into the burst, as many bursts as they need. */
-static void message_decode(struct worker *worker, uint32_t stream,
-                           const struct wire_message *wire, const struct net_message *message)
+static void message_decode(struct worker *worker, uint32_t stream, const struct wire_message *wire,
+                           const struct net_message *message)
 {
     const struct decode_plan *decode = &worker->options.plan->stream[stream].decode;
     struct burst *burst = worker->burst;
@@ -85,8 +85,7 @@ static void message_accept(struct worker *worker, uint32_t stream, const struct 
 {
     const struct schema *schema = &worker->options.plan->stream[stream].schema;
     enum drop drop = decode_check(schema, wire);
-    if (drop == DROP_NONE &&
-        !mesh_has_room(&worker->mesh, wire->event_stride, wire->event_count)) {
+    if (drop == DROP_NONE && !mesh_has_room(&worker->mesh, wire->event_stride, wire->event_count)) {
         drop = DROP_message_mesh_full;
     }
     if (drop == DROP_NONE) {
@@ -241,8 +240,7 @@ static void burst_judge(struct worker *worker)
     struct burst *burst = worker->burst;
     const struct plan_stream *stream = &worker->options.plan->stream[burst->stream];
     int64_t apply_us = worker->turn.apply_us;
-    int64_t late_us =
-        sub_clamped(worker->watermark_turn_us[burst->stream], stream->lateness_us);
+    int64_t late_us = sub_clamped(worker->watermark_turn_us[burst->stream], stream->lateness_us);
     int64_t future_us = add_clamped(apply_us, stream->future_us);
     int64_t watermark_us = worker->watermark_us[burst->stream];
     for (uint32_t i = 0; i < burst->count; i++) {
@@ -269,8 +267,7 @@ static void burst_judge_forwarded(struct worker *worker)
     int64_t *watermark_us = &worker->watermark_us[burst->stream];
     for (uint32_t i = 0; i < burst->count; i++) {
         int64_t time_us = burst->time_us[i];
-        int64_t moved_us =
-            time_us < worker->turn.apply_us ? time_us : worker->turn.apply_us;
+        int64_t moved_us = time_us < worker->turn.apply_us ? time_us : worker->turn.apply_us;
         *watermark_us = moved_us > *watermark_us ? moved_us : *watermark_us;
     }
 }
@@ -301,8 +298,8 @@ static void burst_count_drops(struct worker *worker)
             counter_add(&counters->shared_quarantined, 1);
         }
         const struct net_message *message = worker->origin->message[i];
-        bool ruled = drop != DROP_event_late && drop != DROP_event_future &&
-                     drop != DROP_event_key_null;
+        bool ruled =
+            drop != DROP_event_late && drop != DROP_event_future && drop != DROP_event_key_null;
         uint32_t offset = 0;
         if (message != NULL && burst->event[i] >= message->data &&
             burst->event[i] < message->data + message->size) {
@@ -370,8 +367,8 @@ static bool event_route(struct worker *worker, uint32_t event, uint32_t views)
         uint8_t *key = batch_key_space(batch);
         uint32_t key_size = key_of_event(&plan->view[stream->view[v]], worker->burst, event, key);
         if (key_size == 0) {
-            counter_add(
-                &worker->counters->view[stream->view[v]].shared_drop[DROP_view_key_null], 1);
+            counter_add(&worker->counters->view[stream->view[v]].shared_drop[DROP_view_key_null],
+                        1);
             continue;
         }
         any = true;
@@ -449,8 +446,7 @@ static void burst_apply(struct worker *worker)
     for (uint32_t v = 0; v < stream->view_count; v++) {
         struct shard_batch *batch = &worker->batch[v];
         if (batch->count > 0) {
-            uint32_t applied =
-                shard_apply(&worker->shard, stream->view[v], worker->burst, batch);
+            uint32_t applied = shard_apply(&worker->shard, stream->view[v], worker->burst, batch);
             if (applied == batch->count) {
                 burst_sample(worker, stream->view[v], batch);
             }

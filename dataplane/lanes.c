@@ -162,8 +162,7 @@ static void lane_advance(struct lane *lane, uint64_t sequence)
         return;
     }
     for (uint64_t next = lane->top + 1; next <= sequence; next++) {
-        if (next >= LANE_WINDOW && next - LANE_WINDOW >= lane->start &&
-            !window_has(lane, next)) {
+        if (next >= LANE_WINDOW && next - LANE_WINDOW >= lane->start && !window_has(lane, next)) {
             counter_add(&lane->shared_gaps, 1);
             holes--;
         }

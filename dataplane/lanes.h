@@ -15,7 +15,7 @@
 #include "dataplane/base/drops.h"
 #include "dataplane/worker.h"
 
-#define LANE_WINDOW 4096u
+#define LANE_WINDOW       4096u
 #define LANE_WINDOW_WORDS (LANE_WINDOW / 64)
 /* A lane that was silent that long gives its place up when places run out. */
 #define LANE_IDLE_US (10 * 60 * US_PER_SECOND)
@@ -37,12 +37,12 @@ struct lane {
 };
 
 struct lanes {
-    struct lane *lane;   /* capacity places. */
-    uint32_t *index;     /* Open addressing: 1 + place; 0: free. */
+    struct lane *lane; /* capacity places. */
+    uint32_t *index;   /* Open addressing: 1 + place; 0: free. */
     uint32_t capacity;
     uint32_t index_mask;
     _Atomic uint32_t shared_used; /* Places ever used are 0 .. used - 1. */
-    uint32_t hand;       /* Where the search for an idle place goes on. */
+    uint32_t hand;                /* Where the search for an idle place goes on. */
 };
 
 uint64_t lanes_footprint(uint32_t lanes_max);

@@ -42,7 +42,7 @@ struct mesh_forward {
 struct mesh {
     uint32_t shard;
     uint32_t shard_count;
-    struct ring *outgoing; /* Owned; outgoing[to]. */
+    struct ring *outgoing;             /* Owned; outgoing[to]. */
     struct ring *incoming[SHARDS_MAX]; /* Borrowed from the others; NULL before mesh_connect(). */
 };
 

@@ -28,7 +28,7 @@ struct reader {
     bool online;
 };
 
-#define READER_STRING_BYTES ((uint64_t)READER_ANSWERS_MAX * STRING_SIZE_MAX)
+#define READER_STRING_BYTES  ((uint64_t)READER_ANSWERS_MAX * STRING_SIZE_MAX)
 #define READER_SCRATCH_WORDS (8u + ACCUMULATORS_MAX * (2u + STRING_SIZE_MAX / 8))
 
 enum result reader_open(struct worker *const *workers, uint32_t shard_count, uint32_t thread_index,
@@ -253,8 +253,7 @@ static void query_answer(struct reader *reader, struct reader_query *query,
     uint32_t shard = probe->worker->options.shard;
     query->found = false;
     if (query->key_size == 0 || !row_search(reader, probe, query, &lines)) {
-        row_read_absent(absent_q(query, published_us), shard, query->feature_count,
-                        query->answer);
+        row_read_absent(absent_q(query, published_us), shard, query->feature_count, query->answer);
         return;
     }
     struct row_read_at at = {

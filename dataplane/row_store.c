@@ -8,7 +8,7 @@
 #include "dataplane/table.h"
 
 /* Word of a free place that links to the next: word 0 keeps the version. */
-#define FREE_LINK 1u
+#define FREE_LINK     1u
 #define CLASS_SEGMENT (ROW_STORE_CLASSES - 1)
 
 /* Lines of a class: 2..8 one by one, then four steps per doubling up to 1 MiB: at most a quarter of
@@ -59,12 +59,12 @@ uint64_t row_store_footprint(uint64_t region_bytes, uint32_t readers_max)
 void row_store_init(struct row_store *store, void *region, uint64_t region_bytes,
                     uint32_t readers_max, struct arena *arena)
 {
-    *store = (struct row_store){
-        .base = region, .chunk_count = (uint32_t)(region_bytes / ROW_STORE_CHUNK_BYTES)};
+    *store = (struct row_store){.base = region,
+                                .chunk_count = (uint32_t)(region_bytes / ROW_STORE_CHUNK_BYTES)};
     ASSERT(store->chunk_count > 0);
     store->chunk_class = arena_take(arena, store->chunk_count, CACHE_LINE_BYTES);
-    store->waiting = arena_take(arena, ROW_STORE_WAITING_MAX * sizeof(*store->waiting),
-                                CACHE_LINE_BYTES);
+    store->waiting =
+        arena_take(arena, ROW_STORE_WAITING_MAX * sizeof(*store->waiting), CACHE_LINE_BYTES);
     store->qsbr = arena_take(arena, qsbr_bytes(readers_max), CACHE_LINE_BYTES);
     int failed = rte_rcu_qsbr_init(store->qsbr, readers_max);
     ASSERT(failed == 0);
@@ -82,8 +82,8 @@ static bool chunk_take(struct row_store *store, uint32_t class_index)
     struct row_store_class *class = &store->class[class_index];
     store->chunk_class[chunk] = (uint8_t)class_index;
     class->fresh_next = (uint64_t)chunk * ROW_STORE_CHUNK_LINES;
-    class->fresh_end = class->fresh_next + ROW_STORE_CHUNK_LINES -
-                       ROW_STORE_CHUNK_LINES % class->lines;
+    class->fresh_end =
+        class->fresh_next + ROW_STORE_CHUNK_LINES - ROW_STORE_CHUNK_LINES % class->lines;
     return true;
 }
 
@@ -103,7 +103,7 @@ uint64_t *row_store_take(struct row_store *store, uint32_t class_index)
         place = row_store_at(store, class->fresh_next);
         class->fresh_next += class->lines;
     }
-    counter_add(&store->shared_used_bytes, (uint64_t)class->lines * CACHE_LINE_BYTES);
+    counter_add(&store->shared_used_bytes, (uint64_t) class->lines * CACHE_LINE_BYTES);
     return place;
 }
 
@@ -128,13 +128,11 @@ void row_store_retire(struct row_store *store, uint64_t *row)
 
 static void place_free(struct row_store *store, uint64_t line)
 {
-    struct row_store_class *class =
-        &store->class[store->chunk_class[line / ROW_STORE_CHUNK_LINES]];
+    struct row_store_class *class = &store->class[store->chunk_class[line / ROW_STORE_CHUNK_LINES]];
     uint64_t *place = row_store_at(store, line);
     word_store(&place[FREE_LINK], class->free_head);
     class->free_head = line + 1;
-    counter_add(&store->shared_used_bytes,
-                0 - (uint64_t)class->lines * CACHE_LINE_BYTES);
+    counter_add(&store->shared_used_bytes, 0 - (uint64_t) class->lines * CACHE_LINE_BYTES);
 }
 
 void row_store_turn(struct row_store *store)

@@ -15,7 +15,7 @@
 
 #define ROW_STORE_CHUNK_BYTES (2 * MIB)
 #define ROW_STORE_CHUNK_LINES ((uint32_t)(ROW_STORE_CHUNK_BYTES / CACHE_LINE_BYTES))
-#define ROW_STORE_CLASSES 52u
+#define ROW_STORE_CLASSES     52u
 /* Rows that wait for readers at a time. */
 #define ROW_STORE_WAITING_MAX 65536u
 
@@ -23,7 +23,8 @@ struct rte_rcu_qsbr;
 
 struct row_store_class {
     uint32_t lines;
-    uint64_t free_head;  /* Line index + 1 of the first free place, linked through word 1; 0: none. */
+    uint64_t
+        free_head; /* Line index + 1 of the first free place, linked through word 1; 0: none. */
     uint64_t fresh_next; /* Next untouched place of the newest chunk. */
     uint64_t fresh_end;
 };

@@ -9,13 +9,13 @@
 #include "drivers/clock.h"
 
 /* Groups between the stages of the pipeline: enough misses in flight, few enough to stay in L1. */
-#define STAGE_GAP 24u
+#define STAGE_GAP  24u
 #define GROUP_NONE UINT16_MAX
 /* One batch in so many is timed for the cost per view. */
-#define APPLY_SAMPLE 64u
+#define APPLY_SAMPLE       64u
 #define SWEEP_BUCKETS_BUSY 1u
 #define SWEEP_BUCKETS_IDLE 64u
-#define REDIS_ID_SIZE_MAX (3 * KEY_SIZE_MAX + NAME_SIZE_MAX)
+#define REDIS_ID_SIZE_MAX  (3 * KEY_SIZE_MAX + NAME_SIZE_MAX)
 
 uint64_t shard_footprint(uint64_t region_bytes, uint32_t readers_max)
 {
@@ -271,9 +271,8 @@ static uint32_t group_apply_new(struct shard *shard, uint32_t view_index,
     uint32_t key_size = batch->key_size[group->first];
     uint32_t class_index = row_store_class_of(row_lines_first(view, key_size));
     ASSERT(class_index < ROW_STORE_CLASSES);
-    uint64_t *row = row_store_can_retire(&shard->store)
-                        ? row_store_take(&shard->store, class_index)
-                        : NULL;
+    uint64_t *row =
+        row_store_can_retire(&shard->store) ? row_store_take(&shard->store, class_index) : NULL;
     if (row == NULL) {
         counter_add(&shard->counters->view[view_index].shared_drop[DROP_view_memory],
                     group_events(shard, group));
@@ -288,8 +287,8 @@ static uint32_t group_apply_new(struct shard *shard, uint32_t view_index,
     if (hand.old != NULL) {
         row_store_retire(&shard->store, hand.old);
     }
-    if (applied == 0 || !table_insert(&shard->table, group->hash,
-                                      row_store_line_of(&shard->store, hand.row))) {
+    if (applied == 0 ||
+        !table_insert(&shard->table, group->hash, row_store_line_of(&shard->store, hand.row))) {
         counter_add(&shard->counters->view[view_index].shared_drop[DROP_view_memory], applied);
         view_bytes_add(shard, view_index, -(int64_t)hand.lines);
         if (row_store_can_retire(&shard->store)) {
@@ -324,8 +323,8 @@ static uint32_t group_apply(struct shard *shard, uint32_t view_index, const stru
     uint32_t applied = hand_apply(shard, view_index, ladder, burst, batch, group, &hand);
     if (hand.old != NULL) {
         /* Tag and file bit stay; the line changes in one store. */
-        word_store(group->entry, (*group->entry & ~ENTRY_LINE_MASK) |
-                                     row_store_line_of(&shard->store, hand.row));
+        word_store(group->entry,
+                   (*group->entry & ~ENTRY_LINE_MASK) | row_store_line_of(&shard->store, hand.row));
         row_store_retire(&shard->store, hand.old);
     }
     row_unlock(hand.row);
@@ -362,8 +361,8 @@ uint32_t shard_apply(struct shard *shard, uint32_t view_index, const struct burs
             group_probe(shard, &group[i - STAGE_GAP]);
         }
         if (i >= 2 * STAGE_GAP) {
-            applied += group_apply(shard, view_index, &ladder, burst, batch,
-                                   &group[i - 2 * STAGE_GAP]);
+            applied +=
+                group_apply(shard, view_index, &ladder, burst, batch, &group[i - 2 * STAGE_GAP]);
         }
     }
     counter_add(&counters->shared_applied, applied);

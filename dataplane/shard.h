@@ -24,16 +24,16 @@ struct shard_batch {
     uint32_t count;
     uint16_t event[BURST_EVENTS_MAX];
     uint16_t key_size[BURST_EVENTS_MAX];
-    uint32_t key_stride;  /* Key i is at keys + i * key_stride. */
-    uint8_t *keys;        /* BURST_EVENTS_MAX * aligned KEY_SIZE_MAX bytes. */
+    uint32_t key_stride; /* Key i is at keys + i * key_stride. */
+    uint8_t *keys;       /* BURST_EVENTS_MAX * aligned KEY_SIZE_MAX bytes. */
 };
 
 /* Events of one batch that share a row, in order. */
 struct shard_group {
     uint64_t hash;
-    uint64_t *row;      /* Candidate found by the probe; NULL: none. */
+    uint64_t *row; /* Candidate found by the probe; NULL: none. */
     uint64_t *entry;
-    uint16_t first;     /* Item of the batch. */
+    uint16_t first; /* Item of the batch. */
     uint16_t last;
     uint16_t next_same; /* Next group with the same head; GROUP_NONE: last. */
 };
@@ -55,8 +55,8 @@ struct shard {
     /* Owner: worker. */
     struct row_store store;
     struct table table;
-    int64_t apply_us; /* T of this turn. */
-    uint64_t lsn;     /* Last given. */
+    int64_t apply_us;             /* T of this turn. */
+    uint64_t lsn;                 /* Last given. */
     int64_t fold_us[STREAMS_MAX]; /* Watermark - history, as of the turn's start. */
     uint64_t batches;
     int64_t oldest_us; /* Least newest-event time that any row can have: nothing to sweep before. */

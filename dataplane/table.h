@@ -21,15 +21,15 @@
 #include "dataplane/base/units.h"
 
 #define TABLE_DIRECTORY_BITS 14u
-#define TABLE_BUCKET_BITS 10u
-#define TABLE_BUCKETS (1u << TABLE_BUCKET_BITS)
-#define TABLE_OVERFLOWS 127u
-#define TABLE_SEGMENT_LINES (TABLE_BUCKETS + TABLE_OVERFLOWS + 1)
-#define TABLE_ENTRIES 7u
+#define TABLE_BUCKET_BITS    10u
+#define TABLE_BUCKETS        (1u << TABLE_BUCKET_BITS)
+#define TABLE_OVERFLOWS      127u
+#define TABLE_SEGMENT_LINES  (TABLE_BUCKETS + TABLE_OVERFLOWS + 1)
+#define TABLE_ENTRIES        7u
 /* Entries at which a segment is queued to split: 4 of 7 slots on average, where one bucket in
  * twenty overflows. */
 #define TABLE_SPLIT_ENTRIES (4 * TABLE_BUCKETS)
-#define TABLE_SPLIT_QUEUE 4096u
+#define TABLE_SPLIT_QUEUE   4096u
 
 #define ENTRY_LINE_BITS 33u
 #define ENTRY_LINE_MASK ((UINT64_C(1) << ENTRY_LINE_BITS) - 1)
@@ -37,7 +37,13 @@
 struct row_store;
 
 /* Words of a segment's header line. */
-enum table_header { TABLE_SPLIT_VERSION, TABLE_DEPTH, TABLE_COUNT, TABLE_OVERFLOW_USED, TABLE_QUEUED };
+enum table_header {
+    TABLE_SPLIT_VERSION,
+    TABLE_DEPTH,
+    TABLE_COUNT,
+    TABLE_OVERFLOW_USED,
+    TABLE_QUEUED
+};
 
 struct table_directory {
     uint32_t depth;
@@ -62,8 +68,9 @@ bool table_init(struct table *table, struct row_store *store, struct arena *aren
 
 static inline uint64_t *table_bucket(uint64_t *segment, uint64_t hash)
 {
-    return segment + (hash >> (64 - TABLE_DIRECTORY_BITS - TABLE_BUCKET_BITS) & (TABLE_BUCKETS - 1)) *
-                         LINE_WORDS;
+    return segment +
+           (hash >> (64 - TABLE_DIRECTORY_BITS - TABLE_BUCKET_BITS) & (TABLE_BUCKETS - 1)) *
+               LINE_WORDS;
 }
 
 static inline uint64_t *table_overflow(uint64_t *segment, uint64_t number)

@@ -102,15 +102,15 @@ static void turn_begin(struct worker *worker, uint64_t start_ticks)
     int64_t now_ns = clock_now_ns(worker->options.clock);
     int64_t now_us = now_ns / NS_PER_US;
     int64_t before_us = worker->turn.apply_us;
-    worker->turn = (struct worker_turn_state){
-        .apply_us = now_us > before_us ? now_us : before_us + 1,
-        .arrival_ns = now_ns,
-        .end_ticks = start_ticks + worker->turn_ticks_max};
+    worker->turn =
+        (struct worker_turn_state){.apply_us = now_us > before_us ? now_us : before_us + 1,
+                                   .arrival_ns = now_ns,
+                                   .end_ticks = start_ticks + worker->turn_ticks_max};
     worker->shard.apply_us = worker->turn.apply_us;
     for (uint32_t i = 0; i < worker->options.plan->stream_count; i++) {
         worker->watermark_turn_us[i] = worker->watermark_us[i];
-        worker->shard.fold_us[i] = sub_clamped(worker->watermark_us[i],
-                                               worker->options.plan->stream[i].history_us);
+        worker->shard.fold_us[i] =
+            sub_clamped(worker->watermark_us[i], worker->options.plan->stream[i].history_us);
     }
 }
 

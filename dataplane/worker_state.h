@@ -18,9 +18,9 @@
 #include "dataplane/worker.h"
 
 /* Events per turn after which no further message is begun, and the time after which none is. */
-#define TURN_EVENTS_MAX BURST_EVENTS_MAX
-#define TURN_US_MAX 16u
-#define SAMPLE_RING_LINES 256u
+#define TURN_EVENTS_MAX    BURST_EVENTS_MAX
+#define TURN_US_MAX        16u
+#define SAMPLE_RING_LINES  256u
 #define SAMPLE_INTERVAL_US US_PER_MS
 /* Normalised text events of one burst. */
 #define TEXT_SPACE_BYTES (256 * KIB)
@@ -37,11 +37,11 @@ struct burst_origin {
 };
 
 struct worker_turn_state {
-    int64_t apply_us;     /* T */
-    int64_t arrival_ns;   /* When the turn took its messages. */
-    uint64_t end_ticks;   /* No message is begun after. */
-    uint32_t events;      /* Taken so far. */
-    bool sampled;         /* A sample of this turn waits in sample. */
+    int64_t apply_us;   /* T */
+    int64_t arrival_ns; /* When the turn took its messages. */
+    uint64_t end_ticks; /* No message is begun after. */
+    uint32_t events;    /* Taken so far. */
+    bool sampled;       /* A sample of this turn waits in sample. */
     struct worker_sample sample;
 };
 
@@ -60,8 +60,8 @@ struct worker {
     struct shard shard;
     struct burst *burst;
     struct burst_origin *origin;
-    bool burst_forwarded;           /* The burst holds forwards: routed and judged already. */
-    uint32_t *forward_views;        /* Per event of such a burst: mask of the stream's views. */
+    bool burst_forwarded;    /* The burst holds forwards: routed and judged already. */
+    uint32_t *forward_views; /* Per event of such a burst: mask of the stream's views. */
     struct shard_batch batch[VIEWS_PER_STREAM_MAX];
     uint8_t *text_space;
     uint32_t text_used;

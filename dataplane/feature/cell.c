@@ -137,8 +137,7 @@ void accumulator_add(const struct plan_accumulator *accumulator, uint64_t *cell,
                      const uint64_t *single)
 {
     uint64_t *word = cell + accumulator->word;
-    if (accumulator->field != FIELD_NONE &&
-        (single[SINGLE_NULLS] >> accumulator->field & 1) != 0) {
+    if (accumulator->field != FIELD_NONE && (single[SINGLE_NULLS] >> accumulator->field & 1) != 0) {
         return;
     }
     const uint64_t *value = single + accumulator->single_word;

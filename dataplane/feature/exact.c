@@ -5,7 +5,7 @@
 
 #include "dataplane/base/assert.h"
 
-#define WIDE_WORDS 4u
+#define WIDE_WORDS           4u
 #define DOUBLE_MANTISSA_BITS 52u
 #define DOUBLE_EXPONENT_BIAS 1023
 #define DECIMAL_CHUNK_DIGITS 19u
@@ -51,8 +51,7 @@ struct wide wide_from_u64(uint64_t value)
 struct wide wide_from_i128(__int128 value)
 {
     uint64_t sign = value < 0 ? UINT64_MAX : 0;
-    return (struct wide){
-        {(uint64_t)value, (uint64_t)((unsigned __int128)value >> 64), sign, sign}};
+    return (struct wide){{(uint64_t)value, (uint64_t)((unsigned __int128)value >> 64), sign, sign}};
 }
 
 struct wide wide_from_words(const uint64_t *words, uint32_t count)
@@ -105,9 +104,7 @@ static struct natural natural_from_words(const uint64_t *words, uint32_t count)
 
 static uint32_t natural_bits(const struct natural *n)
 {
-    return n->count == 0
-               ? 0
-               : n->count * 64 - (uint32_t)__builtin_clzll(n->word[n->count - 1]);
+    return n->count == 0 ? 0 : n->count * 64 - (uint32_t)__builtin_clzll(n->word[n->count - 1]);
 }
 
 static int natural_compare(const struct natural *a, const struct natural *b)
@@ -276,8 +273,8 @@ static struct wide wide_multiply(const struct wide *a, const struct wide *b)
     for (uint32_t i = 0; i < WIDE_WORDS; i++) {
         uint64_t carry = 0;
         for (uint32_t j = 0; i + j < WIDE_WORDS; j++) {
-            unsigned __int128 part = (unsigned __int128)a->word[i] * b->word[j] +
-                                     product.word[i + j] + carry;
+            unsigned __int128 part =
+                (unsigned __int128)a->word[i] * b->word[j] + product.word[i + j] + carry;
             product.word[i + j] = (uint64_t)part;
             carry = (uint64_t)(part >> 64);
         }
@@ -301,9 +298,10 @@ double exact_mean(__int128 sum, uint64_t n, uint32_t scale)
 {
     ASSERT(n > 0);
     unsigned __int128 denominator = (unsigned __int128)n * exact_power10(scale);
-    return exact_divide(wide_from_i128(sum), wide_from_words((const uint64_t[]){(uint64_t)denominator,
-                                                    (uint64_t)(denominator >> 64)},
-                                                2));
+    return exact_divide(
+        wide_from_i128(sum),
+        wide_from_words((const uint64_t[]){(uint64_t)denominator, (uint64_t)(denominator >> 64)},
+                        2));
 }
 
 double exact_scaled(struct wide value, uint32_t scale)

@@ -7,7 +7,8 @@
 #define NUMBER_BYTES 8u
 
 /* Writes one part; returns its bytes, 0 when it is null. */
-static uint32_t part_of_event(const struct burst *burst, uint32_t field, uint32_t event, uint8_t *out)
+static uint32_t part_of_event(const struct burst *burst, uint32_t field, uint32_t event,
+                              uint8_t *out)
 {
     if (burst->schema->field[field].type == FIELD_TYPE_string) {
         uint32_t size;

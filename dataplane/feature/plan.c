@@ -329,8 +329,8 @@ static uint64_t view_fingerprint(const struct plan_view *view, const struct sche
     print = print_number(print, view->version);
     for (uint32_t i = 0; i < view->key_count; i++) {
         const struct schema_field *field = &schema->field[view->key_field[i]];
-        print = print_number(print, (uint64_t)field->id << 32 | (uint64_t)field->type << 16 |
-                                        field->size);
+        print = print_number(print,
+                             (uint64_t)field->id << 32 | (uint64_t)field->type << 16 | field->size);
     }
     print = print_number(print, view->edges);
     print = print_number(print, (uint64_t)view->exact_us);
@@ -339,16 +339,15 @@ static uint64_t view_fingerprint(const struct plan_view *view, const struct sche
         print = print_number(print, (uint64_t)view->level_us[i]);
     }
     for (uint32_t i = 0; i < view->window_count; i++) {
-        print = print_number(print, (uint64_t)view->window[i].width_us << 1 |
-                                        view->window[i].lifetime);
+        print =
+            print_number(print, (uint64_t)view->window[i].width_us << 1 | view->window[i].lifetime);
     }
     for (uint32_t i = 0; i < view->aggregate_count; i++) {
         const struct plan_aggregate *aggregate = &view->aggregate[i];
         print = print_text(print, aggregate->name);
         print = print_number(print, (uint64_t)aggregate->kind);
-        print = print_number(print, aggregate->field == FIELD_NONE
-                                        ? 0
-                                        : schema->field[aggregate->field].id);
+        print = print_number(
+            print, aggregate->field == FIELD_NONE ? 0 : schema->field[aggregate->field].id);
     }
     return print;
 }
@@ -480,8 +479,8 @@ static int feature_find_parts(const struct plan *plan, const char *view, uint32_
         return -1;
     }
     const struct plan_view *found = &plan->view[index];
-    for (uint32_t i = found->feature_first; i < (uint32_t)found->feature_first + found->feature_count;
-         i++) {
+    for (uint32_t i = found->feature_first;
+         i < (uint32_t)found->feature_first + found->feature_count; i++) {
         if (name_is(plan->feature[i].name, feature, feature_size)) {
             return (int)i;
         }
@@ -492,15 +491,14 @@ static int feature_find_parts(const struct plan *plan, const char *view, uint32_
 int plan_feature_find(const struct plan *plan, const char *reference, uint32_t size)
 {
     for (uint32_t i = 0; i < size; i++) {
-        uint32_t separator = reference[i] == '.' || reference[i] == ':' ? 1u
-                             : i + 1 < size && reference[i] == '_' && reference[i + 1] == '_'
-                                 ? 2u
-                                 : 0u;
+        uint32_t separator = reference[i] == '.' || reference[i] == ':'                       ? 1u
+                             : i + 1 < size && reference[i] == '_' && reference[i + 1] == '_' ? 2u
+                                                                                              : 0u;
         if (separator == 0) {
             continue;
         }
-        int found = feature_find_parts(plan, reference, i, reference + i + separator,
-                                       size - i - separator);
+        int found =
+            feature_find_parts(plan, reference, i, reference + i + separator, size - i - separator);
         if (found >= 0) {
             return found;
         }

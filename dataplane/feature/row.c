@@ -78,8 +78,7 @@ void row_init(uint32_t view_index, const uint8_t *key, uint32_t key_size, uint16
     word_store(open_cell_of(row, key_size), CELL_TAG_EMPTY);
 }
 
-bool row_key_equals(const uint64_t *row, uint32_t view_index, const uint8_t *key,
-                    uint32_t key_size)
+bool row_key_equals(const uint64_t *row, uint32_t view_index, const uint8_t *key, uint32_t key_size)
 {
     struct row_meta meta = row_meta_load(row);
     return meta.view == view_index && meta.key_size == key_size &&
@@ -205,9 +204,8 @@ static enum row_outcome single_insert(const struct plan_view *view, uint64_t *ro
     return ROW_APPLIED;
 }
 
-enum row_outcome row_apply(const struct plan_view *view, const struct ladder *ladder,
-                           uint64_t *row, uint32_t lines, const uint64_t *single, int64_t apply_us,
-                           uint64_t lsn)
+enum row_outcome row_apply(const struct plan_view *view, const struct ladder *ladder, uint64_t *row,
+                           uint32_t lines, const uint64_t *single, int64_t apply_us, uint64_t lsn)
 {
     int64_t time_us = (int64_t)single[SINGLE_TIME];
     enum row_outcome outcome;
@@ -283,8 +281,7 @@ static uint32_t singles_fold(const struct plan_view *view, const struct ladder *
 {
     struct row_meta meta = row_meta_load(row);
     uint64_t *end = singles_end_of(view, row, lines, meta.has_floor);
-    uint32_t above_cap =
-        meta.single_count > view->raw_cap ? meta.single_count - view->raw_cap : 0;
+    uint32_t above_cap = meta.single_count > view->raw_cap ? meta.single_count - view->raw_cap : 0;
     uint32_t gone = 0;
     while (gone < meta.single_count) {
         const uint64_t *single = single_at(view, end, gone);
@@ -309,8 +306,7 @@ static uint32_t singles_fold(const struct plan_view *view, const struct ladder *
     }
     uint32_t kept = meta.single_count - gone;
     words_move(new_end - (uint64_t)kept * view->single_words,
-               end - (uint64_t)meta.single_count * view->single_words,
-               kept * view->single_words);
+               end - (uint64_t)meta.single_count * view->single_words, kept * view->single_words);
     meta.single_count = (uint16_t)kept;
     meta.has_floor = meta.has_floor || raises;
     row_meta_store(row, meta);
@@ -368,13 +364,12 @@ uint64_t row_state_hash(const struct plan_view *view, const struct ladder *ladde
     }
     meta = row_meta_load(scratch);
     uint64_t *end = singles_end_of(view, scratch, scratch_lines, meta.has_floor);
-    bool floor_counts =
-        meta.has_floor && (int64_t)end[SINGLE_TIME] >= ladder->single_horizon_us;
+    bool floor_counts = meta.has_floor && (int64_t)end[SINGLE_TIME] >= ladder->single_horizon_us;
     uint64_t hash = XXH3_64bits_withSeed(&scratch[ROW_KEY], meta.key_size, view->fingerprint);
     hash = XXH3_64bits_withSeed(&scratch[ROW_NEWEST], sizeof(uint64_t), hash);
-    hash = XXH3_64bits_withSeed(closed_cells_of(view, scratch, meta.key_size),
-                                (uint64_t)meta.cell_count * view->cell_words * sizeof(uint64_t),
-                                hash);
+    hash =
+        XXH3_64bits_withSeed(closed_cells_of(view, scratch, meta.key_size),
+                             (uint64_t)meta.cell_count * view->cell_words * sizeof(uint64_t), hash);
     uint64_t singles = (uint64_t)meta.single_count + (floor_counts ? 1 : 0);
     hash = XXH3_64bits_withSeed(end - (uint64_t)meta.single_count * view->single_words,
                                 singles * view->single_words * sizeof(uint64_t), hash);

@@ -18,9 +18,9 @@ struct sweep_level {
 struct sweep {
     const struct plan_view *view;
     struct ladder ladder;
-    int64_t end_us;       /* Exclusive: q, or q + 1 for closed edges. */
+    int64_t end_us;        /* Exclusive: q, or q + 1 for closed edges. */
     int64_t floor_time_us; /* Newest time that the cap pushed out; INT64_MIN: none. */
-    bool folded_view;     /* q before the fold horizon: read as if folded. */
+    bool folded_view;      /* q before the fold horizon: read as if folded. */
     struct sweep_level level[CELL_LEVEL_LIFETIME + 1];
     const uint64_t *open; /* NULL when empty or taken. */
     const uint64_t *singles_end;
@@ -66,8 +66,7 @@ static int64_t sweep_start_us(const struct sweep *sweep, uint64_t tag)
     if (!sweep->folded_view) {
         return cell_start_us(tag);
     }
-    uint64_t place =
-        ladder_place(sweep->view, &sweep->ladder, cell_start_us(tag), cell_level(tag));
+    uint64_t place = ladder_place(sweep->view, &sweep->ladder, cell_start_us(tag), cell_level(tag));
     return place_start_us(place);
 }
 
@@ -147,8 +146,9 @@ static void sweep_cut_head(struct sweep *sweep)
     for (uint32_t i = 0; i <= CELL_LEVEL_LIFETIME; i++) {
         struct sweep_level *level = &sweep->level[i];
         while (level->left > 0 &&
-               sweep_start_us(sweep, level->cells[(uint64_t)(level->left - 1) *
-                                                  sweep->view->cell_words]) >= sweep->end_us) {
+               sweep_start_us(
+                   sweep, level->cells[(uint64_t)(level->left - 1) * sweep->view->cell_words]) >=
+                   sweep->end_us) {
             level->left--;
         }
     }
@@ -169,7 +169,8 @@ static void sweep_singles_init(struct sweep *sweep, const uint64_t *row, uint32_
                                struct row_meta meta)
 {
     const struct plan_view *view = sweep->view;
-    sweep->singles_end = row + (uint64_t)lines * LINE_WORDS - (meta.has_floor ? view->single_words : 0);
+    sweep->singles_end =
+        row + (uint64_t)lines * LINE_WORDS - (meta.has_floor ? view->single_words : 0);
     sweep->floor_time_us = meta.has_floor ? (int64_t)sweep->singles_end[SINGLE_TIME] : INT64_MIN;
     sweep->singles_left = meta.single_count;
     uint32_t folded = meta.single_count > view->raw_cap ? meta.single_count - view->raw_cap : 0;
@@ -273,7 +274,8 @@ static struct window_span head_end(const struct sweep *sweep, const uint64_t *ro
     if (level > 0 && end_us >= sweep->ladder.horizon_us[level - 1]) {
         return (struct window_span){.start_us = end_us};
     }
-    return (struct window_span){.start_us = add_clamped(cell_start_us(place), view->level_us[level]),
+    return (struct window_span){.start_us =
+                                    add_clamped(cell_start_us(place), view->level_us[level]),
                                 .flags = level > 0 ? ANSWER_FLAG_APPROXIMATE : 0};
 }
 
@@ -418,18 +420,17 @@ void row_read(const struct plan *plan, const struct plan_view *view, const uint6
             if (asked->window != w) {
                 continue;
             }
-            answer[i] = (struct answer){
-                .flags = start.flags | end.flags,
-                .start_us = start.start_us,
-                .end_us = end.start_us > start.start_us ? end.start_us : start.start_us,
-                .newest_us = row_newest_us(row),
-                .q_us = at->q_us,
-                .shard = at->shard,
-                .lsn = row[ROW_LSN]};
+            answer[i] = (struct answer){.flags = start.flags | end.flags,
+                                        .start_us = start.start_us,
+                                        .end_us = end.start_us > start.start_us ? end.start_us
+                                                                                : start.start_us,
+                                        .newest_us = row_newest_us(row),
+                                        .q_us = at->q_us,
+                                        .shard = at->shard,
+                                        .lsn = row[ROW_LSN]};
             answer_set_aggregate(&answer[i], view, &view->aggregate[asked->aggregate], sweep.cell,
                                  &space);
-            answer[i].status =
-                answer[i].kind == VALUE_NULL ? ANSWER_NULL_VALUE : ANSWER_PRESENT;
+            answer[i].status = answer[i].kind == VALUE_NULL ? ANSWER_NULL_VALUE : ANSWER_PRESENT;
         }
     }
 }
