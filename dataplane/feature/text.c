@@ -152,3 +152,19 @@ int text_next(struct text_cursor *cursor, const struct schema *const *schemas,
     }
     return 1;
 }
+
+void text_object_encode(const struct schema *schema, const char *line, uint32_t size,
+                        uint8_t *block, uint32_t *ignored, struct text_event *out_event)
+{
+    *out_event = (struct text_event){.drop = DROP_NONE, .field = -1};
+    struct text_builder builder = {
+        .schemas = &schema,
+        .schema_count = 1,
+        .datagram = line,
+        .schema = schema,
+        .block = block,
+        .ignored = ignored,
+        .event = out_event,
+    };
+    (void)text_json_read(&builder, line, line + size);
+}

@@ -43,6 +43,12 @@ int text_next(struct text_cursor *cursor, const struct schema *const *schemas,
               uint32_t schema_count, int default_stream, int64_t arrival_us, uint8_t *block,
               struct text_event *out_event);
 
+/* Reads one JSON object (size bytes, no line feed) of a known stream into block, which the caller
+ * cleared: members that are no fields are skipped whatever their value and counted in
+ * *ignored. The time is not filled in. out_event as above, offsets count from line. */
+void text_object_encode(const struct schema *schema, const char *line, uint32_t size,
+                        uint8_t *block, uint32_t *ignored, struct text_event *out_event);
+
 /* Writes one text value into the event block as the field's type (the one place where text becomes a
  * value: line protocol, JSON, CSV, AT-literals and enums of the definition language). text is the
  * bare value without quotes; quoted says whether it stood in the quotes of a string (JSON, line

@@ -224,7 +224,26 @@ static bool bare_take(struct json_cursor *cursor, struct json_member *member)
            is_number(member->value, member->value_end);
 }
 
-/* "name": value. A nested value is not skipped: the line ends there, for its kind is no value. */
+/* Moves past an object or array; what is inside need only balance. */
+static bool nested_skip(struct json_cursor *cursor)
+{
+    uint32_t depth = 0;
+    while (cursor->at < cursor->end) {
+        char c = *cursor->at++;
+        const char *unused;
+        if (c == '"' && !string_skip(cursor, &unused)) {
+            return false;
+        }
+        depth += c == '{' || c == '[';
+        depth -= c == '}' || c == ']';
+        if (depth == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "name": value. */
 static bool member_take(struct json_cursor *cursor, struct json_member *member)
 {
     if (!character_take(cursor, '"')) {
@@ -242,7 +261,7 @@ static bool member_take(struct json_cursor *cursor, struct json_member *member)
     if (*cursor->at == '{' || *cursor->at == '[') {
         member->kind = TEXT_NESTED;
         member->value_end = member->value;
-        return true;
+        return nested_skip(cursor);
     }
     if (*cursor->at != '"') {
         return bare_take(cursor, member);
@@ -258,7 +277,18 @@ static bool is_stream(const struct json_member *member)
     return member->name_end - member->name == 6 && memcmp(member->name, "stream", 6) == 0;
 }
 
-/* Takes the object apart; false, and noted, when it is none. A nested value is the last member. */
+/* Whether the member is to be passed over: only where unknown members are. */
+static bool is_ignored(const struct text_builder *builder, const struct json_member *member)
+{
+    char scratch[TEXT_SCRATCH_SIZE];
+    if (builder->ignored == NULL) {
+        return false;
+    }
+    struct text_token name = string_token(member->name, member->name_end, scratch);
+    return name.too_long || schema_field_find(builder->schema, name.data, name.size) < 0;
+}
+
+/* Takes the object apart; false, and noted, when it is none. */
 static bool members_take(struct text_builder *builder, struct json_cursor *cursor,
                          struct json_member members[MEMBERS_MAX], uint32_t *out_count)
 {
@@ -271,9 +301,10 @@ static bool members_take(struct text_builder *builder, struct json_cursor *curso
         if (!member_take(cursor, &members[count])) {
             return text_fail(builder, DROP_text_syntax, -1, cursor->at);
         }
-        if (members[count++].kind == TEXT_NESTED) {
-            *out_count = count;
-            return true;
+        if (is_ignored(builder, &members[count])) {
+            ++*builder->ignored;
+        } else {
+            count++;
         }
         more = character_take(cursor, ',');
         if (!more && !character_take(cursor, '}')) {
@@ -319,12 +350,15 @@ bool text_json_read(struct text_builder *builder, const char *at, const char *en
     struct json_member members[MEMBERS_MAX];
     struct json_cursor cursor = {.at = at, .end = end};
     uint32_t count = 0;
-    if (!members_take(builder, &cursor, members, &count) ||
-        !stream_choose(builder, members, count, at)) {
+    if (!members_take(builder, &cursor, members, &count)) {
+        return false;
+    }
+    bool named_by_text = builder->schema == NULL;
+    if (named_by_text && !stream_choose(builder, members, count, at)) {
         return false;
     }
     for (uint32_t m = 0; m < count; m++) {
-        if (is_stream(&members[m])) {
+        if (named_by_text && is_stream(&members[m])) {
             continue;
         }
         char name_scratch[TEXT_SCRATCH_SIZE];

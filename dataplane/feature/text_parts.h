@@ -15,6 +15,7 @@ struct text_builder {
     const struct schema *schema; /* NULL until the stream is known. */
     uint8_t *block;
     uint64_t seen; /* Bit f: field f was given. */
+    uint32_t *ignored; /* Counts members that are no fields; NULL: they are an error. */
     struct text_event *event;
 };
 
