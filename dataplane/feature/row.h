@@ -46,7 +46,7 @@ struct row_meta {
 
 _Static_assert(VIEWS_MAX <= 64, "view index fits 6 bits");
 _Static_assert(KEY_SIZE_MAX < 2048, "key size fits 11 bits");
-_Static_assert(SINGLES_MAX + SINGLES_MAX / 4 < 8192, "single count fits 13 bits");
+_Static_assert(SINGLES_MAX + SINGLES_MAX / 4 + 1 < 8192, "single count fits 13 bits");
 
 static inline struct row_meta row_meta_load(const uint64_t *row)
 {
@@ -69,7 +69,7 @@ static inline void row_meta_store(uint64_t *row, struct row_meta meta)
 /* Physical room above the cap, so that pushing out moves many at a time. */
 static inline uint32_t row_singles_most(const struct plan_view *view)
 {
-    return view->raw_cap + view->raw_cap / 4;
+    return view->raw_cap + view->raw_cap / 4 + 1;
 }
 
 /* Lines of header and key; the open cell starts behind them. */

@@ -18,7 +18,8 @@ struct sweep_level {
 struct sweep {
     const struct plan_view *view;
     struct ladder ladder;
-    int64_t end_us;        /* Exclusive: q, or q + 1 for closed edges. */
+    int64_t end_us;        /* Exclusive: q, or q + 1 for closed edges; where the head cannot be
+                              cut, the end of its tile, for single events too. */
     int64_t floor_time_us; /* Newest time that the cap pushed out; INT64_MIN: none. */
     bool folded_view;      /* q before the fold horizon: read as if folded. */
     struct sweep_level level[CELL_LEVEL_LIFETIME + 1];
@@ -408,8 +409,9 @@ void row_read(const struct plan *plan, const struct plan_view *view, const uint6
     for (uint64_t rest = sweep.needed; rest != 0; rest &= rest - 1) {
         accumulator_clear(&view->accumulator[__builtin_ctzll(rest)], sweep.cell);
     }
-    sweep_cut_head(&sweep);
     struct window_span end = head_end(&sweep, row);
+    sweep.end_us = end.start_us;
+    sweep_cut_head(&sweep);
     struct string_space space = {.data = strings, .size = strings_size, .used = strings_used};
     for (; windows != 0; windows &= windows - 1) {
         uint32_t w = (uint32_t)__builtin_ctz(windows);
