@@ -251,7 +251,7 @@ class Entity:
         self.sort()
         view = self.view
         newest_us = self.times[-1] + view.shift_us
-        if self.times[-1] < q_us - view.ttl_us:
+        if newest_us < q_us - view.ttl_us:
             return None
         end_us = q_us + view.extend_us
         cap_us = None  # Newest event that the cap pushed out.

@@ -1,0 +1,471 @@
+#include "tests/property/oracle.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+/* Unsigned, least significant limb first: 1024 bits are more than any product here needs. */
+#define BIG_LIMBS 32
+
+struct big {
+    uint32_t limb[BIG_LIMBS];
+};
+
+static struct big big_from_u64(uint64_t value)
+{
+    return (struct big){.limb = {(uint32_t)value, (uint32_t)(value >> 32)}};
+}
+
+static struct big big_from_u128(unsigned __int128 value)
+{
+    struct big big = {0};
+    for (int i = 0; i < 4; i++) {
+        big.limb[i] = (uint32_t)(value >> (32 * i));
+    }
+    return big;
+}
+
+static int big_compare(const struct big *a, const struct big *b)
+{
+    for (int i = BIG_LIMBS; i-- > 0;) {
+        if (a->limb[i] != b->limb[i]) {
+            return a->limb[i] < b->limb[i] ? -1 : 1;
+        }
+    }
+    return 0;
+}
+
+static struct big big_add(struct big a, struct big b)
+{
+    uint64_t carry = 0;
+    for (int i = 0; i < BIG_LIMBS; i++) {
+        carry += (uint64_t)a.limb[i] + b.limb[i];
+        a.limb[i] = (uint32_t)carry;
+        carry >>= 32;
+    }
+    return a;
+}
+
+static struct big big_subtract(struct big a, struct big b)
+{
+    int64_t borrow = 0;
+    for (int i = 0; i < BIG_LIMBS; i++) {
+        borrow += (int64_t)a.limb[i] - b.limb[i];
+        a.limb[i] = (uint32_t)borrow;
+        borrow >>= 32;
+    }
+    return a;
+}
+
+static struct big big_multiply(struct big a, struct big b)
+{
+    struct big product = {0};
+    for (int i = 0; i < BIG_LIMBS; i++) {
+        uint64_t carry = 0;
+        for (int j = 0; i + j < BIG_LIMBS; j++) {
+            carry += (uint64_t)a.limb[i] * b.limb[j] + product.limb[i + j];
+            product.limb[i + j] = (uint32_t)carry;
+            carry >>= 32;
+        }
+    }
+    return product;
+}
+
+static struct big big_shift_left(struct big a, int bits)
+{
+    for (; bits > 0; bits--) {
+        a = big_add(a, a);
+    }
+    return a;
+}
+
+static int big_bits(const struct big *a)
+{
+    for (int i = BIG_LIMBS * 32; i-- > 0;) {
+        if ((a->limb[i / 32] >> (i % 32) & 1) != 0) {
+            return i + 1;
+        }
+    }
+    return 0;
+}
+
+static struct big big_power10(int exponent)
+{
+    struct big power = big_from_u64(1);
+    for (; exponent > 0; exponent--) {
+        power = big_multiply(power, big_from_u64(10));
+    }
+    return power;
+}
+
+/* numerator / denominator to the nearest double, half to even: schoolbook division to 60 bits or
+ * more, what is left decides ties. */
+static double big_divide(struct big numerator, struct big denominator)
+{
+    if (big_bits(&numerator) == 0) {
+        return 0;
+    }
+    int shift = 60 - (big_bits(&numerator) - big_bits(&denominator));
+    if (shift > 0) {
+        numerator = big_shift_left(numerator, shift);
+    } else {
+        denominator = big_shift_left(denominator, -shift);
+    }
+    uint64_t quotient = 0;
+    for (int i = 61; i >= 0; i--) {
+        struct big part = big_shift_left(denominator, i);
+        if (big_compare(&numerator, &part) >= 0) {
+            numerator = big_subtract(numerator, part);
+            quotient |= UINT64_C(1) << i;
+        }
+    }
+    int drop = 0;
+    while (quotient >> drop >= UINT64_C(1) << 53) {
+        drop++;
+    }
+    uint64_t kept = quotient >> drop;
+    uint64_t rest = quotient & ((UINT64_C(1) << drop) - 1);
+    uint64_t half = UINT64_C(1) << (drop - 1);
+    bool more = big_bits(&numerator) > 0;
+    if (rest > half || (rest == half && (more || (kept & 1) != 0))) {
+        kept++;
+    }
+    return ldexp((double)kept, drop - shift);
+}
+
+/* A signed sum: magnitude and sign. */
+struct signed_big {
+    struct big magnitude;
+    bool negative;
+};
+
+static void signed_add(struct signed_big *sum, struct big magnitude, bool negative)
+{
+    if (sum->negative == negative) {
+        sum->magnitude = big_add(sum->magnitude, magnitude);
+    } else if (big_compare(&sum->magnitude, &magnitude) >= 0) {
+        sum->magnitude = big_subtract(sum->magnitude, magnitude);
+    } else {
+        sum->magnitude = big_subtract(magnitude, sum->magnitude);
+        sum->negative = negative;
+    }
+}
+
+static struct wide signed_to_wide(const struct signed_big *sum)
+{
+    struct big value = sum->magnitude;
+    if (sum->negative) {
+        value = big_subtract((struct big){0}, value);
+    }
+    struct wide wide;
+    for (int i = 0; i < 4; i++) {
+        wide.word[i] = (uint64_t)value.limb[2 * i + 1] << 32 | value.limb[2 * i];
+    }
+    return wide;
+}
+
+static double signed_divide(const struct signed_big *sum, struct big denominator)
+{
+    double value = big_divide(sum->magnitude, denominator);
+    return sum->negative && value != 0 ? -value : value;
+}
+
+static int64_t tile_start(int64_t time_us, int64_t width_us)
+{
+    int64_t rest = time_us % width_us;
+    return time_us - (rest < 0 ? rest + width_us : rest);
+}
+
+static int64_t hop_us(const struct plan_view *view, const struct plan_window *window)
+{
+    int64_t hop = view->ladder_us[0];
+    for (int i = 0; i < view->ladder_count; i++) {
+        if (view->ladder_us[i] <= window->width_us / 12) {
+            hop = view->ladder_us[i];
+        }
+    }
+    return hop;
+}
+
+int64_t oracle_tile_us(const struct plan_view *view)
+{
+    int64_t finest = INT64_MAX;
+    for (int i = 0; i < view->window_count; i++) {
+        if (!view->window[i].lifetime) {
+            int64_t hop = hop_us(view, &view->window[i]);
+            finest = hop < finest ? hop : finest;
+        }
+    }
+    return finest == INT64_MAX ? view->ladder_us[0] : finest;
+}
+
+static int64_t ttl_us(const struct plan_view *view)
+{
+    int64_t ttl = view->ttl_us;
+    for (int i = 0; view->ttl_us == 0 && i < view->window_count; i++) {
+        int64_t span = view->window[i].width_us + hop_us(view, &view->window[i]);
+        ttl = span > ttl ? span : ttl;
+    }
+    return ttl;
+}
+
+/* Order of two events as far as one field can tell: time, order word, value bits. */
+static int event_compare(const struct oracle_event *a, const struct oracle_event *b, uint8_t field,
+                         bool is_string)
+{
+    if (a->time_us != b->time_us) {
+        return a->time_us < b->time_us ? -1 : 1;
+    }
+    if (a->order != b->order) {
+        return a->order < b->order ? -1 : 1;
+    }
+    if (is_string) {
+        return memcmp(a->text[field], b->text[field], ORACLE_TEXT_SIZE);
+    }
+    uint64_t x = (uint64_t)a->value[field];
+    uint64_t y = (uint64_t)b->value[field];
+    return x < y ? -1 : x > y;
+}
+
+static bool value_less(const struct plan_aggregate *aggregate, int64_t a, int64_t b)
+{
+    return aggregate->type == FIELD_TYPE_u64 ? (uint64_t)a < (uint64_t)b : a < b;
+}
+
+static void number_set(struct answer *answer, const struct plan_aggregate *aggregate,
+                       const struct signed_big *number, uint8_t scale)
+{
+    if (aggregate->type == FIELD_TYPE_f64) {
+        answer->kind = VALUE_DOUBLE;
+        answer->real = signed_divide(number, big_power10(scale));
+    } else {
+        answer->kind = VALUE_NUMBER;
+        answer->number = signed_to_wide(number);
+        answer->scale = scale;
+    }
+}
+
+static struct signed_big value_big(const struct plan_aggregate *aggregate, int64_t value)
+{
+    struct signed_big big = {0};
+    bool negative = aggregate->type != FIELD_TYPE_u64 && value < 0;
+    signed_add(&big, big_from_u64(negative ? -(uint64_t)value : (uint64_t)value), negative);
+    return big;
+}
+
+static void value_set(struct answer *answer, const struct plan_aggregate *aggregate,
+                      const struct oracle_event *event)
+{
+    if (aggregate->type == FIELD_TYPE_string) {
+        answer->kind = VALUE_STRING;
+        answer->text = event->text[aggregate->field];
+        answer->text_size = (uint32_t)strnlen(answer->text, ORACLE_TEXT_SIZE);
+        return;
+    }
+    int64_t value = event->value[aggregate->field];
+    if (aggregate->type == FIELD_TYPE_bool) {
+        answer->kind = VALUE_BOOL;
+        answer->number = (struct wide){.word = {value != 0}};
+        return;
+    }
+    struct signed_big big = value_big(aggregate, value);
+    number_set(answer, aggregate, &big, aggregate->scale);
+}
+
+static void answer_window(const struct plan_aggregate *aggregate, const struct oracle_event *events,
+                          uint32_t count, int64_t shift_us, bool bounded, int64_t start_us,
+                          int64_t end_us, struct answer *answer)
+{
+    bool is_string = aggregate->type == FIELD_TYPE_string;
+    const struct oracle_event *first = NULL;
+    const struct oracle_event *last = NULL;
+    const struct oracle_event *least = NULL;
+    const struct oracle_event *greatest = NULL;
+    struct signed_big sum = {0};
+    struct signed_big squares = {0};
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct oracle_event *event = &events[i];
+        int64_t time_us = event->time_us - shift_us;
+        if ((bounded && time_us < start_us) || time_us >= end_us) {
+            continue;
+        }
+        if (aggregate->field == FIELD_NONE) {
+            n++;
+            continue;
+        }
+        if ((event->null_mask >> aggregate->field & 1) != 0) {
+            continue;
+        }
+        n++;
+        if (first == NULL || event_compare(event, first, aggregate->field, is_string) < 0) {
+            first = event;
+        }
+        if (last == NULL || event_compare(event, last, aggregate->field, is_string) > 0) {
+            last = event;
+        }
+        if (is_string) {
+            continue;
+        }
+        int64_t value = event->value[aggregate->field];
+        if (least == NULL || value_less(aggregate, value, least->value[aggregate->field])) {
+            least = event;
+        }
+        if (greatest == NULL || value_less(aggregate, greatest->value[aggregate->field], value)) {
+            greatest = event;
+        }
+        struct signed_big big = value_big(aggregate, value);
+        signed_add(&sum, big.magnitude, big.negative);
+        signed_add(&squares, big_multiply(big.magnitude, big.magnitude), false);
+    }
+    answer->kind = VALUE_NULL;
+    answer->status = ANSWER_NULL_VALUE;
+    if (aggregate->kind == AGGREGATE_count) {
+        struct signed_big number = {.magnitude = big_from_u64(n)};
+        answer->kind = VALUE_NUMBER;
+        answer->number = signed_to_wide(&number);
+        answer->scale = 0;
+        answer->status = ANSWER_PRESENT;
+        return;
+    }
+    bool is_variance = aggregate->kind >= AGGREGATE_var_pop;
+    if (n < (is_variance ? 2 : 1)) {
+        return;
+    }
+    answer->status = ANSWER_PRESENT;
+    struct big numbers = big_from_u128(n);
+    switch (aggregate->kind) {
+    case AGGREGATE_sum:
+        number_set(answer, aggregate, &sum, aggregate->scale);
+        return;
+    case AGGREGATE_sumsq:
+        number_set(answer, aggregate, &squares, (uint8_t)(2 * aggregate->scale));
+        return;
+    case AGGREGATE_min:
+        value_set(answer, aggregate, least);
+        return;
+    case AGGREGATE_max:
+        value_set(answer, aggregate, greatest);
+        return;
+    case AGGREGATE_first:
+        value_set(answer, aggregate, first);
+        return;
+    case AGGREGATE_last:
+        value_set(answer, aggregate, last);
+        return;
+    case AGGREGATE_avg:
+        answer->kind = VALUE_DOUBLE;
+        answer->real = signed_divide(&sum, big_multiply(numbers, big_power10(aggregate->scale)));
+        return;
+    case AGGREGATE_var_pop:
+    case AGGREGATE_var_samp:
+    case AGGREGATE_stddev_pop:
+    case AGGREGATE_stddev_samp: {
+        bool sample =
+            aggregate->kind == AGGREGATE_var_samp || aggregate->kind == AGGREGATE_stddev_samp;
+        struct big top = big_subtract(big_multiply(numbers, squares.magnitude),
+                                      big_multiply(sum.magnitude, sum.magnitude));
+        struct big bottom = big_multiply(big_multiply(numbers, big_from_u64(n - sample)),
+                                         big_power10(2 * aggregate->scale));
+        double variance = big_divide(top, bottom);
+        bool is_root = aggregate->kind >= AGGREGATE_stddev_pop;
+        answer->kind = VALUE_DOUBLE;
+        answer->real = is_root ? sqrt(variance) : variance;
+        return;
+    }
+    case AGGREGATE_count:
+    case AGGREGATE_COUNT_OF:
+    default:
+        assert(0);
+    }
+}
+
+/* Time of the newest event that the cap pushed out: the one with exactly raw_cap events above. */
+static bool cap_find(const struct plan_view *view, const struct oracle_event *events,
+                     uint32_t count, int64_t shift_us, int64_t *out_us)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t above = 0;
+        uint32_t same = 0;
+        for (uint32_t j = 0; j < count; j++) {
+            above += events[j].time_us > events[i].time_us;
+            same += events[j].time_us == events[i].time_us;
+        }
+        if (above <= view->raw_cap && view->raw_cap < above + same) {
+            *out_us = events[i].time_us - shift_us;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool oracle_answer(const struct plan_view *view, const struct oracle_event *events, uint32_t count,
+                   int64_t q_us, int64_t since_us, struct answer *out)
+{
+    int64_t shift_us = view->edges == EDGES_OPEN_CLOSED ? 1 : 0;
+    int64_t newest_us = INT64_MIN;
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t time_us = events[i].time_us - shift_us;
+        newest_us = time_us > newest_us ? time_us : newest_us;
+    }
+    /* Age is that of the event as it was sent. */
+    if (count == 0 || newest_us + shift_us < q_us - ttl_us(view)) {
+        return false;
+    }
+    int64_t end_us = q_us + (view->edges == EDGES_CLOSED_CLOSED ? 1 : 0);
+    int64_t cap_us = INT64_MIN;
+    bool capped = view->exact_us > 0 && cap_find(view, events, count, shift_us, &cap_us);
+    bool cut = view->exact_us > 0 && (!capped || end_us > cap_us);
+    if (!cut && newest_us >= end_us) {
+        int64_t tile_us = oracle_tile_us(view);
+        end_us = tile_start(end_us + tile_us - 1, tile_us);
+    }
+    for (int w = 0; w < view->window_count; w++) {
+        const struct plan_window *window = &view->window[w];
+        struct answer span = {.start_us = INT64_MIN, .end_us = end_us, .q_us = q_us};
+        if (!window->lifetime) {
+            int64_t start_us = q_us - window->width_us;
+            bool exact = window->width_us <= view->exact_us;
+            if (!exact || (capped && start_us <= cap_us)) {
+                span.start_us = tile_start(start_us, hop_us(view, window));
+                span.flags = exact ? ANSWER_FLAG_APPROXIMATE : 0;
+            } else {
+                span.start_us = start_us;
+            }
+        }
+        /* A lifetime is the view's own, so it never reaches before it. */
+        if (!window->lifetime && span.start_us < since_us) {
+            span.flags |= ANSWER_FLAG_PARTIAL;
+        }
+        for (int a = 0; a < view->aggregate_count; a++) {
+            struct answer *answer = &out[w * view->aggregate_count + a];
+            *answer = span;
+            answer_window(&view->aggregate[a], events, count, shift_us, !window->lifetime,
+                          span.start_us, end_us, answer);
+        }
+    }
+    return true;
+}
+
+bool oracle_answer_equals(const struct answer *a, const struct answer *b)
+{
+    if (a->kind != b->kind || a->status != b->status || a->flags != b->flags ||
+        a->start_us != b->start_us || a->end_us != b->end_us) {
+        return false;
+    }
+    switch (a->kind) {
+    case VALUE_NULL:
+        return true;
+    case VALUE_NUMBER:
+        return a->scale == b->scale && memcmp(&a->number, &b->number, sizeof(a->number)) == 0;
+    case VALUE_BOOL:
+        return memcmp(&a->number, &b->number, sizeof(a->number)) == 0;
+    case VALUE_DOUBLE:
+        return memcmp(&a->real, &b->real, sizeof(a->real)) == 0;
+    case VALUE_STRING:
+        return a->text_size == b->text_size && memcmp(a->text, b->text, a->text_size) == 0;
+    default:
+        assert(0);
+    }
+    return false;
+}
