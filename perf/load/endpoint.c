@@ -103,6 +103,11 @@ int64_t endpoint_now_ns(void)
     return endpoint_clock_ns(CLOCK_MONOTONIC);
 }
 
+int64_t endpoint_thread_ns(void)
+{
+    return endpoint_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
 int64_t endpoint_time_us(void)
 {
     return endpoint_clock_ns(CLOCK_REALTIME) / NS_PER_US;

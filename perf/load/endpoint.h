@@ -13,6 +13,8 @@ int endpoint_open_query(const char *query, char error[ENDPOINT_ERROR_SIZE_MAX]);
 
 /* CLOCK_MONOTONIC. */
 int64_t endpoint_now_ns(void);
+/* CLOCK_THREAD_CPUTIME_ID: what this thread really had of its core. */
+int64_t endpoint_thread_ns(void);
 /* CLOCK_REALTIME. */
 int64_t endpoint_time_us(void);
 /* Sleeps until the monotonic time, or not at all. */
