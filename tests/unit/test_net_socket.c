@@ -1,0 +1,341 @@
+#include "tests/support/unit.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dataplane/base/units.h"
+#include "drivers/net.h"
+
+struct port_under_test {
+    struct net_port *port;
+    uint16_t number;
+    int sender;
+};
+
+static struct net_port *port_open(const char *listen, uint32_t queues, uint32_t buffer_bytes)
+{
+    struct net_options options = {.driver = NET_DRIVER_SOCKET,
+                                  .listen = listen,
+                                  .queue_count = queues,
+                                  .receive_buffer_bytes = buffer_bytes};
+    struct net_port *port;
+    char error[NET_ERROR_SIZE_MAX];
+    if (net_port_open(&options, &port, error) != RESULT_OK) {
+        fail_msg("%s", error);
+    }
+    return port;
+}
+
+static int sender_open(void)
+{
+    int sender = socket(AF_INET, SOCK_DGRAM, 0);
+    assert_true(sender >= 0);
+    return sender;
+}
+
+static void send_to(int sender, uint32_t number, const void *data, size_t size)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)number),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(sendto(sender, data, size, 0, (struct sockaddr *)&to, sizeof(to)), size);
+}
+
+/* Receives until `wanted` datagrams came or half a second passed. */
+static uint32_t receive_until(struct net_queue *queue, uint32_t wanted, uint64_t *out_bytes)
+{
+    uint32_t count = 0;
+    for (int tries = 0; tries < 500 && count < wanted; tries++) {
+        struct net_burst burst;
+        if (net_receive(queue, &burst) == 0) {
+            net_wait(queue, 1000);
+        }
+        for (uint32_t i = 0; i < burst.count; i++) {
+            *out_bytes += burst.message[i].size;
+        }
+        count += burst.count;
+        net_release(queue, &burst);
+    }
+    return count;
+}
+
+static void a_datagram_arrives_with_its_sender(void **state)
+{
+    (void)state;
+    struct net_port *port = port_open("127.0.0.1:0", 1, 0);
+    int sender = sender_open();
+    send_to(sender, net_port_number(port), "hello", 5);
+    struct sockaddr_in mine;
+    socklen_t size = sizeof(mine);
+    assert_int_equal(getsockname(sender, (struct sockaddr *)&mine, &size), 0);
+
+    struct net_queue *queue = net_port_queue(port, 0);
+    struct net_burst burst;
+    for (int i = 0; i < 100 && net_receive(queue, &burst) == 0; i++) {
+        net_wait(queue, 10000);
+    }
+    assert_int_equal(burst.count, 1);
+    assert_int_equal(burst.message[0].size, 5);
+    assert_memory_equal(burst.message[0].data, "hello", 5);
+    assert_false(burst.message[0].truncated);
+    static const uint8_t mapped[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 127, 0, 0, 1};
+    assert_memory_equal(burst.message[0].sender.ip, mapped, 16);
+    assert_int_equal(burst.message[0].sender.port, ntohs(mine.sin_port));
+    net_release(queue, &burst);
+    assert_int_equal(net_receive(queue, &burst), 0);
+    assert_false(net_finished(queue));
+    close(sender);
+    net_port_close(port);
+}
+
+static void a_datagram_over_ip6_arrives_too(void **state)
+{
+    (void)state;
+    int sender = socket(AF_INET6, SOCK_DGRAM, 0);
+    struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    if (sender < 0 || bind(sender, (struct sockaddr *)&to, sizeof(to)) != 0) {
+        print_message("this machine has no ::1\n");
+        skip();
+    }
+    struct net_port *port = port_open("[::1]:0", 1, 0);
+    to.sin6_port = htons(net_port_number(port));
+    assert_int_equal(sendto(sender, "six", 3, 0, (struct sockaddr *)&to, sizeof(to)), 3);
+    struct net_queue *queue = net_port_queue(port, 0);
+    struct net_burst burst;
+    for (int i = 0; i < 100 && net_receive(queue, &burst) == 0; i++) {
+        net_wait(queue, 10000);
+    }
+    assert_int_equal(burst.count, 1);
+    assert_memory_equal(burst.message[0].sender.ip, &to.sin6_addr, 16);
+    char text[256];
+    net_port_describe(port, text, sizeof(text));
+    assert_non_null(strstr(text, "[::1]:"));
+    net_release(queue, &burst);
+    close(sender);
+    net_port_close(port);
+}
+
+static void each_queue_has_a_port_of_its_own(void **state)
+{
+    (void)state;
+    enum { QUEUES = 3 };
+    struct net_port *port = port_open("127.0.0.1:0", QUEUES, 0);
+    int sender = sender_open();
+    for (uint32_t i = 0; i < QUEUES; i++) {
+        for (uint32_t n = 0; n <= i; n++) {
+            send_to(sender, net_port_number(port) + 1u + i, "own", 3);
+        }
+    }
+    for (uint32_t i = 0; i < QUEUES; i++) {
+        uint64_t bytes = 0;
+        assert_int_equal(receive_until(net_port_queue(port, i), i + 1, &bytes), i + 1);
+        assert_int_equal(bytes, 3 * (i + 1));
+    }
+    struct net_statistics seen;
+    net_port_statistics(port, &seen);
+    assert_int_equal(seen.frames, 6);
+    assert_int_equal(seen.datagrams, 6);
+    assert_int_equal(seen.missed, 0);
+    close(sender);
+    net_port_close(port);
+}
+
+static void everyones_port_reaches_some_queue_once(void **state)
+{
+    (void)state;
+    struct net_port *port = port_open("127.0.0.1:0", 2, 0);
+    for (int i = 0; i < 40; i++) {
+        int sender = sender_open();
+        send_to(sender, net_port_number(port), "x", 1);
+        close(sender);
+    }
+    uint64_t bytes = 0;
+    uint32_t count = 0;
+    for (int i = 0; i < 200 && count < 40; i++) {
+        count += receive_until(net_port_queue(port, (uint32_t)i % 2), 1, &bytes);
+    }
+    assert_int_equal(count, 40);
+    net_port_close(port);
+}
+
+static void a_flood_on_one_socket_does_not_starve_the_other(void **state)
+{
+    (void)state;
+    struct net_port *port = port_open("127.0.0.1:0", 1, 0);
+    int sender = sender_open();
+    struct net_queue *queue = net_port_queue(port, 0);
+    for (int side = 0; side < 2; side++) {
+        for (int i = 0; i < 1000; i++) {
+            send_to(sender, net_port_number(port) + (uint32_t)side, "flood", 5);
+        }
+        send_to(sender, net_port_number(port) + 1u - (uint32_t)side, "quiet!", 6);
+        int bursts = 0;
+        bool found = false;
+        while (!found && bursts < 100) {
+            struct net_burst burst;
+            (void)net_receive(queue, &burst);
+            for (uint32_t i = 0; i < burst.count; i++) {
+                found = found || burst.message[i].size == 6;
+            }
+            net_release(queue, &burst);
+            bursts++;
+        }
+        assert_true(found);
+        assert_in_range(bursts, 1, 12);
+        uint64_t bytes = 0;
+        (void)receive_until(queue, 1000, &bytes);
+    }
+    close(sender);
+    net_port_close(port);
+}
+
+static void a_datagram_that_is_too_long_is_flagged(void **state)
+{
+    (void)state;
+    static uint8_t data[20000];
+    struct row {
+        size_t size;
+        bool truncated;
+    } rows[] = {{0, false}, {NET_DATAGRAM_SIZE_MAX, false}, {NET_DATAGRAM_SIZE_MAX + 1, true},
+                {20000, true}};
+    struct net_port *port = port_open("127.0.0.1:0", 1, 0);
+    int sender = sender_open();
+    struct net_queue *queue = net_port_queue(port, 0);
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        send_to(sender, net_port_number(port), data, rows[i].size);
+        struct net_burst burst;
+        for (int tries = 0; tries < 100 && net_receive(queue, &burst) == 0; tries++) {
+            net_wait(queue, 10000);
+        }
+        assert_int_equal(burst.count, 1);
+        assert_int_equal(burst.message[0].truncated, rows[i].truncated);
+        assert_int_equal(burst.message[0].size,
+                         rows[i].truncated ? NET_DATAGRAM_SIZE_MAX : rows[i].size);
+        net_release(queue, &burst);
+    }
+    close(sender);
+    net_port_close(port);
+}
+
+static void what_the_kernel_drops_is_counted_exactly(void **state)
+{
+    (void)state;
+    struct net_port *port = port_open("127.0.0.1:0", 1, 8192);
+    int sender = sender_open();
+    static uint8_t data[1000];
+    uint32_t sent = 500;
+    for (uint32_t i = 0; i < sent; i++) {
+        send_to(sender, net_port_number(port) + i % 2, data, sizeof(data));
+    }
+    uint64_t bytes = 0;
+    uint32_t got = receive_until(net_port_queue(port, 0), sent, &bytes);
+    struct net_statistics seen;
+    net_port_statistics(port, &seen);
+    assert_true(got < sent);
+    assert_int_equal(seen.datagrams, got);
+    assert_int_equal(seen.missed, sent - got);
+    close(sender);
+    net_port_close(port);
+}
+
+static void a_port_in_use_is_an_error_that_says_which(void **state)
+{
+    (void)state;
+    struct net_port *port = port_open("127.0.0.1:0", 2, 0);
+    char listen[32];
+    (void)snprintf(listen, sizeof(listen), "127.0.0.1:%u", net_port_number(port));
+    struct net_options options = {.driver = NET_DRIVER_SOCKET, .listen = listen, .queue_count = 1};
+    struct net_port *second;
+    char error[NET_ERROR_SIZE_MAX];
+    assert_int_equal(net_port_open(&options, &second, error), RESULT_BUSY);
+    assert_null(second);
+    assert_non_null(strstr(error, listen));
+    assert_non_null(strstr(error, "in use"));
+    net_port_close(port);
+    assert_int_equal(net_port_open(&options, &second, error), RESULT_OK);
+    net_port_close(second);
+    net_port_close(NULL);
+}
+
+static void an_address_that_is_none_is_an_error_that_names_it(void **state)
+{
+    (void)state;
+    struct row {
+        const char *listen;
+        const char *says;
+    } rows[] = {
+        {"", "not an address"},
+        {":", "not an address"},
+        {"127.0.0.1", "not an address"},
+        {"127.0.0.1:", "not an address"},
+        {"127.0.0.1:-1", "not an address"},
+        {"127.0.0.1:x", "not an address"},
+        {"127.0.0.1:65536", "not an address"},
+        {"::1:4700", "not an address"},
+        {"[::1:4700", "not an address"},
+        {"[::1]", "not an address"},
+        {"localhost:4700", "not an address"},
+        {"a-name-that-is-far-longer-than-any-address-could-ever-be-on-any-machine.example:1",
+         "not an address"},
+        {"127.0.0.1:65535", "lower port"},
+        {"192.0.2.77:4700", "no interface"},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        struct net_options options = {.driver = NET_DRIVER_SOCKET,
+                                      .listen = rows[i].listen,
+                                      .queue_count = 1};
+        struct net_port *port;
+        char error[NET_ERROR_SIZE_MAX];
+        assert_int_not_equal(net_port_open(&options, &port, error), RESULT_OK);
+        assert_null(port);
+        if (strstr(error, rows[i].says) == NULL) {
+            fail_msg("\"%s\": \"%s\" does not say \"%s\"", rows[i].listen, error, rows[i].says);
+        }
+    }
+}
+
+static void waiting_ends_with_the_time_or_a_datagram(void **state)
+{
+    (void)state;
+    struct net_port *port = port_open("127.0.0.1:0", 1, 0);
+    struct net_queue *queue = net_port_queue(port, 0);
+    struct timespec before;
+    struct timespec after;
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    net_wait(queue, 20000);
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    int64_t waited_us = (after.tv_sec - before.tv_sec) * 1000000 +
+                        (after.tv_nsec - before.tv_nsec) / 1000;
+    assert_true(waited_us >= 19000);
+    int sender = sender_open();
+    for (uint32_t side = 0; side < 2; side++) {
+        send_to(sender, net_port_number(port) + side, "wake", 4);
+        net_wait(queue, 5000000);
+        struct net_burst burst;
+        /* Whichever socket woke it is asked first. */
+        assert_int_equal(net_receive(queue, &burst), 1);
+        net_release(queue, &burst);
+    }
+    close(sender);
+    net_port_close(port);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_datagram_arrives_with_its_sender),
+        cmocka_unit_test(a_datagram_over_ip6_arrives_too),
+        cmocka_unit_test(each_queue_has_a_port_of_its_own),
+        cmocka_unit_test(everyones_port_reaches_some_queue_once),
+        cmocka_unit_test(a_flood_on_one_socket_does_not_starve_the_other),
+        cmocka_unit_test(a_datagram_that_is_too_long_is_flagged),
+        cmocka_unit_test(what_the_kernel_drops_is_counted_exactly),
+        cmocka_unit_test(a_port_in_use_is_an_error_that_says_which),
+        cmocka_unit_test(an_address_that_is_none_is_an_error_that_names_it),
+        cmocka_unit_test(waiting_ends_with_the_time_or_a_datagram),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
