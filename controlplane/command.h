@@ -22,6 +22,8 @@ struct server;
 #define SESSION_NAME_SIZE_MAX 128
 #define SESSION_ADDRESS_SIZE_MAX 128
 
+_Static_assert(COMMAND_VALUES_MAX <= READER_ANSWERS_MAX, "one reader_read() takes a request");
+
 #define COMMAND_FLAG_READ 0x01u        /* Reads features: its duration is measured. */
 #define COMMAND_FLAG_FAST 0x02u
 #define COMMAND_FLAG_ADMIN 0x04u

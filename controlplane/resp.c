@@ -343,18 +343,33 @@ enum resp_status resp_parse(struct resp_parser *parser, char *data, uint64_t siz
     return RESP_MORE;
 }
 
-static void write_header(struct resp_writer *writer, char type, uint64_t value)
+#define HEADER_SIZE_MAX 24u
+
+/* Writes "<type><value>\r\n" at out; returns its size. */
+static uint32_t header_format(char out[HEADER_SIZE_MAX], char type, uint64_t value)
 {
-    char text[24];
-    uint32_t at = sizeof(text);
-    text[--at] = '\n';
-    text[--at] = '\r';
+    char digits[20];
+    uint32_t count = 0;
+    uint32_t at = 0;
     do {
-        text[--at] = (char)('0' + value % 10);
+        digits[count++] = (char)('0' + value % 10);
         value /= 10;
     } while (value > 0);
-    text[--at] = type;
-    buffer_write(writer->out, text + at, sizeof(text) - at);
+    out[at++] = type;
+    while (count > 0) {
+        out[at++] = digits[--count];
+    }
+    out[at++] = '\r';
+    out[at++] = '\n';
+    return at;
+}
+
+static void write_header(struct resp_writer *writer, char type, uint64_t value)
+{
+    char *room = buffer_room(writer->out, HEADER_SIZE_MAX);
+    if (room != NULL) {
+        buffer_took(writer->out, header_format(room, type, value));
+    }
 }
 
 void resp_write_simple(struct resp_writer *writer, const char *text)
@@ -396,9 +411,17 @@ void resp_write_integer(struct resp_writer *writer, int64_t value)
 
 void resp_write_bulk(struct resp_writer *writer, const void *data, uint64_t size)
 {
-    write_header(writer, '$', size);
-    buffer_write(writer->out, data, size);
-    buffer_write(writer->out, "\r\n", 2);
+    char *room = buffer_room(writer->out, HEADER_SIZE_MAX + size + 2);
+    if (room == NULL) {
+        return;
+    }
+    uint64_t at = header_format(room, '$', size);
+    if (size > 0) {
+        memcpy(room + at, data, size);
+        at += size;
+    }
+    memcpy(room + at, "\r\n", 2);
+    buffer_took(writer->out, at + 2);
 }
 
 void resp_write_text(struct resp_writer *writer, const char *text)
