@@ -337,7 +337,17 @@ static uint64_t wide_divide_chunk(struct wide *wide)
 {
     const uint64_t chunk = UINT64_C(10000000000000000000);
     unsigned __int128 rest = 0;
-    for (uint32_t i = WIDE_WORDS; i-- > 0;) {
+    uint32_t words = WIDE_WORDS;
+    while (words > 1 && wide->word[words - 1] == 0) {
+        words--;
+    }
+    /* Nearly every value that is printed is one word. */
+    if (words == 1) {
+        uint64_t word = wide->word[0];
+        wide->word[0] = word / chunk;
+        return word % chunk;
+    }
+    for (uint32_t i = words; i-- > 0;) {
         rest = (rest << 64) | wide->word[i];
         wide->word[i] = (uint64_t)(rest / chunk);
         rest %= chunk;
@@ -355,7 +365,8 @@ uint32_t exact_format_wide(struct wide value, uint32_t scale, char *out)
     uint32_t count = 0;
     while ((value.word[0] | value.word[1] | value.word[2] | value.word[3]) != 0) {
         uint64_t chunk = wide_divide_chunk(&value);
-        for (uint32_t i = 0; i < DECIMAL_CHUNK_DIGITS; i++) {
+        bool last = (value.word[0] | value.word[1] | value.word[2] | value.word[3]) == 0;
+        for (uint32_t i = 0; last ? chunk != 0 : i < DECIMAL_CHUNK_DIGITS; i++) {
             digits[count++] = (char)('0' + chunk % 10);
             chunk /= 10;
         }
