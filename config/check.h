@@ -33,5 +33,9 @@ struct check {
     struct check_view view[VIEWS_MAX];
 };
 
+/* Lines of the least place of the row store that holds a row of so many lines. The same classes as
+ * dataplane/row_store.h, which stands above this floor; a test holds the two together. */
+uint32_t check_place_lines(uint32_t lines);
+
 /* config was loaded without errors. RESULT_NO_MEMORY is the only failure. */
 MUST_USE enum result check_compute(const struct config *config, struct check *out_check);

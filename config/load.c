@@ -157,7 +157,8 @@ static void folder_read(struct loader *loader, const char *path)
 static enum result loader_finish(struct loader *loader, const char *first)
 {
     struct config *config = loader->config;
-    if (config->error_count == 0 && loader->top[KEYWORD_top_streams] == NULL) {
+    const struct node *streams = loader->top[KEYWORD_top_streams];
+    if (config->error_count == 0 && (streams == NULL || streams->size == 0)) {
         error_in_file(config, first, 0, 0,
                       "defines no stream; `streams:` with at least one is "
                       "needed");

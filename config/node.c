@@ -108,6 +108,8 @@ struct node_parser {
     struct node_tree *tree;
     struct config *config;
     const char *file;
+    const char *text; /* Borrowed: what the library reads. */
+    uint64_t size;
     struct node *root;
     uint32_t depth;
     struct node *open[NODE_DEPTH_MAX];
@@ -188,13 +190,47 @@ static struct node *parser_node(struct node_parser *parser, struct fy_event *eve
     return node;
 }
 
+/* The value of a single-quoted scalar, from its bytes in the file: the library's own decoder loses
+ * memory on runs of quotes (libfyaml 0.7.12, fy_token_get_text). NULL without memory. */
+static char *single_quoted_copy(struct node_tree *tree, const char *raw, uint64_t raw_size,
+                                uint64_t *out_size)
+{
+    char *copy = node_text_copy(tree, raw, raw_size);
+    uint64_t size = 0;
+    for (uint64_t at = 0; copy != NULL && at < raw_size; at++) {
+        copy[size++] = raw[at];
+        at += raw[at] == '\'' && at + 1 < raw_size && raw[at + 1] == '\'';
+    }
+    if (copy != NULL) {
+        copy[size] = '\0';
+    }
+    *out_size = size;
+    return copy;
+}
+
 static void parser_scalar(struct node_parser *parser, struct fy_event *event, struct node *node)
 {
     struct fy_token *value = event->scalar.value;
-    size_t size = 0;
-    const char *text = value == NULL ? NULL : fy_token_get_text(value, &size);
+    const struct fy_mark *start = fy_event_start_mark(event);
+    const struct fy_mark *end = fy_event_end_mark(event);
     enum fy_scalar_style style = value == NULL ? FYSS_PLAIN : fy_token_scalar_style(value);
-    node->text = node_text_copy(parser->tree, text == NULL ? "" : text, text == NULL ? 0 : size);
+    bool placed = start != NULL && end != NULL && start->input_pos <= end->input_pos &&
+                  end->input_pos <= parser->size;
+    uint64_t raw_size = placed ? end->input_pos - start->input_pos : 0;
+    uint64_t size = 0;
+    if (style == FYSS_SINGLE_QUOTED) {
+        const char *raw = parser->text + (placed ? start->input_pos : 0);
+        if (memchr(raw, '\n', raw_size) != NULL) {
+            error_at(parser->config, node, "a quoted text over several lines; write it in one");
+            node->kind = NODE_BROKEN;
+            return;
+        }
+        node->text = single_quoted_copy(parser->tree, raw, raw_size, &size);
+    } else {
+        const char *text = value == NULL ? NULL : fy_token_get_text(value, &size);
+        size = text == NULL ? 0 : size;
+        node->text = node_text_copy(parser->tree, text == NULL ? "" : text, size);
+    }
     if (node->text == NULL) {
         error_at(parser->config, node, "the machine gave no memory for it");
         node->kind = NODE_BROKEN;
@@ -203,13 +239,9 @@ static void parser_scalar(struct node_parser *parser, struct fy_event *event, st
     }
     node->size = (uint32_t)size;
     node->quoted = style != FYSS_PLAIN;
+    node->column_exact = placed && raw_size == size;
     if (style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED) {
         node->column -= node->column > 1; /* The library's mark is behind the quote. */
-    }
-    const struct fy_mark *start = fy_event_start_mark(event);
-    const struct fy_mark *end = fy_event_end_mark(event);
-    if (start != NULL && end != NULL && end->input_pos - start->input_pos == size) {
-        node->column_exact = true;
     }
     if (memchr(node->text, '\0', size) != NULL) {
         error_at(parser->config, node, "a NUL in a text; no value may hold one");
@@ -353,7 +385,6 @@ static void parser_syntax_errors(struct node_parser *parser, struct fy_diag *dia
 struct node *node_parse(struct node_tree *tree, struct config *config, const char *file,
                         const char *text, uint64_t size)
 {
-    struct node_parser parser = {.tree = tree, .config = config, .file = file};
     if (size > NODE_TEXT_SIZE_MAX) {
         error_in_file(config, file, 0, 0, "larger than 1 MiB; at most that is read");
         return NULL;
@@ -365,6 +396,8 @@ struct node *node_parse(struct node_tree *tree, struct config *config, const cha
     if (!text_check(config, file, text, size)) {
         return NULL;
     }
+    struct node_parser parser = {
+        .tree = tree, .config = config, .file = file, .text = text, .size = size};
     struct fy_diag_cfg diag_options;
     fy_diag_cfg_default(&diag_options);
     diag_options.fp = NULL;

@@ -84,12 +84,11 @@ static json_t *views_json(const struct check *check)
         for (uint32_t size = 0; size < CHECK_SIZES; size++) {
             json_array_append_new(sizes, size_json(&view->at[size]));
         }
-        json_array_append_new(
-            list, json_pack("{s:s, s:s, s:s, s:i, s:i, s:o, s:o}", "view", view->name, "entity",
-                            view->entity, "stream", view->stream, "features",
-                            (int)view->feature_count, "lines_per_event",
-                            (int)view->lines_per_event, "sizes", sizes, "worst",
-                            size_json(&view->worst)));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:i, s:i, s:o, s:o}", "view",
+                                              view->name, "entity", view->entity, "stream",
+                                              view->stream, "features", (int)view->feature_count,
+                                              "lines_per_event", (int)view->lines_per_event,
+                                              "sizes", sizes, "worst", size_json(&view->worst)));
     }
     return list;
 }
@@ -148,10 +147,11 @@ int check_verb(int argc, char **argv)
     const struct verb_usage usage = {
         .name = "check",
         .arguments = "FILE...",
-        .description = "Checks definition files (or folders of *.yaml) and prints every error as\n"
-                       "file:line:column, exit code 78. Without errors: per view the bytes that an\n"
-                       "entity takes, the cache lines that an event touches, the cells that a read\n"
-                       "visits, and how many entities fit state.memory.\n",
+        .description =
+            "Checks definition files (or folders of *.yaml) and prints every error as\n"
+            "file:line:column, exit code 78. Without errors: per view the bytes that an\n"
+            "entity takes, the cache lines that an event touches, the cells that a read\n"
+            "visits, and how many entities fit state.memory.\n",
         .option = option,
         .option_count = 1,
         .argument_min = 1,

@@ -1,0 +1,198 @@
+/* Aggregates of a view, and errors that point into them. */
+#include "tests/unit/config_rows.h"
+
+static const struct config_row rows[] = {
+    {"a kind that is none",
+     "views:\n"
+     "  v:\n"
+     "    aggregates: {a: summ(x)}\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n" STREAM_S,
+     "f:3:21: `summ` is no aggregate; did you mean `sum`? allowed: count, sum, sumsq, min, max, "
+     "first, last, avg, var_pop, var_samp, stddev_pop, stddev_samp\n"},
+    {"a word of other systems",
+     "views:\n"
+     "  v:\n"
+     "    aggregates: {a: mean(x)}\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n" STREAM_S,
+     "f:3:21: `mean` is no aggregate; did you mean `avg`? allowed: count, sum, sumsq, min, max, "
+     "first, last, avg, var_pop, var_samp, stddev_pop, stddev_samp\n"},
+    {"nothing near",
+     "views:\n"
+     "  v:\n"
+     "    aggregates: {a: frobnicate(x)}\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n" STREAM_S,
+     "f:3:21: `frobnicate` is no aggregate; allowed: count, sum, sumsq, min, max, first, last, "
+     "avg, var_pop, var_samp, stddev_pop, stddev_samp\n"},
+    {"kinds of later versions",
+     "views:\n"
+     "  v:\n"
+     "    aggregates:\n"
+     "      a: approx_distinct(w)\n"
+     "      b: quantile(x, 0.95)\n"
+     "      c: last_k(x, 5)\n"
+     "      d: top_k(x, 3)\n"
+     "      e: count() where x > 5\n"
+     "      f: sum(x)   where n = 1\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n" STREAM_S,
+     "f:4:10: `approx_distinct` is not built yet (about how many different values); remove it\n"
+     "f:5:10: `quantile` is not built yet (a quantile, within 0.8 %); remove it\n"
+     "f:6:10: `last_k` is not built yet (the newest k values); remove it\n"
+     "f:7:10: `top_k` is not built yet (the greatest k values); remove it\n"
+     "f:8:18: `where` is not built yet (condition that an event must meet); remove it\n"
+     "f:9:19: `where` is not built yet (condition that an event must meet); remove it\n"},
+    {"no bracket",
+     "views:\n"
+     "  v:\n"
+     "    aggregates: {a: sum}\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n" STREAM_S,
+     "f:3:24: `(` is missing after `sum`; count(), or kind(field) as sum(amount), is allowed\n"},
+    {"no end",
+     "views:\n"
+     "  v:\n"
+     "    aggregates:\n"
+     "      a: sum(x\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n" STREAM_S,
+     "f:4:15: `)` is missing here; count(), or kind(field) as sum(amount), is allowed\n"},
+    {"an end too many",
+     "views:\n"
+     "  v:\n"
+     "    aggregates: {a: sum(x))}\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n" STREAM_S,
+     "f:3:27: `)` is too much here; count(), or kind(field) as sum(amount), is allowed\n"},
+    {"two arguments",
+     "views:\n"
+     "  v:\n"
+     "    aggregates: {a: \"sum(x, n)\"}\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n" STREAM_S,
+     "f:3:27: `)` is missing here; count(), or kind(field) as sum(amount), is allowed\n"},
+    {"two words",
+     "views:\n"
+     "  v:\n"
+     "    aggregates: {a: sum(x n)}\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n" STREAM_S,
+     "f:3:27: `)` is missing here; count(), or kind(field) as sum(amount), is allowed\n"},
+    {"no field name",
+     "views:\n"
+     "  v:\n"
+     "    aggregates: {a: sum(+)}\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n" STREAM_S,
+     "f:3:25: no field name stands here; count(), or kind(field) as sum(amount), is allowed\n"},
+    {"nothing",
+     "views:\n"
+     "  v:\n"
+     "    aggregates: {a: ''}\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n" STREAM_S,
+     "f:3:22: an aggregate begins with its kind; count(), or kind(field) as sum(amount), is "
+     "allowed\n"},
+    {"a number",
+     "views:\n"
+     "  v:\n"
+     "    aggregates: {a: 12()}\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n" STREAM_S,
+     "f:3:21: `12` is no aggregate; allowed: count, sum, sumsq, min, max, first, last, avg, "
+     "var_pop, var_samp, stddev_pop, stddev_samp\n"},
+    {"a list",
+     "views:\n"
+     "  v:\n"
+     "    aggregates: {a: [sum]}\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n" STREAM_S,
+     "f:3:21: an aggregate is one value, not a list\n"},
+    {"a tail",
+     "views:\n"
+     "  v:\n"
+     "    aggregates: {a: sum(x) / 2}\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n" STREAM_S,
+     "f:3:28: `/ 2` is too much here; count(), or kind(field) as sum(amount), is allowed\n"},
+    {"an argument that is needed",
+     "views:\n"
+     "  v:\n"
+     "    aggregates: {a: sum()}\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n" STREAM_S,
+     "f:3:25: `sum` needs a field, as sum(amount)\n"},
+    {"an unknown field",
+     "views:\n"
+     "  v:\n"
+     "    aggregates: {a: sum(xx)}\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n" STREAM_S,
+     "f:3:25: `xx` is no field of stream `s`\n"},
+    {"a number of a string",
+     "views:\n"
+     "  v:\n"
+     "    aggregates: {a: sum(w)}\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n" STREAM_S,
+     "f:3:25: `w` is a string; `sum` takes any other type (count, first and last take strings)\n"},
+    {"quoted, with places inside",
+     "views:\n"
+     "  v:\n"
+     "    aggregates: {a: \"sum( q )\"}\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n" STREAM_S,
+     "f:3:27: `q` is no field of stream `s`\n"},
+    {"a long name",
+     "views:\n"
+     "  v:\n"
+     "    aggregates: {a: ssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss(x)}\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n" STREAM_S,
+     "f:3:21: an aggregate begins with its kind; count(), or kind(field) as sum(amount), is "
+     "allowed\n"},
+    {"later with arguments that do not end",
+     "views:\n"
+     "  v:\n"
+     "    aggregates:\n"
+     "      a: quantile(x, 5\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n" STREAM_S,
+     "f:4:20: `)` is missing here; count(), or kind(field) as sum(amount), is allowed\n"},
+};
+
+static void a_wrong_aggregate_is_refused_at_the_word_that_is_wrong(void **state)
+{
+    (void)state;
+    config_rows_hold(rows, ARRAY_COUNT(rows));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_wrong_aggregate_is_refused_at_the_word_that_is_wrong),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,245 @@
+/* `appliance:` and what is wrong in it. */
+#include "tests/unit/config_rows.h"
+
+static const struct config_row rows[] = {
+    {"keys of later versions",
+     "appliance:\n"
+     "  auth: keys.yaml\n"
+     "  data: {ack: durable, checkpoint: 10s, mirror: {keep: 7d}}\n"
+     "  query: {auth: no}\n"
+     "  ingest:\n"
+     "    - {driver: socket, listen: \"127.0.0.1:4700\", auth: keys.yaml}\n" STREAM_S,
+     "f:2:3: `auth: keys.yaml` is not built yet (who may send and read); remove it\n"
+     "f:3:10: `ack: durable` is not built yet (when a producer is told that its events are "
+     "kept); remove it\n"
+     "f:3:24: `checkpoint: 10s` is not built yet (how often recoverable state is written); "
+     "remove it\n"
+     "f:3:41: `mirror` is not built yet (the log of accepted events); remove it\n"
+     "f:4:11: `auth: no` is not built yet (who may read); remove it\n"
+     "f:6:50: `auth: keys.yaml` is not built yet (keys and prefixes of the producers that may "
+     "send); remove it\n"},
+    {"shards",
+     "appliance:\n"
+     "  shards: 65\n" STREAM_S,
+     "f:2:11: `shards` is `65`; a whole number from 1 to 64 is allowed\n"},
+    {"shards 0",
+     "appliance:\n"
+     "  shards: 0\n" STREAM_S,
+     "f:2:11: `shards` is `0`; a whole number from 1 to 64 is allowed\n"},
+    {"shards, a word",
+     "appliance:\n"
+     "  shards: all\n" STREAM_S,
+     "f:2:11: `shards` is `all`; auto, or a whole number from 1 to 64 is allowed\n"},
+    {"shards, a map",
+     "appliance:\n"
+     "  shards: {n: 1}\n" STREAM_S,
+     "f:2:11: `shards` is one value, not a map\n"},
+    {"idle",
+     "appliance:\n"
+     "  idle: slep\n" STREAM_S,
+     "f:2:9: `idle` is `slep`; did you mean `sleep`? allowed: poll, sleep\n"},
+    {"ingest, a map",
+     "appliance:\n"
+     "  ingest: {driver: socket}\n" STREAM_S,
+     "f:2:11: `ingest` is a list of sources, as - {driver: socket, listen: \"127.0.0.1:4700\"}\n"},
+    {"ingest, empty",
+     "appliance:\n"
+     "  ingest: []\n" STREAM_S,
+     "f:2:11: `ingest` is a list of sources, as - {driver: socket, listen: \"127.0.0.1:4700\"}\n"},
+    {"ingest, nine",
+     "appliance:\n"
+     "  ingest: [a, b, c, d, e, f, g, h, i]\n" STREAM_S,
+     "f:2:11: `ingest` has 9 entries; at most 8 are allowed\n"},
+    {"ingest, a word",
+     "appliance:\n"
+     "  ingest: [socket]\n" STREAM_S,
+     "f:2:12: an entry of `ingest` is a map of `key: value` lines\n"},
+    {"ingest without driver",
+     "appliance:\n"
+     "  ingest:\n"
+     "    - {listen: \"127.0.0.1:4700\"}\n" STREAM_S,
+     "f:3:7: an entry of `ingest` needs `driver`; allowed: socket, ethdev, file\n"},
+    {"a wrong driver",
+     "appliance:\n"
+     "  ingest:\n"
+     "    - {driver: sockte}\n" STREAM_S,
+     "f:3:16: `driver` is `sockte`; did you mean `socket`? allowed: socket, ethdev, file\n"},
+    {"socket without listen",
+     "appliance:\n"
+     "  ingest:\n"
+     "    - {driver: socket}\n" STREAM_S,
+     "f:3:7: driver socket needs `listen`, as \"127.0.0.1:4700\"\n"},
+    {"listen without port",
+     "appliance:\n"
+     "  ingest:\n"
+     "    - {driver: socket, listen: 127.0.0.1}\n" STREAM_S,
+     "f:3:32: `listen` is `127.0.0.1`; an address with a port is allowed, as \"127.0.0.1:4700\" "
+     "or \"[::1]:4700\" (numbers, no host names)\n"},
+    {"listen on a name",
+     "appliance:\n"
+     "  ingest:\n"
+     "    - {driver: socket, listen: \"localhost:4700\"}\n" STREAM_S,
+     "f:3:32: `listen` is `localhost:4700`; an address with a port is allowed, as "
+     "\"127.0.0.1:4700\" or \"[::1]:4700\" (numbers, no host names)\n"},
+    {"listen on a bad port",
+     "appliance:\n"
+     "  ingest:\n"
+     "    - {driver: socket, listen: \"127.0.0.1:65536\"}\n" STREAM_S,
+     "f:3:32: `listen` is `127.0.0.1:65536`; an address with a port is allowed, as "
+     "\"127.0.0.1:4700\" or \"[::1]:4700\" (numbers, no host names)\n"},
+    {"listen, port with a tail",
+     "appliance:\n"
+     "  ingest:\n"
+     "    - {driver: socket, listen: \"127.0.0.1:1x\"}\n" STREAM_S,
+     "f:3:32: `listen` is `127.0.0.1:1x`; an address with a port is allowed, as "
+     "\"127.0.0.1:4700\" or \"[::1]:4700\" (numbers, no host names)\n"},
+    {"listen, brackets around nothing",
+     "appliance:\n"
+     "  ingest:\n"
+     "    - {driver: socket, listen: \"[]:1\"}\n" STREAM_S,
+     "f:3:32: `listen` is `[]:1`; an address with a port is allowed, as \"127.0.0.1:4700\" or "
+     "\"[::1]:4700\" (numbers, no host names)\n"},
+    {"listen, brackets that do not end",
+     "appliance:\n"
+     "  ingest:\n"
+     "    - {driver: socket, listen: \"[::1:1\"}\n" STREAM_S,
+     "f:3:32: `listen` is `[::1:1`; an address with a port is allowed, as \"127.0.0.1:4700\" or "
+     "\"[::1]:4700\" (numbers, no host names)\n"},
+    {"listen for everyone",
+     "appliance:\n"
+     "  ingest:\n"
+     "    - {driver: socket, listen: \"0.0.0.0:4700\"}\n"
+     "    - {driver: socket, listen: \"[::]:4700\"}\n" STREAM_S,
+     "f:3:32: `listen` is `0.0.0.0:4700`, which other machines can reach, and nobody is "
+     "authenticated yet; listen on \"127.0.0.1:4700\" or \"[::1]:4700\"\n"
+     "f:4:32: `listen` is `[::]:4700`, which other machines can reach, and nobody is "
+     "authenticated yet; listen on \"127.0.0.1:4700\" or \"[::1]:4700\"\n"},
+    {"listen near the last port",
+     "appliance:\n"
+     "  ingest:\n"
+     "    - {driver: socket, listen: \"127.0.0.1:65500\"}\n" STREAM_S,
+     "f:3:32: port 65500 leaves no room for the ports of the shards (port + 1 and up); at most "
+     "65471 is allowed\n"},
+    {"listen, empty",
+     "appliance:\n"
+     "  ingest:\n"
+     "    - {driver: socket, listen: \"\"}\n" STREAM_S,
+     "f:3:32: `listen` has 0 bytes; 1 to 255 are allowed\n"},
+    {"a stream that is none",
+     "appliance:\n"
+     "  ingest:\n"
+     "    - {driver: socket, listen: \"127.0.0.1:4700\", stream: q}\n" STREAM_S,
+     "f:3:58: `stream` is `q`, which is no stream\n"},
+    {"a stream list",
+     "appliance:\n"
+     "  ingest:\n"
+     "    - {driver: socket, listen: \"127.0.0.1:4700\", stream: [s]}\n" STREAM_S,
+     "f:3:58: `stream` is one value, not a list\n"},
+    {"keys of another driver",
+     "appliance:\n"
+     "  ingest:\n"
+     "    - {driver: socket, listen: \"127.0.0.1:4700\", vdev: net_null0, path: x}\n"
+     "    - {driver: file, path: x, port: 1}\n" STREAM_S,
+     "f:3:50: `vdev` belongs to driver ethdev; this entry is driver socket\n"
+     "f:3:67: `path` belongs to driver file; this entry is driver socket\n"
+     "f:4:31: `port` belongs to driver ethdev; this entry is driver file\n"},
+    {"ethdev with nothing",
+     "appliance:\n"
+     "  ingest:\n"
+     "    - {driver: ethdev}\n" STREAM_S,
+     "f:3:7: driver ethdev needs `address`, as 192.0.2.10/24\n"
+     "f:3:7: driver ethdev needs `device`, as \"0000:3b:00.0\", or `vdev`, as "
+     "\"net_af_packet0,iface=eth1\"\n"
+     "f:3:7: driver ethdev needs `port`, as 4700\n"},
+    {"ethdev with two ports",
+     "appliance:\n"
+     "  ingest:\n"
+     "    - {driver: ethdev, device: \"0000:3b:00.0\", vdev: net_null0, address: 192.0.2.1/24, "
+     "port: 4700}\n" STREAM_S,
+     "f:3:48: `device` and `vdev` in one entry; one of them is allowed\n"},
+    {"ethdev with bad values",
+     "appliance:\n"
+     "  ingest:\n"
+     "    - {driver: ethdev, vdev: [], address: 192.0.2.1, port: 0}\n"
+     "    - {driver: ethdev, device: {}, address: 192.0.2.1/33, port: 65500}\n"
+     "    - {driver: ethdev, vdev: n, address: 192.0.2/24, port: x}\n"
+     "    - {driver: ethdev, vdev: n, address: [], port: 1}\n" STREAM_S,
+     "f:3:30: `vdev` is one value, not a list\n"
+     "f:3:43: `address` is `192.0.2.1`; an IPv4 address with its prefix is allowed, as "
+     "192.0.2.10/24\n"
+     "f:3:60: `port` is `0`; a whole number from 1 to 65471 is allowed\n"
+     "f:4:32: `device` is one value, not a map\n"
+     "f:4:45: `address` is `192.0.2.1/33`; an IPv4 address with its prefix is allowed, as "
+     "192.0.2.10/24\n"
+     "f:4:65: `port` is `65500`; a whole number from 1 to 65471 is allowed\n"
+     "f:5:42: `address` is `192.0.2/24`; an IPv4 address with its prefix is allowed, as "
+     "192.0.2.10/24\n"
+     "f:5:60: `port` is `x`; a whole number from 1 to 65471 is allowed\n"
+     "f:6:42: `address` is one value, not a list\n"},
+    {"file without path",
+     "appliance:\n"
+     "  ingest:\n"
+     "    - {driver: file}\n" STREAM_S,
+     "f:3:7: driver file needs `path`, as events.fe\n"},
+    {"query",
+     "appliance:\n"
+     "  query: {tcp: \"6380\", http: localhost, unix: [], udp: 1}\n" STREAM_S,
+     "f:2:16: `tcp` is `6380`; an address with a port is allowed, as \"127.0.0.1:4700\" or "
+     "\"[::1]:4700\" (numbers, no host names)\n"
+     "f:2:30: `http` is `localhost`; an address with a port is allowed, as \"127.0.0.1:4700\" or "
+     "\"[::1]:4700\" (numbers, no host names)\n"
+     "f:2:47: `unix` is one value, not a list\n"
+     "f:2:51: `udp` is no key of `query`; allowed: unix, tcp, http\n"},
+    {"query, a word",
+     "appliance:\n"
+     "  query: yes\n" STREAM_S,
+     "f:2:10: `query` is a map of `key: value` lines\n"},
+    {"query, a long socket path",
+     "appliance:\n"
+     "  query: {unix: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa}\n" STREAM_S,
+     "f:2:17: `unix` has 108 bytes; 1 to 107 are allowed\n"},
+    {"state",
+     "appliance:\n"
+     "  state: {memory: 2GB, lanes: 0}\n" STREAM_S,
+     "f:2:19: `memory` is `2GB`; a whole number with a unit KiB, MiB, GiB or TiB is allowed, as "
+     "2GiB\n"
+     "f:2:31: `lanes` is `0`; a whole number from 1 to 1048576 is allowed\n"},
+    {"state, too little",
+     "appliance:\n"
+     "  state: {memory: 1MiB, lanes: 1048577}\n" STREAM_S,
+     "f:2:19: `memory` is `1MiB`; 16MiB to 64TiB is allowed\n"
+     "f:2:32: `lanes` is `1048577`; a whole number from 1 to 1048576 is allowed\n"},
+    {"state, too much",
+     "appliance:\n"
+     "  state: {memory: 65TiB}\n" STREAM_S,
+     "f:2:19: `memory` is `65TiB`; 16MiB to 64TiB is allowed\n"},
+    {"state, beyond 64 bits",
+     "appliance:\n"
+     "  state: {memory: 99999999999999999999GiB, lanes: 99999999999999999999}\n" STREAM_S,
+     "f:2:19: `memory` is `99999999999999999999GiB`; a whole number with a unit KiB, MiB, GiB or "
+     "TiB is allowed, as 2GiB\n"
+     "f:2:51: `lanes` is `99999999999999999999`; a whole number from 1 to 1048576 is allowed\n"},
+    {"data",
+     "appliance:\n"
+     "  data: {directory: \"\"}\n" STREAM_S,
+     "f:2:21: `directory` has 0 bytes; 1 to 255 are allowed\n"},
+    {"data, a list",
+     "appliance:\n"
+     "  data: []\n" STREAM_S,
+     "f:2:9: `data` is a map of `key: value` lines\n"},
+};
+
+static void a_wrong_appliance_is_refused_with_what_is_allowed(void **state)
+{
+    (void)state;
+    config_rows_hold(rows, ARRAY_COUNT(rows));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_wrong_appliance_is_refused_with_what_is_allowed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,144 @@
+/* Definitions that are taken. */
+#include "tests/unit/config_rows.h"
+
+static const struct config_row rows[] = {
+    {"the least", STREAM_S, ""},
+    {"views of every kind",
+     "views:\n"
+     "  v:\n"
+     "    windows: [10m, 1h, lifetime]\n"
+     "    ttl: 60d\n"
+     "    exact: 10m\n"
+     "    raw_cap: 4096\n"
+     "    ladder: [5s, 1m]\n"
+     "    edges: \"(]\"\n"
+     "    leading: newest\n"
+     "    key: [u, n, w]\n"
+     "    aggregates:\n"
+     "      a0: count()\n"
+     "      a1: count(w)\n"
+     "      a2: sum(x)\n"
+     "      a3: sumsq(n)\n"
+     "      a4: min(t)\n"
+     "      a5: max(u)\n"
+     "      a6: first(w)\n"
+     "      a7: last(x)\n"
+     "      a8: avg(x)\n"
+     "      a9: var_pop(x)\n"
+     "      a10: var_samp(x)\n"
+     "      a11: stddev_pop(x)\n"
+     "      a12: stddev_samp(x)\n"
+     "    entity: u\n"
+     "    source: s\n" STREAM_S,
+     ""},
+    {"a run of quotes",
+     "streams:\n"
+     "  s:\n"
+     "    id: 1\n"
+     "    time: t\n"
+     "    fields:\n"
+     "      f: {type: string, size: 8, enum: ['Y''''''''S', \"a\", 'it''s']}\n"
+     "      t: {type: timestamp}\n",
+     ""},
+    {"spaces in calls",
+     "views:\n"
+     "  v:\n"
+     "    aggregates: {a: \"  sum ( x )  \"}\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n" STREAM_S,
+     ""},
+    {"fields of every type",
+     "streams:\n"
+     "  s:\n"
+     "    id: 1\n"
+     "    time: t\n"
+     "    fields:\n"
+     "      f: {type: f64}\n"
+     "      t: {type: timestamp}\n"
+     "      f0: {type: u8, min: 0, max: 255}\n"
+     "      f1: {type: i64, min: -9223372036854775807}\n"
+     "      f2: {type: u64, min: 1, max: 18446744073709551615, enum: [18446744073709551615]}\n"
+     "      f3: {type: bool, optional: true}\n"
+     "      f4: {type: string, size: 256, enum: [a, \"b c\"]}\n"
+     "      f5: {type: timestamp, unit: ns, format: '%Y-%m-%d %H:%M:%S'}\n"
+     "      f6: {type: decimal, scale: 18}\n"
+     "      f7: {type: f64, scale: 0, min: -1.0, max: 1e3}\n",
+     ""},
+    {"later fields",
+     "streams:\n"
+     "  s:\n"
+     "    id: 1\n"
+     "    version: 3\n"
+     "    time: t\n"
+     "    fields:\n"
+     "      f: {type: u8}\n"
+     "      t: {type: timestamp}\n"
+     "      g: {type: u8, optional: true, since: 2}\n"
+     "      h: {type: u8, optional: true, since: 3, id: 9}\n",
+     ""},
+    {"an appliance with everything",
+     "appliance:\n"
+     "  shards: 4\n"
+     "  idle: sleep\n"
+     "  ingest:\n"
+     "    - {driver: socket, listen: \"[::1]:4700\", stream: s}\n"
+     "    - {driver: ethdev, vdev: \"net_af_packet0,iface=eth1\", address: 192.0.2.10/24, port: "
+     "4700}\n"
+     "    - {driver: ethdev, device: \"0000:3b:00.0\", address: 192.0.2.10/0, port: 1}\n"
+     "    - {driver: file, path: events.fe}\n"
+     "  query: {unix: a.sock, tcp: \"0.0.0.0:6380\"}\n"
+     "  state: {memory: 16MiB, lanes: 7}\n"
+     "  data: {directory: var/freshet}\n" STREAM_S,
+     ""},
+    {"a byte order mark and CRLF",
+     "\xef\xbb\xbfstreams:\r\n"
+     "  s:\r\n"
+     "    id: 1\r\n"
+     "    time: t\r\n"
+     "    fields:\r\n"
+     "      t: {type: timestamp}\r\n"
+     "      u: {type: u64}\r\n"
+     "      n: {type: i32, optional: true}\r\n"
+     "      x: {type: decimal, scale: 2}\r\n"
+     "      w: {type: string, size: 8}\r\n",
+     ""},
+    {"shard_by",
+     "views:\n"
+     "  v:\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n"
+     "    aggregates: {c: count()}\n"
+     "streams:\n"
+     "  s:\n"
+     "    id: 1\n"
+     "    time: t\n"
+     "    fields:\n"
+     "      t: {type: timestamp}\n"
+     "      u: {type: u64}\n"
+     "      n: {type: i32, optional: true}\n"
+     "      x: {type: decimal, scale: 2}\n"
+     "      w: {type: string, size: 8}\n"
+     "    shard_by: u\n"
+     "    lateness: 0s\n"
+     "    late: apply\n"
+     "    future: 1us\n"
+     "    history: 1ms\n"
+     "    on_violation: count\n",
+     ""},
+};
+
+static void a_good_definition_is_taken(void **state)
+{
+    (void)state;
+    config_rows_hold(rows, ARRAY_COUNT(rows));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_good_definition_is_taken),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
