@@ -36,12 +36,13 @@ static uint64_t drop_total(const struct appliance *appliance, enum drop drop)
     return total;
 }
 
-/* One line per reason whose count grew, at most once per second each. */
+/* One line per reason whose count grew, at most once per second each; not for what is normal. */
 static void drops_log(const struct appliance *appliance, struct log *log, uint64_t seen[DROP_COUNT])
 {
     for (uint32_t drop = 0; drop < DROP_COUNT; drop++) {
         uint64_t total = drop_total(appliance, (enum drop)drop);
-        if (total > seen[drop]) {
+        bool normal = drop == DROP_message_duplicate || drop == DROP_view_key_null;
+        if (total > seen[drop] && !normal) {
             log_write(log, LOG_LEVEL_WARNING, drop_name((enum drop)drop),
                       "%llu more not applied: %s; %s (freshet drops shows the last ones)",
                       (unsigned long long)(total - seen[drop]), drop_sentence((enum drop)drop),
