@@ -5,8 +5,7 @@
 #include "dataplane/feature/wire.h"
 
 enum result encoder_init(struct encoder *encoder, const struct schema *schema, uint64_t producer,
-                         uint32_t incarnation, uint16_t lane, uint8_t flags,
-                         uint32_t message_bytes)
+                         uint32_t incarnation, uint16_t lane, uint8_t flags, uint32_t message_bytes)
 {
     ASSERT(message_bytes <= MESSAGE_SIZE_MAX);
     ASSERT(schema->block_size > 0);

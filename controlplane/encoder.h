@@ -17,7 +17,7 @@
 struct encoder {
     const struct schema *schema; /* Borrowed. */
     uint64_t producer;
-    uint64_t sequence;    /* Of the message being filled. */
+    uint64_t sequence; /* Of the message being filled. */
     uint32_t incarnation;
     uint16_t lane;
     uint8_t flags;        /* WIRE_FLAG_... */

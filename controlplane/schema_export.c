@@ -4,7 +4,7 @@
 #include "dataplane/feature/wire.h"
 
 #define ROOT_ID_FIRST 60001u
-#define GROUP_ID 60000u
+#define GROUP_ID      60000u
 
 /* In the order of wire.h. */
 static const struct {
@@ -39,10 +39,12 @@ static const char *unit_name(enum time_unit unit)
 static void type_name_write(const struct schema_field *field, struct buffer *out)
 {
     static const char *const names[FIELD_TYPE_COUNT] = {
-        [FIELD_TYPE_u8] = "uint8",   [FIELD_TYPE_u16] = "uint16",   [FIELD_TYPE_u32] = "uint32",
-        [FIELD_TYPE_u64] = "uint64", [FIELD_TYPE_i8] = "int8",      [FIELD_TYPE_i16] = "int16",
-        [FIELD_TYPE_i32] = "int32",  [FIELD_TYPE_i64] = "int64",    [FIELD_TYPE_bool] = "boolean",
-        [FIELD_TYPE_f64] = "double", [FIELD_TYPE_decimal] = NULL,   [FIELD_TYPE_string] = NULL,
+        [FIELD_TYPE_u8] = "uint8",        [FIELD_TYPE_u16] = "uint16",
+        [FIELD_TYPE_u32] = "uint32",      [FIELD_TYPE_u64] = "uint64",
+        [FIELD_TYPE_i8] = "int8",         [FIELD_TYPE_i16] = "int16",
+        [FIELD_TYPE_i32] = "int32",       [FIELD_TYPE_i64] = "int64",
+        [FIELD_TYPE_bool] = "boolean",    [FIELD_TYPE_f64] = "double",
+        [FIELD_TYPE_decimal] = NULL,      [FIELD_TYPE_string] = NULL,
         [FIELD_TYPE_timestamp] = "int64",
     };
     if (field->type == FIELD_TYPE_decimal) {
@@ -139,8 +141,8 @@ void schema_export_sbe(const struct schema *schema, struct buffer *out)
                   "                   byteOrder=\"littleEndian\" headerType=\"messageHeader\">\n",
                   schema->name, schema->id, schema->version);
     types_write(schema, out);
-    buffer_format(out, "    <sbe:message name=\"%s\" id=\"%u\" blockLength=\"%u\">\n",
-                  schema->name, schema->id, WIRE_ROOT_BYTES);
+    buffer_format(out, "    <sbe:message name=\"%s\" id=\"%u\" blockLength=\"%u\">\n", schema->name,
+                  schema->id, WIRE_ROOT_BYTES);
     for (uint32_t f = 0; f < ARRAY_COUNT(root_fields); f++) {
         buffer_format(out,
                       "        <field name=\"%s\" id=\"%u\" type=\"%s\" description=\"%s\"/>\n",

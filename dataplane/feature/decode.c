@@ -30,7 +30,7 @@ struct decode_column {
     uint32_t stride;
     uint32_t count;
     uint32_t field;
-    int64_t *value;      /* Of the first appended event; so is null_mask. */
+    int64_t *value; /* Of the first appended event; so is null_mask. */
     uint64_t *null_mask;
     bool any_null;
     bool any_bad;
@@ -40,27 +40,43 @@ struct decode_column {
 static uint8_t decode_kind_of(const struct schema_field *field)
 {
     switch (field->type) {
-    case FIELD_TYPE_u8: return DECODE_U8;
-    case FIELD_TYPE_u16: return DECODE_U16;
-    case FIELD_TYPE_u32: return DECODE_U32;
-    case FIELD_TYPE_u64: return DECODE_U64;
-    case FIELD_TYPE_i8: return DECODE_I8;
-    case FIELD_TYPE_i16: return DECODE_I16;
-    case FIELD_TYPE_i32: return DECODE_I32;
+    case FIELD_TYPE_u8:
+        return DECODE_U8;
+    case FIELD_TYPE_u16:
+        return DECODE_U16;
+    case FIELD_TYPE_u32:
+        return DECODE_U32;
+    case FIELD_TYPE_u64:
+        return DECODE_U64;
+    case FIELD_TYPE_i8:
+        return DECODE_I8;
+    case FIELD_TYPE_i16:
+        return DECODE_I16;
+    case FIELD_TYPE_i32:
+        return DECODE_I32;
     case FIELD_TYPE_i64:
-    case FIELD_TYPE_decimal: return DECODE_I64;
-    case FIELD_TYPE_bool: return DECODE_BOOL;
-    case FIELD_TYPE_f64: return DECODE_F64;
-    case FIELD_TYPE_string: return DECODE_STRING;
+    case FIELD_TYPE_decimal:
+        return DECODE_I64;
+    case FIELD_TYPE_bool:
+        return DECODE_BOOL;
+    case FIELD_TYPE_f64:
+        return DECODE_F64;
+    case FIELD_TYPE_string:
+        return DECODE_STRING;
     case FIELD_TYPE_timestamp:
         switch (field->unit) {
-        case TIME_UNIT_us: return DECODE_I64;
-        case TIME_UNIT_ms: return DECODE_TIME_MS;
-        case TIME_UNIT_s: return DECODE_TIME_S;
-        case TIME_UNIT_ns: return DECODE_TIME_NS;
+        case TIME_UNIT_us:
+            return DECODE_I64;
+        case TIME_UNIT_ms:
+            return DECODE_TIME_MS;
+        case TIME_UNIT_s:
+            return DECODE_TIME_S;
+        case TIME_UNIT_ns:
+            return DECODE_TIME_NS;
         }
         break;
-    case FIELD_TYPE_COUNT: break;
+    case FIELD_TYPE_COUNT:
+        break;
     }
     UNREACHABLE();
 }
@@ -269,20 +285,48 @@ static void column_absent(struct decode_column *column)
 static void column_decode(struct decode_column *column, uint8_t kind, uint8_t scale)
 {
     switch ((enum decode_kind)kind) {
-    case DECODE_U8: column_u8(column); break;
-    case DECODE_U16: column_u16(column); break;
-    case DECODE_U32: column_u32(column); break;
-    case DECODE_U64: column_u64(column); break;
-    case DECODE_I8: column_i8(column); break;
-    case DECODE_I16: column_i16(column); break;
-    case DECODE_I32: column_i32(column); break;
-    case DECODE_I64: column_i64(column); break;
-    case DECODE_BOOL: column_bool(column); break;
-    case DECODE_F64: column_f64(column, scale); break;
-    case DECODE_STRING: column_string(column); break;
-    case DECODE_TIME_MS: column_time_ms(column); break;
-    case DECODE_TIME_S: column_time_s(column); break;
-    case DECODE_TIME_NS: column_time_ns(column); break;
+    case DECODE_U8:
+        column_u8(column);
+        break;
+    case DECODE_U16:
+        column_u16(column);
+        break;
+    case DECODE_U32:
+        column_u32(column);
+        break;
+    case DECODE_U64:
+        column_u64(column);
+        break;
+    case DECODE_I8:
+        column_i8(column);
+        break;
+    case DECODE_I16:
+        column_i16(column);
+        break;
+    case DECODE_I32:
+        column_i32(column);
+        break;
+    case DECODE_I64:
+        column_i64(column);
+        break;
+    case DECODE_BOOL:
+        column_bool(column);
+        break;
+    case DECODE_F64:
+        column_f64(column, scale);
+        break;
+    case DECODE_STRING:
+        column_string(column);
+        break;
+    case DECODE_TIME_MS:
+        column_time_ms(column);
+        break;
+    case DECODE_TIME_S:
+        column_time_s(column);
+        break;
+    case DECODE_TIME_NS:
+        column_time_ns(column);
+        break;
     }
 }
 

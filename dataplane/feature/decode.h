@@ -12,7 +12,7 @@
 
 /* One field's work, in schema order. Compiled once, constant on the hot path. */
 struct decode_plan {
-    uint64_t skipped;       /* Bit f: field f is not decoded; it reads as null. */
+    uint64_t skipped; /* Bit f: field f is not decoded; it reads as null. */
     uint32_t step_count;
     struct {
         uint8_t kind; /* decode.c's enum: how bytes become a value. */

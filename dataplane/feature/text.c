@@ -59,8 +59,8 @@ bool text_field_put(struct text_builder *builder, const struct text_token *name,
     if (value->too_long) {
         return text_fail(builder, is_string ? DROP_text_too_long : DROP_text_wrong_type, f, at);
     }
-    enum drop drop = text_value_encode(field, value->data, value->size, kind == TEXT_QUOTED,
-                                       builder->block);
+    enum drop drop =
+        text_value_encode(field, value->data, value->size, kind == TEXT_QUOTED, builder->block);
     return drop == DROP_NONE || text_fail(builder, drop, f, at);
 }
 
@@ -146,8 +146,7 @@ int text_next(struct text_cursor *cursor, const struct schema *const *schemas,
         .block = block,
         .event = out_event,
     };
-    if (line_read(&builder, start, end) &&
-        (builder.seen >> builder.schema->time_field & 1) == 0) {
+    if (line_read(&builder, start, end) && (builder.seen >> builder.schema->time_field & 1) == 0) {
         (void)arrival_put(&builder, arrival_us, start);
     }
     return 1;

@@ -363,8 +363,7 @@ bool text_json_read(struct text_builder *builder, const char *at, const char *en
         }
         char name_scratch[TEXT_SCRATCH_SIZE];
         char value_scratch[TEXT_SCRATCH_SIZE];
-        struct text_token name =
-            string_token(members[m].name, members[m].name_end, name_scratch);
+        struct text_token name = string_token(members[m].name, members[m].name_end, name_scratch);
         struct text_token value =
             string_token(members[m].value, members[m].value_end, value_scratch);
         if (!text_field_put(builder, &name, members[m].name, members[m].kind, &value,

@@ -172,7 +172,8 @@ static bool double_round(uint64_t top, bool sticky, int64_t exponent, double *ou
     return true;
 }
 
-static bool double_of_u128(unsigned __int128 value, bool sticky, int64_t exponent, double *out_value)
+static bool double_of_u128(unsigned __int128 value, bool sticky, int64_t exponent,
+                           double *out_value)
 {
     uint64_t high = (uint64_t)(value >> 64);
     uint32_t zeros = high != 0 ? (uint32_t)__builtin_clzll(high)
@@ -340,8 +341,7 @@ static bool double_fast(const struct text_number *number, double *out_value)
         return false;
     }
     if (exponent >= 0) {
-        unsigned __int128 product =
-            (unsigned __int128)mantissa * power_of_ten((uint32_t)exponent);
+        unsigned __int128 product = (unsigned __int128)mantissa * power_of_ten((uint32_t)exponent);
         return double_of_u128(product, false, 0, out_value);
     }
     uint64_t divisor = power_of_ten((uint32_t)-exponent);

@@ -6,7 +6,7 @@
 
 /* [+-]digits[.digits][e[+-]digits]. The value is 0.d1d2d3... * 10^point, d1 not zero. */
 struct text_number {
-    const char *digits; /* Borrowed: the first digit that is not zero, up to `digits_end`. */
+    const char *digits;     /* Borrowed: the first digit that is not zero, up to `digits_end`. */
     const char *digits_end; /* A point may stand between the digits. */
     int64_t point;
     bool negative;

@@ -14,7 +14,7 @@ struct text_builder {
     const char *datagram;        /* What offsets count from. */
     const struct schema *schema; /* NULL until the stream is known. */
     uint8_t *block;
-    uint64_t seen; /* Bit f: field f was given. */
+    uint64_t seen;     /* Bit f: field f was given. */
     uint32_t *ignored; /* Counts members that are no fields; NULL: they are an error. */
     struct text_event *event;
 };
@@ -41,7 +41,8 @@ struct text_token {
 bool text_fail(struct text_builder *builder, enum drop reason, int field, const char *at);
 
 /* By name; false, and noted, when there is no such stream. */
-bool text_stream_choose(struct text_builder *builder, const struct text_token *name, const char *at);
+bool text_stream_choose(struct text_builder *builder, const struct text_token *name,
+                        const char *at);
 /* By index in builder->schemas. */
 void text_stream_set(struct text_builder *builder, uint32_t stream);
 

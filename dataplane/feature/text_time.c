@@ -107,9 +107,8 @@ static bool offset_read(struct time_cursor *cursor, int64_t *out_seconds)
     }
     uint32_t hours;
     uint32_t minutes;
-    if ((c != '+' && c != '-') || !digits_read(cursor, 2, &hours) ||
-        !character_read(cursor, ':') || !digits_read(cursor, 2, &minutes) || hours > 23 ||
-        minutes > 59) {
+    if ((c != '+' && c != '-') || !digits_read(cursor, 2, &hours) || !character_read(cursor, ':') ||
+        !digits_read(cursor, 2, &minutes) || hours > 23 || minutes > 59) {
         return false;
     }
     int64_t seconds = (int64_t)hours * 3600 + minutes * 60;

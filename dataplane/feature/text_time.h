@@ -9,7 +9,8 @@
 
 struct text_time {
     int64_t seconds;
-    uint32_t nanoseconds; /* Below one second: the time is seconds + nanoseconds, also before 1970. */
+    uint32_t
+        nanoseconds; /* Below one second: the time is seconds + nanoseconds, also before 1970. */
 };
 
 /* YYYY-MM-DD, 'T' or a space, HH:MM:SS[.fraction][Z|+HH:MM|-HH:MM]. Without an offset it is UTC;

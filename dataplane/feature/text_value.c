@@ -36,12 +36,11 @@ static bool integer_read(const struct schema_field *field, const char *text, uin
     struct text_number number;
     uint64_t magnitude;
     uint32_t scale = field->type == FIELD_TYPE_decimal ? field->scale : 0;
-    if (!text_number_read(text, size, &number) ||
-        !text_number_scaled(&number, scale, &magnitude)) {
+    if (!text_number_read(text, size, &number) || !text_number_scaled(&number, scale, &magnitude)) {
         return false;
     }
-    uint64_t limit = number.negative ? integer_ranges[field->type].below
-                                     : integer_ranges[field->type].above;
+    uint64_t limit =
+        number.negative ? integer_ranges[field->type].below : integer_ranges[field->type].above;
     *out_value = number.negative ? 0 - magnitude : magnitude;
     return magnitude <= limit;
 }

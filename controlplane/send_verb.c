@@ -1,0 +1,416 @@
+/* freshet send: events of a file as messages, and what became of them. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "controlplane/client.h"
+#include "controlplane/definitions.h"
+#include "controlplane/event_file.h"
+#include "controlplane/send.h"
+#include "controlplane/send_outcome.h"
+#include "controlplane/verb.h"
+#include "dataplane/base/units.h"
+#include "dataplane/feature/text.h"
+#include "dataplane/feature/text_time.h"
+#include "drivers/memory.h"
+
+#define RATE_DEFAULT  100000u
+#define BAD_SHOWN_MAX 5u
+#define PROGRESS_NS   (NS_PER_SECOND / 5)
+
+struct send_run {
+    /* Options. */
+    const char *to;
+    const char *config_path;
+    const char *stream;
+    const char *retime;
+    const char *server;
+    uint64_t rate;
+    uint64_t producer;
+    uint64_t incarnation;
+    bool json;
+
+    struct config *config;
+    const struct schema *schema;
+    struct event_file file;
+    struct send_lane *lane;
+    uint64_t bad_count; /* Records that are no events. */
+    int64_t end_ns;
+    int64_t progress_ns;
+    bool progress; /* stderr is a terminal. */
+
+    /* With --retime: all events, before the first is sent. */
+    uint8_t *kept;
+    uint64_t kept_count;
+    uint64_t kept_capacity;
+    int64_t newest; /* Event time on the wire; INT64_MIN: none. */
+};
+
+static int64_t block_time(const struct send_run *run, const uint8_t *block)
+{
+    int64_t time;
+    memcpy(&time, block + run->schema->field[run->schema->time_field].offset, sizeof(time));
+    return time;
+}
+
+/* The next event of the file into block; bad records are said and counted. */
+static enum event_file_step event_take(struct send_run *run, uint8_t *block)
+{
+    char error[EVENT_FILE_ERROR_SIZE_MAX];
+    for (;;) {
+        text_block_clear(run->schema, block);
+        enum event_file_step step = event_file_next(&run->file, block, error);
+        if (step == EVENT_FILE_FAILED) {
+            (void)fprintf(stderr, "freshet send: %s\n", error);
+        }
+        if (step != EVENT_FILE_BAD) {
+            return step;
+        }
+        if (run->bad_count++ < BAD_SHOWN_MAX) {
+            (void)fprintf(stderr, "freshet send: %s\n", error);
+        }
+    }
+}
+
+static void progress_show(struct send_run *run, bool last)
+{
+    int64_t now_ns = send_now_ns();
+    if (!run->progress || (!last && now_ns < run->progress_ns)) {
+        return;
+    }
+    run->progress_ns = now_ns + PROGRESS_NS;
+    (void)fprintf(stderr, "\rsent %" PRIu64 " events%s", run->lane->events_sent,
+                  last ? "\n" : " ...");
+}
+
+static bool step(struct send_run *run, bool all)
+{
+    char error[SEND_ERROR_SIZE_MAX];
+    if (send_lane_step(run->lane, all, error) != RESULT_OK) {
+        (void)fprintf(stderr, "freshet send: --to %s: %s\n", run->to, error);
+        return false;
+    }
+    progress_show(run, all);
+    return true;
+}
+
+static bool send_streaming(struct send_run *run)
+{
+    for (;;) {
+        uint8_t *block = encoder_event(&run->lane->encoder);
+        enum event_file_step taken = event_take(run, block);
+        if (taken != EVENT_FILE_EVENT) {
+            return step(run, true) && taken == EVENT_FILE_END;
+        }
+        encoder_add(&run->lane->encoder);
+        if (!step(run, false)) {
+            return false;
+        }
+    }
+}
+
+static bool kept_grow(struct send_run *run)
+{
+    if (run->kept_count < run->kept_capacity) {
+        return true;
+    }
+    uint64_t capacity = run->kept_capacity == 0 ? 4096 : 2 * run->kept_capacity;
+    uint8_t *kept = heap_realloc(run->kept, capacity * run->schema->block_size);
+    if (kept == NULL) {
+        (void)fprintf(stderr, "freshet send: no memory to hold the events for --retime\n");
+        return false;
+    }
+    run->kept = kept;
+    run->kept_capacity = capacity;
+    return true;
+}
+
+static bool keep_all(struct send_run *run)
+{
+    run->newest = INT64_MIN;
+    for (;;) {
+        if (!kept_grow(run)) {
+            return false;
+        }
+        uint8_t *block = run->kept + run->kept_count * run->schema->block_size;
+        enum event_file_step taken = event_take(run, block);
+        if (taken != EVENT_FILE_EVENT) {
+            return taken == EVENT_FILE_END;
+        }
+        int64_t time = block_time(run, block);
+        run->newest = time > run->newest ? time : run->newest;
+        run->kept_count++;
+    }
+}
+
+/* Shifts every event time alike: the newest becomes the time when sending will be over. */
+static bool send_retimed(struct send_run *run)
+{
+    const struct schema_field *field = &run->schema->field[run->schema->time_field];
+    int64_t now;
+    if (!keep_all(run)) {
+        return false;
+    }
+    if (!text_time_to_unit(text_time_of_unit(send_time_us(), TIME_UNIT_us), field->unit, &now)) {
+        return false;
+    }
+    int64_t shift = run->newest == INT64_MIN ? 0 : sub_clamped(now, run->newest);
+    for (uint64_t i = 0; i < run->kept_count; i++) {
+        uint8_t *block = encoder_event(&run->lane->encoder);
+        memcpy(block, run->kept + i * run->schema->block_size, run->schema->block_size);
+        int64_t time = block_time(run, block);
+        if (time != INT64_MIN) {
+            time = add_clamped(time, shift);
+            memcpy(block + field->offset, &time, sizeof(time));
+        }
+        encoder_add(&run->lane->encoder);
+        if (!step(run, false)) {
+            return false;
+        }
+    }
+    return step(run, true);
+}
+
+/* The server's word for it. */
+struct send_answer {
+    bool known;
+    struct send_outcome outcome;
+    uint64_t lost;
+};
+
+static void answer_ask(struct send_run *run, struct client *client,
+                       const struct send_outcome *before, struct send_answer *out)
+{
+    uint64_t sent = run->lane->events_sent;
+    json_t *status = send_outcome_wait(client, run->stream, before, sent);
+    struct send_outcome after;
+    if (status == NULL || !send_outcome_read(status, run->stream, &after)) {
+        json_decref(status);
+        return;
+    }
+    out->known = true;
+    out->outcome = (struct send_outcome){
+        .received = after.received - before->received,
+        .applied = after.applied - before->applied,
+        .late = after.late - before->late,
+        .duplicate = after.duplicate - before->duplicate,
+        .dropped = after.dropped - before->dropped,
+    };
+    uint64_t messages;
+    out->lost = out->outcome.received < sent ? sent - out->outcome.received : 0;
+    /* Others send to the stream, too: only the lane knows which messages are missing. */
+    if (out->outcome.received > sent &&
+        send_lane_messages(status, run->producer, (uint32_t)run->incarnation, &messages) &&
+        messages < run->lane->messages_sent) {
+        uint64_t missing = run->lane->messages_sent - messages;
+        uint64_t events = missing * run->lane->encoder.event_max;
+        out->lost = events < sent ? events : sent;
+    }
+    json_decref(status);
+}
+
+static void answer_print_json(const struct send_run *run, const struct send_answer *answer)
+{
+    json_t *object =
+        json_pack("{s:s, s:I, s:I, s:I, s:I, s:f}", "stream", run->stream, "sent",
+                  (json_int_t)run->lane->events_sent, "messages",
+                  (json_int_t)run->lane->messages_sent, "not_events", (json_int_t)run->bad_count,
+                  "ignored", (json_int_t)run->file.ignored, "seconds",
+                  run->lane->start_ns == 0
+                      ? 0.0
+                      : (double)(run->end_ns - run->lane->start_ns) / (double)NS_PER_SECOND);
+    const struct send_outcome *o = &answer->outcome;
+    json_t *outcome =
+        answer->known
+            ? json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "received", (json_int_t)o->received,
+                        "applied", (json_int_t)o->applied, "late", (json_int_t)o->late, "duplicate",
+                        (json_int_t)o->duplicate, "dropped", (json_int_t)o->dropped, "lost",
+                        (json_int_t)answer->lost)
+            : json_null();
+    (void)json_object_set_new(object, "outcome", outcome);
+    (void)json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    printf("\n");
+    json_decref(object);
+}
+
+static void answer_print(const struct send_run *run, const struct send_answer *answer)
+{
+    if (run->json) {
+        answer_print_json(run, answer);
+        return;
+    }
+    if (run->file.ignored > 0) {
+        printf("ignored           %" PRIu32 " %s that are no fields of %s\n", run->file.ignored,
+               run->file.is_csv ? "columns" : "members", run->stream);
+    }
+    if (run->bad_count > 0) {
+        printf("not sent          %" PRIu64 " records that are no events\n", run->bad_count);
+    }
+    printf("sent              %" PRIu64 " events in %" PRIu64 " messages\n", run->lane->events_sent,
+           run->lane->messages_sent);
+    if (!answer->known) {
+        printf("no server answers: what became of them cannot be told\n");
+        return;
+    }
+    printf("applied           %" PRIu64 "\n"
+           "late              %" PRIu64 "\n"
+           "duplicate         %" PRIu64 "\n"
+           "dropped           %" PRIu64 "%s\n"
+           "lost on the way   %" PRIu64 "\n",
+           answer->outcome.applied, answer->outcome.late, answer->outcome.duplicate,
+           answer->outcome.dropped, answer->outcome.dropped > 0 ? " (see `freshet drops`)" : "",
+           answer->lost);
+}
+
+/* Asks the server before and after, where there is one. */
+static int send_all(struct send_run *run)
+{
+    const char *argument[] = {"FS.STATUS"};
+    char error[CLIENT_ERROR_SIZE_MAX];
+    struct client client;
+    struct send_outcome before = {0};
+    struct send_answer answer = {0};
+    bool reachable = client_try(&client, "send", run->server, error);
+    if (reachable) {
+        json_t *status = client_json(&client, 1, argument);
+        reachable = status != NULL && send_outcome_read(status, run->stream, &before);
+        json_decref(status);
+    }
+    if (!reachable && run->server != NULL) {
+        (void)fprintf(stderr, "freshet send: --server %s: no answer about stream `%s`\n",
+                      run->server, run->stream);
+        client_close(&client);
+        return VERB_EXIT_FAILED;
+    }
+    bool sent = run->retime != NULL ? send_retimed(run) : send_streaming(run);
+    run->end_ns = send_now_ns();
+    if (reachable) {
+        answer_ask(run, &client, &before, &answer);
+    }
+    answer_print(run, &answer);
+    client_close(&client);
+    bool clean = sent && run->bad_count == 0 && answer.lost == 0 && answer.known == reachable;
+    return clean ? VERB_EXIT_OK : VERB_EXIT_FAILED;
+}
+
+static int send_prepared(struct send_run *run, FILE *in)
+{
+    char error[SEND_ERROR_SIZE_MAX > EVENT_FILE_ERROR_SIZE_MAX ? SEND_ERROR_SIZE_MAX
+                                                               : EVENT_FILE_ERROR_SIZE_MAX];
+    int exit_code = VERB_EXIT_FAILED;
+    run->lane = heap_alloc(sizeof(*run->lane));
+    if (run->lane == NULL) {
+        (void)fprintf(stderr, "freshet send: no memory\n");
+        return exit_code;
+    }
+    enum result opened = send_lane_open(run->lane, run->to, run->schema, run->producer,
+                                        (uint32_t)run->incarnation, run->rate, error);
+    if (opened == RESULT_OK) {
+        opened = event_file_open(&run->file, in, run->schema, error);
+    }
+    if (opened != RESULT_OK) {
+        (void)fprintf(stderr, "freshet send: %s\n", error);
+    } else {
+        exit_code = send_all(run);
+    }
+    event_file_close(&run->file);
+    send_lane_close(run->lane);
+    heap_free(run->lane);
+    heap_free(run->kept);
+    return exit_code;
+}
+
+/* Loads the definitions and finds the stream in them. */
+static int schema_load(struct send_run *run)
+{
+    char *paths[] = {(char *)(uintptr_t)run->config_path};
+    int exit_code = definitions_load(paths, 1, run->json, &run->config);
+    if (exit_code != VERB_EXIT_OK) {
+        return exit_code;
+    }
+    const struct plan *plan = &run->config->plan;
+    int stream = plan_stream_find(plan, run->stream, (uint32_t)strlen(run->stream));
+    if (stream < 0) {
+        (void)fprintf(stderr, "freshet send: no stream `%s` in %s; it has:", run->stream,
+                      run->config_path);
+        for (uint32_t s = 0; s < plan->stream_count; s++) {
+            (void)fprintf(stderr, " %s", plan->stream[s].schema.name);
+        }
+        (void)fprintf(stderr, "\n");
+        return VERB_EXIT_FAILED;
+    }
+    run->schema = &plan->stream[stream].schema;
+    return VERB_EXIT_OK;
+}
+
+static bool options_check(const struct verb_usage *usage, struct send_run *run, int *out_exit)
+{
+    *out_exit = VERB_EXIT_OK;
+    if (run->to == NULL || run->config_path == NULL || run->stream == NULL) {
+        *out_exit = verb_usage_error(usage, "--to, --config and --stream are needed");
+    } else if (run->retime != NULL && strcmp(run->retime, "now") != 0) {
+        *out_exit = verb_usage_error(usage, "--retime %s: only `now` is known", run->retime);
+    } else if (run->rate == 0) {
+        *out_exit = verb_usage_error(usage, "--rate 0: at least 1 event per second");
+    } else if (run->incarnation > UINT32_MAX) {
+        *out_exit = verb_usage_error(usage, "--incarnation %" PRIu64 ": at most 4294967295",
+                                     run->incarnation);
+    }
+    return *out_exit == VERB_EXIT_OK;
+}
+
+int send_verb(int argc, char **argv)
+{
+    struct send_run run = {
+        .rate = RATE_DEFAULT,
+        .producer = (uint64_t)getpid(),
+        .incarnation = (uint64_t)time(NULL),
+        .progress = isatty(STDERR_FILENO) != 0,
+    };
+    const struct verb_option option[] = {
+        {"to", "HOST:PORT", VERB_OPTION_TEXT, &run.to, "where the appliance takes events"},
+        {"config", "FILE", VERB_OPTION_TEXT, &run.config_path, "definitions with the stream"},
+        {"stream", "NAME", VERB_OPTION_TEXT, &run.stream, "what the events are"},
+        {"rate", "N", VERB_OPTION_NUMBER, &run.rate, "events per second; 100000 without it"},
+        {"retime", "now", VERB_OPTION_TEXT, &run.retime,
+         "shift event times alike, so that the newest is now"},
+        {"producer", "N", VERB_OPTION_NUMBER, &run.producer,
+         "identity of this sender; its process id without it"},
+        {"incarnation", "N", VERB_OPTION_NUMBER, &run.incarnation,
+         "greater at each start of a producer; seconds since 1970 without it"},
+        {"server", "PATH|HOST:PORT", VERB_OPTION_TEXT, &run.server, CLIENT_SERVER_SENTENCE},
+        {"json", NULL, VERB_OPTION_FLAG, &run.json, "the outcome as JSON"},
+    };
+    const struct verb_usage usage = {
+        "send",
+        "--to HOST:PORT --config FILE --stream NAME [FILE]",
+        "Sends the events of a file (else of standard input) as SBE messages: NDJSON, or CSV "
+        "whose\n"
+        "first line names the columns. Columns and members that are no fields are ignored. Then "
+        "asks\n"
+        "the server what became of them; exit 1 when some were lost or are no events.\n",
+        option,
+        ARRAY_COUNT(option),
+        0,
+        1};
+    int exit_code = VERB_EXIT_OK;
+    if (!verb_parse(&usage, &argc, argv, &exit_code) || !options_check(&usage, &run, &exit_code)) {
+        return exit_code;
+    }
+    FILE *in = argc > 1 && strcmp(argv[1], "-") != 0 ? fopen(argv[1], "re") : stdin;
+    if (in == NULL) {
+        (void)fprintf(stderr, "freshet send: cannot read %s: %m\n", argv[1]);
+        return VERB_EXIT_FAILED;
+    }
+    exit_code = schema_load(&run);
+    if (exit_code == VERB_EXIT_OK) {
+        exit_code = send_prepared(&run, in);
+    }
+    definitions_free(run.config);
+    if (in != stdin) {
+        (void)fclose(in);
+    }
+    return exit_code;
+}
