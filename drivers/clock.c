@@ -10,10 +10,10 @@
 #include "dataplane/base/assert.h"
 #include "dataplane/base/units.h"
 
-#define CALIBRATE_FIRST_NS (5 * NS_PER_SECOND / 1000)
+#define CALIBRATE_FIRST_NS    (5 * NS_PER_SECOND / 1000)
 #define CALIBRATE_RATE_NS_MIN (10 * NS_PER_SECOND / 1000) /* Shorter spans measure noise. */
-#define SLEW_NS_MAX (NS_PER_SECOND / 2000)                /* 500 ppm over one second. */
-#define LOOK_COUNT 8
+#define SLEW_NS_MAX           (NS_PER_SECOND / 2000)      /* 500 ppm over one second. */
+#define LOOK_COUNT            8
 
 static int64_t realtime_ns(void)
 {
@@ -97,8 +97,8 @@ void clock_open(struct clock *clock)
     clock_look(&clock->seen_tsc, &clock->seen_ns);
     /* A step of CLOCK_REALTIME in these milliseconds would give nonsense: 1 ns then, until the
      * first calibration. */
-    bool sane = clock->seen_ns > ns && clock->seen_tsc > tsc &&
-                clock->seen_ns - ns < NS_PER_SECOND * 10;
+    bool sane =
+        clock->seen_ns > ns && clock->seen_tsc > tsc && clock->seen_ns - ns < NS_PER_SECOND * 10;
     clock->seen_ns_per_tick_q32 =
         sane ? rate_of(clock->seen_ns - ns, clock->seen_tsc - tsc) : UINT64_C(1) << 32;
     clock_publish(clock, clock->seen_tsc, clock->seen_ns, clock->seen_ns_per_tick_q32);
@@ -141,11 +141,10 @@ void clock_calibrate(struct clock *clock)
         clock->seen_ns = ns;
         clock->seen_ns_per_tick_q32 = rate;
     }
-    int64_t ours = atomic_load_explicit(&clock->shared_base_ns, memory_order_relaxed) +
-                   ticks_to_ns(tsc - atomic_load_explicit(&clock->shared_base_tsc,
-                                                          memory_order_relaxed),
-                               atomic_load_explicit(&clock->shared_ns_per_tick_q32,
-                                                    memory_order_relaxed));
+    int64_t ours =
+        atomic_load_explicit(&clock->shared_base_ns, memory_order_relaxed) +
+        ticks_to_ns(tsc - atomic_load_explicit(&clock->shared_base_tsc, memory_order_relaxed),
+                    atomic_load_explicit(&clock->shared_ns_per_tick_q32, memory_order_relaxed));
     int64_t error = ns - ours;
     if (error > SLEW_NS_MAX || error < -SLEW_NS_MAX) {
         clock_publish(clock, tsc, ns, rate);

@@ -14,8 +14,8 @@ struct clock {
     bool is_virtual;
     bool is_tsc; /* Constant after open; false: clock_gettime() answers. */
     _Atomic int64_t shared_virtual_ns;
-    /* TSC clock: realtime_ns = base_ns + (tsc - base_tsc) * ns_per_tick / 2^32; both published under
-     * shared_version (odd while the calibrating thread writes). */
+    /* TSC clock: realtime_ns = base_ns + (tsc - base_tsc) * ns_per_tick_q32 / 2^32; all published
+     * under shared_version (odd while the calibrating thread writes). */
     _Atomic uint32_t shared_version;
     _Atomic uint64_t shared_base_tsc;
     _Atomic int64_t shared_base_ns;

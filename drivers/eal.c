@@ -12,12 +12,13 @@
 #include <unistd.h>
 
 #include "drivers/cpu.h"
+#include "drivers/memory.h"
 #include "drivers/net_driver.h"
 
-#define ARGUMENTS_MAX 16
+#define ARGUMENTS_MAX     16
 #define ARGUMENT_SIZE_MAX 1600 /* A list of CPU_COUNT_MAX cores fits. */
-#define HUGEPAGES_MIN 32       /* 64 MiB: less does not hold the queues of one port. */
-#define POOL_MIB_BASE 256      /* Untouched pages of the pool cost nothing. */
+#define HUGEPAGES_MIN     32   /* 64 MiB: less does not hold the queues of one port. */
+#define POOL_MIB_BASE     256  /* Untouched pages of the pool cost nothing. */
 #define POOL_MIB_PER_CORE 64
 
 /* The process's one environment: DPDK's own state is global, so its owner is too. */
@@ -61,8 +62,7 @@ static long number_of(const char *path)
 
 static bool hugepages_are_there(void)
 {
-    return number_of("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages") >=
-               HUGEPAGES_MIN ||
+    return number_of("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages") >= HUGEPAGES_MIN ||
            number_of("/sys/kernel/mm/hugepages/hugepages-1048576kB/free_hugepages") > 0;
 }
 
@@ -111,7 +111,7 @@ static void arguments_fill(struct eal_arguments *arguments)
 
 static enum result eal_start(void)
 {
-    struct eal_arguments *arguments = calloc(1, sizeof(*arguments));
+    struct eal_arguments *arguments = heap_alloc(sizeof(*arguments));
     if (arguments == NULL) {
         net_error(eal.error, "DPDK: %s", result_name(RESULT_NO_MEMORY));
         return RESULT_NO_MEMORY;
@@ -130,11 +130,13 @@ static enum result eal_start(void)
     if (started >= 0) {
         return RESULT_OK;
     }
-    free(arguments);
+    heap_free(arguments);
     snprintf(eal.description, sizeof(eal.description), "DPDK did not start");
-    net_error(eal.error, "DPDK did not start (%s): it needs a writable $XDG_RUNTIME_DIR or /tmp "
-                         "(/var/run for root), and memory for its pool; `driver: socket` works "
-                         "without DPDK", rte_strerror(code));
+    net_error(eal.error,
+              "DPDK did not start (%s): it needs a writable $XDG_RUNTIME_DIR or /tmp "
+              "(/var/run for root), and memory for its pool; `driver: socket` works "
+              "without DPDK",
+              rte_strerror(code));
     return RESULT_SYSTEM;
 }
 

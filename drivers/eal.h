@@ -8,11 +8,12 @@
 #include "drivers/net.h"
 
 /* Once per process; later calls return what the first did. Not from a polling thread: DPDK's
- * control threads start here, on the cores that the caller may use (cpu_move_helpers() afterwards).
+ * control threads start here, on the cores that the caller may use (cpu_move_helpers() after it).
  * The caller's own affinity stays as it was. On failure error says what to do. */
 MUST_USE enum result eal_open(char error[NET_ERROR_SIZE_MAX]);
-/* At the end of the process, after the ports; DPDK cannot be opened again. Fine when never opened. */
+/* At the end of the process, after the ports; DPDK cannot be opened again. Fine when it never
+ * was. */
 void eal_close(void);
 bool eal_has_hugepages(void);
-/* "DPDK 22.11.11, hugepages", "DPDK 22.11.11, 4 KiB pages (512 MiB), no PCI", "DPDK is not open". */
+/* One line for banner and status: version, pages, pool; or that DPDK is not open. */
 const char *eal_describe(void);

@@ -5,17 +5,17 @@
 #include "dataplane/base/assert.h"
 
 #define ETHERNET_SIZE 14
-#define VLAN_SIZE 4
+#define VLAN_SIZE     4
 #define VLAN_TAGS_MAX 2
-#define ARP_SIZE 28
-#define IP_SIZE_MIN 20
-#define UDP_SIZE 8
-#define ICMP_SIZE 8
+#define ARP_SIZE      28
+#define IP_SIZE_MIN   20
+#define UDP_SIZE      8
+#define ICMP_SIZE     8
 
-#define TYPE_IPV4 0x0800
-#define TYPE_ARP 0x0806
+#define TYPE_IPV4     0x0800
+#define TYPE_ARP      0x0806
 #define PROTOCOL_ICMP 1
-#define PROTOCOL_UDP 17
+#define PROTOCOL_UDP  17
 #define FRAGMENT_MASK 0x3fff /* More-fragments and the offset. */
 
 static uint16_t load_16(const uint8_t *at)
@@ -177,9 +177,8 @@ static uint32_t parse_ip(const struct frame_endpoint *endpoint, const uint8_t *d
         drop(frame, DROP_frame_bad_length);
         return 0;
     }
-    if (known == FRAME_CHECKSUM_BAD ||
-        (known == FRAME_CHECKSUM_UNKNOWN &&
-         frame_sum_fold(frame_sum(ip, header_size, 0)) != 0xffff)) {
+    if (known == FRAME_CHECKSUM_BAD || (known == FRAME_CHECKSUM_UNKNOWN &&
+                                        frame_sum_fold(frame_sum(ip, header_size, 0)) != 0xffff)) {
         drop(frame, DROP_frame_bad_checksum);
         return 0;
     }

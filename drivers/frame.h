@@ -11,16 +11,16 @@
 
 #include "dataplane/base/drops.h"
 
-#define FRAME_MAC_SIZE 6
+#define FRAME_MAC_SIZE      6
 #define FRAME_ANNOUNCE_SIZE 60
 
 /* Who we are. */
 struct frame_endpoint {
     uint8_t mac[FRAME_MAC_SIZE];
-    bool any_address;    /* No address of our own: every IPv4 destination is ours, nothing is
+    bool any_address; /* No address of our own: every IPv4 destination is ours, nothing is
                             answered (a mirrored link, a capture file). */
-    uint32_t address;    /* Host order. */
-    uint16_t port;       /* First UDP port of ours. */
+    uint32_t address; /* Host order. */
+    uint16_t port;    /* First UDP port of ours. */
     uint16_t port_count;
     /* The driver hands out frames of local senders whose UDP checksum the kernel left to hardware
      * that is not there: the field then holds the pseudo-header's sum alone. Such a frame never was
@@ -35,14 +35,14 @@ enum frame_kind { FRAME_DATAGRAM, FRAME_ARP_REQUEST, FRAME_ECHO_REQUEST, FRAME_D
 
 struct frame {
     enum frame_kind kind;
-    enum drop drop;         /* When FRAME_DROPPED. */
-    uint32_t network_at;    /* Where the ARP or IPv4 header starts. */
-    uint32_t size;          /* Bytes without padding. */
-    uint32_t payload_at;    /* Of a datagram. */
+    enum drop drop;      /* When FRAME_DROPPED. */
+    uint32_t network_at; /* Where the ARP or IPv4 header starts. */
+    uint32_t size;       /* Bytes without padding. */
+    uint32_t payload_at; /* Of a datagram. */
     uint32_t payload_size;
-    uint32_t sender;        /* IPv4 address, host order. */
+    uint32_t sender; /* IPv4 address, host order. */
     uint16_t sender_port;
-    uint16_t port;          /* It was sent to. */
+    uint16_t port; /* It was sent to. */
 };
 
 /* Reads size bytes of one frame. ip and udp say what the hardware knows; UNKNOWN is verified here,
@@ -56,10 +56,9 @@ uint32_t frame_answer(const struct frame_endpoint *endpoint, const struct frame 
                       uint8_t *data);
 
 /* Writes a gratuitous ARP request: neighbours learn or correct our MAC. */
-void frame_write_announce(const struct frame_endpoint *endpoint,
-                          uint8_t out[FRAME_ANNOUNCE_SIZE]);
+void frame_write_announce(const struct frame_endpoint *endpoint, uint8_t out[FRAME_ANNOUNCE_SIZE]);
 
-/* Internet checksum (RFC 1071) of size bytes, continuing from sum (below 2^31); the field's value is
- * the complement of the folded sum. */
+/* Internet checksum (RFC 1071) of size bytes, continuing from sum (below 2^31); the field's value
+ * is the complement of the folded sum. */
 uint32_t frame_sum(const uint8_t *data, uint32_t size, uint32_t sum);
 uint16_t frame_sum_fold(uint32_t sum);

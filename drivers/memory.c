@@ -11,7 +11,7 @@
 #include "dataplane/base/assert.h"
 #include "dataplane/base/units.h"
 
-#define HUGE_PAGE_BYTES (2 * MIB)
+#define HUGE_PAGE_BYTES  (2 * MIB)
 #define SMALL_PAGE_BYTES (4 * KIB)
 
 #ifndef MAP_HUGE_2MB
@@ -182,8 +182,7 @@ static void heap_give_back(uint64_t bytes)
 static bool heap_reserve(uint64_t bytes)
 {
     uint64_t limit = atomic_load_explicit(&heap.shared_limit_bytes, memory_order_relaxed);
-    uint64_t used =
-        atomic_fetch_add_explicit(&heap.shared_used_bytes, bytes, memory_order_relaxed);
+    uint64_t used = atomic_fetch_add_explicit(&heap.shared_used_bytes, bytes, memory_order_relaxed);
     if (limit != 0 && (bytes > limit || used > limit - bytes)) {
         heap_give_back(bytes);
         return false;

@@ -21,16 +21,16 @@
 #include "drivers/net_driver.h"
 
 #define RECEIVE_DESCRIPTORS 1024
-#define SEND_DESCRIPTORS 256
+#define SEND_DESCRIPTORS    256
 /* Ring, the 2048 that an AF_XDP fill ring takes, the cache and two bursts, with reserve. */
-#define POOL_MBUFS 6143
-#define POOL_CACHE_MBUFS 128
-#define JUMBO_MTU 9000
-#define LINK_SIZE_MAX (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
+#define POOL_MBUFS          6143
+#define POOL_CACHE_MBUFS    128
+#define JUMBO_MTU           9000
+#define LINK_SIZE_MAX       (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
 #define ECHO_PER_SECOND_MAX 1000
-#define WAIT_US_MAX 100
-#define LINK_TRIES_MAX 30 /* 100 ms each. */
-#define DEVARGS_SIZE_MAX 512
+#define WAIT_US_MAX         100
+#define LINK_TRIES_MAX      30 /* 100 ms each. */
+#define DEVARGS_SIZE_MAX    512
 
 /* What a driver does that its capability bits do not say; found by the driver's name. */
 struct ethdev_quirk {
@@ -298,22 +298,23 @@ static const char *checksum_describe(const struct ethdev_port *port)
     if ((port->offloads & RTE_ETH_RX_OFFLOAD_UDP_CKSUM) != 0) {
         return "checked by the device";
     }
-    return port->endpoint.partial_checksum ? "checked in software, local senders' partial ones taken"
-                                           : "checked in software";
+    return port->endpoint.partial_checksum
+               ? "checked in software, local senders' partial ones taken"
+               : "checked in software";
 }
 
 static void port_describe(const struct net_port *net, char *out, uint32_t out_size)
 {
     const struct ethdev_port *port = (const struct ethdev_port *)net;
-    snprintf(out, out_size,
-             "DPDK %s at %s:%u, %u of %u queues, MTU %u, UDP checksums %s, %s, %u of %u flow rules%s",
-             port->device, port->address[0] != '\0' ? port->address : "any address",
-             port->endpoint.port, port->receive_queues, net->queue_count, port->mtu,
-             checksum_describe(port),
-             port->receive_queues > 1 ? (port->rss_udp ? "RSS over UDP ports" : "spread by the driver")
-                                      : "one queue",
-             port->flow_rules, port->receive_queues > 1 ? port->receive_queues : 0,
-             port->misses_unseen ? ", driver does not count misses" : "");
+    snprintf(
+        out, out_size,
+        "DPDK %s at %s:%u, %u of %u queues, MTU %u, UDP checksums %s, %s, %u of %u flow rules%s",
+        port->device, port->address[0] != '\0' ? port->address : "any address", port->endpoint.port,
+        port->receive_queues, net->queue_count, port->mtu, checksum_describe(port),
+        port->receive_queues > 1 ? (port->rss_udp ? "RSS over UDP ports" : "spread by the driver")
+                                 : "one queue",
+        port->flow_rules, port->receive_queues > 1 ? port->receive_queues : 0,
+        port->misses_unseen ? ", driver does not count misses" : "");
 }
 
 static void port_close(struct net_port *net)
@@ -424,14 +425,15 @@ static enum result device_attach(const struct net_options *options, struct ethde
         snprintf(port->device, sizeof(port->device), "%.*s", (int)(comma - options->vdev),
                  options->vdev);
         port->bus = "vdev";
-        devargs_make(options, *comma == ',' ? comma + 1 : comma, quirk_find(port->device),
-                     devargs);
+        devargs_make(options, *comma == ',' ? comma + 1 : comma, quirk_find(port->device), devargs);
     } else {
         snprintf(port->device, sizeof(port->device), "%s", options->device);
         port->bus = "pci";
         if (!eal_has_hugepages()) {
-            net_error(error, "%s: a PCI device needs hugepages: "
-                             "`sysctl -w vm.nr_hugepages=512`, then start again", port->name);
+            net_error(error,
+                      "%s: a PCI device needs hugepages: "
+                      "`sysctl -w vm.nr_hugepages=512`, then start again",
+                      port->name);
             return RESULT_UNSUPPORTED;
         }
     }
@@ -442,11 +444,12 @@ static enum result device_attach(const struct net_options *options, struct ethde
     }
     int code = rte_eal_hotplug_add(port->bus, port->device, devargs);
     if (code != 0 || rte_eth_dev_get_port_by_name(port->device, &port->port_id) != 0) {
-        net_error(error, "%s: DPDK cannot open %s (%s); %s", port->name, port->device,
-                  code == 0 ? "not an Ethernet device" : strerror(-code),
-                  port->bus[0] == 'p'
-                      ? "bind it with `dpdk-devbind.py -b vfio-pci`, see docs/operating/bare-metal.md"
-                      : "check the names of driver and interface, and CAP_NET_RAW and CAP_NET_ADMIN");
+        net_error(
+            error, "%s: DPDK cannot open %s (%s); %s", port->name, port->device,
+            code == 0 ? "not an Ethernet device" : strerror(-code),
+            port->bus[0] == 'p'
+                ? "bind it with `dpdk-devbind.py -b vfio-pci`, see docs/operating/bare-metal.md"
+                : "check the names of driver and interface, and CAP_NET_RAW and CAP_NET_ADMIN");
         return RESULT_SYSTEM;
     }
     port->attached = true;
@@ -463,8 +466,8 @@ static enum result device_configure(struct ethdev_port *port, struct rte_eth_dev
     uint32_t wished = port->net.queue_count;
     port->receive_queues = (uint16_t)(wished < info->max_rx_queues ? wished : info->max_rx_queues);
     port->send_queues = (uint16_t)(wished < info->max_tx_queues ? wished : info->max_tx_queues);
-    port->offloads = info->rx_offload_capa &
-                     (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
+    port->offloads =
+        info->rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
     struct rte_eth_conf conf = {.rxmode = {.offloads = port->offloads}};
     if (port->receive_queues > 1) {
         uint64_t hash = info->flow_type_rss_offloads & RTE_ETH_RSS_NONFRAG_IPV4_UDP;
@@ -525,9 +528,11 @@ static enum result queue_open(struct ethdev_port *port, uint16_t index, char *er
     queue->pool = rte_pktmbuf_pool_create(name, POOL_MBUFS, POOL_CACHE_MBUFS, 0,
                                           (uint16_t)(room + RTE_PKTMBUF_HEADROOM), node);
     if (queue->pool == NULL) {
-        net_error(error, "%s: no memory for the buffers of queue %u (%u MiB): %s; fewer shards, a "
-                         "lower MTU or hugepages help", port->name, index,
-                  (unsigned)((uint64_t)POOL_MBUFS * room / MIB), rte_strerror(rte_errno));
+        net_error(error,
+                  "%s: no memory for the buffers of queue %u (%u MiB): %s; fewer shards, a "
+                  "lower MTU or hugepages help",
+                  port->name, index, (unsigned)((uint64_t)POOL_MBUFS * room / MIB),
+                  rte_strerror(rte_errno));
         return RESULT_NO_MEMORY;
     }
     return RESULT_OK;
@@ -550,8 +555,7 @@ static enum result queues_open(struct ethdev_port *port, char *error)
         code = rte_eth_tx_queue_setup(port->port_id, i, send, node, NULL);
     }
     for (uint16_t i = 0; i < port->receive_queues && code == 0; i++) {
-        code = rte_eth_rx_queue_setup(port->port_id, i, receive, node, NULL,
-                                      port->queue[i]->pool);
+        code = rte_eth_rx_queue_setup(port->port_id, i, receive, node, NULL, port->queue[i]->pool);
     }
     if (code == 0) {
         code = rte_eth_dev_start(port->port_id);
@@ -570,8 +574,8 @@ static enum result queues_open(struct ethdev_port *port, char *error)
 static void flow_rules_make(struct ethdev_port *port)
 {
     for (uint16_t i = 0; port->receive_queues > 1 && i < port->receive_queues; i++) {
-        struct rte_flow_item_udp udp = {
-            .hdr.dst_port = htons((uint16_t)(port->endpoint.port + 1 + i))};
+        struct rte_flow_item_udp udp = {.hdr.dst_port =
+                                            htons((uint16_t)(port->endpoint.port + 1 + i))};
         struct rte_flow_item_udp udp_mask = {.hdr.dst_port = 0xffff};
         struct rte_flow_item pattern[] = {
             {.type = RTE_FLOW_ITEM_TYPE_ETH},
@@ -617,8 +621,7 @@ static void port_announce(struct ethdev_port *port)
     if (mbuf == NULL) {
         return;
     }
-    frame_write_announce(&port->endpoint,
-                         (uint8_t *)rte_pktmbuf_append(mbuf, FRAME_ANNOUNCE_SIZE));
+    frame_write_announce(&port->endpoint, (uint8_t *)rte_pktmbuf_append(mbuf, FRAME_ANNOUNCE_SIZE));
     if (rte_eth_tx_burst(port->port_id, 0, &mbuf, 1) == 0) {
         rte_pktmbuf_free(mbuf);
     }

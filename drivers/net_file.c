@@ -131,8 +131,9 @@ static enum result file_validate(struct file_port *port, char *error)
     while (at < port->size_bytes) {
         uint64_t left = port->size_bytes - at;
         if (left < sizeof(uint32_t) || size_read(port->data + at) > left - sizeof(uint32_t)) {
-            net_error(error, "%s: byte %lu: datagram %lu reaches past the end of the file; the "
-                             "format is {u32 little-endian size, bytes} repeated",
+            net_error(error,
+                      "%s: byte %lu: datagram %lu reaches past the end of the file; the "
+                      "format is {u32 little-endian size, bytes} repeated",
                       port->path, at, port->datagram_count + 1);
             return RESULT_TRUNCATED;
         }

@@ -175,8 +175,8 @@ static uint64_t port_missed(const struct net_port *net)
 {
     uint64_t missed = 0;
     for (uint32_t i = 0; i < net->queue_count; i++) {
-        missed += atomic_load_explicit(&((const struct simulated_port *)net)->queue[i]->shared_missed,
-                                       memory_order_relaxed);
+        missed += atomic_load_explicit(
+            &((const struct simulated_port *)net)->queue[i]->shared_missed, memory_order_relaxed);
     }
     return missed;
 }
@@ -212,8 +212,8 @@ static struct simulated_queue *queue_open(uint32_t line_count)
 enum result net_simulated_open(const struct net_options *options, struct net_port **out_port,
                                char error[NET_ERROR_SIZE_MAX])
 {
-    uint64_t wish = options->receive_buffer_bytes != 0 ? options->receive_buffer_bytes
-                                                       : RING_BYTES_DEFAULT;
+    uint64_t wish =
+        options->receive_buffer_bytes != 0 ? options->receive_buffer_bytes : RING_BYTES_DEFAULT;
     uint32_t line_count = 512; /* A few datagrams of the greatest size always fit. */
     while ((uint64_t)line_count * CACHE_LINE_BYTES < wish) {
         line_count *= 2;

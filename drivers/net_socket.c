@@ -15,9 +15,9 @@
 #include "drivers/memory.h"
 #include "drivers/net_driver.h"
 
-#define BUFFER_BYTES 9024 /* NET_DATAGRAM_SIZE_MAX in whole cache lines. */
+#define BUFFER_BYTES                 9024 /* NET_DATAGRAM_SIZE_MAX in whole cache lines. */
 #define RECEIVE_BUFFER_BYTES_DEFAULT (8 * MIB)
-#define PORT_TRIES_MAX 32
+#define PORT_TRIES_MAX               32
 /* Bursts that one socket may give in a row while the other was last seen empty. */
 #define TURNS_MAX 8
 
@@ -28,13 +28,13 @@ enum socket_side { SOCKET_SHARED, SOCKET_OWN, SOCKET_SIDES };
 struct socket_queue {
     struct net_queue net;
     int socket[SOCKET_SIDES];
-    uint32_t side;      /* Asked next. */
-    uint32_t turns;     /* Bursts in a row from it. */
+    uint32_t side;            /* Asked next. */
+    uint32_t turns;           /* Bursts in a row from it. */
     bool quiet[SOCKET_SIDES]; /* Empty when last asked. */
     struct mmsghdr header[NET_BURST_MAX];
     struct iovec vector[NET_BURST_MAX];
     struct sockaddr_in6 sender[NET_BURST_MAX]; /* Or a sockaddr_in, which is shorter. */
-    uint8_t *buffer;    /* NET_BURST_MAX * BUFFER_BYTES. */
+    uint8_t *buffer;                           /* NET_BURST_MAX * BUFFER_BYTES. */
 };
 
 struct socket_port {
@@ -225,12 +225,16 @@ static void error_of_bind(const struct socket_port *port, uint32_t number, int c
                   listen, number, port->number, last, number);
         return;
     case EADDRNOTAVAIL:
-        net_error(error, "%s: no interface of this machine has this address (`ip address` lists "
-                         "them; 0.0.0.0 means all)", listen);
+        net_error(error,
+                  "%s: no interface of this machine has this address (`ip address` lists "
+                  "them; 0.0.0.0 means all)",
+                  listen);
         return;
     case EACCES:
-        net_error(error, "%s: UDP port %u needs privileges; choose one above 1023, or give "
-                         "CAP_NET_BIND_SERVICE", listen, number);
+        net_error(error,
+                  "%s: UDP port %u needs privileges; choose one above 1023, or give "
+                  "CAP_NET_BIND_SERVICE",
+                  listen, number);
         return;
     case EMFILE:
         net_error(error, "%s: no file descriptors left; raise `ulimit -n`", listen);
@@ -303,8 +307,9 @@ static void port_describe(const struct net_port *net, char *out, uint32_t out_si
                   host, sizeof(host));
     }
     bool ip6 = port->address.ss_family == AF_INET6;
-    int size = snprintf(out, out_size, "kernel UDP %s%s%s:%u (all) and %u to %u (one per shard), "
-                                       "receive buffer %u KiB",
+    int size = snprintf(out, out_size,
+                        "kernel UDP %s%s%s:%u (all) and %u to %u (one per shard), "
+                        "receive buffer %u KiB",
                         ip6 ? "[" : "", host, ip6 ? "]" : "", port->number, port->number + 1,
                         port->number + net->queue_count, port->buffer_bytes / 1024);
     if (port->buffer_bytes < port->buffer_wished_bytes && size > 0 && (uint32_t)size < out_size) {
@@ -365,7 +370,8 @@ static void side_choose(struct socket_queue *queue, bool empty)
 static uint32_t queue_receive(struct net_queue *net, struct net_burst *burst)
 {
     struct socket_queue *queue = queue_of(net);
-    int got = recvmmsg(queue->socket[queue->side], queue->header, NET_BURST_MAX, MSG_DONTWAIT, NULL);
+    int got =
+        recvmmsg(queue->socket[queue->side], queue->header, NET_BURST_MAX, MSG_DONTWAIT, NULL);
     side_choose(queue, got <= 0);
     burst->count = 0;
     if (got <= 0) {
@@ -446,9 +452,10 @@ enum result net_socket_open(const struct net_options *options, struct net_port *
         goto fail;
     }
     if (port->number + options->queue_count > UINT16_MAX) {
-        net_error(error, "%s: %u shards need ports up to %u, and the last one is 65535; choose a "
-                         "lower port", port->listen, options->queue_count,
-                  port->number + options->queue_count);
+        net_error(error,
+                  "%s: %u shards need ports up to %u, and the last one is 65535; choose a "
+                  "lower port",
+                  port->listen, options->queue_count, port->number + options->queue_count);
         goto fail;
     }
     result = RESULT_NO_MEMORY;

@@ -10,7 +10,7 @@
 #include "tests/dpdk/port_count.h"
 
 #define SECONDS_MAX 60
-#define QUEUES_MAX 8
+#define QUEUES_MAX  8
 
 static bool input_ended(void)
 {

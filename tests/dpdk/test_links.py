@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """A DPDK port over a real kernel link: net_af_packet or net_af_xdp on veth, or net_tap.
 
-Everything happens in two network namespaces that this test makes and removes. The other side is the
-kernel: it asks by ARP, pings, sends UDP as any program does, and raw frames with every fault. Proved:
-frames sent = datagrams + answers + drops, each under its name.
+Everything happens in two network namespaces that this test makes and removes. The other side is
+the kernel: it asks by ARP, pings, sends UDP as any program does, and raw frames with every fault.
+Proved: frames sent = datagrams + answers + drops, each under its name.
 
 usage: test_links.py PROGRAM af_packet|af_xdp|tap
 """
@@ -52,7 +52,7 @@ def ping(count):
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as raw:
         raw.settimeout(2)
         for number in range(count):
-            body = struct.pack("!BBHHH", ICMP_ECHO, 0, 0, 4711, number) + b"are you there? %d" % number
+            body = struct.pack("!BBHHH", ICMP_ECHO, 0, 0, 4711, number) + b"hello? %d" % number
             body = body[:2] + struct.pack("!H", checksum(body)) + body[4:]
             raw.sendto(body, (US, 0))
             wanted = b"\0\0" + body[4:]
@@ -118,7 +118,8 @@ def skip(reason):
 
 
 def run(*command):
-    subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20)
+    subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                   timeout=20)
 
 
 def quiet(namespace):

@@ -65,10 +65,8 @@ static void a_device_that_is_not_there_is_an_error_with_its_name(void **state)
 static void a_device_is_free_again_after_close(void **state)
 {
     (void)state;
-    struct net_options options = {.driver = NET_DRIVER_ETHDEV,
-                                  .vdev = "net_null1",
-                                  .port = 4700,
-                                  .queue_count = 1};
+    struct net_options options = {
+        .driver = NET_DRIVER_ETHDEV, .vdev = "net_null1", .port = 4700, .queue_count = 1};
     char error[NET_ERROR_SIZE_MAX];
     for (int i = 0; i < 3; i++) {
         struct net_port *port;

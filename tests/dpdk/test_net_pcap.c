@@ -1,4 +1,4 @@
-/* A capture file through net_pcap: every frame of it is a datagram or a drop with the right name. */
+/* A capture file through net_pcap: every frame is a datagram or a drop with the right name. */
 #include "tests/support/unit.h"
 
 #include <unistd.h>

@@ -30,8 +30,8 @@ static int ring_open(void **state)
         print_error("%s\n", error);
         return -1;
     }
-    pool = rte_pktmbuf_pool_create("sender", 4095, 0, 0, 2048 + RTE_PKTMBUF_HEADROOM,
-                                   SOCKET_ID_ANY);
+    pool =
+        rte_pktmbuf_pool_create("sender", 4095, 0, 0, 2048 + RTE_PKTMBUF_HEADROOM, SOCKET_ID_ANY);
     /* The announcement that the port sent comes back to it, is answered as anybody's request would
      * be, and the answer comes back too. */
     uint64_t datagrams[QUEUES] = {0};

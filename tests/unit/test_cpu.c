@@ -125,9 +125,11 @@ static void threads_run_where_they_are_told(void **state)
     struct seen serving = {0};
     pthread_t threads[2];
     assert_int_equal(cpu_thread_start(&layout, layout.shard_core[0], "shard-0", look_around,
-                                      &pinned, &threads[0]), RESULT_OK);
-    assert_int_equal(cpu_thread_start(&layout, -1, "serve-123456789", look_around, &serving,
-                                      &threads[1]), RESULT_OK);
+                                      &pinned, &threads[0]),
+                     RESULT_OK);
+    assert_int_equal(
+        cpu_thread_start(&layout, -1, "serve-123456789", look_around, &serving, &threads[1]),
+        RESULT_OK);
     seen_wait(&pinned);
     seen_wait(&serving);
     assert_int_equal(CPU_COUNT(&pinned.set), 1);
@@ -151,7 +153,8 @@ static void helpers_move_off_the_polling_cores_and_polling_threads_stay(void **s
     struct seen helper = {0};
     pthread_t threads[2];
     assert_int_equal(cpu_thread_start(&layout, layout.shard_core[0], "shard-0", look_around,
-                                      &polling, &threads[0]), RESULT_OK);
+                                      &polling, &threads[0]),
+                     RESULT_OK);
     assert_int_equal(pthread_create(&threads[1], NULL, look_around, &helper), 0);
     seen_wait(&polling);
     seen_wait(&helper);
@@ -174,8 +177,9 @@ static void a_core_that_is_not_there_is_an_error(void **state)
     struct cpu_layout layout;
     cpu_layout_choose(0, &layout);
     pthread_t thread;
-    assert_int_equal(cpu_thread_start(&layout, CPU_SETSIZE - 1, "nowhere", look_around, NULL,
-                                      &thread), RESULT_SYSTEM);
+    assert_int_equal(
+        cpu_thread_start(&layout, CPU_SETSIZE - 1, "nowhere", look_around, NULL, &thread),
+        RESULT_SYSTEM);
 }
 
 int main(void)

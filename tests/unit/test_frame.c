@@ -98,10 +98,10 @@ static void lengths_that_lie_are_bad_lengths(void **state)
         uint32_t ip_byte; /* Offset in the IPv4 header, 20 and up in the UDP header. */
         uint32_t value;   /* 16 bits there. */
     } rows[] = {
-        {2, 0},    {2, 19},    {2, 27}, {2, 36}, {2, 65535}, /* Total length. */
-        {0, 0x4400},           /* Header of 16 bytes. */
-        {0, 0x4f00},           /* Header of 60 bytes, longer than the total. */
-        {24, 0},   {24, 7},    {24, 16}, {24, 65535}, /* UDP length. */
+        {2, 0},      {2, 19}, {2, 27},  {2, 36},     {2, 65535}, /* Total length. */
+        {0, 0x4400},                                             /* Header of 16 bytes. */
+        {0, 0x4f00}, /* Header of 60 bytes, longer than the total. */
+        {24, 0},     {24, 7}, {24, 16}, {24, 65535}, /* UDP length. */
     };
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         made_udp(&made, &peer, &us, 0, "payload", 7);

@@ -12,9 +12,8 @@ static struct net_queue *queue;
 static int port_open(void **state)
 {
     (void)state;
-    struct net_options options = {.driver = NET_DRIVER_SIMULATED,
-                                  .queue_count = 2,
-                                  .receive_buffer_bytes = 64 * 1024};
+    struct net_options options = {
+        .driver = NET_DRIVER_SIMULATED, .queue_count = 2, .receive_buffer_bytes = 64 * 1024};
     char error[NET_ERROR_SIZE_MAX];
     enum result result = net_port_open(&options, &port, error);
     queue = result == RESULT_OK ? net_port_queue(port, 0) : NULL;

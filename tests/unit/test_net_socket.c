@@ -199,7 +199,9 @@ static void a_datagram_that_is_too_long_is_flagged(void **state)
     struct row {
         size_t size;
         bool truncated;
-    } rows[] = {{0, false}, {NET_DATAGRAM_SIZE_MAX, false}, {NET_DATAGRAM_SIZE_MAX + 1, true},
+    } rows[] = {{0, false},
+                {NET_DATAGRAM_SIZE_MAX, false},
+                {NET_DATAGRAM_SIZE_MAX + 1, true},
                 {20000, true}};
     struct net_port *port = port_open("127.0.0.1:0", 1, 0);
     int sender = sender_open();
@@ -284,9 +286,8 @@ static void an_address_that_is_none_is_an_error_that_names_it(void **state)
         {"192.0.2.77:4700", "no interface"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
-        struct net_options options = {.driver = NET_DRIVER_SOCKET,
-                                      .listen = rows[i].listen,
-                                      .queue_count = 1};
+        struct net_options options = {
+            .driver = NET_DRIVER_SOCKET, .listen = rows[i].listen, .queue_count = 1};
         struct net_port *port;
         char error[NET_ERROR_SIZE_MAX];
         assert_int_not_equal(net_port_open(&options, &port, error), RESULT_OK);
@@ -307,8 +308,8 @@ static void waiting_ends_with_the_time_or_a_datagram(void **state)
     clock_gettime(CLOCK_MONOTONIC, &before);
     net_wait(queue, 20000);
     clock_gettime(CLOCK_MONOTONIC, &after);
-    int64_t waited_us = (after.tv_sec - before.tv_sec) * 1000000 +
-                        (after.tv_nsec - before.tv_nsec) / 1000;
+    int64_t waited_us =
+        (after.tv_sec - before.tv_sec) * 1000000 + (after.tv_nsec - before.tv_nsec) / 1000;
     assert_true(waited_us >= 19000);
     int sender = sender_open();
     for (uint32_t side = 0; side < 2; side++) {
