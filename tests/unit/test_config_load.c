@@ -6,6 +6,7 @@
 #include "config/check.h"
 #include "config/config.h"
 #include "dataplane/base/units.h"
+#include "dataplane/feature/text.h"
 #include "dataplane/row_store.h"
 #include "tests/support/unit.h"
 
@@ -474,6 +475,27 @@ static void the_first_example_loads(void **state)
     assert_true(plan_feature_find(&place->config->plan, "climate.celsius_avg_10m", 23) >= 0);
 }
 
+/* The line that an example's comment tells the user to send is an event of its first stream. */
+static void line_is_taken(struct place *place, const char *line)
+{
+    static uint8_t block[EVENT_SIZE_MAX];
+    const struct schema *schema = &place->config->plan.stream[0].schema;
+    struct text_cursor cursor = {.data = line, .size = (uint32_t)strlen(line)};
+    struct text_event event;
+    assert_int_equal(text_next(&cursor, &schema, 1, -1, 0, block, &event), 1);
+    assert_int_equal(event.drop, DROP_NONE);
+    assert_int_equal(event.stream, 0);
+}
+
+static void the_lines_in_the_examples_are_events(void **state)
+{
+    struct place *place = *state;
+    load_example(place, "config/examples/cards.yaml");
+    line_is_taken(place, "transaction,card=4711 amount=9.50,status=\"ok\"\n");
+    load_example(place, "config/examples/first.yaml");
+    line_is_taken(place, "reading,room=kitchen celsius=21.5\n");
+}
+
 static void a_check_orders_sizes_and_stays_below_the_worst(void **state)
 {
     struct place *place = *state;
@@ -577,6 +599,7 @@ int main(void)
         PLACE_TEST(what_is_not_written_has_the_documented_default),
         PLACE_TEST(the_card_example_is_what_it_says),
         PLACE_TEST(the_first_example_loads),
+        PLACE_TEST(the_lines_in_the_examples_are_events),
         PLACE_TEST(a_check_orders_sizes_and_stays_below_the_worst),
         cmocka_unit_test(a_check_knows_the_places_of_the_row_store),
         PLACE_TEST(every_key_is_in_the_manual),
