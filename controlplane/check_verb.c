@@ -5,42 +5,9 @@
 
 #include "config/check.h"
 #include "config/config.h"
+#include "controlplane/definitions.h"
 #include "controlplane/verb.h"
 #include "drivers/memory.h"
-
-static uint32_t errors_kept(const struct config *config)
-{
-    return config->error_count < CONFIG_ERRORS_MAX ? config->error_count : CONFIG_ERRORS_MAX;
-}
-
-static void errors_print(const struct config *config)
-{
-    for (uint32_t i = 0; i < errors_kept(config); i++) {
-        const struct config_error *error = &config->error[i];
-        if (error->line == 0) {
-            (void)fprintf(stderr, "%s: %s\n", error->file, error->text);
-        } else {
-            (void)fprintf(stderr, "%s:%" PRIu32 ":%" PRIu32 ": %s\n", error->file, error->line,
-                          error->column, error->text);
-        }
-    }
-    if (config->error_count > CONFIG_ERRORS_MAX) {
-        (void)fprintf(stderr, "and %" PRIu32 " more errors\n",
-                      config->error_count - CONFIG_ERRORS_MAX);
-    }
-}
-
-static json_t *errors_json(const struct config *config)
-{
-    json_t *list = json_array();
-    for (uint32_t i = 0; i < errors_kept(config); i++) {
-        const struct config_error *error = &config->error[i];
-        json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:s}", "file", error->file, "line",
-                                              (json_int_t)error->line, "column",
-                                              (json_int_t)error->column, "text", error->text));
-    }
-    return list;
-}
 
 static void size_print(const struct check_size *size, const char *label)
 {
@@ -105,17 +72,7 @@ static int object_print(json_t *object, int exit_code)
     return exit_code;
 }
 
-static int invalid_report(const struct config *config, bool json)
-{
-    errors_print(config);
-    if (!json) {
-        return VERB_EXIT_CONFIG;
-    }
-    return object_print(json_pack("{s:b, s:o}", "ok", 0, "errors", errors_json(config)),
-                        VERB_EXIT_CONFIG);
-}
-
-static int valid_report(const struct config *config, bool json)
+static int check_report(const struct config *config, bool json)
 {
     struct check *check = heap_alloc(sizeof(*check));
     if (check == NULL || check_compute(config, check) != RESULT_OK) {
@@ -161,17 +118,11 @@ int check_verb(int argc, char **argv)
     if (!verb_parse(&usage, &argc, argv, &exit_code)) {
         return exit_code;
     }
-    struct config *config = heap_alloc(sizeof(*config));
-    if (config == NULL) {
-        (void)fprintf(stderr, "freshet check: the machine gave no memory\n");
-        return VERB_EXIT_FAILED;
+    struct config *config;
+    exit_code = definitions_load(&argv[1], (uint32_t)argc - 1, json, &config);
+    if (exit_code == VERB_EXIT_OK) {
+        exit_code = check_report(config, json);
+        definitions_free(config);
     }
-    const char *const *paths = (const char *const *)&argv[1];
-    if (config_load(paths, (uint32_t)argc - 1, config) == RESULT_OK) {
-        exit_code = valid_report(config, json);
-    } else {
-        exit_code = invalid_report(config, json);
-    }
-    heap_free(config);
     return exit_code;
 }
