@@ -281,35 +281,43 @@ static bool drop_is_quarantined(const struct plan_stream *stream, enum drop drop
            stream->schema.on_violation == VIOLATION_QUARANTINE;
 }
 
-static void burst_count_drops(struct worker *worker)
+static void event_drop_count(struct worker *worker, uint32_t event)
 {
     struct burst *burst = worker->burst;
     const struct plan_stream *stream = &worker->options.plan->stream[burst->stream];
     struct counters_stream *counters = &worker->counters->stream[burst->stream];
+    enum drop drop = (enum drop)burst->drop[event];
+    counter_add(&counters->shared_drop[drop], 1);
+    if (drop_is_quarantined(stream, drop)) {
+        counter_add(&counters->shared_quarantined, 1);
+    }
+    bool ruled = drop != DROP_event_late && drop != DROP_event_future && drop != DROP_event_key_null;
+    uint32_t field = ruled ? burst->drop_field[event] : NO_FIELD;
+    uint32_t offset = 0;
+    const struct net_message *message = worker->origin->message[event];
+    /* A text event was normalised elsewhere: then its bytes are not the datagram's. */
+    if (burst->event[event] >= message->data &&
+        burst->event[event] < message->data + message->size) {
+        offset = (uint32_t)(burst->event[event] - message->data) +
+                 (ruled ? stream->schema.field[field].offset : 0u);
+    }
+    drop_note(worker, drop, burst->stream, field, offset, message);
+}
+
+static void burst_count(struct worker *worker)
+{
+    struct burst *burst = worker->burst;
+    struct counters_stream *counters = &worker->counters->stream[burst->stream];
     uint32_t applied = 0;
     for (uint32_t i = 0; i < burst->count; i++) {
-        enum drop drop = (enum drop)burst->drop[i];
-        if (drop == DROP_NONE) {
-            applied++;
-            continue;
-        }
-        counter_add(&counters->shared_drop[drop], 1);
-        if (drop_is_quarantined(stream, drop)) {
-            counter_add(&counters->shared_quarantined, 1);
-        }
-        const struct net_message *message = worker->origin->message[i];
-        bool ruled =
-            drop != DROP_event_late && drop != DROP_event_future && drop != DROP_event_key_null;
-        uint32_t offset = 0;
-        if (message != NULL && burst->event[i] >= message->data &&
-            burst->event[i] < message->data + message->size) {
-            offset = (uint32_t)(burst->event[i] - message->data) +
-                     (ruled ? stream->schema.field[burst->drop_field[i]].offset : 0u);
-        }
-        drop_note(worker, drop, burst->stream, ruled ? burst->drop_field[i] : NO_FIELD, offset,
-                  message);
+        applied += burst->drop[i] == DROP_NONE ? 1u : 0u;
     }
     counter_add(&counters->shared_applied, applied);
+    for (uint32_t i = 0; applied < burst->count && i < burst->count; i++) {
+        if (burst->drop[i] != DROP_NONE) {
+            event_drop_count(worker, i);
+        }
+    }
     for (uint32_t i = 0; i < DROP_COUNT; i++) {
         if (burst->violation_count[i] != 0) {
             counter_add(&counters->shared_violation[i], burst->violation_count[i]);
@@ -466,7 +474,7 @@ void ingress_finish(struct worker *worker)
         } else {
             burst_judge(worker);
             burst_route(worker);
-            burst_count_drops(worker);
+            burst_count(worker);
         }
         burst_apply(worker);
         burst->count = 0;

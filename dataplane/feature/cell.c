@@ -133,21 +133,19 @@ void accumulator_clear(const struct plan_accumulator *accumulator, uint64_t *cel
     UNREACHABLE();
 }
 
-void accumulator_add(const struct plan_accumulator *accumulator, uint64_t *cell,
-                     const uint64_t *single)
+/* Adds a non-null input. */
+static inline void value_add(const struct plan_accumulator *accumulator, uint64_t *cell,
+                             const uint64_t *single)
 {
     uint64_t *word = cell + accumulator->word;
-    if (accumulator->field != FIELD_NONE && (single[SINGLE_NULLS] >> accumulator->field & 1) != 0) {
-        return;
-    }
     const uint64_t *value = single + accumulator->single_word;
     switch (accumulator->kind) {
     case ACCUMULATOR_COUNT:
         word_store(word, word_load(word) + 1);
         return;
     case ACCUMULATOR_SUM: {
-        bool negative = !accumulator->is_unsigned && (int64_t)*value < 0;
-        sum_add(word, *value, negative ? UINT64_MAX : 0);
+        uint64_t sign = accumulator->is_unsigned ? 0 : (uint64_t)((int64_t)*value >> 63);
+        sum_add(word, *value, sign);
         return;
     }
     case ACCUMULATOR_SUMSQ: {
@@ -176,6 +174,14 @@ void accumulator_add(const struct plan_accumulator *accumulator, uint64_t *cell,
         return;
     }
     UNREACHABLE();
+}
+
+void accumulator_add(const struct plan_accumulator *accumulator, uint64_t *cell,
+                     const uint64_t *single)
+{
+    if (accumulator->field == FIELD_NONE || (single[SINGLE_NULLS] >> accumulator->field & 1) == 0) {
+        value_add(accumulator, cell, single);
+    }
 }
 
 void accumulator_merge(const struct plan_accumulator *accumulator, uint64_t *target,
@@ -223,8 +229,17 @@ void cell_clear(const struct plan_view *view, uint64_t *cell, uint64_t tag)
 
 void cell_add(const struct plan_view *view, uint64_t *cell, const uint64_t *single)
 {
-    for (uint32_t i = 0; i < view->accumulator_count; i++) {
-        accumulator_add(&view->accumulator[i], cell, single);
+    const struct plan_accumulator *accumulator = view->accumulator;
+    uint32_t count = view->accumulator_count;
+    uint64_t nulls = single[SINGLE_NULLS];
+    if (nulls == 0) {
+        for (uint32_t i = 0; i < count; i++) {
+            value_add(&accumulator[i], cell, single);
+        }
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        accumulator_add(&accumulator[i], cell, single);
     }
 }
 

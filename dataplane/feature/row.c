@@ -78,13 +78,6 @@ void row_init(uint32_t view_index, const uint8_t *key, uint32_t key_size, uint16
     word_store(open_cell_of(row, key_size), CELL_TAG_EMPTY);
 }
 
-bool row_key_equals(const uint64_t *row, uint32_t view_index, const uint8_t *key, uint32_t key_size)
-{
-    struct row_meta meta = row_meta_load(row);
-    return meta.view == view_index && meta.key_size == key_size &&
-           memcmp(&row[ROW_KEY], key, key_size) == 0;
-}
-
 /* Order of closed cells: coarser levels first, then by start. */
 static bool tag_before(uint64_t a, uint64_t b)
 {
@@ -204,8 +197,22 @@ static enum row_outcome single_insert(const struct plan_view *view, uint64_t *ro
     return ROW_APPLIED;
 }
 
-enum row_outcome row_apply(const struct plan_view *view, const struct ladder *ladder, uint64_t *row,
-                           uint32_t lines, const uint64_t *single, int64_t apply_us, uint64_t lsn)
+/* The part of every applied record that the header keeps. */
+static void header_note(const struct plan_view *view, const struct ladder *ladder, uint64_t *row,
+                        int64_t time_us, int64_t apply_us, uint64_t lsn)
+{
+    int64_t event_us = view->edges == EDGES_OPEN_CLOSED ? add_clamped(time_us, 1) : time_us;
+    if (event_us > row_newest_us(row)) {
+        word_store(&row[ROW_NEWEST], (uint64_t)event_us);
+    }
+    word_store(&row[ROW_APPLY], (uint64_t)apply_us);
+    word_store(&row[ROW_LSN], lsn);
+    word_store(&row[ROW_HORIZON], (uint64_t)ladder->fold_us);
+}
+
+enum row_outcome row_apply(const struct plan_view *view, const struct ladder *ladder,
+                           uint64_t *row, uint32_t lines, const uint64_t *single, int64_t apply_us,
+                           uint64_t lsn)
 {
     int64_t time_us = (int64_t)single[SINGLE_TIME];
     enum row_outcome outcome;
@@ -215,17 +222,10 @@ enum row_outcome row_apply(const struct plan_view *view, const struct ladder *la
     } else {
         outcome = tile_add(view, ladder, row, lines, single);
     }
-    if (outcome != ROW_APPLIED) {
-        return outcome;
+    if (outcome == ROW_APPLIED) {
+        header_note(view, ladder, row, time_us, apply_us, lsn);
     }
-    int64_t event_us = view->edges == EDGES_OPEN_CLOSED ? add_clamped(time_us, 1) : time_us;
-    if (event_us > row_newest_us(row)) {
-        word_store(&row[ROW_NEWEST], (uint64_t)event_us);
-    }
-    word_store(&row[ROW_APPLY], (uint64_t)apply_us);
-    word_store(&row[ROW_LSN], lsn);
-    word_store(&row[ROW_HORIZON], (uint64_t)ladder->fold_us);
-    return ROW_APPLIED;
+    return outcome;
 }
 
 static void cell_swap(const struct plan_view *view, uint64_t *a, uint64_t *b)

@@ -19,6 +19,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "dataplane/feature/cell.h"
 #include "dataplane/feature/ladder.h"
@@ -93,8 +94,21 @@ uint32_t row_lines_first(const struct plan_view *view, uint32_t key_size);
 void row_init(uint32_t view_index, const uint8_t *key, uint32_t key_size, uint16_t slot,
               uint64_t *row);
 
-bool row_key_equals(const uint64_t *row, uint32_t view_index, const uint8_t *key,
-                    uint32_t key_size);
+/* Inline: this is the compare of every probe. */
+static inline bool row_key_equals(const uint64_t *row, uint32_t view_index, const uint8_t *key,
+                                  uint32_t key_size)
+{
+    struct row_meta meta = row_meta_load(row);
+    if (meta.view != view_index || meta.key_size != key_size) {
+        return false;
+    }
+    if (key_size == sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, key, sizeof(word));
+        return row[ROW_KEY] == word;
+    }
+    return memcmp(&row[ROW_KEY], key, key_size) == 0;
+}
 
 enum row_outcome {
     ROW_APPLIED,
