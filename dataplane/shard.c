@@ -56,13 +56,17 @@ static uint32_t groups_form(struct shard *shard, uint32_t view_index,
                             const struct shard_batch *batch)
 {
     struct shard_scratch *scratch = shard->scratch;
-    memset(scratch->head, 0xff, sizeof(scratch->head));
+    if (++scratch->generation == 0) {
+        memset(scratch->head, 0, sizeof(scratch->head));
+        scratch->generation = 1;
+    }
     uint32_t count = 0;
     for (uint32_t i = 0; i < batch->count; i++) {
         uint64_t hash =
             hash_table(batch_key(batch, i), batch->key_size[i], shard->secret + view_index);
-        uint16_t *head = &scratch->head[hash % SHARD_HEADS];
-        uint16_t at = *head;
+        struct shard_head *head = &scratch->head[hash % SHARD_HEADS];
+        uint16_t newest = head->generation == scratch->generation ? head->group : GROUP_NONE;
+        uint16_t at = newest;
         scratch->next[i] = GROUP_NONE;
         while (at != GROUP_NONE && (scratch->group[at].hash != hash ||
                                     !keys_equal(batch, scratch->group[at].first, i))) {
@@ -74,8 +78,9 @@ static uint32_t groups_form(struct shard *shard, uint32_t view_index,
             continue;
         }
         scratch->group[count] = (struct shard_group){
-            .hash = hash, .first = (uint16_t)i, .last = (uint16_t)i, .next_same = *head};
-        *head = (uint16_t)count++;
+            .hash = hash, .first = (uint16_t)i, .last = (uint16_t)i, .next_same = newest};
+        *head = (struct shard_head){.generation = scratch->generation, .group = (uint16_t)count};
+        count++;
     }
     return count;
 }

@@ -38,12 +38,19 @@ struct shard_group {
     uint16_t next_same; /* Next group with the same head; GROUP_NONE: last. */
 };
 
-#define SHARD_HEADS 512u
+#define SHARD_HEADS 2048u
+
+/* Newest group whose hash ends in the head's number; of this batch only if its generation is. */
+struct shard_head {
+    uint16_t generation;
+    uint16_t group;
+};
 
 struct shard_scratch {
     struct shard_group group[BURST_EVENTS_MAX];
     uint16_t next[BURST_EVENTS_MAX]; /* Next item of the same group. */
-    uint16_t head[SHARD_HEADS];
+    struct shard_head head[SHARD_HEADS];
+    uint16_t generation;
     uint64_t single[SINGLE_WORDS_MAX];
 };
 
