@@ -291,7 +291,8 @@ static void event_drop_count(struct worker *worker, uint32_t event)
     if (drop_is_quarantined(stream, drop)) {
         counter_add(&counters->shared_quarantined, 1);
     }
-    bool ruled = drop != DROP_event_late && drop != DROP_event_future && drop != DROP_event_key_null;
+    bool ruled =
+        drop != DROP_event_late && drop != DROP_event_future && drop != DROP_event_key_null;
     uint32_t field = ruled ? burst->drop_field[event] : NO_FIELD;
     uint32_t offset = 0;
     const struct net_message *message = worker->origin->message[event];
