@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum result address_from_text(const char *text, struct sockaddr_storage *out_address,
-                          socklen_t *out_size)
+                              socklen_t *out_size)
 {
     const char *colon = strrchr(text, ':');
     char host[64] = {0};

@@ -16,10 +16,10 @@
 #include "drivers/eal.h"
 
 #define IDLE_TURNS_BEFORE_SLEEP 64u
-#define IDLE_SLEEP_US 500u
-#define PAGE_BYTES 4096u
-#define STATE_TOUCH_BYTES (32 * MIB)
-#define EPOCH_FIRST 1u /* Nothing is kept yet, so each process starts the LSNs anew. */
+#define IDLE_SLEEP_US           500u
+#define PAGE_BYTES              4096u
+#define STATE_TOUCH_BYTES       (32 * MIB)
+#define EPOCH_FIRST             1u /* Nothing is kept yet, so each process starts the LSNs anew. */
 
 _Static_assert(CONFIG_INGEST_MAX <= WORKER_PORTS_MAX, "a worker takes every port");
 
@@ -45,8 +45,7 @@ static bool run_id_make(char run_id[41])
     return true;
 }
 
-static enum result layout_choose(struct appliance *appliance,
-                                 char error[APPLIANCE_ERROR_SIZE_MAX])
+static enum result layout_choose(struct appliance *appliance, char error[APPLIANCE_ERROR_SIZE_MAX])
 {
     const struct config_options *options = &appliance->config->options;
     cpu_layout_choose(options->shards, &appliance->layout);
@@ -132,8 +131,8 @@ static void worker_options_of(struct appliance *appliance, uint32_t shard, uint6
     }
 }
 
-/* Faults in what the hot path uses at once: all but the state, and the state's start. The rest comes
- * 2 MiB at a time as rows do. */
+/* Faults in what the hot path uses at once: all but the state, and the state's start. The rest
+ * comes 2 MiB at a time as rows do. */
 static void region_touch(struct memory_region *region, uint64_t state_bytes)
 {
     uint64_t bytes = region->size_bytes - state_bytes + STATE_TOUCH_BYTES;
@@ -254,8 +253,7 @@ static enum result doors_open(struct appliance *appliance, char error[APPLIANCE_
     return result;
 }
 
-static enum result observers_open(struct appliance *appliance,
-                                  char error[APPLIANCE_ERROR_SIZE_MAX])
+static enum result observers_open(struct appliance *appliance, char error[APPLIANCE_ERROR_SIZE_MAX])
 {
     enum result result = housekeeping_open(appliance, &appliance->housekeeping);
     if (result == RESULT_OK && appliance->plan->view_count > 0) {

@@ -127,9 +127,8 @@ void banner_render_json(const struct appliance *appliance, struct buffer *out)
     for (uint32_t i = 0; i < appliance->port_count; i++) {
         char text[NET_ERROR_SIZE_MAX];
         net_port_describe(appliance->port[i], text, sizeof(text));
-        (void)json_array_append_new(
-            ports, json_pack("{s:s, s:i}", "port", text, "number",
-                             (int)net_port_number(appliance->port[i])));
+        (void)json_array_append_new(ports, json_pack("{s:s, s:i}", "port", text, "number",
+                                                     (int)net_port_number(appliance->port[i])));
     }
     json_t *root = json_pack(
         "{s:s, s:s, s:i, s:b, s:s, s:s, s:o, s:s, s:i, s:i, s:s}", "version", FRESHET_VERSION,

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #define CONNECT_SECONDS 3
-#define ANSWER_SECONDS 10
-#define HOST_SIZE_MAX 256
+#define ANSWER_SECONDS  10
+#define HOST_SIZE_MAX   256
 
 /* HOST:PORT, "[::1]:6380"; a path has a slash or no colon. */
 static bool server_is_path(const char *server)
@@ -36,8 +36,8 @@ bool client_try(struct client *client, const char *verb, const char *server,
     const struct timeval answer_timeout = {.tv_sec = ANSWER_SECONDS};
     const char *environment = getenv("FRESHET_SERVER");
     if (server == NULL) {
-        server = environment != NULL && environment[0] != '\0' ? environment
-                                                               : CLIENT_SERVER_DEFAULT;
+        server =
+            environment != NULL && environment[0] != '\0' ? environment : CLIENT_SERVER_DEFAULT;
     }
     *client = (struct client){.verb = verb, .server = server};
     client->context = server_is_path(server) ? redisConnectUnixWithTimeout(server, connect_timeout)

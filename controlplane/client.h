@@ -9,7 +9,7 @@
 #define CLIENT_ARGUMENTS_MAX 512
 
 /* Where no --server is given: $FRESHET_SERVER, else CLIENT_SERVER_DEFAULT. */
-#define CLIENT_SERVER_DEFAULT "run/freshet.sock"
+#define CLIENT_SERVER_DEFAULT  "run/freshet.sock"
 #define CLIENT_SERVER_SENTENCE "where it is; else $FRESHET_SERVER, else " CLIENT_SERVER_DEFAULT
 
 struct client {

@@ -31,20 +31,18 @@ static void errors_print_json(const struct config *config)
     json_t *errors = json_array();
     for (uint32_t i = 0; i < errors_kept(config); i++) {
         const struct config_error *error = &config->error[i];
-        (void)json_array_append_new(
-            errors, json_pack("{s:s, s:i, s:i, s:s}", "file", error->file, "line",
-                              (int)error->line, "column", (int)error->column, "text",
-                              error->text));
+        (void)json_array_append_new(errors, json_pack("{s:s, s:i, s:i, s:s}", "file", error->file,
+                                                      "line", (int)error->line, "column",
+                                                      (int)error->column, "text", error->text));
     }
-    json_t *root = json_pack("{s:i, s:o}", "error_count", (int)config->error_count, "errors",
-                             errors);
+    json_t *root =
+        json_pack("{s:i, s:o}", "error_count", (int)config->error_count, "errors", errors);
     (void)json_dumpf(root, stdout, JSON_INDENT(2));
     printf("\n");
     json_decref(root);
 }
 
-int definitions_load(char *const *paths, uint32_t path_count, bool json,
-                     struct config **out_config)
+int definitions_load(char *const *paths, uint32_t path_count, bool json, struct config **out_config)
 {
     struct config *config = heap_alloc(sizeof(*config));
     *out_config = NULL;

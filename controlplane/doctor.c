@@ -59,10 +59,9 @@ void doctor_render_json(const struct doctor *doctor, struct buffer *out)
     json_t *root = json_array();
     for (uint32_t i = 0; i < doctor->count; i++) {
         const struct doctor_finding *finding = &doctor->finding[i];
-        (void)json_array_append_new(root, json_pack("{s:s, s:s, s:s, s:s}", "level",
-                                                    level_name(finding->level), "check",
-                                                    finding->check, "found", finding->found, "fix",
-                                                    finding->fix));
+        (void)json_array_append_new(
+            root, json_pack("{s:s, s:s, s:s, s:s}", "level", level_name(finding->level), "check",
+                            finding->check, "found", finding->found, "fix", finding->fix));
     }
     char *text = json_dumps(root, JSON_INDENT(2));
     buffer_text(out, text == NULL ? "[]" : text);

@@ -7,7 +7,7 @@
 #include "config/config.h"
 #include "controlplane/buffer.h"
 
-#define DOCTOR_FINDINGS_MAX 64
+#define DOCTOR_FINDINGS_MAX  64
 #define DOCTOR_TEXT_SIZE_MAX 384
 
 enum doctor_level { DOCTOR_LEVEL_OK, DOCTOR_LEVEL_WARN, DOCTOR_LEVEL_FAIL };

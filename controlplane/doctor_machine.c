@@ -9,11 +9,11 @@
 #include "dataplane/base/units.h"
 #include "drivers/cpu.h"
 
-#define FILE_BYTES_MAX (12 * 1024) /* Of a file, its start is enough. */
-#define RECEIVE_BUFFER_BYTES (8 * MIB) /* What a listener asks for: drivers/net.h. */
+#define FILE_BYTES_MAX       (12 * 1024) /* Of a file, its start is enough. */
+#define RECEIVE_BUFFER_BYTES (8 * MIB)   /* What a listener asks for: drivers/net.h. */
 
-#define THP_FILE "/sys/kernel/mm/transparent_hugepage/enabled"
-#define GOVERNOR_FILE "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"
+#define THP_FILE         "/sys/kernel/mm/transparent_hugepage/enabled"
+#define GOVERNOR_FILE    "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"
 #define CLOCKSOURCE_FILE "/sys/devices/system/clocksource/clocksource0/current_clocksource"
 
 /* The file below the doctor's root, NUL-terminated, without the last newline; "" when it is not
@@ -70,9 +70,8 @@ static void transparent_check(struct doctor *doctor)
     if (strstr(text, "[always]") != NULL || strstr(text, "[madvise]") != NULL) {
         doctor_add(doctor, DOCTOR_LEVEL_OK, "transparent", "", "transparent hugepages: %s", text);
     } else {
-        doctor_add(doctor, DOCTOR_LEVEL_WARN, "transparent",
-                   "echo madvise | sudo tee " THP_FILE, "transparent hugepages: %s",
-                   text[0] == '\0' ? "not in this kernel" : text);
+        doctor_add(doctor, DOCTOR_LEVEL_WARN, "transparent", "echo madvise | sudo tee " THP_FILE,
+                   "transparent hugepages: %s", text[0] == '\0' ? "not in this kernel" : text);
     }
 }
 
@@ -129,9 +128,9 @@ static void receive_buffer_check(struct doctor *doctor)
     if (bytes >= RECEIVE_BUFFER_BYTES) {
         doctor_add(doctor, DOCTOR_LEVEL_OK, "rmem_max", "", "%llu bytes", bytes);
     } else {
-        doctor_add(doctor, DOCTOR_LEVEL_WARN, "rmem_max", "sudo sysctl -w net.core.rmem_max=8388608",
-                   "%llu bytes, a listener asks for 8388608: bursts overflow the socket sooner",
-                   bytes);
+        doctor_add(
+            doctor, DOCTOR_LEVEL_WARN, "rmem_max", "sudo sysctl -w net.core.rmem_max=8388608",
+            "%llu bytes, a listener asks for 8388608: bursts overflow the socket sooner", bytes);
     }
 }
 
@@ -162,8 +161,7 @@ static void clock_check(struct doctor *doctor)
         doctor_add(doctor, DOCTOR_LEVEL_OK, "clock", "",
                    "the kernel uses %s, but the TSC is steady enough for us", text);
     } else {
-        doctor_add(doctor, DOCTOR_LEVEL_WARN, "clock",
-                   "echo tsc | sudo tee " CLOCKSOURCE_FILE,
+        doctor_add(doctor, DOCTOR_LEVEL_WARN, "clock", "echo tsc | sudo tee " CLOCKSOURCE_FILE,
                    "the kernel uses \"%s\" and the TSC is not steady: each look at the clock is a "
                    "system call",
                    text);
@@ -194,8 +192,7 @@ static bool process_runs(const struct doctor *doctor, const char *name)
     if (folder == NULL) {
         return false;
     }
-    for (struct dirent *entry = readdir(folder); entry != NULL && !found;
-         entry = readdir(folder)) {
+    for (struct dirent *entry = readdir(folder); entry != NULL && !found; entry = readdir(folder)) {
         char comm[64];
         char file[64];
         if (entry->d_name[0] < '0' || entry->d_name[0] > '9') {

@@ -94,8 +94,8 @@ static bool port_is_free(const char *address_text, int type)
         /* As every server does: connections that linger do not count. */
         (void)setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     }
-    bool is_free = bind(descriptor, (const struct sockaddr *)&address, size) == 0 ||
-                   errno != EADDRINUSE;
+    bool is_free =
+        bind(descriptor, (const struct sockaddr *)&address, size) == 0 || errno != EADDRINUSE;
     (void)close(descriptor);
     return is_free;
 }

@@ -48,7 +48,8 @@ int doctor_verb(int argc, char **argv)
     const struct verb_usage usage = {
         "doctor",
         "[FILE...]",
-        "Says what this machine should change to run fast, each finding with the command that does\n"
+        "Says what this machine should change to run fast, each finding with the command that "
+        "does\n"
         "it; with definition files also whether it has what they need. Exit code 3: a FAIL.\n",
         option,
         ARRAY_COUNT(option),

@@ -39,9 +39,8 @@ static void drop_print(const json_t *drop)
     (void)strftime(time_text, sizeof(time_text), "%Y-%m-%dT%H:%M:%S", &utc);
     printf("%s.%06d shard %" PRId64 "  %s: %s\n", time_text, (int)(time_us % US_PER_SECOND),
            integer_of(drop, "shard"), text_of(drop, "reason", "-"), text_of(drop, "sentence", "-"));
-    printf("    from %s, stream %s, field %s, at byte %" PRId64 "\n",
-           text_of(drop, "sender", "-"), text_of(drop, "stream", "-"), text_of(drop, "field", "-"),
-           integer_of(drop, "offset"));
+    printf("    from %s, stream %s, field %s, at byte %" PRId64 "\n", text_of(drop, "sender", "-"),
+           text_of(drop, "stream", "-"), text_of(drop, "field", "-"), integer_of(drop, "offset"));
     printf("    first bytes: %s\n    hint: %s\n", text_of(drop, "bytes", "-"),
            text_of(drop, "hint", "-"));
 }
@@ -51,7 +50,8 @@ static void drops_print(const json_t *drops, bool json_lines, uint64_t after[SHA
 {
     size_t i;
     const json_t *drop;
-    json_array_foreach(drops, i, drop) {
+    json_array_foreach(drops, i, drop)
+    {
         int64_t shard = integer_of(drop, "shard");
         if (json_lines) {
             (void)json_dumpf(drop, stdout, JSON_COMPACT);
@@ -122,10 +122,14 @@ int drops_verb(int argc, char **argv)
          "a JSON array; with --follow an object per line"},
     };
     const struct verb_usage usage = {
-        "drops", "",
+        "drops",
+        "",
         "Shows the last 64 drops of each shard, at most one per second and reason: why, who sent "
         "it,\nwhich field, where in the datagram, its first bytes, and what to do about it.\n",
-        option, ARRAY_COUNT(option), 0, 0};
+        option,
+        ARRAY_COUNT(option),
+        0,
+        0};
     int exit_code = VERB_EXIT_OK;
     struct client client;
     if (!verb_parse(&usage, &argc, argv, &exit_code)) {

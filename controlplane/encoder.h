@@ -41,6 +41,6 @@ static inline bool encoder_is_full(const struct encoder *encoder)
     return encoder->event_count == encoder->event_max;
 }
 
-/* Completes the message in encoder->data (no event makes a heartbeat) and starts the next one, whose
- * events overwrite it. Returns its bytes. */
+/* Completes the message in encoder->data (no event makes a heartbeat) and starts the next one,
+ * whose events overwrite it. Returns its bytes. */
 uint32_t encoder_finish(struct encoder *encoder, int64_t send_time_us);

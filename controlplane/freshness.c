@@ -10,9 +10,9 @@
 #include "dataplane/base/units.h"
 #include "dataplane/reader.h"
 
-#define WINDOW_NS (1 * 1000 * 1000)        /* Looking without sleep. */
-#define REST_US_MIN 10000                  /* Between windows while events come. */
-#define REST_US_MAX 50000                  /* Between windows while none come. */
+#define WINDOW_NS          (1 * 1000 * 1000) /* Looking without sleep. */
+#define REST_US_MIN        10000             /* Between windows while events come. */
+#define REST_US_MAX        50000             /* Between windows while none come. */
 #define READABLE_WITHIN_NS (100 * 1000 * 1000)
 
 struct freshness {
@@ -113,8 +113,8 @@ static uint32_t samples_take(struct freshness *freshness, int64_t start_ns)
     for (uint32_t i = 0; i < appliance->shard_count; i++) {
         while (worker_sample_take(appliance->worker[i], &sample)) {
             count++;
-            span_record(freshness, sample.view, FRESHNESS_STAGE_event_to_arrival,
-                        event_ns(&sample), sample.arrival_ns);
+            span_record(freshness, sample.view, FRESHNESS_STAGE_event_to_arrival, event_ns(&sample),
+                        sample.arrival_ns);
             if (sample.arrival_ns >= start_ns) {
                 sample_follow(freshness, &sample);
             }
@@ -163,16 +163,16 @@ enum result freshness_open(struct appliance *appliance, uint32_t thread_index,
     }
     memset(freshness, 0, sizeof(*freshness));
     freshness->appliance = appliance;
-    uint64_t bytes = (uint64_t)appliance->plan->view_count * FRESHNESS_STAGE_COUNT *
-                     sizeof(struct histogram);
+    uint64_t bytes =
+        (uint64_t)appliance->plan->view_count * FRESHNESS_STAGE_COUNT * sizeof(struct histogram);
     enum result result = RESULT_NO_MEMORY;
     freshness->histogram = heap_alloc(bytes);
     if (freshness->histogram == NULL) {
         goto fail;
     }
     memset(freshness->histogram, 0, bytes);
-    result = reader_open(appliance->worker, appliance->shard_count, thread_index,
-                         &freshness->reader);
+    result =
+        reader_open(appliance->worker, appliance->shard_count, thread_index, &freshness->reader);
     if (result != RESULT_OK) {
         goto fail;
     }

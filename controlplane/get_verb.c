@@ -9,7 +9,7 @@
 #include "controlplane/verb.h"
 #include "dataplane/base/units.h"
 
-#define META_FIELDS 8u
+#define META_FIELDS               8u
 #define ARGUMENTS_BESIDE_FEATURES 8u /* FS.GET key FIELDS n AT us WITHMETA, and one to spare. */
 
 struct get_options {
@@ -22,7 +22,7 @@ struct get_options {
 static const char *reply_text(const redisReply *reply)
 {
     return reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS ? reply->str
-                                                                                   : NULL;
+                                                                                  : NULL;
 }
 
 static json_t *reply_json(const redisReply *reply)
@@ -49,8 +49,7 @@ static const char *time_format(const redisReply *reply, char *out, size_t size)
         return out;
     }
     (void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc);
-    (void)snprintf(out, size, "%s.%06d", text,
-                   (int)(micros - floor_to(micros, US_PER_SECOND)));
+    (void)snprintf(out, size, "%s.%06d", text, (int)(micros - floor_to(micros, US_PER_SECOND)));
     return out;
 }
 

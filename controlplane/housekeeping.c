@@ -10,7 +10,7 @@
 #include "dataplane/counters.h"
 
 #define PAGES_EVERY_SECONDS 10u
-#define RATIO_UNIT 1000000u
+#define RATIO_UNIT          1000000u
 
 struct housekeeping_shard {
     _Atomic uint32_t shared_busy_ppm;

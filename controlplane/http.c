@@ -11,10 +11,10 @@
 #include "controlplane/report.h"
 #include "dataplane/base/units.h"
 
-#define CONNECTIONS_MAX 64u
+#define CONNECTIONS_MAX      64u
 #define CONNECTION_BYTES_MAX ((size_t)(32 * KIB))
-#define IDLE_SECONDS_MAX 10u
-#define METRICS_BYTES_MAX (64 * MIB)
+#define IDLE_SECONDS_MAX     10u
+#define METRICS_BYTES_MAX    (64 * MIB)
 
 struct http {
     const struct appliance *appliance; /* Borrowed. */
@@ -62,7 +62,8 @@ static enum MHD_Result metrics_answer(const struct appliance *appliance,
     return result;
 }
 
-/* libmicrohttpd calls this once with the headers and again when the body (none is taken) is over. */
+/* libmicrohttpd calls this once with the headers and again when the body (none is taken) is
+ * over. */
 static enum MHD_Result request_answer(void *context, struct MHD_Connection *connection,
                                       const char *url, const char *method, const char *version,
                                       const char *upload_data, size_t *upload_data_size,
@@ -115,11 +116,11 @@ enum result http_open(struct appliance *appliance, const char *address, struct h
     }
     http->appliance = appliance;
     errno = 0;
-    http->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, request_answer, http, MHD_OPTION_SOCK_ADDR,
-        (struct sockaddr *)&socket_address, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-        IDLE_SECONDS_MAX, MHD_OPTION_END);
+    http->daemon =
+        MHD_start_daemon(flags, 0, NULL, NULL, request_answer, http, MHD_OPTION_SOCK_ADDR,
+                         (struct sockaddr *)&socket_address, MHD_OPTION_CONNECTION_LIMIT,
+                         CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES_MAX,
+                         MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS_MAX, MHD_OPTION_END);
     if (http->daemon == NULL) {
         (void)snprintf(error, error_size,
                        "query.http: cannot listen on %s: %s; stop what listens there or choose "
@@ -143,7 +144,6 @@ void http_close(struct http *http)
 
 uint16_t http_port(const struct http *http)
 {
-    const union MHD_DaemonInfo *info =
-        MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_BIND_PORT);
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_BIND_PORT);
     return info == NULL ? 0 : info->port;
 }

@@ -58,9 +58,13 @@ int help_verb(int argc, char **argv)
     const struct verb_option option[] = {
         {"json", NULL, VERB_OPTION_FLAG, &json, "the list of verbs as JSON"},
     };
-    const struct verb_usage usage = {
-        "help", "[VERB]", "Lists the verbs, or prints the help text of one.\n",
-        option, ARRAY_COUNT(option), 0, 1};
+    const struct verb_usage usage = {"help",
+                                     "[VERB]",
+                                     "Lists the verbs, or prints the help text of one.\n",
+                                     option,
+                                     ARRAY_COUNT(option),
+                                     0,
+                                     1};
     int exit_code = VERB_EXIT_OK;
     if (!verb_parse(&usage, &argc, argv, &exit_code)) {
         return exit_code;

@@ -14,14 +14,12 @@ static const struct {
     const char *seconds;
     uint64_t ns;
 } le[] = {
-    {"0.00001", 10000},       {"0.000025", 25000},      {"0.00005", 50000},
-    {"0.0001", 100000},       {"0.00025", 250000},      {"0.0005", 500000},
-    {"0.001", 1000000},       {"0.0025", 2500000},      {"0.005", 5000000},
-    {"0.01", 10000000},       {"0.025", 25000000},      {"0.05", 50000000},
-    {"0.1", 100000000},       {"0.25", 250000000},      {"0.5", 500000000},
-    {"1", 1000000000},        {"2.5", 2500000000},      {"10", 10000000000},
-    {"60", 60000000000},      {"600", 600000000000},    {"3600", 3600000000000},
-    {"86400", 86400000000000},
+    {"0.00001", 10000},      {"0.000025", 25000},       {"0.00005", 50000},  {"0.0001", 100000},
+    {"0.00025", 250000},     {"0.0005", 500000},        {"0.001", 1000000},  {"0.0025", 2500000},
+    {"0.005", 5000000},      {"0.01", 10000000},        {"0.025", 25000000}, {"0.05", 50000000},
+    {"0.1", 100000000},      {"0.25", 250000000},       {"0.5", 500000000},  {"1", 1000000000},
+    {"2.5", 2500000000},     {"10", 10000000000},       {"60", 60000000000}, {"600", 600000000000},
+    {"3600", 3600000000000}, {"86400", 86400000000000},
 };
 
 struct metrics {
@@ -91,8 +89,7 @@ static void series_write(const struct metrics *metrics, const char *label, const
 
 static void series_numbered(const struct metrics *metrics, const char *label, uint64_t value)
 {
-    buffer_format(metrics->out, "%s{%s=\"%llu\"}", metrics->name, label,
-                  (unsigned long long)value);
+    buffer_format(metrics->out, "%s{%s=\"%llu\"}", metrics->name, label, (unsigned long long)value);
 }
 
 static uint64_t member_read(const void *base, size_t offset)
@@ -215,8 +212,7 @@ static void histogram_write(const struct metrics *metrics, const char *labels,
                             const struct histogram *histogram)
 {
     for (size_t i = 0; i < ARRAY_COUNT(le); i++) {
-        buffer_format(metrics->out, "%s_bucket{%sle=\"%s\"}", metrics->name, labels,
-                      le[i].seconds);
+        buffer_format(metrics->out, "%s_bucket{%sle=\"%s\"}", metrics->name, labels, le[i].seconds);
         value_write(metrics, histogram_count_below(histogram, le[i].ns));
     }
     /* Counted last, so that it is never below a bucket while the histogram is written. */
@@ -276,8 +272,7 @@ static void view_apply(const struct metrics *metrics)
     double ns_per_tick = metrics->snapshot->appliance.ns_per_tick;
     for (uint32_t i = 0; i < metrics->snapshot->plan->view_count; i++) {
         series_write(metrics, "view", metrics->snapshot->plan->view[i].name);
-        real_write(metrics,
-                   (double)metrics->snapshot->view[i].apply_ticks * ns_per_tick / 1e9);
+        real_write(metrics, (double)metrics->snapshot->view[i].apply_ticks * ns_per_tick / 1e9);
     }
 }
 
@@ -299,13 +294,13 @@ static void core_busy_seconds(const struct metrics *metrics)
     }
 }
 
-#define METRIC_ROW_OWN(member) METRIC_OWN, 0, member
-#define METRIC_ROW_STREAM(member) METRIC_STREAM, offsetof(struct snapshot_stream, member), NULL
-#define METRIC_ROW_VIEW(member) METRIC_VIEW, offsetof(struct snapshot_view, member), NULL
-#define METRIC_ROW_SHARD(member) METRIC_SHARD, offsetof(struct snapshot_shard, member), NULL
+#define METRIC_ROW_OWN(member)      METRIC_OWN, 0, member
+#define METRIC_ROW_STREAM(member)   METRIC_STREAM, offsetof(struct snapshot_stream, member), NULL
+#define METRIC_ROW_VIEW(member)     METRIC_VIEW, offsetof(struct snapshot_view, member), NULL
+#define METRIC_ROW_SHARD(member)    METRIC_SHARD, offsetof(struct snapshot_shard, member), NULL
 #define METRIC_ROW_LISTENER(member) METRIC_LISTENER, offsetof(struct net_statistics, member), NULL
 #define METRIC_ROW_PRODUCER(member) METRIC_PRODUCER, offsetof(struct lane_report, member), NULL
-#define METRIC_ROW_READS(member) METRIC_READS, offsetof(struct server_statistics, member), NULL
+#define METRIC_ROW_READS(member)    METRIC_READS, offsetof(struct server_statistics, member), NULL
 
 static const struct metric metric_table[] = {
 #define METRIC(name, type, source, member, help)                                                   \
@@ -453,8 +448,8 @@ void report_metrics_render(const struct snapshot *snapshot, struct buffer *out)
     for (size_t i = 0; i < ARRAY_COUNT(metric_table); i++) {
         const struct metric *metric = &metric_table[i];
         metrics.name = metric->name;
-        buffer_format(out, "# HELP %s %s\n# TYPE %s %s\n", metric->name, metric->help,
-                      metric->name, metric->type);
+        buffer_format(out, "# HELP %s %s\n# TYPE %s %s\n", metric->name, metric->help, metric->name,
+                      metric->type);
         source_write(&metrics, metric);
     }
     counters_write(&metrics);

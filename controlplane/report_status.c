@@ -56,8 +56,7 @@ static json_t *freshness_json(const struct snapshot *snapshot, int stream)
         for (uint32_t view = 0; view < snapshot->plan->view_count; view++) {
             bool wanted = stream < 0 || snapshot->plan->view[view].stream == stream;
             if (wanted && snapshot->freshness != NULL) {
-                histogram_merge(merged,
-                                &snapshot->freshness[view * FRESHNESS_STAGE_COUNT + stage]);
+                histogram_merge(merged, &snapshot->freshness[view * FRESHNESS_STAGE_COUNT + stage]);
             }
         }
         set(object, freshness_stage_name((enum freshness_stage)stage), histogram_json(merged));
@@ -132,10 +131,10 @@ static json_t *view_json(const struct snapshot *snapshot, uint32_t index)
     set(object, "refused", number(refused));
     set(object, "refusals", counts_json(view->drop));
     set(object, "apply_ns_per_event",
-        view->apply_sampled == 0 ? json_null()
-                                 : json_real((double)view->apply_ticks *
-                                             snapshot->appliance.ns_per_tick /
-                                             (double)view->apply_sampled));
+        view->apply_sampled == 0
+            ? json_null()
+            : json_real((double)view->apply_ticks * snapshot->appliance.ns_per_tick /
+                        (double)view->apply_sampled));
     return object;
 }
 
@@ -167,11 +166,11 @@ static json_t *port_json(const struct snapshot_port *port)
 
 static json_t *lane_json(const struct lane_report *lane)
 {
-    return json_pack("{s:o, s:i, s:I, s:o, s:o, s:o, s:o, s:o}", "producer",
-                     number(lane->producer), "lane", (int)lane->lane, "incarnation",
-                     (json_int_t)lane->incarnation, "messages", number(lane->messages), "gaps",
-                     number(lane->gaps), "holes", number(lane->holes), "duplicates",
-                     number(lane->duplicates), "reordered", number(lane->reordered));
+    return json_pack("{s:o, s:i, s:I, s:o, s:o, s:o, s:o, s:o}", "producer", number(lane->producer),
+                     "lane", (int)lane->lane, "incarnation", (json_int_t)lane->incarnation,
+                     "messages", number(lane->messages), "gaps", number(lane->gaps), "holes",
+                     number(lane->holes), "duplicates", number(lane->duplicates), "reordered",
+                     number(lane->reordered));
 }
 
 static json_t *reads_json(const struct snapshot *snapshot)

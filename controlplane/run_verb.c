@@ -148,7 +148,8 @@ int run_verb(int argc, char **argv)
     const struct verb_usage usage = {
         "run",
         "FILE...",
-        "Starts the appliance on definition files (a folder means its *.yaml files) and runs until\n"
+        "Starts the appliance on definition files (a folder means its *.yaml files) and runs "
+        "until\n"
         "SIGINT or SIGTERM. Prints where it listens and what to type next; logs to stderr.\n",
         option,
         ARRAY_COUNT(option),

@@ -146,8 +146,7 @@ enum result snapshot_take(const struct appliance *appliance, struct snapshot **o
     appliance_take(appliance, &snapshot->appliance);
     ports_take(appliance, snapshot);
     if (appliance->freshness != NULL) {
-        snapshot->freshness =
-            freshness_histogram(appliance->freshness, 0, (enum freshness_stage)0);
+        snapshot->freshness = freshness_histogram(appliance->freshness, 0, (enum freshness_stage)0);
         snapshot->appliance.freshness_unseen = freshness_unseen(appliance->freshness);
     }
     if (appliance->server != NULL) {

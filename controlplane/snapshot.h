@@ -78,13 +78,14 @@ struct snapshot {
     struct lane_report *lane;          /* Owned; most messages first. */
     const struct histogram *freshness; /* Borrowed, [view][stage]; NULL: no view. */
     struct server_statistics server;
-    struct histogram reads;            /* Nanoseconds. */
+    struct histogram reads; /* Nanoseconds. */
 };
 
 struct appliance;
 
 /* Allocates; snapshot_free() it. Any thread. */
-MUST_USE enum result snapshot_take(const struct appliance *appliance, struct snapshot **out_snapshot);
+MUST_USE enum result snapshot_take(const struct appliance *appliance,
+                                   struct snapshot **out_snapshot);
 void snapshot_free(struct snapshot *snapshot); /* NULL is fine. */
 
 /* Events of a stream that were not applied: drops of scope MESSAGE and EVENT. */

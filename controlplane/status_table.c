@@ -66,22 +66,22 @@ static void streams_render(const json_t *status, struct buffer *out)
     const json_t *stream;
     buffer_format(out, "\n%-16s %12s %12s %9s %9s %11s %9s  %s\n", "stream", "received", "applied",
                   "late", "duplicate", "quarantined", "lag", "top drop");
-    json_array_foreach(json_object_get(status, "streams"), i, stream) {
+    json_array_foreach(json_object_get(status, "streams"), i, stream)
+    {
         const json_t *top = json_object_get(stream, "top_drop");
         const json_t *lag = json_object_get(stream, "watermark_lag_seconds");
         char lag_text[CELL_SIZE] = "-";
         if (json_is_number(lag)) {
             (void)duration_format(json_number_value(lag) * 1e6, lag_text);
         }
-        buffer_format(out, "%-16s %12" PRId64 " %12" PRId64 " %9" PRId64 " %9" PRId64 " %11" PRId64
-                      " %9s  ",
-                      text_of(stream, "stream"), integer_of(stream, "received"),
-                      integer_of(stream, "applied"), integer_of(stream, "late"),
-                      integer_of(stream, "duplicate"), integer_of(stream, "quarantined"), lag_text);
+        buffer_format(
+            out, "%-16s %12" PRId64 " %12" PRId64 " %9" PRId64 " %9" PRId64 " %11" PRId64 " %9s  ",
+            text_of(stream, "stream"), integer_of(stream, "received"),
+            integer_of(stream, "applied"), integer_of(stream, "late"),
+            integer_of(stream, "duplicate"), integer_of(stream, "quarantined"), lag_text);
         if (json_is_object(top)) {
             buffer_format(out, "%s %" PRId64 ": %s; %s\n", text_of(top, "reason"),
-                          integer_of(top, "count"), text_of(top, "sentence"),
-                          text_of(top, "hint"));
+                          integer_of(top, "count"), text_of(top, "sentence"), text_of(top, "hint"));
         } else {
             buffer_text(out, "-\n");
         }
@@ -96,14 +96,15 @@ static void views_render(const json_t *status, struct buffer *out)
     char each[CELL_SIZE];
     buffer_format(out, "\n%-16s %-12s %12s %12s %12s %12s %9s %10s\n", "view", "entity", "entities",
                   "memory", "per entity", "applied", "refused", "per event");
-    json_array_foreach(json_object_get(status, "views"), i, view) {
+    json_array_foreach(json_object_get(status, "views"), i, view)
+    {
         char cost[CELL_SIZE] = "-";
         if (json_is_number(json_object_get(view, "apply_ns_per_event"))) {
             (void)snprintf(cost, sizeof(cost), "%.0f ns", real_of(view, "apply_ns_per_event"));
         }
         buffer_format(out, "%-16s %-12s %12" PRId64 " %12s %12s %12" PRId64 " %9" PRId64 " %10s\n",
-                      text_of(view, "view"), text_of(view, "entity"),
-                      integer_of(view, "entities"), bytes_format(real_of(view, "bytes"), bytes),
+                      text_of(view, "view"), text_of(view, "entity"), integer_of(view, "entities"),
+                      bytes_format(real_of(view, "bytes"), bytes),
                       bytes_format(real_of(view, "bytes_per_entity"), each),
                       integer_of(view, "applied"), integer_of(view, "refused"), cost);
     }
@@ -117,7 +118,8 @@ static void shards_render(const json_t *status, struct buffer *out)
     char limit[CELL_SIZE];
     buffer_format(out, "\n%-6s %5s %7s %12s %12s %12s  %s\n", "shard", "core", "busy", "events/s",
                   "memory", "of", "pages");
-    json_array_foreach(json_object_get(status, "shards"), i, shard) {
+    json_array_foreach(json_object_get(status, "shards"), i, shard)
+    {
         buffer_format(out, "%-6" PRId64 " %5" PRId64 " %6.1f%% %12.0f %12s %12s  %s\n",
                       integer_of(shard, "shard"), integer_of(shard, "core"),
                       100 * real_of(shard, "busy_ratio"), real_of(shard, "events_per_second"),
@@ -132,7 +134,8 @@ static void ports_render(const json_t *status, struct buffer *out)
     size_t i;
     const json_t *port;
     buffer_format(out, "\n%12s %12s %9s  %s\n", "frames", "datagrams", "missed", "listener");
-    json_array_foreach(json_object_get(status, "ports"), i, port) {
+    json_array_foreach(json_object_get(status, "ports"), i, port)
+    {
         buffer_format(out, "%12" PRId64 " %12" PRId64 " %9" PRId64 "  %s\n",
                       integer_of(port, "frames"), integer_of(port, "datagrams"),
                       integer_of(port, "missed"), text_of(port, "port"));
@@ -149,7 +152,8 @@ static void lanes_render(const json_t *status, struct buffer *out)
     }
     buffer_format(out, "\n%20s %5s %11s %12s %9s %9s %10s %9s\n", "producer", "lane", "incarnation",
                   "messages", "gaps", "holes", "duplicates", "reordered");
-    json_array_foreach(lanes, i, lane) {
+    json_array_foreach(lanes, i, lane)
+    {
         buffer_format(out,
                       "%20" PRId64 " %5" PRId64 " %11" PRId64 " %12" PRId64 " %9" PRId64
                       " %9" PRId64 " %10" PRId64 " %9" PRId64 "\n",
@@ -176,8 +180,7 @@ static void times_render(const json_t *status, struct buffer *out)
     const json_t *freshness = json_object_get(status, "freshness");
     buffer_format(out, "\n%-20s %12s %10s %10s %10s\n", "", "count", "p50", "p99", "p99.9");
     quantiles_render("event to arrival", json_object_get(freshness, "event_to_arrival"), out);
-    quantiles_render("arrival to readable", json_object_get(freshness, "arrival_to_readable"),
-                     out);
+    quantiles_render("arrival to readable", json_object_get(freshness, "arrival_to_readable"), out);
     quantiles_render("event to readable", json_object_get(freshness, "event_to_readable"), out);
     quantiles_render("feature reads", json_object_get(status, "reads"), out);
 }

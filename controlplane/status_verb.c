@@ -35,10 +35,14 @@ int status_verb(int argc, char **argv)
         {"server", "PATH|HOST:PORT", VERB_OPTION_TEXT, &server, CLIENT_SERVER_SENTENCE},
         {"json", NULL, VERB_OPTION_FLAG, &json, "the whole report as JSON"},
     };
-    const struct verb_usage usage = {
-        "status", "",
-        "Says what the appliance did so far: streams, views, shards, listeners, producers, times.\n",
-        option, ARRAY_COUNT(option), 0, 0};
+    const struct verb_usage usage = {"status",
+                                     "",
+                                     "Says what the appliance did so far: streams, views, shards, "
+                                     "listeners, producers, times.\n",
+                                     option,
+                                     ARRAY_COUNT(option),
+                                     0,
+                                     0};
     int exit_code = VERB_EXIT_OK;
     struct client client;
     if (!verb_parse(&usage, &argc, argv, &exit_code)) {
@@ -118,9 +122,13 @@ int top_verb(int argc, char **argv)
         {"json", NULL, VERB_OPTION_FLAG, &options.json, "a JSON report per line"},
     };
     const struct verb_usage usage = {
-        "top", "",
+        "top",
+        "",
         "Shows the status again every second; one line per second where there is no terminal.\n",
-        option, ARRAY_COUNT(option), 0, 0};
+        option,
+        ARRAY_COUNT(option),
+        0,
+        0};
     int exit_code = VERB_EXIT_OK;
     struct client client;
     if (!verb_parse(&usage, &argc, argv, &exit_code)) {

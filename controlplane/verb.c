@@ -143,9 +143,8 @@ bool verb_parse(const struct verb_usage *usage, int *argc, char **argv, int *out
     argv[kept] = NULL;
     uint32_t count = (uint32_t)kept - 1;
     if (count < usage->argument_min) {
-        *out_exit = verb_usage_error(usage, "%s is missing",
-                                     usage->arguments[0] == '\0' ? "an argument"
-                                                                 : usage->arguments);
+        *out_exit = verb_usage_error(
+            usage, "%s is missing", usage->arguments[0] == '\0' ? "an argument" : usage->arguments);
         return false;
     }
     if (count > usage->argument_max) {

@@ -2,7 +2,8 @@
  *
  * A verb is `int <name>_verb(int argc, char **argv)`, listed in verbs.def: argv[0] is its name,
  * argv[argc] is NULL; it returns an exit code and prints results to stdout, errors to stderr.
- * Options are --name, --name VALUE or --name=VALUE, anywhere among the arguments; `--` ends them. */
+ * Options are --name, --name VALUE or --name=VALUE, anywhere among the arguments; `--` ends
+ * them. */
 #pragma once
 
 #include <stdbool.h>

@@ -23,7 +23,8 @@ void drop_log_add(struct drop_log *log, const struct drop_entry *entry)
     uint64_t before = atomic_load_explicit(version, memory_order_relaxed);
     atomic_store_explicit(version, before + 1, memory_order_relaxed);
     for (uint32_t i = 0; i < DROP_ENTRY_WORDS; i++) {
-        /* Release L1, pairs with acquire L2 in entry_read(): who sees a word sees the odd version. */
+        /* Release L1, pairs with acquire L2 in entry_read(): who sees a word sees the odd
+         * version. */
         atomic_store_explicit(&log->slot[index].shared_word[i], words[i], memory_order_release);
     }
     /* Release L3, pairs with acquire L4 in entry_read(). */

@@ -4,7 +4,8 @@
  *   window: bits of sequences (top - 4096, top], a ring; bit set: accepted
  *   sequences below `start` were never sent to us; holes from start on that leave the window: gaps
  *
- * Owner: worker. Fields read by other threads are atomic. Source: RFC 6479 (window without shifts). */
+ * Owner: worker. Fields read by other threads are atomic. Source: RFC 6479 (window without
+ * shifts). */
 #pragma once
 
 #include <stdatomic.h>

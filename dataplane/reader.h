@@ -37,8 +37,9 @@ void reader_close(struct reader *reader);
 /* Answers that one reader_read() may ask for: what bounds the reader's space for strings. */
 #define READER_ANSWERS_MAX 131072u
 
-/* Answers all queries, prefetching across them. At most READER_ANSWERS_MAX answers in all. Strings in answers stay valid until the next call
- * with this reader. Reads of one view of one entity are consistent with one another. */
+/* Answers all queries, prefetching across them. At most READER_ANSWERS_MAX answers in all. Strings
+ * in answers stay valid until the next call with this reader. Reads of one view of one entity are
+ * consistent with one another. */
 void reader_read(struct reader *reader, struct reader_query *queries, uint32_t count);
 
 /* A thread that stops reading for longer than some milliseconds must say so, or rows that moved are
@@ -47,8 +48,8 @@ void reader_offline(struct reader *reader);
 void reader_online(struct reader *reader);
 
 /* Visits rows of all shards for SCAN: calls visit for each row in the part of the hash space after
- * cursor until at least count were visited or the space ends. Returns the next cursor, 0 at the end.
- * Start with 0. Every row that exists from start to end is visited at least once. */
+ * cursor until at least count were visited or the space ends. Returns the next cursor, 0 at the
+ * end. Start with 0. Every row that exists from start to end is visited at least once. */
 typedef void reader_visit(void *context, uint16_t view, const uint8_t *key, uint32_t key_size);
 uint64_t reader_scan(struct reader *reader, uint64_t cursor, uint32_t count, reader_visit *visit,
                      void *context);

@@ -2,8 +2,8 @@
  * of one size class. Never grows past its region: that is the memory cap.
  *
  * A place is named by its line index in the region. A freed row stays frozen until every reader has
- * passed a quiescent state (rte_rcu_qsbr), then its place is used again. Owner: the worker; a reader
- * only asks row_store_lines(). */
+ * passed a quiescent state (rte_rcu_qsbr), then its place is used again. Owner: the worker; a
+ * reader only asks row_store_lines(). */
 #pragma once
 
 #include <stdbool.h>
@@ -59,8 +59,8 @@ void row_store_init(struct row_store *store, void *region, uint64_t region_bytes
 uint32_t row_store_class_of(uint32_t lines);
 uint32_t row_store_class_lines(uint32_t class_index);
 
-/* A place of the class, or NULL at the cap. Its words hold anything but word 0, which is the version
- * (even, not dead) of whoever was there before, so that late readers notice. */
+/* A place of the class, or NULL at the cap. Its words hold anything but word 0, which is the
+ * version (even, not dead) of whoever was there before, so that late readers notice. */
 uint64_t *row_store_take(struct row_store *store, uint32_t class_index);
 
 /* Marks the row dead now and gives its place back once all readers have passed. */

@@ -35,8 +35,8 @@ static uint64_t *segment_take(struct row_store *store, uint64_t depth)
     return segment;
 }
 
-/* Release D1, pairs with the acquire in the reader's probe: the segment is complete before it can be
- * reached. */
+/* Release D1, pairs with the acquire in the reader's probe: the segment is complete before it can
+ * be reached. */
 static void directory_set(struct table_directory *directory, uint64_t slot, uint64_t *segment)
 {
     __atomic_store_n(&directory->segment[slot], segment, __ATOMIC_RELEASE);
@@ -120,7 +120,8 @@ static bool entry_moves(uint64_t entry, uint64_t depth)
     return (bits >> (TABLE_DIRECTORY_BITS - depth) & 1) != 0;
 }
 
-/* Copies the upper half's entries of one chain to the same bucket of target; returns their number. */
+/* Copies the upper half's entries of one chain to the same bucket of target; returns their
+ * number. */
 static uint64_t chain_copy_moved(uint64_t *segment, uint64_t *bucket, uint64_t depth,
                                  uint64_t *target, uint64_t *target_bucket)
 {

@@ -141,7 +141,8 @@ static void take_mesh(struct worker *worker)
     }
 }
 
-/* Messages of one port, while the turn has room; what is left waits, borrowed, for the next turn. */
+/* Messages of one port, while the turn has room; what is left waits, borrowed, for the next
+ * turn. */
 static void take_port(struct worker *worker, uint32_t index, uint32_t end)
 {
     const struct worker_port *port = &worker->options.port[index];

@@ -1,5 +1,5 @@
-/* An answer: the value of one feature of one entity at one time, and what there is to know about it.
- * Printing is here too, so that every protocol prints alike. */
+/* An answer: the value of one feature of one entity at one time, and what there is to know about
+ * it. Printing is here too, so that every protocol prints alike. */
 #pragma once
 
 #include <stdint.h>

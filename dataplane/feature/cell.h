@@ -43,8 +43,8 @@ static inline int64_t cell_start_us(uint64_t tag)
     return (int64_t)(tag & ~CELL_LEVEL_MASK);
 }
 
-/* Writes the inputs of one event of the burst as a single of the view: view->single_words words (the
- * layout exists for views without `exact` too). Edges are applied to the time. */
+/* Writes the inputs of one event of the burst as a single of the view: view->single_words words
+ * (the layout exists for views without `exact` too). Edges are applied to the time. */
 void single_of_event(const struct plan_view *view, const struct burst *burst, uint32_t event,
                      uint64_t *single);
 

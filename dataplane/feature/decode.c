@@ -376,7 +376,8 @@ static void check_required(struct burst *burst, const struct decode_column *colu
 }
 
 /* min and max in one pass without branches; a second pass names the events when one is outside.
- * u64 compares as unsigned: flipping the sign bit of both sides turns that into the signed order. */
+ * u64 compares as unsigned: flipping the sign bit of both sides turns that into the signed
+ * order. */
 static void check_range(struct burst *burst, const struct decode_column *column, uint32_t base)
 {
     const struct schema_field *field = &burst->schema->field[column->field];

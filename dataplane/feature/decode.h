@@ -29,9 +29,9 @@ struct decode_plan {
 void decode_compile(const struct schema *schema, uint64_t fields_used,
                     struct decode_plan *out_plan);
 
-/* Whether the message's events can be decoded: DROP_NONE, or DROP_message_event_size when its stride
- * is below what its declared version needs. The message passed wire_decode and is of this stream.
- * decode_events() may only see messages that passed. */
+/* Whether the message's events can be decoded: DROP_NONE, or DROP_message_event_size when its
+ * stride is below what its declared version needs. The message passed wire_decode and is of this
+ * stream. decode_events() may only see messages that passed. */
 enum drop decode_check(const struct schema *schema, const struct wire_message *message);
 
 /* x * 10^scale rounded half to even, exactly. False when x is infinite or NaN, or the result is

@@ -392,8 +392,8 @@ uint32_t exact_format_wide(struct wide value, uint32_t scale, char *out)
 
 #define SHORTEST_DIGITS_MAX 17u
 
-/* Shortest digits of a positive finite double, without trailing zeros: value = 0.d1d2... * 10^point.
- * Returns the number of digits. */
+/* Shortest digits of a positive finite double, without trailing zeros: value = 0.d1d2... *
+ * 10^point. Returns the number of digits. */
 static uint32_t shortest_digits(double value, char digits[SHORTEST_DIGITS_MAX], int *out_point)
 {
     uint64_t pattern;

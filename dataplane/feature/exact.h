@@ -15,8 +15,8 @@ struct wide wide_from_i128(__int128 value);
 /* words is little-endian by words, count 1..4, not negative. */
 struct wide wide_from_words(const uint64_t *words, uint32_t count);
 
-/* Correctly rounded (half to even) numerator / denominator; denominator > 0. The result is normal or
- * zero, never infinite. */
+/* Correctly rounded (half to even) numerator / denominator; denominator > 0. The result is normal
+ * or zero, never infinite. */
 double exact_divide(struct wide numerator, struct wide denominator);
 
 /* sum / (n * 10^scale), n > 0. */

@@ -3,8 +3,8 @@
  * With H = watermark - history, tiles of level i are needed from horizon[i] = floor(H - keep[i],
  * width[i]) on: every window that steps by level i or finer, asked at any q >= H, starts there or
  * later. Older tiles belong to the next level, past the last one to the lifetime cell or nowhere.
- * Folding is lazy, and adding an old event to a finer tile that still stands gives the same answers,
- * because that tile will fold: add commutes with fold. */
+ * Folding is lazy, and adding an old event to a finer tile that still stands gives the same
+ * answers, because that tile will fold: add commutes with fold. */
 #pragma once
 
 #include <stdint.h>

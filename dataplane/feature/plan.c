@@ -197,8 +197,8 @@ static bool aggregate_finish(struct plan_view *view, const struct schema *schema
     return fits;
 }
 
-/* Levels in use: each is the hop of some window. A view with only a lifetime window keeps the finest
- * one, so that the newest `history` can still be cut. */
+/* Levels in use: each is the hop of some window. A view with only a lifetime window keeps the
+ * finest one, so that the newest `history` can still be cut. */
 static void view_levels_finish(struct plan_view *view)
 {
     view->level_count = 0;

@@ -57,8 +57,8 @@ static int64_t place_start_us(uint64_t place)
                : cell_start_us(place);
 }
 
-/* Start of the span that a cell stands for in this read. What is kept nowhere any more starts before
- * every window: only a view without a lifetime window expires anything. */
+/* Start of the span that a cell stands for in this read. What is kept nowhere any more starts
+ * before every window: only a view without a lifetime window expires anything. */
 static int64_t sweep_start_us(const struct sweep *sweep, uint64_t tag)
 {
     if (cell_level(tag) == CELL_LEVEL_LIFETIME) {

@@ -1,9 +1,9 @@
 /* Reading a row: all windows in one backward sweep over a private copy.
  *
  * A window of length W at query time q is [start, q): start = q - W where single events are kept
- * that far, else floor(q - W, hop). Each level's cells are swept once from the newest to the oldest;
- * windows, ascending, take over what the shorter ones gathered and go on. Merging is commutative, so
- * levels may come in any order.
+ * that far, else floor(q - W, hop). Each level's cells are swept once from the newest to the
+ * oldest; windows, ascending, take over what the shorter ones gathered and go on. Merging is
+ * commutative, so levels may come in any order.
  *
  * q at or after the fold horizon H: no answer depends on how far folding has come. q before H: the
  * row is read as if folded to H: windows widen to the tiles that are left, APPROXIMATE, and start

@@ -1,17 +1,17 @@
 /* Text datagrams to SBE blocks: Influx line protocol, NDJSON, an optional syslog prefix.
  *
  * A datagram holds lines (LF or CRLF); each is one event. A line that starts with '{' is a JSON
- * object, one that starts with '<' digits '>' has an RFC 3164 or 5424 syslog header that is skipped,
- * '#' starts a comment, anything else is line protocol:
+ * object, one that starts with '<' digits '>' has an RFC 3164 or 5424 syslog header that is
+ * skipped, '#' starts a comment, anything else is line protocol:
  *     stream[,tag=value]* field=value[,field=value]* [nanoseconds]
  * Tags and fields are both fields of the stream. Values: 1, 1i, 1u, 1.5, 1e3, t/T/true, f/F/false,
  * "quoted", and in tags bare text; `\` escapes as the line protocol says. In JSON the member
  * `stream` (else the listener's stream) names the stream; null is null; numbers are read from their
- * digits, never through a double; an unknown member is a drop, as is a string longer than its field.
- * Without the time field the event gets the arrival time; with an explicit null it does not. A field
- * named twice is text_syntax, whichever came first; so is a line feed inside a quoted string. A
- * `stream` that is none of the listener's is message_unknown_stream, an object or array as a value
- * text_wrong_type.
+ * digits, never through a double; an unknown member is a drop, as is a string longer than its
+ * field. Without the time field the event gets the arrival time; with an explicit null it does not.
+ * A field named twice is text_syntax, whichever came first; so is a line feed inside a quoted
+ * string. A `stream` that is none of the listener's is message_unknown_stream, an object or array
+ * as a value text_wrong_type.
  * Source: InfluxDB 1.x "Line protocol reference"; RFC 8259; RFC 3164; RFC 5424 section 6. */
 #pragma once
 
@@ -49,11 +49,11 @@ int text_next(struct text_cursor *cursor, const struct schema *const *schemas,
 void text_object_encode(const struct schema *schema, const char *line, uint32_t size,
                         uint8_t *block, uint32_t *ignored, struct text_event *out_event);
 
-/* Writes one text value into the event block as the field's type (the one place where text becomes a
- * value: line protocol, JSON, CSV, AT-literals and enums of the definition language). text is the
+/* Writes one text value into the event block as the field's type (the one place where text becomes
+ * a value: line protocol, JSON, CSV, AT-literals and enums of the definition language). text is the
  * bare value without quotes; quoted says whether it stood in the quotes of a string (JSON, line
- * protocol): then it is no bool. Numbers are taken from quotes, too: a u64 passes through JavaScript
- * that way. An empty text is null.
+ * protocol): then it is no bool. Numbers are taken from quotes, too: a u64 passes through
+ * JavaScript that way. An empty text is null.
  *   integers   [+-]digits, a point and an exponent if the value is whole
  *   decimal    as many digits after the point as the scale, more if they are zeros
  *   f64        the nearest double; not NaN, not infinite

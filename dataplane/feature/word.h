@@ -1,6 +1,6 @@
 /* Words of rows. A published row is an array of uint64_t that one writer changes while readers copy
- * it under the row's sequence lock; so every store is atomic, and every copy by a reader too. On x86
- * both are plain moves.
+ * it under the row's sequence lock; so every store is atomic, and every copy by a reader too. On
+ * x86 both are plain moves.
  *
  * The sequence lock without stand-alone fences (which ThreadSanitizer cannot follow):
  *   writer: version odd (relaxed), words (release W1), version even (release W2);

@@ -52,8 +52,8 @@ int workload_open(struct workload *workload, uint64_t keys, uint64_t state_bytes
 void workload_close(struct workload *workload);
 
 /* Makes events and has the worker apply them, in full turns, event times advancing by the offered
- * rate (events per second of virtual time). Returns the nanoseconds spent in turns, of this thread's
- * processor time: what other processes take from the core does not count. */
+ * rate (events per second of virtual time). Returns the nanoseconds spent in turns, of this
+ * thread's processor time: what other processes take from the core does not count. */
 int64_t workload_drive(struct workload *workload, enum workload_order order, uint64_t events,
                        double rate);
 

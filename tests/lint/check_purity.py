@@ -10,7 +10,8 @@ ARCHIVES = ["dataplane/base/libbase.a", "dataplane/feature/libfeature.a"]
 
 ALLOWED = {
     # Bytes.
-    "memcpy", "memmove", "memset", "memcmp", "memchr", "strlen", "strnlen", "strchr", "strcmp", "strncmp",
+    "memcpy", "memmove", "memset", "memcmp", "memchr", "strlen", "strnlen", "strchr",
+    "strcmp", "strncmp",
     # What FORTIFY and the stack protector make of them.
     "__memcpy_chk", "__memmove_chk", "__memset_chk", "__stack_chk_fail",
     # 128-bit arithmetic of the compiler.

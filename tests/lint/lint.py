@@ -21,7 +21,7 @@ def build_folder():
 
 
 def file_names():
-    """Files of the project, relative to its root: what git tracks or would, without ignored ones."""
+    """Files of the project, relative to its root: what git tracks or would track."""
     root = source_folder()
     done = subprocess.run(
         ["git", "-c", "safe.directory=*", "ls-files", "-co", "--exclude-standard"],

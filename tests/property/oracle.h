@@ -9,14 +9,14 @@
 #include "dataplane/feature/plan.h"
 
 #define ORACLE_FIELDS_MAX 8
-#define ORACLE_TEXT_SIZE 16
+#define ORACLE_TEXT_SIZE  16
 
 struct oracle_event {
     int64_t time_us; /* As sent: edges are the oracle's business. */
     uint64_t order;
     uint64_t null_mask;
-    int64_t value[ORACLE_FIELDS_MAX];                  /* Decoded form; not of strings. */
-    char text[ORACLE_FIELDS_MAX][ORACLE_TEXT_SIZE];    /* NUL-padded. */
+    int64_t value[ORACLE_FIELDS_MAX];               /* Decoded form; not of strings. */
+    char text[ORACLE_FIELDS_MAX][ORACLE_TEXT_SIZE]; /* NUL-padded. */
 };
 
 /* Answers every feature of the view over the events (any order): out[window * aggregate_count +

@@ -13,11 +13,11 @@
 #include "dataplane/feature/row_read.h"
 #include "tests/property/oracle.h"
 
-#define SECOND INT64_C(1000000)
-#define EVENTS_MAX 160u
-#define QUERIES 12u
-#define ROW_LINES_MAX (ROW_SIZE_MAX / CACHE_LINE_BYTES)
-#define TEXT_SIZE 12u
+#define SECOND         INT64_C(1000000)
+#define EVENTS_MAX     160u
+#define QUERIES        12u
+#define ROW_LINES_MAX  (ROW_SIZE_MAX / CACHE_LINE_BYTES)
+#define TEXT_SIZE      12u
 #define CELL_WORDS_MAX (ACCUMULATORS_MAX * 6)
 
 enum { FIELD_TS, FIELD_KEY, FIELD_A, FIELD_U, FIELD_D, FIELD_F, FIELD_B, FIELD_S, FIELD_TOTAL };
@@ -115,8 +115,8 @@ static void aggregates_make(struct bench *bench)
         }
         snprintf(aggregate->name, sizeof(aggregate->name), "g%u", view->aggregate_count);
         aggregate->kind = kind;
-        aggregate->field = kind == AGGREGATE_count && chance(bench, 50) ? FIELD_NONE
-                                                                        : (uint8_t)field;
+        aggregate->field =
+            kind == AGGREGATE_count && chance(bench, 50) ? FIELD_NONE : (uint8_t)field;
         aggregate->type = schema->field[field].type;
         aggregate->scale = schema->field[field].scale;
         view->aggregate_count++;
@@ -153,15 +153,14 @@ static void plan_make(struct bench *bench)
     const struct plan_window *longest = &view->window[view->window_count - 1];
     int64_t longest_us = longest->lifetime ? 7200 * SECOND : longest->width_us;
     if (chance(bench, 50)) {
-        view->exact_us =
-            1 + (int64_t)random_below(&bench->random, (uint64_t)longest_us);
+        view->exact_us = 1 + (int64_t)random_below(&bench->random, (uint64_t)longest_us);
         if (longest->lifetime && view->window_count > 1) {
             longest_us = view->window[view->window_count - 2].width_us;
             view->exact_us = view->exact_us > longest_us ? longest_us : view->exact_us;
         }
     }
-    view->raw_cap = chance(bench, 50) ? SINGLES_MAX
-                                      : 1 + (uint32_t)random_below(&bench->random, 40);
+    view->raw_cap =
+        chance(bench, 50) ? SINGLES_MAX : 1 + (uint32_t)random_below(&bench->random, 40);
     aggregates_make(bench);
     int bad = -1;
     assert_int_equal(plan_finish(plan, &bad), RESULT_OK);
@@ -306,8 +305,8 @@ static int64_t row_build(struct bench *bench, const uint32_t *permutation, int64
             row_fold(view, &ladder, row.words, row.lines);
         }
         if (chance(bench, 5)) {
-            row_grow(view, &row, row_lines_needed(view, row.words) +
-                                     (uint32_t)random_below(&bench->random, 4));
+            row_grow(view, &row,
+                     row_lines_needed(view, row.words) + (uint32_t)random_below(&bench->random, 4));
         }
     }
     *out_row = row;
@@ -353,8 +352,7 @@ static void row_compare(struct bench *bench, const struct built_row *row, int64_
                         int64_t fold_us, int64_t since_us)
 {
     const struct plan_view *view = bench->view;
-    bool found =
-        oracle_answer(view, bench->event, bench->count, q_us, since_us, bench->expected);
+    bool found = oracle_answer(view, bench->event, bench->count, q_us, since_us, bench->expected);
     if (found != row_read_alive(view, row->words, q_us)) {
         fprintf(stderr, "SEED=%llu found %d at %lld, edges %d, ttl %lld\n",
                 (unsigned long long)bench->seed, found, (long long)q_us, (int)view->edges,
@@ -407,8 +405,7 @@ static void permutation_make(struct bench *bench, bool sorted, uint32_t *permuta
         if (!sorted) {
             at = (uint32_t)random_below(&bench->random, i + 1);
         } else {
-            while (at > 0 &&
-                   bench->event[permutation[at - 1]].time_us > bench->event[i].time_us) {
+            while (at > 0 && bench->event[permutation[at - 1]].time_us > bench->event[i].time_us) {
                 at--;
             }
         }
@@ -436,15 +433,14 @@ static void case_check(struct bench *bench, uint64_t seed)
 
     int64_t history_us = (int64_t)random_below(&bench->random, (uint64_t)span_us + 1);
     uint64_t ahead_us = chance(bench, 50) ? 0 : (uint64_t)span_us;
-    int64_t final_us = base_us + (int64_t)random_below(&bench->random, (uint64_t)(2 * span_us)) -
-                       history_us;
+    int64_t final_us =
+        base_us + (int64_t)random_below(&bench->random, (uint64_t)(2 * span_us)) - history_us;
     uint32_t permutation[EVENTS_MAX];
     struct built_row row[2];
     int64_t fold_us = INT64_MIN;
     for (uint32_t i = 0; i < 2; i++) {
         permutation_make(bench, i == 0, permutation);
-        int64_t reached_us =
-            row_build(bench, permutation, history_us, ahead_us, final_us, &row[i]);
+        int64_t reached_us = row_build(bench, permutation, history_us, ahead_us, final_us, &row[i]);
         fold_us = reached_us > fold_us ? reached_us : fold_us;
     }
     for (uint32_t i = 0; i < QUERIES; i++) {

@@ -1,4 +1,4 @@
-"""The slow, obvious meaning of Freshet: every event is kept, every answer is recomputed by scanning.
+"""The slow, obvious meaning of Freshet: every event is kept, every answer recomputed by scanning.
 
 It shares no code with the product and reads only DESIGN's words: windows, tails and heads, ties,
 nulls, late and future verdicts, duplicates, exact numbers rounded once. Tests hold the product

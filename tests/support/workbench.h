@@ -1,5 +1,5 @@
-/* Workers in one thread, on simulated ports and a virtual clock: what property and unit tests of the
- * hot path drive. Definitions come as YAML text. */
+/* Workers in one thread, on simulated ports and a virtual clock: what property and unit tests of
+ * the hot path drive. Definitions come as YAML text. */
 #pragma once
 
 #include <stdint.h>
