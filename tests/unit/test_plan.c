@@ -1,0 +1,161 @@
+#include "tests/support/unit.h"
+
+#include "dataplane/base/units.h"
+#include "dataplane/feature/plan.h"
+
+#define MINUTE INT64_C(60000000)
+
+static struct plan plan;
+
+static void view_add(const char *name, uint16_t version)
+{
+    static const char *const window_names[2] = {"10m", "1h"};
+    struct plan_view *view = &plan.view[plan.view_count++];
+    memcpy(view->name, name, strlen(name) + 1);
+    memcpy(view->entity, "card", 5);
+    view->version = version;
+    view->key_field[0] = 1;
+    view->key_count = 1;
+    view->ladder_count = 2;
+    view->ladder_us[0] = MINUTE / 12;
+    view->ladder_us[1] = MINUTE;
+    view->window_count = 2;
+    for (int i = 0; i < 2; i++) {
+        memcpy(view->window[i].name, window_names[i], strlen(window_names[i]) + 1);
+    }
+    view->window[0].width_us = 10 * MINUTE;
+    view->window[1].width_us = 60 * MINUTE;
+    view->aggregate_count = 2;
+    memcpy(view->aggregate[0].name, "txn_count", 10);
+    view->aggregate[0].kind = AGGREGATE_count;
+    view->aggregate[0].field = FIELD_NONE;
+    memcpy(view->aggregate[1].name, "amount_avg", 11);
+    view->aggregate[1].kind = AGGREGATE_avg;
+    view->aggregate[1].field = 2;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    memset(&plan, 0, sizeof(plan));
+    plan.stream_count = 1;
+    struct schema *schema = &plan.stream[0].schema;
+    memcpy(schema->name, "transaction", 12);
+    schema->id = 7;
+    schema->version = 1;
+    schema->field_count = 3;
+    schema->field[0] = (struct schema_field){
+        .name = "ts", .type = FIELD_TYPE_timestamp, .size = 8, .id = 1, .since = 1};
+    schema->field[1] = (struct schema_field){
+        .name = "card", .type = FIELD_TYPE_u64, .size = 8, .id = 2, .since = 1};
+    schema->field[2] = (struct schema_field){
+        .name = "amount", .type = FIELD_TYPE_decimal, .scale = 2, .size = 8, .id = 3, .since = 1};
+    plan.stream[0].shard_by = -1;
+    view_add("activity", 1);
+    view_add("activity", 2);
+    int view;
+    assert_int_equal(plan_finish(&plan, &view), RESULT_OK);
+    return 0;
+}
+
+static int feature_find(const char *reference)
+{
+    return plan_feature_find(&plan, reference, (uint32_t)strlen(reference));
+}
+
+static void streams_are_found_by_id_and_name(void **state)
+{
+    (void)state;
+    assert_int_equal(plan_stream_find_id(&plan, 7), 0);
+    assert_int_equal(plan_stream_find_id(&plan, 8), -1);
+    assert_int_equal(plan_stream_find(&plan, "transaction", 11), 0);
+    assert_int_equal(plan_stream_find(&plan, "trans", 5), -1);
+}
+
+static void a_view_without_version_is_the_newest(void **state)
+{
+    (void)state;
+    assert_int_equal(plan_view_find(&plan, "activity", 8, 0), 1);
+    assert_int_equal(plan_view_find(&plan, "activity", 8, 1), 0);
+    assert_int_equal(plan_view_find(&plan, "activity", 8, 3), -1);
+    assert_int_equal(plan_view_find(&plan, "act", 3, 0), -1);
+}
+
+static void a_feature_has_three_spellings(void **state)
+{
+    (void)state;
+    int found = feature_find("activity.amount_avg_1h");
+    assert_true(found >= 0);
+    assert_string_equal(plan.feature[found].name, "amount_avg_1h");
+    assert_int_equal(plan.feature[found].view, 1);
+    assert_int_equal(feature_find("activity:amount_avg_1h"), found);
+    assert_int_equal(feature_find("activity__amount_avg_1h"), found);
+    assert_int_equal(feature_find("activity@2.amount_avg_1h"), found);
+    int older = feature_find("activity@1.amount_avg_1h");
+    assert_true(older >= 0);
+    assert_int_equal(plan.feature[older].view, 0);
+}
+
+static void an_unknown_feature_is_not_found(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"",
+                                        ".",
+                                        "activity",
+                                        "activity.",
+                                        "activity.amount_avg",
+                                        "activity.amount_avg_1h ",
+                                        "activity@3.amount_avg_1h",
+                                        "activity@.amount_avg_1h",
+                                        "activity@x.amount_avg_1h",
+                                        "other.amount_avg_1h"};
+    for (size_t i = 0; i < ARRAY_COUNT(wrong); i++) {
+        assert_int_equal(feature_find(wrong[i]), -1);
+    }
+}
+
+static void the_nearest_known_feature_is_suggested(void **state)
+{
+    (void)state;
+    char text[FEATURE_NAME_SIZE_MAX + NAME_SIZE_MAX];
+    plan_feature_suggest(&plan, "card", "activity.amount_agv_1h", 22, text, sizeof(text));
+    assert_string_equal(text, "activity.amount_avg_1h");
+    plan_feature_suggest(&plan, "card", "zzzzzzzzzzzzzzzzzzzzzz", 22, text, sizeof(text));
+    assert_string_equal(text, "");
+}
+
+static void equal_definitions_have_equal_fingerprints(void **state)
+{
+    (void)state;
+    uint64_t fingerprint = plan.fingerprint;
+    uint64_t view = plan.view[0].fingerprint;
+    (void)set_up(state);
+    assert_true(plan.fingerprint == fingerprint);
+    assert_true(plan.view[0].fingerprint == view);
+}
+
+static void aggregates_are_found_by_name(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < AGGREGATE_COUNT_OF; kind++) {
+        const char *name = aggregate_name((enum aggregate_kind)kind);
+        assert_int_equal(aggregate_find(name, (uint32_t)strlen(name)), kind);
+        assert_true(strlen(aggregate_sentence((enum aggregate_kind)kind)) > 5);
+    }
+    assert_int_equal(aggregate_find("su", 2), -1);
+    assert_int_equal(aggregate_find("summ", 4), -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(streams_are_found_by_id_and_name, set_up),
+        cmocka_unit_test_setup(a_view_without_version_is_the_newest, set_up),
+        cmocka_unit_test_setup(a_feature_has_three_spellings, set_up),
+        cmocka_unit_test_setup(an_unknown_feature_is_not_found, set_up),
+        cmocka_unit_test_setup(the_nearest_known_feature_is_suggested, set_up),
+        cmocka_unit_test_setup(equal_definitions_have_equal_fingerprints, set_up),
+        cmocka_unit_test_setup(aggregates_are_found_by_name, set_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
