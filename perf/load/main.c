@@ -27,6 +27,26 @@ static int main_config_fail(const struct config *config)
     return OPTIONS_EXIT_CONFIG;
 }
 
+/* Addresses that the command line did not give, as the definitions have them. */
+static void main_addresses_default(const struct config_options *config, struct options *options)
+{
+    for (uint32_t i = 0; i < config->ingest_count && options->to == NULL; i++) {
+        if (config->ingest[i].driver == CONFIG_DRIVER_SOCKET) {
+            options->to = config->ingest[i].listen;
+        }
+    }
+    if (options->to == NULL) {
+        options->to = "127.0.0.1:4700";
+    }
+    const char *server = getenv("FRESHET_SERVER");
+    if (options->query == NULL && server != NULL && server[0] != '\0') {
+        options->query = server;
+    }
+    if (options->query == NULL) {
+        options->query = config->query_unix[0] != '\0' ? config->query_unix : config->query_tcp;
+    }
+}
+
 /* The stream to send; -1 with the reason said. */
 static int main_stream_find(const struct plan *plan, const struct options *options)
 {
@@ -108,12 +128,13 @@ static int main_run(struct load *load, int udp)
         return main_fail(error);
     }
     load_result_make(load, &after, seconds, &result);
+    uint32_t failed = load_bounds_check(load, &result);
     if (options->json) {
-        load_print_json(load, &result, load_bounds_check(load, &result));
-        return load_bounds_check(load, &result) == 0 ? OPTIONS_EXIT_OK : OPTIONS_EXIT_FAILED;
+        load_print_json(load, &result, failed);
+    } else {
+        load_print_text(load, &result);
     }
-    load_print_text(load, &result);
-    return load_bounds_check(load, &result) == 0 ? OPTIONS_EXIT_OK : OPTIONS_EXIT_FAILED;
+    return failed == 0 ? OPTIONS_EXIT_OK : OPTIONS_EXIT_FAILED;
 }
 
 /* Threads started later inherit it: only main_wait() takes the signals. */
@@ -151,6 +172,7 @@ int main(int argc, char **argv)
         code = OPTIONS_EXIT_USAGE;
         goto end;
     }
+    main_addresses_default(&config->options, &options);
     udp = endpoint_open_udp(options.to, error);
     if (udp < 0) {
         code = main_fail(error);

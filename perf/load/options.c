@@ -42,7 +42,6 @@ static void options_defaults(struct options *options, struct option_values *valu
 {
     *options = (struct options){
         .config = "config/examples/cards.yaml",
-        .to = "127.0.0.1:4700",
         .keys = 100000,
         .zipf = 0.99,
         .read_rate = 1000,
@@ -188,9 +187,9 @@ bool options_parse(int argc, char **argv, struct options *options, int *out_exit
         {"config", "FILE", OPTION_TEXT, 0, 0, &options->config,
          "definitions (config/examples/cards.yaml)"},
         {"stream", "NAME", OPTION_TEXT, 0, 0, &options->stream, "stream to send (the first)"},
-        {"to", "HOST:PORT", OPTION_TEXT, 0, 0, &options->to, "where events go (127.0.0.1:4700)"},
+        {"to", "HOST:PORT", OPTION_TEXT, 0, 0, &options->to, "where events go (as FILE says)"},
         {"query", "PATH|HOST:PORT", OPTION_TEXT, 0, 0, &options->query,
-         "where features are read ($FRESHET_SERVER, run/freshet.sock)"},
+         "where features are read ($FRESHET_SERVER, else as FILE says)"},
         {"rate", "EVENTS", OPTION_NUMBER, 0, 0, &values.rate, "events per second (100000)"},
         {"burst", "WAVE", OPTION_WAVE, 0, 0, &values.wave, "square wave over the rate"},
         {"keys", "N", OPTION_COUNT, 1, UINT64_C(1) << 40, &options->keys, "entities (100000)"},
@@ -246,9 +245,5 @@ bool options_parse(int argc, char **argv, struct options *options, int *out_exit
     options->readers = (uint32_t)values.readers;
     options->batch = (uint32_t)values.batch;
     options->features = (uint32_t)values.features;
-    if (options->query == NULL) {
-        const char *server = getenv("FRESHET_SERVER");
-        options->query = server != NULL && server[0] != '\0' ? server : "run/freshet.sock";
-    }
     return true;
 }

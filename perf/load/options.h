@@ -20,9 +20,9 @@ enum options_exit {
 
 struct options {
     const char *config;
-    const char *stream;     /* NULL: the first one. */
-    const char *to;         /* HOST:PORT */
-    const char *query;      /* PATH or HOST:PORT; NULL: $FRESHET_SERVER, else run/freshet.sock. */
+    const char *stream; /* NULL: the first one. */
+    const char *to;     /* HOST:PORT; NULL: as the definitions say. */
+    const char *query;  /* PATH or HOST:PORT; NULL: $FRESHET_SERVER, else as the definitions say. */
     struct schedule events; /* --rate and --burst. */
     uint64_t keys;
     double zipf;

@@ -98,7 +98,7 @@ static uint32_t sender_write_malformed(struct sender *sender, uint8_t *data, int
     enum malformed_kind kind = (enum malformed_kind)sender->malformed_kind;
     sender->malformed_kind = (sender->malformed_kind + 1) % MALFORMED_KIND_COUNT;
     if (kind == MALFORMED_SYNTAX) {
-        return (uint32_t)snprintf((char *)data, MESSAGE_SIZE_MAX, "%s amount=", stream);
+        return (uint32_t)snprintf((char *)data, MESSAGE_SIZE_MAX, "%s !", stream);
     }
     if (kind == MALFORMED_FIELD) {
         return (uint32_t)snprintf((char *)data, MESSAGE_SIZE_MAX, "%s no_such_field=1", stream);
