@@ -8,6 +8,9 @@
 #include "config/node.h"
 
 static void error_push(struct config *config, const char *file, uint32_t line, uint32_t column,
+                       const char *format, va_list arguments) __attribute__((format(printf, 5, 0)));
+
+static void error_push(struct config *config, const char *file, uint32_t line, uint32_t column,
                        const char *format, va_list arguments)
 {
     uint32_t index = config->error_count++;

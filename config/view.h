@@ -1,0 +1,25 @@
+/* `views:` to views of the plan: who they are about, their windows (view.c) and their aggregates
+ * (view_aggregate.c). Private to config/. */
+#pragma once
+
+#include <stdint.h>
+
+#include "config/loader.h"
+
+/* One view on its way. */
+struct view_reader {
+    struct loader *loader;
+    struct config *config;
+    const struct node *map;
+    const struct node *const *value; /* By keyword. */
+    struct plan_view *view;
+    const struct schema *schema; /* NULL: the source is unknown, fields are not checked. */
+    uint64_t fields_broken;
+};
+
+/* Field of the source by name, or -1 after reporting it at character of scalar. */
+int view_field_find(struct view_reader *reader, const struct node *scalar, uint32_t character,
+                    const char *name);
+
+/* The map of `aggregates:`; windows are read already, for the names of features. */
+void view_aggregates_read(struct view_reader *reader, const struct node *map);
