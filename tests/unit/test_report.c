@@ -1,0 +1,269 @@
+#include "tests/support/unit.h"
+
+#include <jansson.h>
+
+#include "controlplane/report_render.h"
+#include "controlplane/status_table.h"
+#include "dataplane/base/units.h"
+
+/* Big: one for all tests. */
+static struct plan plan;
+static struct snapshot snapshot;
+static struct histogram freshness[FRESHNESS_STAGE_COUNT];
+static struct lane_report lane[150];
+
+static int figures_make(void **state)
+{
+    (void)state;
+    plan.stream_count = 1;
+    plan.view_count = 1;
+    strcpy(plan.stream[0].schema.name, "transaction");
+    strcpy(plan.stream[0].schema.field[0].name, "amount");
+    plan.stream[0].schema.field_count = 1;
+    plan.stream[0].schema.id = 1;
+    plan.stream[0].schema.version = 2;
+    strcpy(plan.view[0].name, "activity");
+    strcpy(plan.view[0].entity, "card");
+    snapshot.plan = &plan;
+    snapshot.appliance = (struct snapshot_appliance){.version = "1.2.3",
+                                                     .run_id = "0a",
+                                                     .clock = "test",
+                                                     .now_us = 10 * US_PER_SECOND,
+                                                     .start_us = 4 * US_PER_SECOND,
+                                                     .ready = true,
+                                                     .ns_per_tick = 0.5};
+    struct snapshot_stream *stream = &snapshot.stream[0];
+    stream->received = 100;
+    stream->applied = 80;
+    stream->drop[DROP_message_duplicate] = 11;
+    stream->drop[DROP_event_late] = 5;
+    stream->drop[DROP_text_wrong_type] = 3;
+    stream->watermark_us = 7 * US_PER_SECOND;
+    snapshot.stream[STREAMS_MAX] = (struct snapshot_stream){.watermark_us = INT64_MIN};
+    snapshot.view[0] = (struct snapshot_view){
+        .applied = 80, .rows = 4, .bytes = 600, .apply_ticks = 4000, .apply_sampled = 20};
+    snapshot.view[0].drop[DROP_view_memory] = 2;
+    snapshot.shard_count = 1;
+    snapshot.shard[0] = (struct snapshot_shard){.core = 3, .pages = "4 KiB", .busy_ratio = 0.25};
+    snapshot.shard[0].counter[COUNTER_busy_ticks] = 2000000000;
+    snapshot.port_count = 1;
+    strcpy(snapshot.port[0].name, "socket");
+    snapshot.port[0].statistics.missed = 9;
+    for (uint32_t i = 0; i < ARRAY_COUNT(lane); i++) {
+        lane[i] = (struct lane_report){.producer = i / 2, .lane = i % 2, .messages = 1000 - i / 2,
+                                       .gaps = 1};
+    }
+    snapshot.lane = lane;
+    snapshot.lane_count = 2;
+    snapshot.freshness = freshness;
+    histogram_record(&freshness[FRESHNESS_STAGE_event_to_readable], 2000000, 10);
+    histogram_record(&snapshot.reads, 30000, 4);
+    return 0;
+}
+
+static json_t *status_make(void)
+{
+    struct buffer text;
+    buffer_init(&text, 0);
+    report_status_render(&snapshot, &text);
+    assert_false(text.failed);
+    json_t *status = json_loadb(text.data, text.size, 0, NULL);
+    assert_non_null(status);
+    buffer_deinit(&text);
+    return status;
+}
+
+static int64_t integer_of(const json_t *object, const char *name)
+{
+    return json_integer_value(json_object_get(object, name));
+}
+
+static void status_accounts_for_every_event(void **state)
+{
+    (void)state;
+    json_t *status = status_make();
+    const json_t *stream = json_array_get(json_object_get(status, "streams"), 0);
+    assert_int_equal(integer_of(stream, "dropped"), 19);
+    assert_int_equal(integer_of(stream, "balance"), 1);
+    assert_int_equal(integer_of(status, "balance"), 1);
+    assert_int_equal(integer_of(stream, "late"), 5);
+    assert_int_equal(integer_of(stream, "duplicate"), 11);
+    assert_int_equal(integer_of(json_object_get(stream, "drops"), "text_wrong_type"), 3);
+    assert_int_equal(json_array_size(json_object_get(status, "streams")), 1);
+    json_decref(status);
+}
+
+static void the_top_drop_is_never_a_duplicate_while_another_is_there(void **state)
+{
+    (void)state;
+    json_t *status = status_make();
+    const json_t *stream = json_array_get(json_object_get(status, "streams"), 0);
+    const json_t *top = json_object_get(stream, "top_drop");
+    assert_string_equal(json_string_value(json_object_get(top, "reason")), "event_late");
+    assert_string_equal(json_string_value(json_object_get(top, "hint")),
+                        drop_hint(DROP_event_late));
+    json_decref(status);
+    struct snapshot_stream only = {.drop = {[DROP_message_duplicate] = 1}};
+    assert_int_equal(snapshot_top_drop(&only), DROP_message_duplicate);
+    assert_int_equal(snapshot_top_drop(&(struct snapshot_stream){0}), DROP_NONE);
+}
+
+static void status_derives_ratios_lags_and_quantiles(void **state)
+{
+    (void)state;
+    json_t *status = status_make();
+    const json_t *stream = json_array_get(json_object_get(status, "streams"), 0);
+    const json_t *view = json_array_get(json_object_get(status, "views"), 0);
+    const json_t *readable =
+        json_object_get(json_object_get(stream, "freshness"), "event_to_readable");
+    assert_true(json_real_value(json_object_get(stream, "watermark_lag_seconds")) == 3.0);
+    assert_true(json_real_value(json_object_get(view, "bytes_per_entity")) == 150.0);
+    assert_true(json_real_value(json_object_get(view, "apply_ns_per_event")) == 100.0);
+    assert_int_equal(integer_of(view, "refused"), 2);
+    assert_int_equal(integer_of(readable, "count"), 10);
+    double p99_us = json_real_value(json_object_get(readable, "p99_us"));
+    assert_true(p99_us >= 2000 && p99_us < 2080);
+    assert_int_equal(integer_of(json_object_get(status, "reads"), "count"), 4);
+    json_decref(status);
+}
+
+static void tables_show_what_status_says(void **state)
+{
+    (void)state;
+    static const char *const wanted[] = {"received - applied - dropped = 1", "transaction",
+                                         "activity", "event_late 5", "4 KiB", "150 B", "100 ns",
+                                         "3.0 s", "25.0%", "freshet 1.2.3, up 6 s, ready"};
+    json_t *status = status_make();
+    struct buffer text;
+    buffer_init(&text, 0);
+    status_table_render(status, &text);
+    status_line_render(status, NULL, &text);
+    buffer_write(&text, "", 1);
+    for (size_t i = 0; i < ARRAY_COUNT(wanted); i++) {
+        if (strstr(text.data, wanted[i]) == NULL) {
+            fail_msg("no \"%s\" in:\n%s", wanted[i], text.data);
+        }
+    }
+    buffer_deinit(&text);
+    json_decref(status);
+}
+
+static void tables_survive_a_report_without_members(void **state)
+{
+    (void)state;
+    json_t *status = json_loads("{\"streams\": [{}], \"views\": [{}], \"shards\": [1], "
+                                "\"ports\": \"x\", \"lanes\": [null]}",
+                                0, NULL);
+    struct buffer text;
+    buffer_init(&text, 0);
+    status_table_render(status, &text);
+    status_line_render(status, status, &text);
+    assert_true(text.size > 0 && !text.failed);
+    buffer_deinit(&text);
+    json_decref(status);
+}
+
+/* Metrics as one NUL-terminated text; the caller frees the buffer. */
+static const char *metrics_make(struct buffer *text)
+{
+    buffer_init(text, 0);
+    report_metrics_render(&snapshot, text);
+    buffer_write(text, "", 1);
+    assert_false(text->failed);
+    return text->data;
+}
+
+static void metrics_carry_the_figures(void **state)
+{
+    (void)state;
+    static const char *const wanted[] = {
+        "# TYPE freshet_ingest_events_total counter\n",
+        "\nfreshet_build_info{version=\"1.2.3\"} 1\n",
+        "\nfreshet_ingest_events_total{stream=\"transaction\"} 100\n",
+        "\nfreshet_ingest_dropped_total{stream=\"transaction\",reason=\"event_late\"} 5\n",
+        "\nfreshet_watermark_lag_seconds{stream=\"transaction\"} 3\n",
+        "\nfreshet_view_refused_total{view=\"activity\",reason=\"view_memory\"} 2\n",
+        "\nfreshet_view_apply_seconds_total{view=\"activity\"} 2e-06\n",
+        "\nfreshet_core_busy_seconds_total{shard=\"0\"} 1\n",
+        "\nfreshet_listener_missed_total{listener=\"0\"} 9\n",
+        "stage=\"event_to_readable\",le=\"0.001\"} 0\n",
+        "stage=\"event_to_readable\",le=\"0.0025\"} 10\n",
+        "stage=\"event_to_readable\",le=\"+Inf\"} 10\n",
+        "freshness_seconds_sum{view=\"activity\",stage=\"event_to_readable\"} 0.02\n",
+        "\nfreshet_query_duration_seconds_count 4\n",
+        "\nfreshet_query_duration_seconds_bucket{le=\"0.00005\"} 4\n",
+        "\nfreshet_ingest_sequence_gaps_total{producer=\"0\"} 2\n",
+    };
+    struct buffer text;
+    const char *metrics = metrics_make(&text);
+    for (size_t i = 0; i < ARRAY_COUNT(wanted); i++) {
+        if (strstr(metrics, wanted[i]) == NULL) {
+            fail_msg("no \"%s\" in:\n%s", wanted[i], metrics);
+        }
+    }
+    buffer_deinit(&text);
+}
+
+static void producers_beyond_a_hundred_are_one_series(void **state)
+{
+    (void)state;
+    static struct lane_report many[105];
+    struct lane_report *before = snapshot.lane;
+    for (uint32_t i = 0; i < ARRAY_COUNT(many); i++) {
+        many[i] = (struct lane_report){.producer = i, .messages = 1000 - i, .gaps = 1};
+    }
+    snapshot.lane = many;
+    snapshot.lane_count = ARRAY_COUNT(many);
+    struct buffer text;
+    const char *metrics = metrics_make(&text);
+    assert_non_null(strstr(metrics, "\nfreshet_ingest_sequence_gaps_total{producer=\"99\"} 1\n"));
+    assert_null(strstr(metrics, "producer=\"100\""));
+    assert_non_null(strstr(metrics, "\nfreshet_ingest_sequence_gaps_total{producer=\"other\"} 5\n"));
+    buffer_deinit(&text);
+    snapshot.lane = before;
+    snapshot.lane_count = 2;
+}
+
+static void a_drop_shows_field_sender_and_printable_bytes(void **state)
+{
+    (void)state;
+    struct drop_entry entry = {.number = 7,
+                               .drop = DROP_text_wrong_type,
+                               .stream = 0,
+                               .field = 0,
+                               .offset = 12,
+                               .byte_count = 4,
+                               .bytes = {'a', '\\', 0, 0xff},
+                               .sender = {.ip = {[10] = 0xff, [11] = 0xff, 127, 0, 0, 1},
+                                          .port = 99}};
+    json_t *drop = report_drop_json(&plan, 1, &entry);
+    assert_string_equal(json_string_value(json_object_get(drop, "field")), "amount");
+    assert_string_equal(json_string_value(json_object_get(drop, "stream")), "transaction");
+    assert_string_equal(json_string_value(json_object_get(drop, "bytes")), "a\\\\\\x00\\xff");
+    assert_string_equal(json_string_value(json_object_get(drop, "sender")), "127.0.0.1:99");
+    assert_int_equal(integer_of(drop, "number"), 7);
+    json_decref(drop);
+    entry.stream = STREAMS_MAX;
+    entry.field = FIELDS_MAX;
+    entry.sender = (struct net_address){.ip = {[15] = 1}, .port = 5};
+    drop = report_drop_json(&plan, 1, &entry);
+    assert_true(json_is_null(json_object_get(drop, "field")));
+    assert_true(json_is_null(json_object_get(drop, "stream")));
+    assert_string_equal(json_string_value(json_object_get(drop, "sender")), "[::1]:5");
+    json_decref(drop);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(status_accounts_for_every_event),
+        cmocka_unit_test(the_top_drop_is_never_a_duplicate_while_another_is_there),
+        cmocka_unit_test(status_derives_ratios_lags_and_quantiles),
+        cmocka_unit_test(tables_show_what_status_says),
+        cmocka_unit_test(tables_survive_a_report_without_members),
+        cmocka_unit_test(metrics_carry_the_figures),
+        cmocka_unit_test(producers_beyond_a_hundred_are_one_series),
+        cmocka_unit_test(a_drop_shows_field_sender_and_printable_bytes),
+    };
+    return cmocka_run_group_tests(tests, figures_make, NULL);
+}
