@@ -132,7 +132,8 @@ static void wire_take(struct worker *worker, const struct net_message *message, 
     worker->turn.events++;
 }
 
-/* One normalised text event, as a message of its own: producer 0, this shard's lane and sequence. */
+/* One normalised text event, as a message of its own: producer 0, this shard's lane and
+ * sequence. */
 static void text_event_take(struct worker *worker, uint32_t stream, const uint8_t *block,
                             uint32_t place, const struct net_message *message)
 {

@@ -106,8 +106,8 @@ static void group_probe(struct shard *shard, struct shard_group *group)
     }
 }
 
-/* The row of a key, looked up from the start: for rows that the probe's first candidate was not, and
- * because applying other groups may have moved entries. */
+/* The row of a key, looked up from the start: for rows that the probe's first candidate was not,
+ * and because applying other groups may have moved entries. */
 static uint64_t *row_find(struct shard *shard, uint32_t view_index, struct shard_group *group,
                           const uint8_t *key, uint32_t key_size)
 {
@@ -458,8 +458,8 @@ static void sweep_step(struct shard *shard)
     sweep_chain(shard, segment, segment + (uint64_t)shard->sweep_bucket * LINE_WORDS, true);
 }
 
-/* True when some view has aged far enough since its first event for a row to be past its ttl, or for
- * tiles to fold. */
+/* True when some view has aged far enough since its first event for a row to be past its ttl, or
+ * for tiles to fold. */
 static bool sweep_due(const struct shard *shard)
 {
     for (uint32_t i = 0; i < shard->plan->view_count; i++) {

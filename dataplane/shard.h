@@ -2,7 +2,8 @@
  *
  * Rows move through these places: taken from the store -> filled -> entry in the table (readers can
  * find it) -> updated in place under its version -> moved to a larger or smaller place (entry
- * changed, old place dead) or removed (entry cleared, place dead) -> freed when readers have passed.
+ * changed, old place dead) or removed (entry cleared, place dead) -> freed when readers have
+ * passed.
  */
 #pragma once
 
@@ -77,14 +78,14 @@ MUST_USE enum result shard_init(struct shard *shard, const struct plan *plan,
                                 struct counters *counters, uint64_t secret, void *region,
                                 uint64_t region_bytes, uint32_t readers_max, struct arena *arena);
 
-/* Applies the batch's events of the burst to the view's rows: buckets and rows are prefetched stages
- * ahead, events of one row go under one version bump. What the memory cap or a row's greatest size
- * refuses is counted for the view. Returns the events applied. */
+/* Applies the batch's events of the burst to the view's rows: buckets and rows are prefetched
+ * stages ahead, events of one row go under one version bump. What the memory cap or a row's
+ * greatest size refuses is counted for the view. Returns the events applied. */
 uint32_t shard_apply(struct shard *shard, uint32_t view_index, const struct burst *burst,
                      const struct shard_batch *batch);
 
-/* Housekeeping between bursts: frees what readers passed, splits one segment, sweeps some buckets for
- * rows past their ttl and rows that folding has made smaller. idle: there is time for more. */
+/* Housekeeping between bursts: frees what readers passed, splits one segment, sweeps some buckets
+ * for rows past their ttl and rows that folding has made smaller. idle: there is time for more. */
 void shard_turn(struct shard *shard, bool idle);
 
 /* State hash of every vshard at fold horizons fold_us[stream] (DESIGN: state hash): out holds

@@ -210,9 +210,8 @@ static void header_note(const struct plan_view *view, const struct ladder *ladde
     word_store(&row[ROW_HORIZON], (uint64_t)ladder->fold_us);
 }
 
-enum row_outcome row_apply(const struct plan_view *view, const struct ladder *ladder,
-                           uint64_t *row, uint32_t lines, const uint64_t *single, int64_t apply_us,
-                           uint64_t lsn)
+enum row_outcome row_apply(const struct plan_view *view, const struct ladder *ladder, uint64_t *row,
+                           uint32_t lines, const uint64_t *single, int64_t apply_us, uint64_t lsn)
 {
     int64_t time_us = (int64_t)single[SINGLE_TIME];
     enum row_outcome outcome;

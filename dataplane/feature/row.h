@@ -35,7 +35,8 @@
 #define ROW_KEY_INLINE_BYTES 16u
 #define ROW_VERSION_DEAD     (UINT64_C(1) << 63)
 
-/* meta, from the top: Redis slot 14 bits | key size 11 | view 6 | flags 4 | singles 13 | cells 16 */
+/* meta, from the top: Redis slot 14 bits | key size 11 | view 6 | flags 4 | singles 13 | cells
+ * 16 */
 struct row_meta {
     uint16_t slot;
     uint16_t key_size;
@@ -120,8 +121,8 @@ MUST_USE enum row_outcome row_apply(const struct plan_view *view, const struct l
                                     uint64_t *row, uint32_t lines, const uint64_t *single,
                                     int64_t apply_us, uint64_t lsn);
 
-/* Folds what the horizon allows and pushes single events above the cap out, as far as there is room.
- * Answers do not change. Returns the number of cells that went. */
+/* Folds what the horizon allows and pushes single events above the cap out, as far as there is
+ * room. Answers do not change. Returns the number of cells that went. */
 uint32_t row_fold(const struct plan_view *view, const struct ladder *ladder, uint64_t *row,
                   uint32_t lines);
 
