@@ -180,8 +180,9 @@ def people_see_tables():
         assert values["activity.amount_sum_1h"]["value"] == "9.50", values
         one = appliance.verb("get", "card:4711", "activity.amount_sum_10m").stdout
         assert "9.50" in one and "PRESENT" in one, one
-        none = json.loads(appliance.verb("get", "card:1", "activity.amount_sum_10m", "--json").stdout)
-        assert none["activity.amount_sum_10m"]["status"] == "NOT_FOUND", none
+        wanted = "activity.amount_sum_10m"
+        none = json.loads(appliance.verb("get", "card:1", wanted, "--json").stdout)
+        assert none[wanted]["status"] == "NOT_FOUND", none
         wrong = appliance.verb("get", "card:1", "activity.amount_sum_9m", check=False)
         assert wrong.returncode == 1 and "amount_sum" in wrong.stderr, wrong
 

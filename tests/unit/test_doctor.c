@@ -9,10 +9,21 @@
 
 /* A machine made of files below a temporary folder. */
 static const char *const folders[] = {
-    "/proc", "/proc/sys", "/proc/sys/net", "/proc/sys/net/core", "/proc/77", "/sys", "/sys/kernel",
-    "/sys/kernel/mm", "/sys/kernel/mm/transparent_hugepage", "/sys/devices", "/sys/devices/system",
-    "/sys/devices/system/cpu", "/sys/devices/system/cpu/cpu0",
-    "/sys/devices/system/cpu/cpu0/cpufreq", "/sys/devices/system/clocksource",
+    "/proc",
+    "/proc/sys",
+    "/proc/sys/net",
+    "/proc/sys/net/core",
+    "/proc/77",
+    "/sys",
+    "/sys/kernel",
+    "/sys/kernel/mm",
+    "/sys/kernel/mm/transparent_hugepage",
+    "/sys/devices",
+    "/sys/devices/system",
+    "/sys/devices/system/cpu",
+    "/sys/devices/system/cpu/cpu0",
+    "/sys/devices/system/cpu/cpu0/cpufreq",
+    "/sys/devices/system/clocksource",
     "/sys/devices/system/clocksource/clocksource0",
 };
 
@@ -34,8 +45,8 @@ static const struct {
     {"/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "performance\n", "powersave\n",
      "governor", "cpupower frequency-set -g performance"},
     {"/proc/sys/net/core/rmem_max", "16777216\n", "212992\n", "rmem_max", "net.core.rmem_max="},
-    {"/sys/devices/system/clocksource/clocksource0/current_clocksource", "tsc\n", "hpet\n",
-     "clock", "echo tsc"},
+    {"/sys/devices/system/clocksource/clocksource0/current_clocksource", "tsc\n", "hpet\n", "clock",
+     "echo tsc"},
     {"/proc/77/comm", "bash\n", "irqbalance\n", "irqbalance", "systemctl disable --now irqbalance"},
 };
 

@@ -50,8 +50,8 @@ static int figures_make(void **state)
     strcpy(snapshot.port[0].name, "socket");
     snapshot.port[0].statistics.missed = 9;
     for (uint32_t i = 0; i < ARRAY_COUNT(lane); i++) {
-        lane[i] = (struct lane_report){.producer = i / 2, .lane = i % 2, .messages = 1000 - i / 2,
-                                       .gaps = 1};
+        lane[i] = (struct lane_report){
+            .producer = i / 2, .lane = i % 2, .messages = 1000 - i / 2, .gaps = 1};
     }
     snapshot.lane = lane;
     snapshot.lane_count = 2;
@@ -130,9 +130,16 @@ static void status_derives_ratios_lags_and_quantiles(void **state)
 static void tables_show_what_status_says(void **state)
 {
     (void)state;
-    static const char *const wanted[] = {"received - applied - dropped = 1", "transaction",
-                                         "activity", "event_late 5", "4 KiB", "150 B", "100 ns",
-                                         "3.0 s", "25.0%", "freshet 1.2.3, up 6 s, ready"};
+    static const char *const wanted[] = {"received - applied - dropped = 1",
+                                         "transaction",
+                                         "activity",
+                                         "event_late 5",
+                                         "4 KiB",
+                                         "150 B",
+                                         "100 ns",
+                                         "3.0 s",
+                                         "25.0%",
+                                         "freshet 1.2.3, up 6 s, ready"};
     json_t *status = status_make();
     struct buffer text;
     buffer_init(&text, 0);
@@ -218,7 +225,8 @@ static void producers_beyond_a_hundred_are_one_series(void **state)
     const char *metrics = metrics_make(&text);
     assert_non_null(strstr(metrics, "\nfreshet_ingest_sequence_gaps_total{producer=\"99\"} 1\n"));
     assert_null(strstr(metrics, "producer=\"100\""));
-    assert_non_null(strstr(metrics, "\nfreshet_ingest_sequence_gaps_total{producer=\"other\"} 5\n"));
+    assert_non_null(
+        strstr(metrics, "\nfreshet_ingest_sequence_gaps_total{producer=\"other\"} 5\n"));
     buffer_deinit(&text);
     snapshot.lane = before;
     snapshot.lane_count = 2;
@@ -227,15 +235,15 @@ static void producers_beyond_a_hundred_are_one_series(void **state)
 static void a_drop_shows_field_sender_and_printable_bytes(void **state)
 {
     (void)state;
-    struct drop_entry entry = {.number = 7,
-                               .drop = DROP_text_wrong_type,
-                               .stream = 0,
-                               .field = 0,
-                               .offset = 12,
-                               .byte_count = 4,
-                               .bytes = {'a', '\\', 0, 0xff},
-                               .sender = {.ip = {[10] = 0xff, [11] = 0xff, 127, 0, 0, 1},
-                                          .port = 99}};
+    struct drop_entry entry = {
+        .number = 7,
+        .drop = DROP_text_wrong_type,
+        .stream = 0,
+        .field = 0,
+        .offset = 12,
+        .byte_count = 4,
+        .bytes = {'a', '\\', 0, 0xff},
+        .sender = {.ip = {[10] = 0xff, [11] = 0xff, 127, 0, 0, 1}, .port = 99}};
     json_t *drop = report_drop_json(&plan, 1, &entry);
     assert_string_equal(json_string_value(json_object_get(drop, "field")), "amount");
     assert_string_equal(json_string_value(json_object_get(drop, "stream")), "transaction");

@@ -15,7 +15,7 @@ struct outs {
 static const struct {
     const char *argument[ROW_ARGUMENTS]; /* Behind the verb's name. */
     bool goes_on;
-    int exit_code;      /* Where it does not go on. */
+    int exit_code; /* Where it does not go on. */
     struct outs outs;
     const char *kept[3];
 } rows[] = {
