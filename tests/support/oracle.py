@@ -238,6 +238,9 @@ class Entity:
         self.sort()
         return self.times[-1]
 
+    def query_time_us(self, q_us):
+        return self.newest_us() + self.view.shift_us + 1 if q_us is None else q_us
+
     def aggregates(self, start_us, end_us):
         first = 0 if start_us is None else bisect.bisect_left(self.times, start_us)
         end = bisect.bisect_left(self.times, end_us)
@@ -337,14 +340,18 @@ class Oracle:
         else:
             self.key_null += 1
 
+    def is_exact(self, view, key, q_us):
+        """Whether the query time is at or after the fold horizon, where folding changes nothing."""
+        entity = self.entities[view.name].get(key)
+        if entity is None:
+            return True
+        watermark_us = self.watermark_us[view.stream.name]
+        return entity.query_time_us(q_us) >= watermark_us - view.stream.history_us
+
     def answer(self, view_name, key, q_us):
         """Answers in the order of View.features(), or None: NOT_FOUND. q_us None: LATEST."""
         entity = self.entities[view_name].get(key)
-        if entity is None:
-            return None
-        if q_us is None:
-            q_us = entity.newest_us() + entity.view.shift_us + 1
-        return entity.answer(q_us)
+        return None if entity is None else entity.answer(entity.query_time_us(q_us))
 
 
 # The subset of YAML that the definitions of these tests use: nested block maps, flow maps and lists
