@@ -23,8 +23,8 @@ struct net_address {
 
 struct net_message {
     const uint8_t *data; /* Borrowed until net_release(). */
-    uint32_t size;       /* Bytes there are; above MESSAGE_SIZE_MAX only when truncated is set. */
-    bool truncated;      /* The datagram was longer than MESSAGE_SIZE_MAX. */
+    uint32_t size;       /* Bytes there are, at most NET_DATAGRAM_SIZE_MAX. */
+    bool truncated;      /* The datagram was longer than that. */
     struct net_address sender;
 };
 

@@ -20,6 +20,7 @@ US, PEER, PORT = "192.0.2.10", "192.0.2.1", 4700
 UDP_COUNT = 400
 PINGS = 5
 ICMP_ECHO = 8
+AF_XDP = 44
 
 
 def checksum(data):
@@ -173,6 +174,11 @@ def main(program, kind):
         skip("needs root to make network namespaces")
     if kind == "tap" and not os.path.exists("/dev/net/tun"):
         skip("needs /dev/net/tun")
+    if kind == "af_xdp":
+        try:
+            socket.socket(AF_XDP, socket.SOCK_RAW).close()
+        except OSError as refusal:
+            skip("this kernel has no XDP sockets: %s" % refusal)
     queues = 2 if kind == "af_packet" else 1
     ours, theirs = "freshet%da" % os.getpid(), "freshet%db" % os.getpid()
     link = "fr%d" % (os.getpid() % 1000000)
