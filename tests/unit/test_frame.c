@@ -112,6 +112,19 @@ static void lengths_that_lie_are_bad_lengths(void **state)
     }
 }
 
+static void a_header_of_16_bytes_is_a_bad_length_whatever_stands_behind_it(void **state)
+{
+    (void)state;
+    /* The source port would be read as a UDP length that fits. */
+    struct made_address from = peer;
+    from.port = 15;
+    made_udp(&made, &from, &us, 0, "payload", 7);
+    made.data[made.ip_at] = 0x44;
+    made_ip_checksum(&made);
+    parse();
+    assert_dropped(DROP_frame_bad_length);
+}
+
 static void options_of_ip_are_skipped(void **state)
 {
     (void)state;
@@ -130,7 +143,7 @@ static void options_of_ip_are_skipped(void **state)
 static void fragments_are_dropped_by_name(void **state)
 {
     (void)state;
-    static const uint32_t fields[] = {0x2000, 0x0001, 0x2001, 0x1fff, 0x6000};
+    static const uint32_t fields[] = {0x2000, 0x0001, 0x1000, 0x2001, 0x1fff, 0x6000};
     for (size_t i = 0; i < ARRAY_COUNT(fields); i++) {
         made_udp(&made, &peer, &us, 0, "payload", 7);
         made_16(made.data + made.ip_at + 6, fields[i]);
@@ -373,6 +386,7 @@ int main(void)
         cmocka_unit_test(padding_is_not_payload),
         cmocka_unit_test(every_truncation_is_a_bad_length),
         cmocka_unit_test(lengths_that_lie_are_bad_lengths),
+        cmocka_unit_test(a_header_of_16_bytes_is_a_bad_length_whatever_stands_behind_it),
         cmocka_unit_test(options_of_ip_are_skipped),
         cmocka_unit_test(fragments_are_dropped_by_name),
         cmocka_unit_test(what_is_not_for_us_is_not_ours),

@@ -103,6 +103,7 @@ static void the_heap_refuses_above_its_limit_and_keeps_what_was(void **state)
     assert_null(heap_alloc(UINT64_MAX));
     assert_null(heap_alloc_lines(64 * KIB));
     assert_null(heap_realloc(memory, 64 * KIB));
+    assert_null(heap_alloc(before + 65 * KIB));
     assert_int_equal(memory[999], 7);
     heap_free(memory);
     assert_int_equal(heap_used_bytes(), before);
