@@ -11,31 +11,35 @@
 #include "drivers/memory.h"
 
 const struct command command_table[] = {
-#define COMMAND(word, arity_, flags_, first, last, step, group_, run_, syntax_, sentence_)        \
-    {.name = #word,                                                                               \
-     .arity = (arity_),                                                                           \
-     .flags = (flags_),                                                                           \
-     .key_first = (first),                                                                        \
-     .key_last = (last),                                                                          \
-     .key_step = (step),                                                                          \
-     .group = (group_),                                                                           \
-     .syntax = (syntax_),                                                                         \
-     .sentence = (sentence_),                                                                     \
+#define COMMAND(word, arity_, flags_, first, last, step, group_, run_, syntax_, sentence_)         \
+    {.name = #word,                                                                                \
+     .arity = (arity_),                                                                            \
+     .flags = (flags_),                                                                            \
+     .key_first = (first),                                                                         \
+     .key_last = (last),                                                                           \
+     .key_step = (step),                                                                           \
+     .group = (group_),                                                                            \
+     .syntax = (syntax_),                                                                          \
+     .sentence = (sentence_),                                                                      \
      .run = (run_)},
-#define SUBCOMMAND(container_, word, arity_, flags_, first, last, step, run_, syntax_, sentence_) \
-    {.name = #word,                                                                               \
-     .container = #container_,                                                                    \
-     .arity = (arity_),                                                                           \
-     .flags = (flags_),                                                                           \
-     .key_first = (first),                                                                        \
-     .key_last = (last),                                                                          \
-     .key_step = (step),                                                                          \
-     .group = "",                                                                                 \
-     .syntax = (syntax_),                                                                         \
-     .sentence = (sentence_),                                                                     \
+#define SUBCOMMAND(container_, word, arity_, flags_, first, last, step, run_, syntax_, sentence_)  \
+    {.name = #word,                                                                                \
+     .container = #container_,                                                                     \
+     .arity = (arity_),                                                                            \
+     .flags = (flags_),                                                                            \
+     .key_first = (first),                                                                         \
+     .key_last = (last),                                                                           \
+     .key_step = (step),                                                                           \
+     .group = "",                                                                                  \
+     .syntax = (syntax_),                                                                          \
+     .sentence = (sentence_),                                                                      \
      .run = (run_)},
-#define WRITE_COMMAND(word)                                                                       \
-    {.name = #word, .arity = -1, .flags = COMMAND_FLAG_WRITE, .group = "", .syntax = "",          \
+#define WRITE_COMMAND(word)                                                                        \
+    {.name = #word,                                                                                \
+     .arity = -1,                                                                                  \
+     .flags = COMMAND_FLAG_WRITE,                                                                  \
+     .group = "",                                                                                  \
+     .syntax = "",                                                                                 \
      .sentence = ""},
 #include "controlplane/commands.def"
 #undef COMMAND
@@ -117,7 +121,7 @@ int32_t command_keys(const struct command *command, const struct resp_argument *
         int64_t keys;
         *out_first = 2;
         *out_step = 1;
-        if (count < 3 || !resp_integer_parse(argument[1].data, argument[1].size, &keys) ||
+        if (count < 3 || !resp_integer_read(argument[1].data, argument[1].size, &keys) ||
             keys < 1 || keys > (int64_t)count - 2) {
             return -1;
         }

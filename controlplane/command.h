@@ -17,21 +17,21 @@
 struct appliance;
 struct server;
 
-#define COMMAND_REDIS_VERSION "7.0.15" /* Whose protocol and commands clients may expect. */
-#define COMMAND_VALUES_MAX 65536u /* Values of one request: keys times features. */
-#define SESSION_NAME_SIZE_MAX 128
+#define COMMAND_REDIS_VERSION    "7.0.15" /* Whose protocol and commands clients may expect. */
+#define COMMAND_VALUES_MAX       65536u   /* Values of one request: keys times features. */
+#define SESSION_NAME_SIZE_MAX    128
 #define SESSION_ADDRESS_SIZE_MAX 128
 
 _Static_assert(COMMAND_VALUES_MAX <= READER_ANSWERS_MAX, "one reader_read() takes a request");
 
-#define COMMAND_FLAG_READ 0x01u        /* Reads features: its duration is measured. */
-#define COMMAND_FLAG_FAST 0x02u
-#define COMMAND_FLAG_ADMIN 0x04u
+#define COMMAND_FLAG_READ         0x01u /* Reads features: its duration is measured. */
+#define COMMAND_FLAG_FAST         0x02u
+#define COMMAND_FLAG_ADMIN        0x04u
 #define COMMAND_FLAG_KEYS_COUNTED 0x08u /* Its keys follow a count: `movablekeys`. */
-#define COMMAND_FLAG_WRITE 0x10u       /* Known, and refused by name. */
+#define COMMAND_FLAG_WRITE        0x10u /* Known, and refused by name. */
 
-/* What a client has told and chosen. Owner: its serving thread. Other threads read, for CLIENT LIST,
- * the constants, what is shared_, and under the server's lock the names. */
+/* What a client has told and chosen. Owner: its serving thread. Other threads read, for CLIENT
+ * LIST, the constants, what is shared_, and under the server's lock the names. */
 struct session {
     uint64_t id;                          /* Constant, as the next five. */
     int64_t start_us;                     /* Wall clock. */
@@ -59,8 +59,8 @@ struct read_group {
 
 /* What one request needs to read, kept between requests so that it rarely grows. */
 struct read_scratch {
-    uint16_t *feature;  /* In order of groups. */
-    uint32_t *place;    /* Of each asked field: its index in the order of groups. */
+    uint16_t *feature; /* In order of groups. */
+    uint32_t *place;   /* Of each asked field: its index in the order of groups. */
     uint32_t feature_capacity;
     struct read_group *group;
     uint32_t group_capacity;
@@ -131,9 +131,9 @@ int32_t command_keys(const struct command *command, const struct resp_argument *
 /* Writes up to size - 1 bytes of an argument for an error, unprintable ones as '?'. */
 const char *command_show(const struct resp_argument *argument, char *out, uint32_t size);
 
-#define COMMAND(name, arity, flags, first, last, step, group, run, syntax, sentence)              \
+#define COMMAND(name, arity, flags, first, last, step, group, run, syntax, sentence)               \
     void run(struct command_call *call);
-#define SUBCOMMAND(container, name, arity, flags, first, last, step, run, syntax, sentence)       \
+#define SUBCOMMAND(container, name, arity, flags, first, last, step, run, syntax, sentence)        \
     void run(struct command_call *call);
 #define WRITE_COMMAND(name)
 #include "controlplane/commands.def"

@@ -25,7 +25,7 @@ static bool count_read(struct command_call *call, uint32_t at, const char *what,
         return false;
     }
     const struct resp_argument *argument = &call->argument[at];
-    if (!resp_integer_parse(argument->data, argument->size, &count) || count < 1) {
+    if (!resp_integer_read(argument->data, argument->size, &count) || count < 1) {
         resp_write_error(call->reply, "ERR %s takes a count of 1 or more, not '%s'", what,
                          command_show(argument, show, sizeof(show)));
         return false;
@@ -48,7 +48,7 @@ static bool option_at(struct command_call *call, uint32_t *at, struct read_reque
         return false;
     }
     const struct resp_argument *argument = &call->argument[*at + 1];
-    if (!resp_integer_parse(argument->data, argument->size, &request->at_us)) {
+    if (!resp_integer_read(argument->data, argument->size, &request->at_us)) {
         resp_write_error(call->reply,
                          "ERR AT takes a time in microseconds since 1970, UTC, not '%s'",
                          command_show(argument, show, sizeof(show)));
@@ -210,10 +210,9 @@ static bool keys_split(struct command_call *call, const struct resp_argument *ke
         }
         if (strcmp(key.entity, out_first->entity) != 0) {
             char show[96];
-            resp_write_error(call->reply,
-                             "ERR key '%s' is of entity '%s', the keys before it of '%s'",
-                             command_show(&keys[i], show, sizeof(show)), key.entity,
-                             out_first->entity);
+            resp_write_error(
+                call->reply, "ERR key '%s' is of entity '%s', the keys before it of '%s'",
+                command_show(&keys[i], show, sizeof(show)), key.entity, out_first->entity);
             return false;
         }
     }
@@ -286,14 +285,14 @@ void command_fs_drops(struct command_call *call)
         const struct resp_argument *pair = &call->argument[i];
         int64_t shard;
         int64_t number;
-        if (!resp_integer_parse(pair[0].data, pair[0].size, &shard) || shard < 0 ||
+        if (!resp_integer_read(pair[0].data, pair[0].size, &shard) || shard < 0 ||
             shard >= (int64_t)call->host->appliance->shard_count) {
             resp_write_error(call->reply, "ERR '%s' is no shard; there are %u, from 0",
                              command_show(&pair[0], show, sizeof(show)),
                              call->host->appliance->shard_count);
             return;
         }
-        if (!resp_integer_parse(pair[1].data, pair[1].size, &number) || number < 0) {
+        if (!resp_integer_read(pair[1].data, pair[1].size, &number) || number < 0) {
             resp_write_error(call->reply, "ERR '%s' is no number of a drop",
                              command_show(&pair[1], show, sizeof(show)));
             return;

@@ -107,8 +107,7 @@ static void info_cpu(struct command_call *call, struct buffer *out)
     struct rusage usage = {0};
     (void)call;
     (void)getrusage(RUSAGE_SELF, &usage);
-    buffer_format(out,
-                  "# CPU\r\nused_cpu_sys:%ld.%06ld\r\nused_cpu_user:%ld.%06ld\r\n",
+    buffer_format(out, "# CPU\r\nused_cpu_sys:%ld.%06ld\r\nused_cpu_user:%ld.%06ld\r\n",
                   (long)usage.ru_stime.tv_sec, (long)usage.ru_stime.tv_usec,
                   (long)usage.ru_utime.tv_sec, (long)usage.ru_utime.tv_usec);
 }
@@ -153,10 +152,11 @@ static const struct {
     const char *name;
     void (*write)(struct command_call *call, struct buffer *out);
 } info_sections[] = {
-    {"server", info_server},   {"clients", info_clients}, {"memory", info_memory},
-    {"persistence", info_persistence}, {"stats", info_stats},     {"replication", info_replication},
-    {"cpu", info_cpu},         {"cluster", info_cluster}, {"freshet", info_freshet},
-    {"keyspace", info_keyspace},
+    {"server", info_server},   {"clients", info_clients},
+    {"memory", info_memory},   {"persistence", info_persistence},
+    {"stats", info_stats},     {"replication", info_replication},
+    {"cpu", info_cpu},         {"cluster", info_cluster},
+    {"freshet", info_freshet}, {"keyspace", info_keyspace},
 };
 
 static bool section_asked(const struct command_call *call, const char *name)
@@ -210,8 +210,8 @@ static uint32_t config_rows(struct command_call *call, struct config_row rows[CO
     uint32_t n = 0;
     memory_read(call->host->appliance, &used, &cap);
     server_tcp_address(call->host->server, ip, sizeof(ip), &port);
-#define ROW(key, ...)                                                                             \
-    rows[n].name = (key);                                                                         \
+#define ROW(key, ...)                                                                              \
+    rows[n].name = (key);                                                                          \
     (void)snprintf(rows[n++].value, sizeof(rows[0].value), __VA_ARGS__)
     ROW("appendonly", "no");
     ROW("bind", "%s", ip);

@@ -112,7 +112,7 @@ static void write_entry(struct resp_writer *reply, const struct command *command
     resp_write_integer(reply, command->key_first);
     resp_write_integer(reply, command->key_last);
     resp_write_integer(reply, command->key_step);
-    resp_write_set(reply, 0); /* ACL categories */
+    resp_write_set(reply, 0);   /* ACL categories */
     resp_write_array(reply, 0); /* tips */
     write_key_specifications(reply, command);
     resp_write_array(reply, subcommands);

@@ -9,8 +9,8 @@
 #include "controlplane/keyspace.h"
 #include "dataplane/feature/key.h"
 
-#define SCAN_COUNT_MAX 1000u
-#define SLOT_COUNT 16384
+#define SCAN_COUNT_MAX    1000u
+#define SLOT_COUNT        16384
 #define KEY_TEXT_SIZE_MAX (3 * KEY_SIZE_MAX + 64)
 
 struct scan {
@@ -62,8 +62,8 @@ static void row_visit(void *context, uint16_t view, const uint8_t *key, uint32_t
     }
     uint32_t size = key_format(plan, &plan->view[view], key, key_size, text, sizeof(text));
     struct scan_row row = {.view = view, .size = (uint16_t)size};
-    if (scan->none_fit || (scan->match != NULL && !glob_match(scan->match->data, scan->match->size,
-                                                              text, size, false))) {
+    if (scan->none_fit || (scan->match != NULL &&
+                           !glob_match(scan->match->data, scan->match->size, text, size, false))) {
         return;
     }
     buffer_write(rows, &row, sizeof(row));
@@ -100,7 +100,7 @@ static bool scan_options(struct command_call *call, struct scan *scan)
         } else if (i + 1 < call->count && resp_is(word, "TYPE")) {
             scan->none_fit = !resp_is(value, "hash");
         } else if (i + 1 < call->count && resp_is(word, "COUNT")) {
-            if (!resp_integer_parse(value->data, value->size, &count) || count < 1) {
+            if (!resp_integer_read(value->data, value->size, &count) || count < 1) {
                 resp_write_error(call->reply, "ERR COUNT takes a number of 1 or more, not '%s'",
                                  command_show(value, show, sizeof(show)));
                 return false;
@@ -169,11 +169,10 @@ void command_cluster_countkeysinslot(struct command_call *call)
 {
     const struct resp_argument *argument = &call->argument[2];
     int64_t slot;
-    if (!resp_integer_parse(argument->data, argument->size, &slot) || slot < 0 ||
+    if (!resp_integer_read(argument->data, argument->size, &slot) || slot < 0 ||
         slot >= SLOT_COUNT) {
         resp_write_error(call->reply, "ERR Invalid slot");
         return;
     }
-    resp_write_integer(call->reply,
-                       (int64_t)(keyspace_size(call->host->appliance) / SLOT_COUNT));
+    resp_write_integer(call->reply, (int64_t)(keyspace_size(call->host->appliance) / SLOT_COUNT));
 }

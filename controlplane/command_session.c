@@ -8,8 +8,6 @@
 #include "controlplane/server_clients.h"
 #include "controlplane/version.h"
 
-
-
 void command_ok(struct command_call *call)
 {
     resp_write_simple(call->reply, "OK");
@@ -45,7 +43,7 @@ void command_echo(struct command_call *call)
 void command_select(struct command_call *call)
 {
     int64_t database;
-    if (!resp_integer_parse(call->argument[1].data, call->argument[1].size, &database)) {
+    if (!resp_integer_read(call->argument[1].data, call->argument[1].size, &database)) {
         resp_write_error(call->reply, "ERR invalid DB index");
     } else if (database != 0) {
         resp_write_error(call->reply, "ERR DB index is out of range: there is only database 0");
@@ -144,9 +142,8 @@ void command_hello(struct command_call *call)
     int64_t protocol = call->session->protocol;
     if (call->count > 1) {
         const struct resp_argument *version = &call->argument[1];
-        if (!resp_integer_parse(version->data, version->size, &protocol)) {
-            resp_write_error(call->reply,
-                             "ERR Protocol version is not an integer or out of range");
+        if (!resp_integer_read(version->data, version->size, &protocol)) {
+            resp_write_error(call->reply, "ERR Protocol version is not an integer or out of range");
             return;
         }
         if (protocol < 2 || protocol > 3) {
@@ -223,7 +220,7 @@ void command_client_info(struct command_call *call)
 static bool id_read(struct command_call *call, const struct resp_argument *argument, uint64_t *out)
 {
     int64_t id;
-    if (!resp_integer_parse(argument->data, argument->size, &id) || id < 1) {
+    if (!resp_integer_read(argument->data, argument->size, &id) || id < 1) {
         resp_write_error(call->reply, "ERR Invalid client ID");
         return false;
     }

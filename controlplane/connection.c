@@ -11,7 +11,7 @@
 #include "dataplane/base/units.h"
 
 #define RECEIVE_BYTES (64u * 1024)
-#define KEEP_BYTES (64u * 1024) /* Empty buffers larger than this are given back. */
+#define KEEP_BYTES    (64u * 1024) /* Empty buffers larger than this are given back. */
 
 int64_t connection_now_ns(void)
 {
@@ -123,9 +123,8 @@ static void request_run(struct connection *connection, struct command_host *host
     struct session *session = &connection->session;
     struct resp_writer reply = {.out = &connection->output, .protocol = session->protocol};
     uint64_t size_before = connection->output.size;
-    const struct command *command =
-        command_run(host, session, &reply, connection->parser.argument,
-                    connection->parser.argument_count);
+    const struct command *command = command_run(host, session, &reply, connection->parser.argument,
+                                                connection->parser.argument_count);
     reply_apply(session, &connection->output, size_before);
     counter_add(&counters->shared_commands, 1);
     counter_add(&counters->shared_errors, reply.error_count);
@@ -195,8 +194,8 @@ static bool is_over(const struct connection *connection)
     if (connection->closed_by_us && !connection->session.close_after_reply) {
         return true;
     }
-    return answered && (connection->session.close_after_reply ||
-                        (connection->ended && !connection->more));
+    return answered &&
+           (connection->session.close_after_reply || (connection->ended && !connection->more));
 }
 
 bool connection_turn(struct connection *connection, struct command_host *host,

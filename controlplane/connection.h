@@ -16,7 +16,7 @@
 #define CONNECTION_OUTPUT_SOFT_BYTES (UINT64_C(1) << 20)
 #define CONNECTION_OUTPUT_HARD_BYTES (UINT64_C(64) << 20) /* Above any one reply. */
 #define CONNECTION_COMMANDS_PER_TURN 64u
-#define CONNECTION_STALL_NS (INT64_C(60) * 1000000000)
+#define CONNECTION_STALL_NS          (INT64_C(60) * 1000000000)
 
 /* What serving threads count; one writer each, any reader, relaxed. */
 struct serving_counters {
@@ -33,20 +33,20 @@ struct connection {
     int fd;
     uint32_t slot; /* In the server's list. */
     uint32_t thread;
-    uint32_t events;       /* What epoll was last asked for. */
+    uint32_t events; /* What epoll was last asked for. */
     struct session session;
     struct resp_parser parser;
     struct buffer input;
     struct buffer output;
-    uint64_t input_used;   /* Bytes at the front of input that were run. */
-    uint64_t output_sent;  /* Bytes at the front of output that the kernel has. */
-    int64_t received_ns;   /* When the newest bytes came; monotonic. */
-    int64_t progress_ns;   /* When output last became empty or shorter. */
-    bool more;             /* Input may hold a complete request. */
-    bool ended;            /* The client sends no more. */
-    bool broken;           /* The socket is dead. */
-    bool closed_by_us;     /* Limit or protocol error. */
-    bool queued;           /* In its thread's list of connections with more to run. */
+    uint64_t input_used;  /* Bytes at the front of input that were run. */
+    uint64_t output_sent; /* Bytes at the front of output that the kernel has. */
+    int64_t received_ns;  /* When the newest bytes came; monotonic. */
+    int64_t progress_ns;  /* When output last became empty or shorter. */
+    bool more;            /* Input may hold a complete request. */
+    bool ended;           /* The client sends no more. */
+    bool broken;          /* The socket is dead. */
+    bool closed_by_us;    /* Limit or protocol error. */
+    bool queued;          /* In its thread's list of connections with more to run. */
     struct connection *queue_next;
 };
 

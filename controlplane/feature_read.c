@@ -251,8 +251,8 @@ static bool key_append(struct command_call *call, uint16_t view, const struct re
         bytes->failed = false;
         return false;
     }
-    uint32_t size = key_parse(plan, &plan->view[view], id,
-                              key->size - (uint32_t)(id - key->data), (uint8_t *)room);
+    uint32_t size = key_parse(plan, &plan->view[view], id, key->size - (uint32_t)(id - key->data),
+                              (uint8_t *)room);
     *out_offset = bytes->size;
     *out_size = (uint16_t)size;
     buffer_took(bytes, size);

@@ -43,8 +43,7 @@ static enum result folders_make(const char *path, char *error, uint32_t error_si
 }
 
 /* Removes what is left of a process that ended. */
-static enum result stale_remove(const struct sockaddr_un *address, char *error,
-                                uint32_t error_size)
+static enum result stale_remove(const struct sockaddr_un *address, char *error, uint32_t error_size)
 {
     struct stat status;
     if (lstat(address->sun_path, &status) != 0) {

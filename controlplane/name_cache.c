@@ -5,7 +5,7 @@
 #include "dataplane/base/hash.h"
 #include "drivers/memory.h"
 
-#define NAME_CACHE_ENTRIES 4096u
+#define NAME_CACHE_ENTRIES  4096u
 #define NAME_CACHE_SIZE_MAX (NAME_SIZE_MAX + FEATURE_NAME_SIZE_MAX)
 
 struct name_cache_entry {

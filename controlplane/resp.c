@@ -8,7 +8,7 @@
 #include "drivers/memory.h"
 
 #define ARGUMENTS_FIRST 16u
-#define ARGUMENTS_KEEP 256u
+#define ARGUMENTS_KEEP  256u
 
 void resp_parser_init(struct resp_parser *parser)
 {
@@ -59,7 +59,7 @@ static bool argument_push(struct resp_parser *parser, uint32_t offset, uint32_t 
     return true;
 }
 
-bool resp_integer_parse(const char *data, uint64_t size, int64_t *out)
+bool resp_integer_read(const char *data, uint64_t size, int64_t *out)
 {
     bool negative = size > 0 && data[0] == '-';
     uint64_t at = negative ? 1 : 0;
@@ -234,7 +234,7 @@ static enum resp_status array_begin(struct resp_parser *parser, const char *data
                    : RESP_MORE;
     }
     int64_t count;
-    if (!resp_integer_parse(data + 1, end - 1, &count) || count > INT32_MAX) {
+    if (!resp_integer_read(data + 1, end - 1, &count) || count > INT32_MAX) {
         return parser_fail(parser, "Protocol error: invalid multibulk length");
     }
     if (count > (int64_t)RESP_ARGUMENTS_MAX) {
@@ -263,7 +263,7 @@ static enum resp_status bulk_begin(struct resp_parser *parser, const char *data,
         return RESP_ERROR;
     }
     int64_t bulk_size;
-    if (!resp_integer_parse(data + parser->at + 1, end - parser->at - 1, &bulk_size) ||
+    if (!resp_integer_read(data + parser->at + 1, end - parser->at - 1, &bulk_size) ||
         bulk_size < 0) {
         return parser_fail(parser, "Protocol error: invalid bulk length");
     }
@@ -318,9 +318,8 @@ enum resp_status resp_parse(struct resp_parser *parser, char *data, uint64_t siz
     }
     while (used < size) {
         char *request = data + used;
-        enum resp_status status = request[0] == '*'
-                                      ? array_parse(parser, request, size - used)
-                                      : inline_parse(parser, request, size - used);
+        enum resp_status status = request[0] == '*' ? array_parse(parser, request, size - used)
+                                                    : inline_parse(parser, request, size - used);
         if (status == RESP_ERROR) {
             return RESP_ERROR;
         }

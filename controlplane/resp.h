@@ -1,8 +1,8 @@
 /* RESP2 and RESP3: an incremental parser of requests and writers of replies.
  *
- * Requests are what Redis takes: arrays of bulk strings, and inline commands with its quoting. Texts
- * of protocol errors are Redis' own; where a limit is ours, it is named after a comma. Arguments
- * stay where they were received: nothing is copied.
+ * Requests are what Redis takes: arrays of bulk strings, and inline commands with its quoting.
+ * Texts of protocol errors are Redis' own; where a limit is ours, it is named after a comma.
+ * Arguments stay where they were received: nothing is copied.
  * Sources: redis.io/docs/reference/protocol-spec; Redis 7.0, src/networking.c. */
 #pragma once
 
@@ -11,9 +11,9 @@
 
 #include "controlplane/buffer.h"
 
-#define RESP_INLINE_SIZE_MAX (64u * 1024)       /* As Redis. Also a header line without its end. */
-#define RESP_BULK_SIZE_MAX (1024u * 1024)
-#define RESP_ARGUMENTS_MAX 4096u                /* 500 keys and 20 features need 525. */
+#define RESP_INLINE_SIZE_MAX  (64u * 1024) /* As Redis. Also a header line without its end. */
+#define RESP_BULK_SIZE_MAX    (1024u * 1024)
+#define RESP_ARGUMENTS_MAX    4096u /* 500 keys and 20 features need 525. */
 #define RESP_REQUEST_SIZE_MAX (4u * 1024 * 1024)
 
 struct resp_argument {
@@ -29,9 +29,9 @@ enum resp_status {
 };
 
 struct resp_parser {
-    uint32_t at;        /* Bytes of the current request that are understood. */
-    uint32_t left;      /* Arguments of the current array still to come. */
-    int32_t bulk_size;  /* Of the argument being received; -1: its header comes next. */
+    uint32_t at;       /* Bytes of the current request that are understood. */
+    uint32_t left;     /* Arguments of the current array still to come. */
+    int32_t bulk_size; /* Of the argument being received; -1: its header comes next. */
     bool in_array;
     uint32_t argument_count;
     uint32_t argument_capacity;
@@ -56,13 +56,13 @@ static inline bool resp_parser_busy(const struct resp_parser *parser)
 }
 
 /* Strict decimal int64 as Redis reads it: no '+', no spaces, no leading zeros. */
-bool resp_integer_parse(const char *data, uint64_t size, int64_t *out);
+bool resp_integer_read(const char *data, uint64_t size, int64_t *out);
 bool resp_is(const struct resp_argument *argument, const char *word); /* Ignoring case. */
 
 struct resp_writer {
     struct buffer *out;
-    uint8_t protocol;      /* 2 or 3 */
-    uint64_t error_count;  /* Error replies written. */
+    uint8_t protocol;     /* 2 or 3 */
+    uint64_t error_count; /* Error replies written. */
 };
 
 void resp_write_simple(struct resp_writer *writer, const char *text);

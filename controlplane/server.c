@@ -22,10 +22,10 @@
 #include "dataplane/base/assert.h"
 #include "dataplane/base/units.h"
 
-#define EVENTS_PER_TURN 64
-#define ACCEPTS_PER_TURN 32u
+#define EVENTS_PER_TURN   64
+#define ACCEPTS_PER_TURN  32u
 #define KEEPALIVE_SECONDS 300
-#define LOOK_MS 1000
+#define LOOK_MS           1000
 
 /* What an epoll event is about, when it is no connection. */
 enum listener_kind { LISTENER_UNIX, LISTENER_TCP, LISTENER_COUNT };
@@ -58,7 +58,7 @@ struct server {
     uint64_t id_next;             /* Owner: the accepting thread, which is thread 0. */
     _Atomic uint64_t shared_accepted;
     _Atomic uint64_t shared_refused;
-    pthread_mutex_t lock;         /* Of client[] and of the names in sessions. */
+    pthread_mutex_t lock; /* Of client[] and of the names in sessions. */
     struct connection *client[SERVER_CLIENTS_MAX];
 };
 
@@ -146,8 +146,7 @@ static void session_locate(struct server *server, struct connection *connection,
     size = sizeof(address);
     if (getsockname(connection->fd, (struct sockaddr *)&address, &size) == 0) {
         address_join(&address, session->local, sizeof(session->local));
-        address_text(&address, session->local_ip, sizeof(session->local_ip),
-                     &session->local_port);
+        address_text(&address, session->local_ip, sizeof(session->local_ip), &session->local_port);
     }
 }
 
@@ -181,8 +180,7 @@ static void client_begin(struct server *server, int fd, enum listener_kind kind)
     struct server_thread *thread = thread_choose(server);
     struct connection *connection = NULL;
     if (counter_read(&server->shared_accepted) - clients_ended(server) < SERVER_CLIENTS_MAX) {
-        connection =
-            connection_open(fd, server->id_next, clock_now_us(&server->appliance->clock));
+        connection = connection_open(fd, server->id_next, clock_now_us(&server->appliance->clock));
     }
     if (connection == NULL) {
         client_refuse(server, fd);
@@ -339,8 +337,8 @@ static enum result thread_open(struct server *server, uint32_t index)
     struct server_thread *thread = &server->thread[index];
     struct appliance *appliance = server->appliance;
     char name[24];
-    enum result result = reader_open(appliance->worker, appliance->shard_count, index,
-                                     &thread->reader);
+    enum result result =
+        reader_open(appliance->worker, appliance->shard_count, index, &thread->reader);
     if (result != RESULT_OK) {
         return result;
     }
@@ -407,8 +405,8 @@ static enum result listeners_open(struct server *server, const struct server_opt
         (void)snprintf(server->unix_path, sizeof(server->unix_path), "%s", options->unix_path);
     }
     if (options->tcp[0] != '\0') {
-        enum result result = listener_open_tcp(options->tcp, &server->listener_fd[LISTENER_TCP],
-                                               error, error_size);
+        enum result result =
+            listener_open_tcp(options->tcp, &server->listener_fd[LISTENER_TCP], error, error_size);
         if (result != RESULT_OK) {
             return result;
         }
@@ -510,8 +508,7 @@ uint16_t server_tcp_port(const struct server *server)
     return server->tcp_port;
 }
 
-void server_tcp_address(const struct server *server, char *ip, uint32_t ip_size,
-                        uint16_t *out_port)
+void server_tcp_address(const struct server *server, char *ip, uint32_t ip_size, uint16_t *out_port)
 {
     (void)snprintf(ip, ip_size, "%s", server == NULL ? "" : server->tcp_ip);
     *out_port = server == NULL ? 0 : server->tcp_port;

@@ -11,9 +11,9 @@
 #define SERVER_CLIENTS_MAX 1024u
 
 struct client_filter {
-    uint64_t id;          /* 0: any. */
-    const char *peer;     /* NULL: any. */
-    uint64_t except_id;   /* 0: none. */
+    uint64_t id;        /* 0: any. */
+    const char *peer;   /* NULL: any. */
+    uint64_t except_id; /* 0: none. */
 };
 
 /* One line of CLIENT LIST, with its line end. */
