@@ -18,6 +18,6 @@ struct fake_reader {
 };
 
 #define FAKE_NEWEST_US INT64_C(1000000000)
-#define FAKE_Q_US INT64_C(1005000000)
+#define FAKE_Q_US      INT64_C(1005000000)
 
 struct reader *fake_reader_of(struct fake_reader *fake);

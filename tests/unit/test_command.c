@@ -8,38 +8,37 @@
 #include "dataplane/base/units.h"
 #include "tests/support/fake_reader.h"
 
-static const char definition[] =
-    "appliance:\n"
-    "  state: {memory: 64MiB}\n"
-    "streams:\n"
-    "  pay:\n"
-    "    id: 1\n"
-    "    version: 1\n"
-    "    time: ts\n"
-    "    fields:\n"
-    "      ts: {type: timestamp}\n"
-    "      card: {type: u64}\n"
-    "      shop: {type: string, size: 8}\n"
-    "      amount: {type: decimal, scale: 2}\n"
-    "views:\n"
-    "  spend:\n"
-    "    version: 1\n"
-    "    entity: card\n"
-    "    source: pay\n"
-    "    windows: [10m, 1h]\n"
-    "    aggregates: {n: count(), total: sum(amount)}\n"
-    "  habit:\n"
-    "    version: 1\n"
-    "    entity: card\n"
-    "    source: pay\n"
-    "    windows: [1d]\n"
-    "    aggregates: {n: count()}\n"
-    "  sales:\n"
-    "    version: 1\n"
-    "    entity: shop\n"
-    "    source: pay\n"
-    "    windows: [1d]\n"
-    "    aggregates: {n: count()}\n";
+static const char definition[] = "appliance:\n"
+                                 "  state: {memory: 64MiB}\n"
+                                 "streams:\n"
+                                 "  pay:\n"
+                                 "    id: 1\n"
+                                 "    version: 1\n"
+                                 "    time: ts\n"
+                                 "    fields:\n"
+                                 "      ts: {type: timestamp}\n"
+                                 "      card: {type: u64}\n"
+                                 "      shop: {type: string, size: 8}\n"
+                                 "      amount: {type: decimal, scale: 2}\n"
+                                 "views:\n"
+                                 "  spend:\n"
+                                 "    version: 1\n"
+                                 "    entity: card\n"
+                                 "    source: pay\n"
+                                 "    windows: [10m, 1h]\n"
+                                 "    aggregates: {n: count(), total: sum(amount)}\n"
+                                 "  habit:\n"
+                                 "    version: 1\n"
+                                 "    entity: card\n"
+                                 "    source: pay\n"
+                                 "    windows: [1d]\n"
+                                 "    aggregates: {n: count()}\n"
+                                 "  sales:\n"
+                                 "    version: 1\n"
+                                 "    entity: shop\n"
+                                 "    source: pay\n"
+                                 "    windows: [1d]\n"
+                                 "    aggregates: {n: count()}\n";
 
 static struct config *config;
 static struct appliance *appliance;
@@ -83,7 +82,7 @@ static const char *run_in(uint8_t protocol, const char *text)
 {
     static char reply[65536];
     static char words[65536];
-    struct resp_argument argument[RESP_ARGUMENTS_MAX];
+    static struct resp_argument argument[RESP_ARGUMENTS_MAX];
     uint32_t count = 0;
     (void)snprintf(words, sizeof(words), "%s", text);
     for (char *word = strtok(words, " "); word != NULL; word = strtok(NULL, " ")) {
@@ -123,7 +122,8 @@ static const struct {
     {"HLEN card:7", ":5|", NULL},
     {"HLEN card:254", ":0|", NULL},
     {"HKEYS card:7",
-     "*5|$10|spend.n_10m|", NULL},
+     "*5|$11|spend.n_10m|$10|spend.n_1h|$15|spend.total_10m|$14|spend.total_1h|$10|habit.n_1d|",
+     NULL},
     {"HGETALL shop:Z", "*2|$10|sales.n_1d|$4|5.90|", "%1|$10|sales.n_1d|$4|5.90|"},
     {"HGETALL card:255", "*0|", "%0|"},
     {"EXISTS card:7 card:255 shop:Z", ":2|", NULL},
@@ -135,8 +135,8 @@ static const struct {
     {"SCAN 0 MATCH *:3", "*2|$1|0|*1|$6|card:3|", NULL},
     {"SCAN 0 TYPE string", "*2|$1|0|*0|", NULL},
     {"FS.GET card:7 FIELDS 2 spend.n_1h habit:n_1d",
-     "*4|$9|spend.n_1h|$4|1.07|$10|habit:n_1d|$4|4.07|",
-     "%2|$9|spend.n_1h|$4|1.07|$10|habit:n_1d|$4|4.07|"},
+     "*4|$10|spend.n_1h|$4|1.07|$10|habit:n_1d|$4|4.07|",
+     "%2|$10|spend.n_1h|$4|1.07|$10|habit:n_1d|$4|4.07|"},
     {"FS.GET card:7 fields 1 spend.n_1h withmeta",
      "*2|$10|spend.n_1h|*8|$4|1.07|$7|PRESENT|$7|PARTIAL|$-1|:1005000000|:1000000000|:1005000000|"
      "$3|0:7|",
@@ -161,14 +161,14 @@ static const struct {
     {"COMMAND GETKEYS FS.MGET 2 a b FIELDS 1 c", "*2|$1|a|$1|b|", NULL},
     {"COMMAND GETKEYS EXISTS a b c", "*3|$1|a|$1|b|$1|c|", NULL},
     {"COMMAND GETKEYS HMGET a b c", "*1|$1|a|", NULL},
-    {"CONFIG GET maxmem*y", "*2|$16|maxmemory-policy|", "%1|$16|maxmemory-policy|"},
+    {"CONFIG GET maxmemory-*", "*2|$16|maxmemory-policy|", "%1|$16|maxmemory-policy|"},
     {"CLUSTER KEYSLOT card:4711", ":", NULL},
     {"CLUSTER COUNTKEYSINSLOT 1", ":0|", NULL},
     {"SLOWLOG GET", "*0|", NULL},
     {"LATENCY LATEST", "*0|", NULL},
     {"READONLY", "+OK|", NULL},
     {"AUTH default secret", "+OK|", NULL},
-    {"INFO cluster", "$32|# Cluster|cluster_enabled:1|", "=36|txt:# Cluster|cluster_enabled:1|"},
+    {"INFO cluster", "$30|# Cluster|cluster_enabled:1|", "=34|txt:# Cluster|cluster_enabled:1|"},
 
     /* Errors name the argument. */
     {"HMGET card:7 spend.n_1hh", "-ERR unknown feature 'spend.n_1hh'; did you mean 'spend.n_1h'?|",
@@ -182,8 +182,7 @@ static const struct {
      "-ERR wrong number of arguments for 'hmget' command; it takes: <entity>:<id> <feature>...|",
      NULL},
     {"HGET card:7 a b",
-     "-ERR wrong number of arguments for 'hget' command; it takes: <entity>:<id> <feature>|",
-     NULL},
+     "-ERR wrong number of arguments for 'hget' command; it takes: <entity>:<id> <feature>|", NULL},
     {"CLIENT ID x", "-ERR wrong number of arguments for 'client|id' command; it takes: nothing|",
      NULL},
     {"SET a b", "-ERR read only; events arrive over UDP|", NULL},
@@ -213,7 +212,7 @@ static const struct {
      "-ERR AT and LATEST may be given only once, and not both|", NULL},
     {"FS.GET card:7 FIELDS 1 spend.n_1h VERBOSE",
      "-ERR unknown option 'VERBOSE' of FS.GET; known are: AT, LATEST, LEVEL, WITHMETA|", NULL},
-    {"FS.MGET 3 card:7 FIELDS 1 a", "-ERR numkeys says 3, only 3 arguments follow|", NULL},
+    {"FS.MGET 9 card:7 FIELDS 1 a", "-ERR numkeys says 9, only 4 arguments follow|", NULL},
     {"FS.MGET 2 card:7 shop:Z FIELDS 1 spend.n_1h",
      "-ERR key 'shop:Z' is of entity 'shop', the keys before it of 'card'|", NULL},
     {"FS.DROPS AFTER 9 1", "-ERR '9' is no shard; there are 0, from 0|", NULL},
@@ -224,8 +223,8 @@ static const struct {
      NULL},
     {"SELECT 1", "-ERR DB index is out of range: there is only database 0|", NULL},
     {"HELLO 4", "-NOPROTO unsupported protocol version|", NULL},
-    {"HELLO 2 AUTH other x",
-     "-WRONGPASS invalid username-password pair or user is disabled.|", NULL},
+    {"HELLO 2 AUTH other x", "-WRONGPASS invalid username-password pair or user is disabled.|",
+     NULL},
     {"HELLO 2 BAD", "-ERR Syntax error in HELLO option 'BAD'|", NULL},
     {"CONFIG SET a b", "-ERR unknown subcommand 'SET' of CONFIG; known are: GET|", NULL},
     {"CLIENT KILL ID x", "-ERR Invalid client ID|", NULL},
@@ -238,6 +237,7 @@ static bool starts_with(const char *text, const char *start)
 
 static void every_command_replies_in_the_form_of_its_protocol(void **state)
 {
+    uint32_t wrong = 0;
     (void)state;
     for (uint32_t i = 0; i < ARRAY_COUNT(replies); i++) {
         const char *resp3 = replies[i].resp3 == NULL ? replies[i].resp2 : replies[i].resp3;
@@ -249,15 +249,16 @@ static void every_command_replies_in_the_form_of_its_protocol(void **state)
             const char *expected = protocol == 2 ? replies[i].resp2 : resp3;
             if (!starts_with(reply, expected)) {
                 print_error("%s\n  %s\n  %s\n", replies[i].request, reply, expected);
+                wrong++;
             }
-            assert_true(starts_with(reply, expected));
         }
     }
+    assert_int_equal(wrong, 0);
 }
 
 static void a_batch_is_one_read_and_resolves_its_fields_once(void **state)
 {
-    char request[16384];
+    static char request[16384];
     int at = snprintf(request, sizeof(request), "FS.MGET 500");
     (void)state;
     for (uint32_t i = 0; i < 500; i++) {
@@ -276,7 +277,7 @@ static void a_batch_is_one_read_and_resolves_its_fields_once(void **state)
 
 static void too_many_values_are_an_error_that_says_the_limit(void **state)
 {
-    char request[40000];
+    static char request[40000];
     int at = snprintf(request, sizeof(request), "FS.MGET 2000");
     (void)state;
     for (uint32_t i = 0; i < 2000; i++) {
