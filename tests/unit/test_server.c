@@ -36,8 +36,8 @@ static const char definition[] = "streams:\n"
 
 static struct config *config;
 static struct appliance *appliance;
-static char folder[64];
-static char path[128];
+static char folder[32];
+static char path[100];
 static char error[512];
 
 static struct server_options options_of(const char *tcp, uint32_t threads)
@@ -68,7 +68,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    char inner[128];
+    char inner[64];
     (void)state;
     (void)snprintf(inner, sizeof(inner), "%s/a/b", folder);
     (void)rmdir(inner);
