@@ -306,15 +306,17 @@ static const char *checksum_describe(const struct ethdev_port *port)
 static void port_describe(const struct net_port *net, char *out, uint32_t out_size)
 {
     const struct ethdev_port *port = (const struct ethdev_port *)net;
-    snprintf(
-        out, out_size,
-        "DPDK %s at %s:%u, %u of %u queues, MTU %u, UDP checksums %s, %s, %u of %u flow rules%s",
-        port->device, port->address[0] != '\0' ? port->address : "any address", port->endpoint.port,
-        port->receive_queues, net->queue_count, port->mtu, checksum_describe(port),
-        port->receive_queues > 1 ? (port->rss_udp ? "RSS over UDP ports" : "spread by the driver")
-                                 : "one queue",
-        port->flow_rules, port->receive_queues > 1 ? port->receive_queues : 0,
-        port->misses_unseen ? ", driver does not count misses" : "");
+    char queues[96] = "one queue";
+    if (port->receive_queues > 1) {
+        snprintf(queues, sizeof(queues), "%u queues, %s, %u of %u flow rules", port->receive_queues,
+                 port->rss_udp ? "RSS over UDP ports" : "spread by the driver", port->flow_rules,
+                 port->receive_queues);
+    }
+    snprintf(out, out_size, "DPDK %s at %s:%u, MTU %u, UDP checksums %s, %s%s%s", port->device,
+             port->address[0] != '\0' ? port->address : "any address", port->endpoint.port,
+             port->mtu, checksum_describe(port), queues,
+             port->receive_queues < net->queue_count ? " (fewer than shards)" : "",
+             port->misses_unseen ? ", misses are not counted by this driver" : "");
 }
 
 static void port_close(struct net_port *net)

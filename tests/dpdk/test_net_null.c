@@ -1,6 +1,10 @@
 /* net_null gives frames of zeros without end: all of them are dropped, by name. */
 #include "tests/support/unit.h"
 
+#include <dirent.h>
+#include <sched.h>
+
+#include "drivers/cpu.h"
 #include "drivers/eal.h"
 #include "tests/dpdk/port_count.h"
 
@@ -77,12 +81,42 @@ static void a_device_is_free_again_after_close(void **state)
     }
 }
 
+static void threads_of_dpdk_leave_the_polling_cores(void **state)
+{
+    (void)state;
+    cpu_set_t before;
+    CPU_ZERO(&before);
+    assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+    struct cpu_layout layout;
+    cpu_layout_choose(0, &layout);
+    cpu_move_helpers(&layout);
+    uint32_t threads = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    assert_non_null(tasks);
+    for (struct dirent *entry = readdir(tasks); entry != NULL; entry = readdir(tasks)) {
+        pid_t thread = (pid_t)strtol(entry->d_name, NULL, 10);
+        if (thread > 0) {
+            cpu_set_t set;
+            CPU_ZERO(&set);
+            assert_int_equal(sched_getaffinity(thread, sizeof(set), &set), 0);
+            assert_int_equal(CPU_COUNT(&set), layout.serving_count);
+            assert_true(CPU_ISSET(layout.serving_core[0], &set));
+            threads++;
+        }
+    }
+    assert_int_equal(closedir(tasks), 0);
+    /* DPDK's own are there, or this test shows nothing. */
+    assert_true(threads > 1);
+    assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_of_zeros_are_no_ip),
         cmocka_unit_test(a_device_that_is_not_there_is_an_error_with_its_name),
         cmocka_unit_test(a_device_is_free_again_after_close),
+        cmocka_unit_test(threads_of_dpdk_leave_the_polling_cores),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     eal_close();
