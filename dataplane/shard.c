@@ -190,11 +190,10 @@ static enum drop hand_make_room(struct shard *shard, uint32_t view_index,
     if (view->exact_us > 0 && view->single_words > needed) {
         needed = view->single_words;
     }
-    uint32_t before = row_free_words(view, hand->row, hand->lines);
     uint32_t folded = row_fold(view, ladder, hand->row, hand->lines);
     counter_add(&shard->counters->shared[COUNTER_cells_folded], folded);
-    uint32_t after = row_free_words(view, hand->row, hand->lines);
-    if (after >= needed && after > before && after >= hand->lines * LINE_WORDS / 8) {
+    uint32_t free_words = row_free_words(view, hand->row, hand->lines);
+    if (folded > 0 && free_words >= needed && free_words >= hand->lines * LINE_WORDS / 8) {
         return DROP_NONE;
     }
     uint32_t step = hand->lines < 16 ? hand->lines / 2 : hand->lines / 4;
@@ -202,16 +201,16 @@ static enum drop hand_make_room(struct shard *shard, uint32_t view_index,
     uint32_t least = hand->lines + (uint32_t)div_ceil(needed, LINE_WORDS);
     wish = wish > least ? wish : least;
     uint32_t most = row_store_class_lines(row_store_class_of(view->row_lines_max));
-    if (wish > most) {
-        wish = most;
-    }
-    if (wish > hand->lines && hand_move(shard, view_index, hand, wish)) {
+    wish = wish < most ? wish : most;
+    bool grows = wish > hand->lines;
+    if (grows && hand_move(shard, view_index, hand, wish)) {
         return DROP_NONE;
     }
-    if (after >= needed && after > before) {
+    /* Each fold leaves fewer cells and singles, so trying again comes to an end. */
+    if (folded > 0) {
         return DROP_NONE;
     }
-    return wish > hand->lines ? DROP_view_memory : DROP_view_row_size;
+    return grows ? DROP_view_memory : DROP_view_row_size;
 }
 
 /* Applies the event in scratch->single to the row in hand, making room for it as need be. */

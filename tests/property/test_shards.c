@@ -116,10 +116,11 @@ static uint64_t way_run(const struct event *events, uint64_t seed, uint32_t shar
     for (uint32_t i = 0; i < EVENTS; i++) {
         order[i] = i;
     }
-    /* Within 4000 places, so that no message falls out of its lane's window. */
-    for (uint32_t i = 0; seed != 0 && i + 1 < EVENTS; i++) {
-        uint32_t reach = EVENTS - i < 400 ? EVENTS - i : 400;
-        uint32_t other = i + (uint32_t)random_below(&random, reach);
+    /* Within blocks, so that no message falls out of its lane's window of 4096. */
+    for (uint32_t i = 0; seed != 0 && i < EVENTS; i++) {
+        uint32_t block_end = (i / 2000 + 1) * 2000;
+        uint32_t left = (block_end < EVENTS ? block_end : EVENTS) - i;
+        uint32_t other = i + (uint32_t)random_below(&random, left);
         uint32_t swap = order[i];
         order[i] = order[other];
         order[other] = swap;
@@ -152,6 +153,10 @@ static uint64_t way_run(const struct event *events, uint64_t seed, uint32_t shar
     workbench_run(&bench);
     assert_int_equal(workbench_applied(&bench, 0), EVENTS);
     assert_int_equal(workbench_balance(&bench), 0);
+    for (uint32_t view = 0; view < bench.plan->view_count; view++) {
+        assert_int_equal(workbench_view_dropped(&bench, view, DROP_view_memory), 0);
+        assert_int_equal(workbench_view_dropped(&bench, view, DROP_view_row_size), 0);
+    }
     static const char *const asked[][2] = {
         {"account:3", "tiles.n_1m"},     {"account:3", "tiles.s_1h"},
         {"account:3", "tiles.q_1d"},     {"account:3", "tiles.lo_10m"},

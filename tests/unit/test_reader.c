@@ -10,9 +10,9 @@
 #include "tests/support/unit.h"
 #include "tests/support/workbench.h"
 
-#define START_US INT64_C(1750000000000000)
-#define READERS 2u
-#define HOT_KEYS 40u
+#define START_US    INT64_C(1750000000000000)
+#define READERS     2u
+#define HOT_KEYS    40u
 #define BLOCK_BYTES (8 + 8 + 8)
 
 /* Every event of a key has the same amount, so in any untorn row sum = count * amount, min = max =
@@ -141,10 +141,10 @@ static void write_some(struct workbench *bench, struct random *random, uint64_t 
     uint32_t at = wire_encode(&message, data);
     for (uint32_t i = 0; i < 16; i++) {
         /* Half to few keys, which grow and fold; half to new ones, which split the table. */
-        uint64_t key = i % 2 == 0 ? random_below(random, HOT_KEYS)
-                                  : HOT_KEYS + random_below(random, 200000);
-        int64_t ts = clock_now_us(&bench->clock) -
-                     (int64_t)random_below(random, 120 * US_PER_SECOND);
+        uint64_t key =
+            i % 2 == 0 ? random_below(random, HOT_KEYS) : HOT_KEYS + random_below(random, 200000);
+        int64_t ts =
+            clock_now_us(&bench->clock) - (int64_t)random_below(random, 120 * US_PER_SECOND);
         int64_t amount = amount_of(key);
         memcpy(data + at, &ts, 8);
         memcpy(data + at + 8, &key, 8);
@@ -178,8 +178,7 @@ static void readers_never_see_a_torn_row(void **state)
         write_some(&bench, &random, &sequence);
         workbench_run(&bench);
         /* Now and then a long silence: rows pass their ttl and are swept. */
-        workbench_advance(&bench, round % 1500 == 1499 ? 30 * 60 * US_PER_SECOND
-                                                       : 200 * US_PER_MS);
+        workbench_advance(&bench, round % 1500 == 1499 ? 30 * 60 * US_PER_SECOND : 200 * US_PER_MS);
         for (uint32_t i = 0; round % 1500 < 20 && i < 40; i++) {
             workbench_run(&bench);
         }
