@@ -1,5 +1,5 @@
-"""What a producer and a model bring along: SBE messages by struct, text lines, paced UDP, and a RESP2
-client of one socket. Standard library only."""
+"""What a producer and a model bring along: SBE messages by struct, text lines, paced UDP, and a
+RESP2 client of one socket. Standard library only."""
 
 import json
 import socket
@@ -10,8 +10,8 @@ SYNC_BYTES = 48 * 1024  # Sent between two looks at what arrived; fits any socke
 SYNC_SECONDS = 20
 UNACKED = 1
 
-PACK = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q", "i8": "b", "i16": "h", "i32": "i", "i64": "q",
-        "bool": "B", "f64": "d", "decimal": "q", "timestamp": "q"}
+PACK = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q", "i8": "b", "i16": "h", "i32": "i",
+        "i64": "q", "bool": "B", "f64": "d", "decimal": "q", "timestamp": "q"}
 NULL = {"u8": 2**8 - 1, "u16": 2**16 - 1, "u32": 2**32 - 1, "u64": 2**64 - 1, "i8": -2**7,
         "i16": -2**15, "i32": -2**31, "i64": -2**63, "bool": 255, "f64": float("nan"),
         "decimal": -2**63, "timestamp": -2**63, "string": b""}
