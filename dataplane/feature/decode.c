@@ -417,16 +417,36 @@ static bool enum_has_number(const struct schema_field *field, int64_t value)
 static bool enum_has_text(const struct schema_field *field, const uint8_t *bytes)
 {
     for (uint32_t e = 0; e < field->enum_count; e++) {
-        if (memcmp(field->enum_text[e], bytes, field->size) == 0) {
-            return true;
-        }
-    }
-    for (uint32_t e = 0; e < field->enum_count; e++) {
-        if (strncmp(field->enum_text[e], (const char *)bytes, field->size) == 0) {
+        const char *known = field->enum_text[e];
+        if (known[0] == (char)bytes[0] && strncmp(known, (const char *)bytes, field->size) == 0) {
             return true;
         }
     }
     return false;
+}
+
+/* Strings of 8 bytes are one word; only one with bytes behind its NUL needs the slow way. */
+static bool enum_has_word(const struct schema_field *field, const uint8_t *bytes)
+{
+    uint64_t word;
+    memcpy(&word, bytes, sizeof(word));
+    for (uint32_t e = 0; e < field->enum_count; e++) {
+        uint64_t known;
+        memcpy(&known, field->enum_text[e], sizeof(known));
+        if (known == word) {
+            return true;
+        }
+    }
+    return enum_has_text(field, bytes);
+}
+
+static bool enum_has(const struct schema_field *field, const uint8_t *bytes, int64_t value)
+{
+    if (field->type != FIELD_TYPE_string) {
+        return enum_has_number(field, value);
+    }
+    return field->size == sizeof(uint64_t) ? enum_has_word(field, bytes)
+                                           : enum_has_text(field, bytes);
 }
 
 static void check_enum(struct burst *burst, const struct decode_column *column, uint32_t base)
@@ -436,9 +456,8 @@ static void check_enum(struct burst *burst, const struct decode_column *column, 
         if ((column->null_mask[i] >> column->field & 1) != 0) {
             continue;
         }
-        bool known = field->type == FIELD_TYPE_string
-                         ? enum_has_text(field, column->bytes + (uint64_t)i * column->stride)
-                         : enum_has_number(field, column->value[i]);
+        const uint8_t *bytes = column->bytes + (uint64_t)i * column->stride;
+        bool known = enum_has(field, bytes, column->value[i]);
         if (!known) {
             burst_violate(burst, base + i, column->field, DROP_event_not_in_enum);
         }

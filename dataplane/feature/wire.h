@@ -1,7 +1,7 @@
 /* The wire format: SBE 1.0, little-endian, one message per datagram. This comment is its
  * specification; docs/formats/wire.md is the same for people.
  *
- *  byte  0  message header   blockLength u16 (52 or more, below 256) | templateId u16 | schemaId u16
+ *  byte  0  message header   blockLength u16 (52 to 255) | templateId u16 | schemaId u16
  *                            | version u16
  *        8  root block       tag u64 | producer u64 | sequence u64 | oldest u64 | send time i64
  *                            | incarnation u32 | map version u32 | flags u8 | key epoch u8

@@ -1,5 +1,5 @@
-/* Any bytes as a binary message: one named reason for all of it, or each event applied or dropped by
- * name. */
+/* Any bytes as a binary message: one named reason for all of it, or each event applied or dropped
+ * by name. */
 #include <stdlib.h>
 
 #include "dataplane/feature/decode.h"

@@ -12,7 +12,8 @@ namespace = {"__name__": "example"}
 exec(code.group(1), namespace)
 made = namespace["message"](
     42,
-    [(1700000000000000, 4711, b"books", 950, b"ok"), (1700000000000001, 4712, b"", 120, b"declined")],
+    [(1700000000000000, 4711, b"books", 950, b"ok"),
+     (1700000000000001, 4712, b"", 120, b"declined")],
     producer=7, incarnation=1700000000, now_us=1700000000500000)
 golden = (source / "tests/golden/messages/transaction.bin").read_bytes()
 if made != golden:
