@@ -192,7 +192,7 @@ static void *worker_run(void *argument)
 static enum result threads_start(struct appliance *appliance, char error[APPLIANCE_ERROR_SIZE_MAX])
 {
     for (uint32_t i = 0; i < appliance->shard_count; i++) {
-        char name[16];
+        char name[24];
         (void)snprintf(name, sizeof(name), "shard-%u", i);
         appliance->worker_argument[i] = (struct appliance_worker){appliance, i};
         int core = appliance->layout.shard_core[i];
