@@ -195,6 +195,18 @@ static enum drop lane_fill(struct lane *lane, uint64_t sequence)
     return DROP_NONE;
 }
 
+/* A place may be another lane's before, which reports are reading. */
+static void lane_reset(struct lane *lane, int64_t now_us)
+{
+    atomic_store_explicit(&lane->shared_used, false, memory_order_relaxed);
+    atomic_store_explicit(&lane->shared_messages, 0, memory_order_relaxed);
+    atomic_store_explicit(&lane->shared_gaps, 0, memory_order_relaxed);
+    atomic_store_explicit(&lane->shared_holes, 0, memory_order_relaxed);
+    atomic_store_explicit(&lane->shared_duplicates, 0, memory_order_relaxed);
+    atomic_store_explicit(&lane->shared_reordered, 0, memory_order_relaxed);
+    lane->seen_us = now_us;
+}
+
 enum drop lanes_accept(struct lanes *lanes, uint64_t producer, uint16_t number,
                        uint32_t incarnation, uint64_t sequence, uint64_t oldest, int64_t now_us)
 {
@@ -206,7 +218,7 @@ enum drop lanes_accept(struct lanes *lanes, uint64_t producer, uint16_t number,
         }
         at = index_find(lanes, producer, number); /* Taking a place may have shifted the index. */
         lanes->index[at] = (uint32_t)(lane - lanes->lane) + 1;
-        *lane = (struct lane){.seen_us = now_us};
+        lane_reset(lane, now_us);
         atomic_store_explicit(&lane->shared_producer, producer, memory_order_relaxed);
         atomic_store_explicit(&lane->shared_lane, number, memory_order_relaxed);
         lane_begin(lane, incarnation, sequence, oldest);
