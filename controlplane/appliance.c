@@ -306,7 +306,7 @@ enum result appliance_open(const struct config *config, struct appliance *applia
         goto fail;
     }
     cpu_move_helpers(&appliance->layout);
-    /* Pairs with the acquire of /readyz. */
+    /* Pairs with the acquires of /readyz and snapshot_take(). */
     atomic_store_explicit(&appliance->shared_ready, true, memory_order_release);
     return RESULT_OK;
 fail:
@@ -317,9 +317,10 @@ fail:
 void appliance_close(struct appliance *appliance)
 {
     atomic_store_explicit(&appliance->shared_ready, false, memory_order_release);
-    freshness_close(appliance->freshness);
+    /* The doors first: who asks for a report needs everything behind them. */
     http_close(appliance->http);
     server_close(appliance->server);
+    freshness_close(appliance->freshness);
     housekeeping_close(appliance->housekeeping);
     atomic_store_explicit(&appliance->shared_stop, true, memory_order_relaxed);
     for (uint32_t i = 0; i < appliance->worker_thread_count; i++) {

@@ -48,9 +48,9 @@ static void shards_render(const struct appliance *appliance, struct buffer *out)
     buffer_text(out, "\n");
 }
 
-static bool port_is_loopback_socket(const struct appliance *appliance, uint32_t port)
+static bool port_is_network(const struct appliance *appliance, uint32_t port)
 {
-    return appliance->config->options.ingest[port].driver == CONFIG_DRIVER_SOCKET;
+    return appliance->config->options.ingest[port].driver != CONFIG_DRIVER_FILE;
 }
 
 static void doors_render(const struct appliance *appliance, struct buffer *out)
@@ -61,7 +61,7 @@ static void doors_render(const struct appliance *appliance, struct buffer *out)
     for (uint32_t i = 0; i < appliance->port_count; i++) {
         net_port_describe(appliance->port[i], port, sizeof(port));
         buffer_format(out, "  ingest   %s%s\n", port,
-                      port_is_loopback_socket(appliance, i)
+                      port_is_network(appliance, i)
                           ? "; takes events from anyone who reaches it: no authentication"
                           : "");
     }

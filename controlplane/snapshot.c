@@ -149,7 +149,8 @@ enum result snapshot_take(const struct appliance *appliance, struct snapshot **o
         snapshot->freshness = freshness_histogram(appliance->freshness, 0, (enum freshness_stage)0);
         snapshot->appliance.freshness_unseen = freshness_unseen(appliance->freshness);
     }
-    if (appliance->server != NULL) {
+    /* Pairs with the release in appliance_open(): before it, the server may still be opening. */
+    if (atomic_load_explicit(&appliance->shared_ready, memory_order_acquire)) {
         server_statistics_read(appliance->server, &snapshot->server);
         server_read_duration(appliance->server, &snapshot->reads);
     }
