@@ -32,6 +32,12 @@ struct results *results_get(void)
     return &results;
 }
 
+double results_seconds(double seconds)
+{
+    double scaled = seconds * results_get()->scale;
+    return scaled > 0.2 ? scaled : 0.2;
+}
+
 static uint64_t scaled(uint64_t value)
 {
     double scale = results_get()->scale;

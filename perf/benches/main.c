@@ -39,7 +39,11 @@ int main(int argc, char **argv)
     }
     pages_note();
     ingest_register();
+    read_register();
+    under_register();
     memory_register();
+    served_register();
+    peer_register();
     int code = bench_main(argc, argv);
     if (results_get()->ladder_ready) {
         workload_close(&results_get()->ladder);

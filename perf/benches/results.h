@@ -13,6 +13,8 @@ struct results {
 
 /* The process has one; the benchmarks run one after another. */
 struct results *results_get(void);
+/* Seconds by the run's scale, at least a fifth of one. */
+double results_seconds(double seconds);
 /* The workload whose rows hold a full ladder, made when nobody made it. NULL: said on stderr. */
 struct workload *results_ladder(void);
 

@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""perf/bench at a small scale: every name and counter that others rely on is there and is a number."""
+
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+
+SOURCE = os.environ["FRESHET_SOURCE"]
+BUILD = os.environ["FRESHET_BUILD"]
+
+INGEST = ["events_per_second", "ns_per_event", "lines_per_event", "roofline_ratio"]
+WANTED = {
+    "ingest/keys:10000000": INGEST,
+    "ingest/keys:1000": INGEST,
+    "ingest/newcell": INGEST,
+    "ingest/one_key": INGEST,
+    "ingest/zipf:0.99": INGEST,
+    "read/features:20": ["p50_us", "p99_us"],
+    "batch/entities:500": ["p50_us", "p99_us"],
+    "read_under_ingest": ["p99_us", "p99_ratio"],
+    "read_under_burst": ["p99_us", "p99_ratio"],
+    "freshness": ["p50_us", "p99_us"],
+    "memory/events:1": ["bytes_per_entity"],
+    "memory/events:10": ["bytes_per_entity"],
+    "memory/events:100": ["bytes_per_entity"],
+    "memory/events:1000": ["bytes_per_entity"],
+    "redis_ingest": ["events_per_second", "ratio"],
+    "redis_read_under_ingest": ["p99_us", "ratio"],
+}
+
+
+def main():
+    if not os.access(os.path.join(BUILD, "bench"), os.X_OK):
+        print("skipped: google-benchmark is not installed, so there is no bench")
+        return 77
+    if shutil.which("redis-server") is None:
+        print("skipped: no redis-server")
+        return 77
+    run = subprocess.run([os.path.join(SOURCE, "perf/bench")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                         text=True, env=dict(os.environ, BENCH_SCALE="0.01"), timeout=280)
+    print(run.stdout)
+    if run.returncode != 0:
+        print(f"perf/bench ended with {run.returncode}")
+        return 1
+    with open(os.path.join(BUILD, "bench.json")) as file:
+        found = {row["name"]: row for row in json.load(file)["benchmarks"]}
+    wrong = 0
+    for name, counters in WANTED.items():
+        for counter in counters:
+            value = found.get(name, {}).get(counter)
+            if not isinstance(value, (int, float)) or not math.isfinite(value) or value <= 0:
+                print(f"{name}: {counter} is {value}")
+                wrong += 1
+    for name in sorted(set(found) - set(WANTED)):
+        print(f"{name}: is measured and known to nobody")
+        wrong += 1
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
