@@ -13,7 +13,7 @@ import tempfile
 import time
 
 SKIPPED = 77
-START_SECONDS = 20
+START_SECONDS = 60
 SOURCE = pathlib.Path(os.environ.get("FRESHET_SOURCE", pathlib.Path(__file__).parents[2]))
 BUILD = pathlib.Path(os.environ.get("FRESHET_BUILD", SOURCE / "build"))
 PROGRAM = BUILD / "freshet"
