@@ -44,7 +44,7 @@ void command_select(struct command_call *call)
 {
     int64_t database;
     if (!resp_integer_read(call->argument[1].data, call->argument[1].size, &database)) {
-        resp_write_error(call->reply, "ERR invalid DB index");
+        resp_write_error(call->reply, "ERR value is not an integer or out of range");
     } else if (database != 0) {
         resp_write_error(call->reply, "ERR DB index is out of range: there is only database 0");
     } else {

@@ -275,8 +275,8 @@ static void garbage_of_many_clients_hurts_nobody(void **state)
     server_close(server);
 }
 
-/* Writes requests for big replies until the socket takes no more for a while; returns the bytes that
- * went in. */
+/* Writes requests for big replies until the socket takes no more for a while; returns the bytes
+ * that went in. */
 static uint64_t flood(int fd)
 {
     static char request[65536];
