@@ -275,9 +275,10 @@ static struct window_span head_end(const struct sweep *sweep, const uint64_t *ro
     if (level > 0 && end_us >= sweep->ladder.horizon_us[level - 1]) {
         return (struct window_span){.start_us = end_us};
     }
-    return (struct window_span){.start_us =
-                                    add_clamped(cell_start_us(place), view->level_us[level]),
-                                .flags = level > 0 ? ANSWER_FLAG_APPROXIMATE : 0};
+    int64_t tile_end_us = add_clamped(cell_start_us(place), view->level_us[level]);
+    bool wide = level > 0 && tile_end_us > end_us;
+    return (struct window_span){.start_us = tile_end_us,
+                                .flags = wide ? ANSWER_FLAG_APPROXIMATE : 0};
 }
 
 static __int128 sum_of(const uint64_t *cell, uint32_t word)

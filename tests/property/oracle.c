@@ -399,8 +399,49 @@ static bool cap_find(const struct plan_view *view, const struct oracle_event *ev
     return false;
 }
 
+/* What folding to H left of a moment: the tile [start, end) that holds it, or nothing but the
+ * lifetime (lost), which ends where the coarsest tiles begin. */
+struct tile {
+    int64_t start_us;
+    int64_t end_us;
+    bool lost;
+};
+
+static struct tile tile_at(const struct plan_view *view, int64_t time_us, int64_t fold_us)
+{
+    int64_t width_us = oracle_tile_us(view);
+    int64_t horizon_us = INT64_MIN;
+    for (;;) {
+        /* Nobody cuts finer than this width before the start of the longest window that steps so. */
+        int64_t longest_us = 0;
+        int64_t next_us = INT64_MAX;
+        for (int i = 0; i < view->window_count; i++) {
+            int64_t hop = view->window[i].lifetime ? 0 : hop_us(view, &view->window[i]);
+            if (hop == width_us && view->window[i].width_us > longest_us) {
+                longest_us = view->window[i].width_us;
+            }
+            next_us = hop > width_us && hop < next_us ? hop : next_us;
+        }
+        int64_t finer_us = horizon_us;
+        horizon_us = fold_us == INT64_MIN ? INT64_MIN : tile_start(fold_us - longest_us, width_us);
+        if (time_us >= horizon_us) {
+            struct tile tile = {.start_us = tile_start(time_us, width_us)};
+            tile.end_us = tile.start_us + width_us;
+            /* A tile whose later part is still finer ends there when asked up to there. */
+            if (finer_us != INT64_MIN && time_us == finer_us - 1) {
+                tile.end_us = finer_us;
+            }
+            return tile;
+        }
+        if (next_us == INT64_MAX) {
+            return (struct tile){.start_us = horizon_us, .end_us = horizon_us, .lost = true};
+        }
+        width_us = next_us;
+    }
+}
+
 bool oracle_answer(const struct plan_view *view, const struct oracle_event *events, uint32_t count,
-                   int64_t q_us, int64_t since_us, struct answer *out)
+                   int64_t q_us, int64_t fold_us, int64_t since_us, struct answer *out)
 {
     int64_t shift_us = view->edges == EDGES_OPEN_CLOSED ? 1 : 0;
     int64_t newest_us = INT64_MIN;
@@ -415,23 +456,32 @@ bool oracle_answer(const struct plan_view *view, const struct oracle_event *even
     int64_t end_us = q_us + (view->edges == EDGES_CLOSED_CLOSED ? 1 : 0);
     int64_t cap_us = INT64_MIN;
     bool capped = view->exact_us > 0 && cap_find(view, events, count, shift_us, &cap_us);
-    bool cut = view->exact_us > 0 && (!capped || end_us > cap_us);
+    /* Single events are kept from there on, above the cap. */
+    int64_t single_us = fold_us == INT64_MIN ? INT64_MIN : fold_us - view->exact_us;
+    bool cut = view->exact_us > 0 && end_us > single_us && (!capped || end_us > cap_us);
+    uint8_t end_flags = 0;
     if (!cut && newest_us >= end_us) {
-        int64_t tile_us = oracle_tile_us(view);
-        end_us = tile_start(end_us + tile_us - 1, tile_us);
+        struct tile tile = tile_at(view, end_us - 1, fold_us);
+        bool wide = tile.end_us - tile.start_us > oracle_tile_us(view) || tile.lost;
+        end_flags = wide && tile.end_us > end_us ? ANSWER_FLAG_APPROXIMATE : 0;
+        end_us = tile.end_us > end_us ? tile.end_us : end_us;
     }
     for (int w = 0; w < view->window_count; w++) {
         const struct plan_window *window = &view->window[w];
-        struct answer span = {.start_us = INT64_MIN, .end_us = end_us, .q_us = q_us};
+        struct answer span = {
+            .start_us = INT64_MIN, .end_us = end_us, .q_us = q_us, .flags = end_flags};
         if (!window->lifetime) {
             int64_t start_us = q_us - window->width_us;
             bool exact = window->width_us <= view->exact_us;
-            if (!exact || (capped && start_us <= cap_us)) {
-                span.start_us = tile_start(start_us, hop_us(view, window));
-                span.flags = exact ? ANSWER_FLAG_APPROXIMATE : 0;
-            } else {
-                span.start_us = start_us;
+            if (!exact || start_us < single_us || (capped && start_us <= cap_us)) {
+                int64_t step_us = tile_start(start_us, hop_us(view, window));
+                struct tile tile = tile_at(view, step_us, fold_us);
+                start_us = tile.start_us;
+                span.flags |= exact || start_us != step_us ? ANSWER_FLAG_APPROXIMATE : 0;
+                span.flags |= tile.lost ? ANSWER_FLAG_PARTIAL | ANSWER_FLAG_APPROXIMATE : 0;
             }
+            span.start_us = start_us;
+            span.end_us = end_us > start_us ? end_us : start_us;
         }
         /* A lifetime is the view's own, so it never reaches before it. */
         if (!window->lifetime && span.start_us < since_us) {

@@ -20,11 +20,11 @@ struct oracle_event {
 };
 
 /* Answers every feature of the view over the events (any order): out[window * aggregate_count +
- * aggregate]. Texts borrow the events. q_us is at or after the fold horizon; events that a view
- * keeps nowhere at q_us are no harm. Returns false when the entity is not found: no event, or the
- * newest is older than ttl. */
+ * aggregate]. Texts borrow the events. fold_us: the fold horizon H (INT64_MIN: none); q at or after
+ * it is not touched by it, an earlier q is answered as if folded to it. Returns false when the
+ * entity is not found: no event, or the newest is older than ttl. */
 bool oracle_answer(const struct plan_view *view, const struct oracle_event *events, uint32_t count,
-                   int64_t q_us, int64_t since_us, struct answer *out);
+                   int64_t q_us, int64_t fold_us, int64_t since_us, struct answer *out);
 
 /* True when both say the same: kind, bits of the value, status, flags and effective window. */
 bool oracle_answer_equals(const struct answer *a, const struct answer *b);
