@@ -60,31 +60,53 @@ static void appliance_render(const json_t *status, struct buffer *out)
                   integer_of(status, "dropped"), integer_of(status, "balance"));
 }
 
+/* "12.3 us / 4.5 ms" of event to readable, "-" without a sample. */
+static const char *freshness_format(const json_t *stream, char out[2 * CELL_SIZE])
+{
+    const json_t *readable =
+        json_object_get(json_object_get(stream, "freshness"), "event_to_readable");
+    char p50[CELL_SIZE];
+    char p99[CELL_SIZE];
+    if (integer_of(readable, "count") == 0) {
+        return "-";
+    }
+    (void)snprintf(out, 2 * CELL_SIZE, "%s / %s", duration_format(real_of(readable, "p50_us"), p50),
+                   duration_format(real_of(readable, "p99_us"), p99));
+    return out;
+}
+
+static void stream_render(const json_t *stream, struct buffer *out)
+{
+    const json_t *top = json_object_get(stream, "top_drop");
+    const json_t *lag = json_object_get(stream, "watermark_lag_seconds");
+    char lag_text[CELL_SIZE] = "-";
+    char fresh[2 * CELL_SIZE];
+    if (json_is_number(lag)) {
+        (void)duration_format(json_number_value(lag) * 1e6, lag_text);
+    }
+    buffer_format(
+        out, "%-16s %12" PRId64 " %12" PRId64 " %9" PRId64 " %9" PRId64 " %11" PRId64 " %9s %19s  ",
+        text_of(stream, "stream"), integer_of(stream, "received"), integer_of(stream, "applied"),
+        integer_of(stream, "late"), integer_of(stream, "duplicate"),
+        integer_of(stream, "quarantined"), lag_text, freshness_format(stream, fresh));
+    if (json_is_object(top)) {
+        buffer_format(out, "%s %" PRId64 ": %s; %s\n", text_of(top, "reason"),
+                      integer_of(top, "count"), text_of(top, "sentence"), text_of(top, "hint"));
+    } else {
+        buffer_text(out, "-\n");
+    }
+}
+
 static void streams_render(const json_t *status, struct buffer *out)
 {
     size_t i;
     const json_t *stream;
-    buffer_format(out, "\n%-16s %12s %12s %9s %9s %11s %9s  %s\n", "stream", "received", "applied",
-                  "late", "duplicate", "quarantined", "lag", "top drop");
+    buffer_format(out, "\n%-16s %12s %12s %9s %9s %11s %9s %19s  %s\n", "stream", "received",
+                  "applied", "late", "duplicate", "quarantined", "lag", "readable p50 / p99",
+                  "top drop");
     json_array_foreach(json_object_get(status, "streams"), i, stream)
     {
-        const json_t *top = json_object_get(stream, "top_drop");
-        const json_t *lag = json_object_get(stream, "watermark_lag_seconds");
-        char lag_text[CELL_SIZE] = "-";
-        if (json_is_number(lag)) {
-            (void)duration_format(json_number_value(lag) * 1e6, lag_text);
-        }
-        buffer_format(
-            out, "%-16s %12" PRId64 " %12" PRId64 " %9" PRId64 " %9" PRId64 " %11" PRId64 " %9s  ",
-            text_of(stream, "stream"), integer_of(stream, "received"),
-            integer_of(stream, "applied"), integer_of(stream, "late"),
-            integer_of(stream, "duplicate"), integer_of(stream, "quarantined"), lag_text);
-        if (json_is_object(top)) {
-            buffer_format(out, "%s %" PRId64 ": %s; %s\n", text_of(top, "reason"),
-                          integer_of(top, "count"), text_of(top, "sentence"), text_of(top, "hint"));
-        } else {
-            buffer_text(out, "-\n");
-        }
+        stream_render(stream, out);
     }
 }
 

@@ -139,6 +139,7 @@ static void tables_show_what_status_says(void **state)
                                          "100 ns",
                                          "3.0 s",
                                          "25.0%",
+                                         "2.0 ms / 2.0 ms",
                                          "freshet 1.2.3, up 6 s, ready"};
     json_t *status = status_make();
     struct buffer text;
