@@ -1,5 +1,5 @@
-/* hiredis against a running appliance: argv[1] is its unix socket, argv[2] its TCP port. Exit 1 with
- * a line on stderr when a reply is not as expected. The entities are those of expect.js. */
+/* hiredis against a running appliance: argv[1] is its unix socket, argv[2] its TCP port. Exit 1
+ * with a line on stderr when a reply is not as expected. The entities are those of expect.js. */
 #include <hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -93,7 +93,8 @@ def python(appliance):
     except TimeoutError:
         pass
     for i, one in enumerate(garbage):
-        one.socket.sendall(bytes((i * 37 + j * 101) % 256 for j in range(3000)) + b"\r\n*9\r\n$-7\r\n")
+        noise = bytes((i * 37 + j * 101) % 256 for j in range(3000))
+        one.socket.sendall(noise + b"\r\n*9\r\n$-7\r\n")
     keys = ["card:4711", "card:4712", "card:4799"] * 200
     for _ in range(20):
         rows = redis.call("FS.MGET", len(keys), *keys, "FIELDS", 2, *FEATURES)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The protocol's edges: the same bytes to a real redis-server and to freshet, the same reply. Where a
-limit is ours, the reply goes on after a comma."""
+"""The protocol's edges: the same bytes to a real redis-server and to freshet, the same reply. Where
+a limit is ours, the reply goes on after a comma."""
 
 import pathlib
 import os
@@ -31,11 +31,13 @@ ROWS = [
     b"ECHO \"a b\"\r\n", b"ECHO 'a b'\r\n", b"ECHO \"\\x41\\n\\r\\t\\b\\a\\q\\\"\\\\\"\r\n",
     b"ECHO \"\\x4\"\r\n", b"ECHO \"\\xzz\"\r\n", b"ECHO 'it\\'s'\r\n", b"ECHO 'a\\nb'\r\n",
     b"ECHO \"\"\r\n", b"ECHO ''\r\n", b"ECHO a\"b c\"\r\n", b"ECHO a'b c'\r\n",
-    b"ECHO \"open\r\n", b"ECHO 'open\r\n", b"ECHO \"a\"b\r\n", b"ECHO 'a'b\r\n", b"ECHO a\"b\"c\r\n",
+    b"ECHO \"open\r\n", b"ECHO 'open\r\n", b"ECHO \"a\"b\r\n", b"ECHO 'a'b\r\n",
+    b"ECHO a\"b\"c\r\n",
     b"ECHO \"a\\\r\n", b"ECHO \t a \x0b\r\n", b"PING\r\r\n",
     b"A" * 70000, b"*" + b"1" * 70000, b"*1\r\n$" + b"1" * 70000,
     b"SELECT x\r\n", b"HELLO x\r\n", b"HELLO 9\r\n", b"QUIT\r\nPING\r\n", b"RESET\r\n",
-    b"CLIENT SETNAME a\r\nCLIENT GETNAME\r\n", b"CLIENT GETNAME\r\n", b"CLIENT REPLY SKIP\r\nPING\r\n",
+    b"CLIENT SETNAME a\r\nCLIENT GETNAME\r\n", b"CLIENT GETNAME\r\n",
+    b"CLIENT REPLY SKIP\r\nPING\r\n",
     b"CLIENT REPLY OFF\r\nPING\r\nCLIENT REPLY ON\r\n", b"AUTH default x\r\n", b"AUTH x\r\n",
 ]
 

@@ -1,4 +1,5 @@
-/* What a client sends: whole or in pieces, the same requests come out, and none leaves its input. */
+/* What a client sends: whole or in pieces, the same requests come out, and none leaves its
+ * input. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -28,7 +28,8 @@ def check():
 
 
 def self_test():
-    table = {"controlplane/commands.def": 'COMMAND(FS.GET, -4, 0)\nSUBCOMMAND(CLIENT, NO-EVICT, 3)\n'}
+    rows_text = "COMMAND(FS.GET, -4, 0)\nSUBCOMMAND(CLIENT, NO-EVICT, 3)\n"
+    table = {"controlplane/commands.def": rows_text}
     cases = [("`FS.GET <key>` `CLIENT NO-EVICT ON`", 0), ("`FS.GET`", 1),
              ("`FS.GETX` `CLIENT NO-EVICT`", 1), ("", 2)]
     return [f"{docs!r}: not {expected} findings" for docs, expected in cases
