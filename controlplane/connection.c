@@ -20,12 +20,8 @@ int64_t connection_now_ns(void)
     return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
 }
 
-struct connection *connection_open(int fd, uint64_t id, int64_t now_us)
+void connection_open(struct connection *connection, int fd, uint64_t id, int64_t now_us)
 {
-    struct connection *connection = heap_alloc(sizeof(*connection));
-    if (connection == NULL) {
-        return NULL;
-    }
     memset(connection, 0, sizeof(*connection));
     connection->fd = fd;
     connection->received_ns = connection_now_ns();
@@ -34,7 +30,6 @@ struct connection *connection_open(int fd, uint64_t id, int64_t now_us)
     resp_parser_init(&connection->parser);
     buffer_init(&connection->input, RESP_REQUEST_SIZE_MAX + 2 * RECEIVE_BYTES);
     buffer_init(&connection->output, CONNECTION_OUTPUT_HARD_BYTES);
-    return connection;
 }
 
 /* What the client sent and we did not read would make the kernel throw our last reply away. */
@@ -55,7 +50,6 @@ void connection_close(struct connection *connection)
     resp_parser_deinit(&connection->parser);
     buffer_deinit(&connection->input);
     buffer_deinit(&connection->output);
-    heap_free(connection);
 }
 
 static void output_send(struct connection *connection, struct serving_counters *counters)

@@ -52,8 +52,8 @@ struct connection {
 
 int64_t connection_now_ns(void);
 
-/* Takes fd over. NULL when memory is short: fd stays the caller's. */
-struct connection *connection_open(int fd, uint64_t id, int64_t now_us);
+/* Takes fd over. */
+void connection_open(struct connection *connection, int fd, uint64_t id, int64_t now_us);
 void connection_close(struct connection *connection);
 
 /* One turn: sends what waits, receives once when readable, runs at most

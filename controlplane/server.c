@@ -58,8 +58,10 @@ struct server {
     uint64_t id_next;             /* Owner: the accepting thread, which is thread 0. */
     _Atomic uint64_t shared_accepted;
     _Atomic uint64_t shared_refused;
-    pthread_mutex_t lock; /* Of client[] and of the names in sessions. */
-    struct connection *client[SERVER_CLIENTS_MAX];
+    pthread_mutex_t lock; /* Of taken[], client[] and of the names in sessions. */
+    bool taken[SERVER_CLIENTS_MAX];
+    struct connection *client[SERVER_CLIENTS_MAX]; /* What others may see. */
+    struct connection *place;                      /* Owned: SERVER_CLIENTS_MAX of them. */
 };
 
 static uint64_t clients_ended(const struct server *server)
@@ -71,19 +73,28 @@ static uint64_t clients_ended(const struct server *server)
     return ended;
 }
 
-static bool client_list_add(struct server *server, struct connection *connection)
+/* A place for a connection, NULL when all are taken. */
+static struct connection *client_take(struct server *server)
 {
-    bool added = false;
+    struct connection *connection = NULL;
     (void)pthread_mutex_lock(&server->lock);
-    for (uint32_t i = 0; i < SERVER_CLIENTS_MAX && !added; i++) {
-        if (server->client[i] == NULL) {
-            server->client[i] = connection;
-            connection->slot = i;
-            added = true;
+    for (uint32_t i = 0; i < SERVER_CLIENTS_MAX && connection == NULL; i++) {
+        if (!server->taken[i]) {
+            server->taken[i] = true;
+            connection = &server->place[i];
         }
     }
     (void)pthread_mutex_unlock(&server->lock);
-    return added;
+    return connection;
+}
+
+/* Makes a connection that is ready visible to all threads. */
+static void client_list_add(struct server *server, struct connection *connection)
+{
+    connection->slot = (uint32_t)(connection - server->place);
+    (void)pthread_mutex_lock(&server->lock);
+    server->client[connection->slot] = connection;
+    (void)pthread_mutex_unlock(&server->lock);
 }
 
 /* Its thread only. */
@@ -102,6 +113,9 @@ static void client_end(struct server_thread *thread, struct connection *connecti
     (void)pthread_mutex_unlock(&server->lock);
     (void)epoll_ctl(thread->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
     connection_close(connection);
+    (void)pthread_mutex_lock(&server->lock);
+    server->taken[connection->slot] = false;
+    (void)pthread_mutex_unlock(&server->lock);
     counter_add(&thread->counters.shared_ended, 1);
 }
 
@@ -178,14 +192,12 @@ static void client_begin(struct server *server, int fd, enum listener_kind kind)
     int on = 1;
     int idle_s = KEEPALIVE_SECONDS;
     struct server_thread *thread = thread_choose(server);
-    struct connection *connection = NULL;
-    if (counter_read(&server->shared_accepted) - clients_ended(server) < SERVER_CLIENTS_MAX) {
-        connection = connection_open(fd, server->id_next, clock_now_us(&server->appliance->clock));
-    }
+    struct connection *connection = client_take(server);
     if (connection == NULL) {
         client_refuse(server, fd);
         return;
     }
+    connection_open(connection, fd, server->id_next, clock_now_us(&server->appliance->clock));
     connection->thread = thread->index;
     connection->events = EPOLLIN;
     session_locate(server, connection, kind);
@@ -194,8 +206,7 @@ static void client_begin(struct server *server, int fd, enum listener_kind kind)
         (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
         (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
     }
-    bool listed = client_list_add(server, connection);
-    ASSERT(listed);
+    client_list_add(server, connection);
     server->id_next++;
     thread->assigned++;
     counter_add(&server->shared_accepted, 1);
@@ -365,7 +376,7 @@ static enum result thread_open(struct server *server, uint32_t index)
     return result;
 }
 
-static void thread_close(struct server_thread *thread)
+static void thread_stop(struct server_thread *thread)
 {
     uint64_t one = 1;
     if (thread->started) {
@@ -373,6 +384,11 @@ static void thread_close(struct server_thread *thread)
         ASSERT(written == (ssize_t)sizeof(one));
         (void)pthread_join(thread->thread, NULL);
     }
+}
+
+/* After all threads have stopped. */
+static void thread_close(struct server_thread *thread)
+{
     for (uint32_t i = 0; i < SERVER_CLIENTS_MAX && thread->started; i++) {
         struct connection *connection = thread->server->client[i];
         if (connection != NULL && connection->thread == thread->index) {
@@ -422,9 +438,11 @@ static struct server *server_make(struct appliance *appliance, uint32_t thread_c
 {
     struct server *server = heap_alloc(sizeof(*server));
     struct server_thread *thread = heap_alloc(thread_count * sizeof(*thread));
-    if (server == NULL || thread == NULL) {
+    struct connection *place = heap_alloc(SERVER_CLIENTS_MAX * sizeof(*place));
+    if (server == NULL || thread == NULL || place == NULL) {
         heap_free(server);
         heap_free(thread);
+        heap_free(place);
         return NULL;
     }
     memset(server, 0, sizeof(*server));
@@ -434,6 +452,7 @@ static struct server *server_make(struct appliance *appliance, uint32_t thread_c
     server->listener_fd[LISTENER_TCP] = -1;
     server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     server->id_next = 1;
+    server->place = place;
     server->thread = thread;
     server->thread_count = thread_count;
     (void)pthread_mutex_init(&server->lock, NULL);
@@ -483,7 +502,9 @@ void server_close(struct server *server)
     }
     /* Pairs with the acquire in thread_run(). */
     atomic_store_explicit(&server->shared_stop, true, memory_order_release);
-    /* The accepting thread first: it hands connections to the others. */
+    for (uint32_t i = 0; i < server->thread_count; i++) {
+        thread_stop(&server->thread[i]);
+    }
     for (uint32_t i = 0; i < server->thread_count; i++) {
         thread_close(&server->thread[i]);
     }
@@ -500,6 +521,7 @@ void server_close(struct server *server)
     }
     (void)pthread_mutex_destroy(&server->lock);
     heap_free(server->thread);
+    heap_free(server->place);
     heap_free(server);
 }
 
