@@ -370,7 +370,7 @@ static bool event_route(struct worker *worker, uint32_t event, uint32_t views)
     uint32_t shard_count = worker->options.shard_count;
     uint32_t owner_of[VIEWS_PER_STREAM_MAX];
     uint32_t away = 0;
-    bool any = views == 0;
+    bool any = false;
     for (; views != 0; views &= views - 1) {
         uint32_t v = (uint32_t)__builtin_ctz(views);
         struct shard_batch *batch = &worker->batch[v];
@@ -404,6 +404,40 @@ static bool event_route(struct worker *worker, uint32_t event, uint32_t views)
     return any;
 }
 
+/* True when every event's views are ours and the key of this view is one number: then keys come
+ * straight from their column. */
+static bool view_routes_by_column(const struct worker *worker, const struct plan_view *view)
+{
+    return worker->options.shard_count == 1 && view->key_count == 1 &&
+           worker->burst->schema->field[view->key_field[0]].type != FIELD_TYPE_string;
+}
+
+/* Fills the batch of a view from its key column. keyed: bit per event, set where some view has a key.
+ */
+static void view_route_by_column(struct worker *worker, uint32_t v, uint8_t *keyed)
+{
+    const struct burst *burst = worker->burst;
+    uint32_t index = worker->options.plan->stream[burst->stream].view[v];
+    uint32_t field = worker->options.plan->view[index].key_field[0];
+    struct shard_batch *batch = &worker->batch[v];
+    const int64_t *column = burst->value[field];
+    uint32_t null_keys = 0;
+    for (uint32_t i = 0; i < burst->count; i++) {
+        bool null = (burst->null_mask[i] >> field & 1) != 0;
+        bool dropped = burst->drop[i] != DROP_NONE;
+        /* Written in any case, kept only when it counts: no branch to mispredict. */
+        memcpy(batch->keys + batch->count * sizeof(uint64_t), &column[i], sizeof(uint64_t));
+        batch->event[batch->count] = (uint16_t)i;
+        batch->key_size[batch->count] = sizeof(uint64_t);
+        batch->count += !null && !dropped ? 1u : 0u;
+        null_keys += null && !dropped ? 1u : 0u;
+        keyed[i] |= null ? 0 : 1;
+    }
+    if (null_keys > 0) {
+        counter_add(&worker->counters->view[index].shared_drop[DROP_view_key_null], null_keys);
+    }
+}
+
 static void burst_route(struct worker *worker)
 {
     struct burst *burst = worker->burst;
@@ -413,13 +447,22 @@ static void burst_route(struct worker *worker)
         worker->batch[v].count = 0;
         worker->batch[v].key_stride = (uint32_t)align_up(view->key_size_max, sizeof(uint64_t));
     }
-    uint32_t all = (1u << stream->view_count) - 1;
+    uint32_t slow = (1u << stream->view_count) - 1;
+    uint8_t keyed[BURST_EVENTS_MAX];
+    memset(keyed, stream->view_count == 0 ? 1 : 0, burst->count);
+    for (uint32_t v = 0; v < stream->view_count && !worker->burst_forwarded; v++) {
+        if (view_routes_by_column(worker, &worker->options.plan->view[stream->view[v]])) {
+            view_route_by_column(worker, v, keyed);
+            slow &= ~(1u << v);
+        }
+    }
     for (uint32_t i = 0; i < burst->count; i++) {
         if (burst->drop[i] != DROP_NONE) {
             continue;
         }
-        uint32_t views = worker->burst_forwarded ? worker->forward_views[i] : all;
-        if (!event_route(worker, i, views) && !worker->burst_forwarded) {
+        if (worker->burst_forwarded) {
+            event_route(worker, i, worker->forward_views[i]);
+        } else if ((slow == 0 || !event_route(worker, i, slow)) && keyed[i] == 0) {
             burst->drop[i] = DROP_event_key_null;
         }
     }

@@ -218,6 +218,9 @@ static enum drop hand_apply_one(struct shard *shard, uint32_t view_index,
                                 const struct ladder *ladder, uint64_t lsn, struct row_hand *hand)
 {
     const struct plan_view *view = &shard->plan->view[view_index];
+    if (row_apply_open(view, ladder, hand->row, shard->scratch->single, shard->apply_us, lsn)) {
+        return DROP_NONE;
+    }
     while (row_apply(view, ladder, hand->row, hand->lines, shard->scratch->single, shard->apply_us,
                      lsn) != ROW_APPLIED) {
         enum drop drop = hand_make_room(shard, view_index, ladder, hand);

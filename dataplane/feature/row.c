@@ -197,19 +197,6 @@ static enum row_outcome single_insert(const struct plan_view *view, uint64_t *ro
     return ROW_APPLIED;
 }
 
-/* The part of every applied record that the header keeps. */
-static void header_note(const struct plan_view *view, const struct ladder *ladder, uint64_t *row,
-                        int64_t time_us, int64_t apply_us, uint64_t lsn)
-{
-    int64_t event_us = view->edges == EDGES_OPEN_CLOSED ? add_clamped(time_us, 1) : time_us;
-    if (event_us > row_newest_us(row)) {
-        word_store(&row[ROW_NEWEST], (uint64_t)event_us);
-    }
-    word_store(&row[ROW_APPLY], (uint64_t)apply_us);
-    word_store(&row[ROW_LSN], lsn);
-    word_store(&row[ROW_HORIZON], (uint64_t)ladder->fold_us);
-}
-
 enum row_outcome row_apply(const struct plan_view *view, const struct ladder *ladder, uint64_t *row,
                            uint32_t lines, const uint64_t *single, int64_t apply_us, uint64_t lsn)
 {
@@ -222,7 +209,7 @@ enum row_outcome row_apply(const struct plan_view *view, const struct ladder *la
         outcome = tile_add(view, ladder, row, lines, single);
     }
     if (outcome == ROW_APPLIED) {
-        header_note(view, ladder, row, time_us, apply_us, lsn);
+        row_header_note(view, ladder, row, time_us, apply_us, lsn);
     }
     return outcome;
 }

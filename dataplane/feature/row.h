@@ -121,6 +121,40 @@ MUST_USE enum row_outcome row_apply(const struct plan_view *view, const struct l
                                     uint64_t *row, uint32_t lines, const uint64_t *single,
                                     int64_t apply_us, uint64_t lsn);
 
+/* What every applied record leaves in the header. */
+static inline void row_header_note(const struct plan_view *view, const struct ladder *ladder,
+                                   uint64_t *row, int64_t time_us, int64_t apply_us, uint64_t lsn)
+{
+    int64_t event_us = view->edges == EDGES_OPEN_CLOSED ? add_clamped(time_us, 1) : time_us;
+    if (event_us > (int64_t)row[ROW_NEWEST]) {
+        word_store(&row[ROW_NEWEST], (uint64_t)event_us);
+    }
+    word_store(&row[ROW_APPLY], (uint64_t)apply_us);
+    word_store(&row[ROW_LSN], lsn);
+    word_store(&row[ROW_HORIZON], (uint64_t)ladder->fold_us);
+}
+
+/* The common case of row_apply(), inline: a view without single events, and an event of the open
+ * tile. The open tile takes its events without a look at the horizon: it folds later. Returns false,
+ * with nothing changed, in every other case. */
+static inline bool row_apply_open(const struct plan_view *view, const struct ladder *ladder,
+                                  uint64_t *row, const uint64_t *single, int64_t apply_us,
+                                  uint64_t lsn)
+{
+    if (view->exact_us > 0) {
+        return false;
+    }
+    uint64_t *open = row + (uint64_t)row_key_lines((uint32_t)(row[ROW_META] >> 39) & 0x7ff) * LINE_WORDS;
+    int64_t time_us = (int64_t)single[SINGLE_TIME];
+    uint64_t into = (uint64_t)time_us - (uint64_t)cell_start_us(open[0]);
+    if (open[0] == CELL_TAG_EMPTY || into >= (uint64_t)view->level_us[0]) {
+        return false;
+    }
+    cell_add(view, open, single);
+    row_header_note(view, ladder, row, time_us, apply_us, lsn);
+    return true;
+}
+
 /* Folds what the horizon allows and pushes single events above the cap out, as far as there is
  * room. Answers do not change. Returns the number of cells that went. */
 uint32_t row_fold(const struct plan_view *view, const struct ladder *ladder, uint64_t *row,
