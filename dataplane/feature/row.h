@@ -144,7 +144,8 @@ static inline bool row_apply_open(const struct plan_view *view, const struct lad
     if (view->exact_us > 0) {
         return false;
     }
-    uint64_t *open = row + (uint64_t)row_key_lines((uint32_t)(row[ROW_META] >> 39) & 0x7ff) * LINE_WORDS;
+    uint64_t *open =
+        row + (uint64_t)row_key_lines((uint32_t)(row[ROW_META] >> 39) & 0x7ff) * LINE_WORDS;
     int64_t time_us = (int64_t)single[SINGLE_TIME];
     uint64_t into = (uint64_t)time_us - (uint64_t)cell_start_us(open[0]);
     if (open[0] == CELL_TAG_EMPTY || into >= (uint64_t)view->level_us[0]) {
