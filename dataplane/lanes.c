@@ -161,7 +161,9 @@ static void lane_advance(struct lane *lane, uint64_t sequence)
         holes_set(lane, LANE_WINDOW - 1);
         return;
     }
-    for (uint64_t next = lane->top + 1; next <= sequence; next++) {
+    /* Counted in steps: the greatest sequence has none above it. */
+    for (uint64_t step = 1; step <= steps; step++) {
+        uint64_t next = lane->top + step;
         if (next >= LANE_WINDOW && next - LANE_WINDOW >= lane->start && !window_has(lane, next)) {
             counter_add(&lane->shared_gaps, 1);
             holes--;
