@@ -260,7 +260,7 @@ bool field_read(struct loader *loader, const struct node *map, struct schema *sc
 {
     struct config *config = loader->config;
     struct schema_field *field = &schema->field[schema->field_count];
-    bool good = scalar_read_name(config, map->key, "a field's name", field->name);
+    bool good = scalar_read_column(config, map->key, "a field's name", field->name);
     if (good && strcmp(field->name, "stream") == 0) {
         error_at(config, map->key,
                  "a field cannot be named `stream`: in JSON events that member "

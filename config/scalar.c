@@ -189,7 +189,8 @@ bool scalar_read_text(struct config *config, const struct node *node, const char
     return true;
 }
 
-bool scalar_read_name(struct config *config, const struct node *node, const char *what, char *out)
+static bool name_read(struct config *config, const struct node *node, const char *what,
+                      bool capitals, char *out)
 {
     if (!scalar_is(config, node, what)) {
         return false;
@@ -197,16 +198,16 @@ bool scalar_read_name(struct config *config, const struct node *node, const char
     uint32_t good = 0;
     for (; good < node->size; good++) {
         char c = node->text[good];
-        bool letter = (c >= 'a' && c <= 'z') || c == '_';
+        bool letter = (c >= 'a' && c <= 'z') || c == '_' || (capitals && c >= 'A' && c <= 'Z');
         if (!letter && (good == 0 || c < '0' || c > '9')) {
             break;
         }
     }
     if (node->size == 0 || good < node->size) {
         error_inside(config, node, good,
-                     "%s is `%.64s`; a name has lower-case letters, digits and "
+                     "%s is `%.64s`; a name has %sletters, digits and "
                      "_, and begins with no digit",
-                     what, node->text);
+                     what, node->text, capitals ? "" : "lower-case ");
         return false;
     }
     if (node->size >= NAME_SIZE_MAX) {
@@ -216,6 +217,16 @@ bool scalar_read_name(struct config *config, const struct node *node, const char
     }
     memcpy(out, node->text, node->size + 1);
     return true;
+}
+
+bool scalar_read_name(struct config *config, const struct node *node, const char *what, char *out)
+{
+    return name_read(config, node, what, false, out);
+}
+
+bool scalar_read_column(struct config *config, const struct node *node, const char *what, char *out)
+{
+    return name_read(config, node, what, true, out);
 }
 
 bool scalar_read_choice(struct config *config, const struct node *node, const char *what,

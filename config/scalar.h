@@ -27,6 +27,9 @@ bool scalar_read_text(struct config *config, const struct node *node, const char
                       uint32_t size_max, char *out);
 /* An identifier: [a-z_][a-z0-9_]*, at most NAME_SIZE_MAX - 1 characters. */
 bool scalar_read_name(struct config *config, const struct node *node, const char *what, char *out);
+/* The same with capitals too: a name that the data brings along. */
+bool scalar_read_column(struct config *config, const struct node *node, const char *what,
+                        char *out);
 /* Index into names (count of them). */
 bool scalar_read_choice(struct config *config, const struct node *node, const char *what,
                         const char *const *names, uint32_t count, uint32_t *out_index);

@@ -53,10 +53,6 @@ def wikipedia_events(stream):
     return events
 
 
-TAXI_COLUMNS = {"dropoff_time": "lpep_dropoff_datetime", "vendor": "VendorID",
-                "pickup_zone": "PULocationID", "dropoff_zone": "DOLocationID"}
-
-
 def taxi_value(field, text):
     if text == "":
         return None
@@ -73,7 +69,7 @@ def taxi_value(field, text):
 
 def taxi_events(stream):
     with gzip.open(data_file("green_taxi_2020_04.csv.gz"), "rt", encoding="utf-8") as lines:
-        return [tuple(taxi_value(f, row[TAXI_COLUMNS.get(f.name, f.name)]) for f in stream.fields)
+        return [tuple(taxi_value(f, row[f.name]) for f in stream.fields)
                 for row in csv.DictReader(lines)]
 
 

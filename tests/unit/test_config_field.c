@@ -38,8 +38,8 @@ static const struct config_row rows[] = {
      "    fields:\n"
      "      1f: {type: u8}\n"
      "      t: {type: timestamp}\n",
-     "f:6:7: a field's name is `1f`; a name has lower-case letters, digits and _, and begins "
-     "with no digit\n"},
+     "f:6:7: a field's name is `1f`; a name has letters, digits and _, and begins with no "
+     "digit\n"},
     {"a long name",
      "streams:\n"
      "  s:\n"
