@@ -97,10 +97,21 @@ static void client_list_add(struct server *server, struct connection *connection
     (void)pthread_mutex_unlock(&server->lock);
 }
 
+/* Hides a connection from other threads, closes it, and gives its place back. */
+static void client_give_back(struct server *server, struct connection *connection)
+{
+    (void)pthread_mutex_lock(&server->lock);
+    server->client[connection->slot] = NULL;
+    (void)pthread_mutex_unlock(&server->lock);
+    connection_close(connection);
+    (void)pthread_mutex_lock(&server->lock);
+    server->taken[connection->slot] = false;
+    (void)pthread_mutex_unlock(&server->lock);
+}
+
 /* Its thread only. */
 static void client_end(struct server_thread *thread, struct connection *connection)
 {
-    struct server *server = thread->server;
     if (connection->queued) {
         struct connection **at = &thread->queue;
         while (*at != connection) {
@@ -108,14 +119,8 @@ static void client_end(struct server_thread *thread, struct connection *connecti
         }
         *at = connection->queue_next;
     }
-    (void)pthread_mutex_lock(&server->lock);
-    server->client[connection->slot] = NULL;
-    (void)pthread_mutex_unlock(&server->lock);
     (void)epoll_ctl(thread->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
-    connection_close(connection);
-    (void)pthread_mutex_lock(&server->lock);
-    server->taken[connection->slot] = false;
-    (void)pthread_mutex_unlock(&server->lock);
+    client_give_back(thread->server, connection);
     counter_add(&thread->counters.shared_ended, 1);
 }
 
@@ -212,8 +217,13 @@ static void client_begin(struct server *server, int fd, enum listener_kind kind)
     counter_add(&server->shared_accepted, 1);
     /* Last: from here on the connection belongs to its thread. */
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
-    int added = epoll_ctl(thread->epoll_fd, EPOLL_CTL_ADD, fd, &event);
-    ASSERT(added == 0);
+    if (epoll_ctl(thread->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
+        /* The kernel has no memory for it: as if it had never come. */
+        client_give_back(server, connection);
+        thread->assigned--;
+        counter_add(&server->shared_accepted, UINT64_MAX);
+        counter_add(&server->shared_refused, 1);
+    }
 }
 
 /* Descriptors ran out: a client that waits forever is worse than one that is told. */
