@@ -20,6 +20,7 @@ HERE = pathlib.Path(__file__).parent
 DATA = pathlib.Path(os.environ.get("FRESHET_DATA", support.SOURCE / ".." / "shared" / "data"))
 EVENTS_PER_MESSAGE = 20
 VALUES_PER_REQUEST = 8000
+FILE_RATE = "50000"
 ARGUMENTS_PER_REQUEST = 1000
 DIFFERENCES_SHOWN = 5
 
@@ -48,7 +49,6 @@ def wikipedia_events(stream):
         for line in lines:
             edit = json.loads(line)
             events.append(tuple(
-                edit["ts_us"] if f.name == "ts" else
                 int(edit[f.name]) if f.type == "bool" else edit[f.name] for f in stream.fields))
     return events
 
@@ -106,6 +106,18 @@ def send_text(sender, model, stream, events, line_of, first_sequence=1, per_mess
         model.receive([oracle.Message(stream, part, sequence=first_sequence + number, producer=0)],
                       time.time_ns() // 1000)
     sender.sync()
+
+
+def send_file(appliance, model, stream, name, events, definitions):
+    """The file as it is, by `freshet send`."""
+    packed = data_file(name)
+    plain = appliance.folder / packed.stem
+    plain.write_bytes(gzip.decompress(packed.read_bytes()))
+    done = appliance.verb("send", "--to", f"127.0.0.1:{appliance.udp}", "--config",
+                          definitions, "--stream", stream.name, "--rate", FILE_RATE, plain)
+    print(done.stdout)
+    for message in messages_of(stream, events):
+        model.receive([message], time.time_ns() // 1000)
 
 
 def counts_check(redis, model, swept=False):

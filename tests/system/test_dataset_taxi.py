@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """New York's taxi trips through the real process equal the oracle: decimals, doubles, nulls.
 
-usage: test_dataset_taxi.py coarse|fine|shards2|shards3|text
+usage: test_dataset_taxi.py coarse|fine|shards2|shards3|text|file
 """
 
 import sys
@@ -22,15 +22,17 @@ def times_of(moment_us, events):
              some_us + 6 * HOUR_US + 1, last_us, last_us + 1, None])
 
 
-def run(name, moment_us, shards=1, producers=1, shuffled=False, text=False):
+def run(name, moment_us, shards=1, producers=1, shuffled=False, text=False, file=False):
     source = dataset.seed_of(20)
-    _, definition = dataset.definition(name)
+    path, definition = dataset.definition(name)
     stream = definition.streams["trip"]
     events = dataset.taxi_events(stream)
     model = dataset.oracle.Oracle(definition)
     with dataset.started(name, shards=shards) as appliance:
         redis, sender = dataset.opened(appliance)
-        if text:
+        if file:
+            dataset.send_file(appliance, model, stream, "green_taxi_2020_04.csv.gz", events, path)
+        elif text:
             half = len(events) // 2
             dataset.send_text(sender, model, stream, events[:half], dataset.client.influx_line)
             dataset.send_text(sender, model, stream, events[half:], dataset.client.ndjson_line,
@@ -48,6 +50,7 @@ RUNS = {
     "shards2": lambda: run("taxi_fine", LAST_DAY_US, shards=2, producers=3, shuffled=True),
     "shards3": lambda: run("taxi", MIDDLE_US, shards=3, producers=5, shuffled=True),
     "text": lambda: run("taxi_fine", LAST_DAY_US, text=True),
+    "file": lambda: run("taxi_fine", LAST_DAY_US, file=True),
 }
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Wikipedia's edits through the real process equal the oracle.
 
-usage: test_dataset_wikipedia.py coarse|fine|shards2|shards3|text|late
+usage: test_dataset_wikipedia.py coarse|fine|shards2|shards3|text|file|late
 """
 
 import sys
@@ -30,15 +30,17 @@ def times_of(events):
 
 
 def run(name, choose, times=None, big=(), big_times=(), shards=1, producers=1, shuffled=False,
-        text=False):
+        text=False, file=False):
     source = dataset.seed_of(10)
-    _, definition = dataset.definition(name)
+    path, definition = dataset.definition(name)
     stream = definition.streams["edit"]
     events = choose(dataset.wikipedia_events(stream))
     model = dataset.oracle.Oracle(definition)
     with dataset.started(name, shards=shards) as appliance:
         redis, sender = dataset.opened(appliance)
-        if text:
+        if file:
+            dataset.send_file(appliance, model, stream, "wikipedia_edits.ndjson.gz", events, path)
+        elif text:
             half = len(events) // 2
             dataset.send_text(sender, model, stream, events[:half], dataset.client.ndjson_line)
             dataset.send_text(sender, model, stream, events[half:], dataset.client.influx_line,
@@ -117,6 +119,8 @@ RUNS = {
                            shuffled=True),
     "text": lambda: run("wikipedia", everything, times=[NOON_US - 1, NOON_US, None],
                         big=("by_user", "by_page"), big_times=(NOON_US,), text=True),
+    "file": lambda: run("wikipedia", everything, times=[NOON_US - 1, NOON_US, None],
+                        big=("by_user", "by_page"), big_times=(NOON_US,), file=True),
     "late": late,
 }
 
