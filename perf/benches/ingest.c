@@ -18,13 +18,13 @@ struct ingest_case {
 };
 
 static const struct ingest_case ingest_case_keys10m = {"ingest/keys:10000000", 10000000,
-                                                       WORKLOAD_UNIFORM, 48000000, 12 * GIB};
+                                                       WORKLOAD_UNIFORM, 48000000, 3 * GIB};
 static const struct ingest_case ingest_case_keys1k = {"ingest/keys:1000", 1000, WORKLOAD_UNIFORM,
-                                                      48000000, GIB};
+                                                      48000000, 64 * MIB};
 static const struct ingest_case ingest_case_one = {"ingest/one_key", 1, WORKLOAD_UNIFORM, 48000000,
-                                                   GIB};
+                                                   64 * MIB};
 static const struct ingest_case ingest_case_zipf = {"ingest/zipf:0.99", 10000000, WORKLOAD_ZIPF,
-                                                    48000000, 12 * GIB};
+                                                    48000000, 3 * GIB};
 
 struct results *results_get(void)
 {
@@ -107,7 +107,7 @@ static int64_t ladder_fill(struct workload_reading *out_before)
         workload_close(&results->ladder);
         results->ladder_ready = false;
     }
-    if (workload_open(&results->ladder, keys, 6 * GIB) != 0) {
+    if (workload_open(&results->ladder, keys, 2 * GIB) != 0) {
         workload_close(&results->ladder);
         return -1;
     }

@@ -62,7 +62,7 @@ static int workload_open_worker(struct workload *workload, uint64_t state_bytes)
         .table_secret = UINT64_C(0x9e3779b97f4a7c15),
         .epoch = 1,
     };
-    enum result result = memory_map(worker_footprint(&options), 0, &workload->region);
+    enum result result = memory_map(worker_footprint(&options), 1, &workload->region);
     if (result == RESULT_OK) {
         result = worker_init(&options, workload->region.base, &workload->worker);
     }
