@@ -473,8 +473,11 @@ static uint32_t shortest_digits(double value, char digits[SHORTEST_DIGITS_MAX], 
             continue;
         }
         if (low && high) {
+            /* Both digits read back: the nearer one, and the even one in the middle, as everyone
+             * else prints it. */
             natural_shift_left(&r, 1);
-            high = natural_compare(&r, &s) >= 0;
+            int half = natural_compare(&r, &s);
+            high = half > 0 || (half == 0 && (digit & 1) != 0);
         }
         digits[count++] = (char)('0' + digit + (high ? 1 : 0));
         return count;

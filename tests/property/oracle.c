@@ -412,7 +412,7 @@ static struct tile tile_at(const struct plan_view *view, int64_t time_us, int64_
     int64_t width_us = oracle_tile_us(view);
     int64_t horizon_us = INT64_MIN;
     for (;;) {
-        /* Nobody cuts finer than this width before the start of the longest window that steps so. */
+        /* Nobody cuts finer before the longest window that steps by this width starts. */
         int64_t longest_us = 0;
         int64_t next_us = INT64_MAX;
         for (int i = 0; i < view->window_count; i++) {

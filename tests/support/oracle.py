@@ -167,6 +167,17 @@ class Definition:
 
 # Aggregates: one pass each over the events of a window.
 
+def value_bits(value):
+    return value.encode() if isinstance(value, str) else value & (1 << 64) - 1
+
+
+def rows_at_edge(rows, index, kind):
+    """Values of the first or last event with one, and of those that tie with it."""
+    rows = [row for row in rows if row[2][index] is not None]
+    edge = rows[0 if kind == "first" else -1][:2]
+    return [row[2][index] for row in rows if row[:2] == edge]
+
+
 def aggregate_value(aggregate, rows):
     """rows: events as (time, order word, values), in total order."""
     kind, field = aggregate.kind, aggregate.field
@@ -179,8 +190,11 @@ def aggregate_value(aggregate, rows):
         return None
     n, scale = len(values), field.scale
     if kind in ("first", "last", "min", "max"):
-        value = {"first": lambda v: v[0], "last": lambda v: v[-1], "min": min,
-                 "max": max}[kind](values)
+        if kind in ("min", "max"):
+            value = {"min": min, "max": max}[kind](values)
+        else:
+            edge = rows_at_edge(rows, aggregate.index, kind)
+            value = {"first": min, "last": max}[kind](edge, key=value_bits)
         if field.type == "bool":
             return "true" if value else "false"
         return format_value(value, field, scale)
