@@ -38,7 +38,7 @@ static void message_drop(struct worker *worker, enum drop drop, uint32_t stream,
     struct counters_stream *counters = &worker->counters->stream[stream];
     counter_add(&counters->shared_received, events);
     counter_add(&counters->shared_drop[drop], events);
-    worker->turn.events += events;
+    worker->turn.events += events > 0 ? events : 1; /* A message is work, also a heartbeat. */
     drop_note(worker, drop, stream, field, offset, message);
 }
 
@@ -79,13 +79,41 @@ static void message_decode(struct worker *worker, uint32_t stream, const struct 
     worker->turn.events += wire->event_count;
 }
 
+/* True when count forwards of events of event_size fit every ring beside those that the burst may
+ * still send; when they do not fit together, the burst is applied first. */
+static bool forwards_fit(struct worker *worker, uint32_t event_size, uint32_t count)
+{
+    const struct burst *burst = worker->burst;
+    if (burst->count > 0 && !worker->burst_forwarded) {
+        uint32_t waiting_size = burst->schema->block_size;
+        uint32_t size = event_size > waiting_size ? event_size : waiting_size;
+        if (mesh_has_room(&worker->mesh, size, burst->count + count)) {
+            return true;
+        }
+        ingress_finish(worker);
+    }
+    return mesh_has_room(&worker->mesh, event_size, count);
+}
+
+/* Sends a message to its home, unless the ring is full. The burst's forwards keep their room. */
+static bool message_cross(struct worker *worker, uint32_t home, const struct net_message *message)
+{
+    const struct burst *burst = worker->burst;
+    if (burst->count > 0 && !worker->burst_forwarded &&
+        !mesh_has_room_beside(&worker->mesh, home, message->size, burst->schema->block_size,
+                              burst->count)) {
+        ingress_finish(worker);
+    }
+    return mesh_push_message(&worker->mesh, home, message);
+}
+
 /* Accepts a message at its home: room first, then its window, then its events. */
 static void message_accept(struct worker *worker, uint32_t stream, const struct wire_message *wire,
                            const struct net_message *message)
 {
     const struct schema *schema = &worker->options.plan->stream[stream].schema;
     enum drop drop = decode_check(schema, wire);
-    if (drop == DROP_NONE && !mesh_has_room(&worker->mesh, wire->event_stride, wire->event_count)) {
+    if (drop == DROP_NONE && !forwards_fit(worker, wire->event_stride, wire->event_count)) {
         drop = DROP_message_mesh_full;
     }
     if (drop == DROP_NONE) {
@@ -98,6 +126,7 @@ static void message_accept(struct worker *worker, uint32_t stream, const struct 
     }
     if (wire->event_count == 0) {
         counter_add(&worker->counters->shared[COUNTER_heartbeats], 1);
+        worker->turn.events++;
         return;
     }
     message_decode(worker, stream, wire, message);
@@ -124,7 +153,7 @@ static void wire_take(struct worker *worker, const struct net_message *message, 
         return;
     }
     ASSERT(!crossed);
-    if (!mesh_push_message(&worker->mesh, home, message)) {
+    if (!message_cross(worker, home, message)) {
         message_drop(worker, DROP_message_mesh_full, counted, events, NO_FIELD, 0, message);
         return;
     }
@@ -147,7 +176,7 @@ static void text_event_take(struct worker *worker, uint32_t stream, const uint8_
                                 .event_stride = schema->block_size,
                                 .event_count = 1,
                                 .events = block};
-    if (!mesh_has_room(&worker->mesh, wire.event_stride, 1)) {
+    if (!forwards_fit(worker, wire.event_stride, 1)) {
         message_drop(worker, DROP_message_mesh_full, stream, 1, NO_FIELD, 0, message);
         return;
     }
@@ -169,6 +198,11 @@ static void text_take(struct worker *worker, const struct net_message *message, 
     for (uint32_t place = 0;; place++) {
         if (worker->text_used + EVENT_SIZE_MAX > TEXT_SPACE_BYTES) {
             ingress_finish(worker);
+        }
+        /* Only here: the burst may be applied between a text event's decoding and its place in the
+         * next burst. */
+        if (worker->burst->count == 0) {
+            worker->text_used = 0;
         }
         uint8_t *block = worker->text_space + worker->text_used;
         struct text_event event;
@@ -524,5 +558,4 @@ void ingress_finish(struct worker *worker)
         burst_apply(worker);
         burst->count = 0;
     }
-    worker->text_used = 0;
 }

@@ -42,6 +42,18 @@ bool mesh_has_room(struct mesh *mesh, uint32_t event_size, uint32_t count)
     return true;
 }
 
+bool mesh_has_room_beside(struct mesh *mesh, uint32_t to, uint32_t message_size,
+                          uint32_t event_size, uint32_t count)
+{
+    ASSERT(to != mesh->shard);
+    uint32_t size = (uint32_t)sizeof(struct mesh_forward) + event_size;
+    /* The message's lines, and as many again that it may skip at the ring's end, told in forwards.
+     * A record's header is less than a line. */
+    uint64_t lines = div_ceil(sizeof(struct mesh_message) + message_size, CACHE_LINE_BYTES) + 1;
+    uint64_t forwards = div_ceil(2 * lines, div_ceil(size, CACHE_LINE_BYTES));
+    return ring_has_room(&mesh->outgoing[to], size, count + (uint32_t)forwards);
+}
+
 bool mesh_push_message(struct mesh *mesh, uint32_t to, const struct net_message *message)
 {
     ASSERT(to != mesh->shard);

@@ -59,6 +59,10 @@ void mesh_connect(struct mesh *from, struct mesh *to);
 
 /* True when count forwards of events of event_size fit every ring. */
 bool mesh_has_room(struct mesh *mesh, uint32_t event_size, uint32_t count);
+/* True when a message of message_size bytes fits the ring to a shard and count forwards still fit
+ * behind it. */
+bool mesh_has_room_beside(struct mesh *mesh, uint32_t to, uint32_t message_size,
+                          uint32_t event_size, uint32_t count);
 /* False when the ring is full. */
 bool mesh_push_message(struct mesh *mesh, uint32_t to, const struct net_message *message);
 /* Asserts room: mesh_has_room() was asked before the message was accepted. */

@@ -152,11 +152,16 @@ static void take_port(struct worker *worker, uint32_t index, uint32_t end)
         intake->burst.count = 0;
         net_receive(port->queue, &intake->burst);
     }
-    while (intake->next < intake->burst.count && worker->turn.events < end &&
-           clock_ticks() < worker->turn.end_ticks) {
+    if (intake->burst.count == 0) {
+        return;
+    }
+    /* One at least, however long the turn took so far: a message that was received is never left
+     * by a turn that says that there was nothing to do. */
+    do {
         ingress_take(worker, &intake->burst.message[intake->next++], port->default_stream,
                      port->text_allowed);
-    }
+    } while (intake->next < intake->burst.count && worker->turn.events < end &&
+             clock_ticks() < worker->turn.end_ticks);
 }
 
 static void take_ports(struct worker *worker)
