@@ -107,7 +107,7 @@ static int64_t ladder_fill(struct workload_reading *out_before)
         workload_close(&results->ladder);
         results->ladder_ready = false;
     }
-    if (workload_open(&results->ladder, keys, 2 * GIB) != 0) {
+    if (workload_open(&results->ladder, keys, 8 * GIB) != 0) {
         workload_close(&results->ladder);
         return -1;
     }

@@ -23,7 +23,7 @@ static void memory_run(struct bench_run *run, const void *context)
     static struct workload workload;
     uint64_t keys = (uint64_t)((double)this->keys * results_get()->scale);
     uint64_t events = keys * this->events;
-    if (workload_open(&workload, keys, GIB) != 0) {
+    if (workload_open(&workload, keys, 3 * GIB) != 0) {
         bench_fail(run, "the workload did not open");
         workload_close(&workload);
         return;
