@@ -221,12 +221,16 @@ static enum drop hand_apply_one(struct shard *shard, uint32_t view_index,
     if (row_apply_open(view, ladder, hand->row, shard->scratch->single, shard->apply_us, lsn)) {
         return DROP_NONE;
     }
-    while (row_apply(view, ladder, hand->row, hand->lines, shard->scratch->single, shard->apply_us,
-                     lsn) != ROW_APPLIED) {
+    enum row_outcome outcome;
+    while ((outcome = row_apply(view, ladder, hand->row, hand->lines, shard->scratch->single,
+                                shard->apply_us, lsn)) == ROW_FULL) {
         enum drop drop = hand_make_room(shard, view_index, ladder, hand);
         if (drop != DROP_NONE) {
             return drop;
         }
+    }
+    if (outcome == ROW_OPENED) {
+        counter_add(&shard->counters->shared[COUNTER_cells_opened], 1);
     }
     return DROP_NONE;
 }

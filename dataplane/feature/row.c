@@ -148,12 +148,13 @@ static enum row_outcome tile_add(const struct plan_view *view, const struct ladd
     }
     if (cell_level(place) != 0 ||
         (tag != CELL_TAG_EMPTY && cell_start_us(place) < cell_start_us(tag))) {
+        uint32_t before = row_meta_load(row).cell_count;
         uint64_t *cell = cell_place(view, row, lines, place);
         if (cell == NULL) {
             return ROW_FULL;
         }
         cell_add(view, cell, single);
-        return ROW_APPLIED;
+        return row_meta_load(row).cell_count > before ? ROW_OPENED : ROW_APPLIED;
     }
     if (tag != CELL_TAG_EMPTY) {
         uint64_t *closed = cell_place(view, row, lines, tag);
@@ -164,7 +165,7 @@ static enum row_outcome tile_add(const struct plan_view *view, const struct ladd
     }
     cell_clear(view, open, place);
     cell_add(view, open, single);
-    return ROW_APPLIED;
+    return ROW_OPENED;
 }
 
 /* True when the event is above what the cap has pushed out. */
@@ -194,7 +195,7 @@ static enum row_outcome single_insert(const struct plan_view *view, uint64_t *ro
     words_store(single_at(view, end, index), single, view->single_words);
     meta.single_count++;
     row_meta_store(row, meta);
-    return ROW_APPLIED;
+    return ROW_OPENED;
 }
 
 enum row_outcome row_apply(const struct plan_view *view, const struct ladder *ladder, uint64_t *row,
@@ -208,7 +209,7 @@ enum row_outcome row_apply(const struct plan_view *view, const struct ladder *la
     } else {
         outcome = tile_add(view, ladder, row, lines, single);
     }
-    if (outcome == ROW_APPLIED) {
+    if (outcome != ROW_FULL) {
         row_header_note(view, ladder, row, time_us, apply_us, lsn);
     }
     return outcome;
@@ -273,7 +274,7 @@ static uint32_t singles_fold(const struct plan_view *view, const struct ladder *
         const uint64_t *single = single_at(view, end, gone);
         bool old = (int64_t)single[SINGLE_TIME] < ladder->single_horizon_us;
         if ((!old && gone >= above_cap) ||
-            tile_add(view, ladder, row, lines, single) != ROW_APPLIED) {
+            tile_add(view, ladder, row, lines, single) == ROW_FULL) {
             break;
         }
         gone++;

@@ -113,7 +113,8 @@ static inline bool row_key_equals(const uint64_t *row, uint32_t view_index, cons
 
 enum row_outcome {
     ROW_APPLIED,
-    ROW_FULL, /* Nothing changed: fold or grow, then again. */
+    ROW_OPENED, /* Applied, and it took a new cell. */
+    ROW_FULL,   /* Nothing changed: fold or grow, then again. */
 };
 
 /* Applies one event (single of the view, edges applied): row has `lines` lines. */
