@@ -100,8 +100,8 @@ static void size_measure(const struct plan_view *view, const struct plan_stream 
         single[SINGLE_ORDER] = i;
         ladder_init(view, sub_clamped(time_us, stream->history_us), &ladder);
         bool room = true;
-        while (room && row_apply(view, &ladder, hand->row, hand->lines, single, time_us, 1) ==
-                           ROW_FULL) {
+        while (room &&
+               row_apply(view, &ladder, hand->row, hand->lines, single, time_us, 1) == ROW_FULL) {
             room = room_make(view, &ladder, hand);
         }
     }

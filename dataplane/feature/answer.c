@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "dataplane/base/assert.h"
-#include "dataplane/feature/exact.h"
+#include "dataplane/feature/exact_format.h"
 
 uint32_t answer_format(const struct answer *answer, char *out)
 {

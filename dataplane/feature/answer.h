@@ -20,8 +20,10 @@ enum answer_status {
 enum value_kind { VALUE_NULL, VALUE_NUMBER, VALUE_DOUBLE, VALUE_BOOL, VALUE_STRING };
 
 /* 256-bit two's complement, least significant word first: wide enough for any sum. */
+#define WIDE_WORDS 4u
+
 struct wide {
-    uint64_t word[4];
+    uint64_t word[WIDE_WORDS];
 };
 
 struct answer {

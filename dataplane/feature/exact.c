@@ -5,11 +5,6 @@
 
 #include "dataplane/base/assert.h"
 
-#define WIDE_WORDS           4u
-#define DOUBLE_MANTISSA_BITS 52u
-#define DOUBLE_EXPONENT_BIAS 1023
-#define DECIMAL_CHUNK_DIGITS 19u
-
 static const uint64_t powers10[] = {
     UINT64_C(1),
     UINT64_C(10),
@@ -62,130 +57,6 @@ struct wide wide_from_words(const uint64_t *words, uint32_t count)
     return wide;
 }
 
-static bool wide_is_negative(const struct wide *wide)
-{
-    return (wide->word[WIDE_WORDS - 1] >> 63) != 0;
-}
-
-static struct wide wide_negate(struct wide wide)
-{
-    uint64_t carry = 1;
-    for (uint32_t i = 0; i < WIDE_WORDS; i++) {
-        uint64_t word = ~wide.word[i];
-        wide.word[i] = word + carry;
-        carry = carry != 0 && wide.word[i] == 0;
-    }
-    return wide;
-}
-
-/* Natural numbers of variable length for the slow paths: enough for 2^1130 (the least subnormal
- * double as a fraction needs 1074 + 53 bits). */
-#define NATURAL_WORDS 20u
-
-struct natural {
-    uint32_t count; /* Words in use; the top one is not zero. */
-    uint64_t word[NATURAL_WORDS];
-};
-
-static void natural_trim(struct natural *n)
-{
-    while (n->count > 0 && n->word[n->count - 1] == 0) {
-        n->count--;
-    }
-}
-
-static struct natural natural_from_words(const uint64_t *words, uint32_t count)
-{
-    struct natural n = {.count = count};
-    memcpy(n.word, words, count * sizeof(uint64_t));
-    natural_trim(&n);
-    return n;
-}
-
-static uint32_t natural_bits(const struct natural *n)
-{
-    return n->count == 0 ? 0 : n->count * 64 - (uint32_t)__builtin_clzll(n->word[n->count - 1]);
-}
-
-static int natural_compare(const struct natural *a, const struct natural *b)
-{
-    if (a->count != b->count) {
-        return a->count < b->count ? -1 : 1;
-    }
-    for (uint32_t i = a->count; i-- > 0;) {
-        if (a->word[i] != b->word[i]) {
-            return a->word[i] < b->word[i] ? -1 : 1;
-        }
-    }
-    return 0;
-}
-
-static void natural_multiply_small(struct natural *n, uint64_t by)
-{
-    uint64_t carry = 0;
-    for (uint32_t i = 0; i < n->count; i++) {
-        unsigned __int128 product = (unsigned __int128)n->word[i] * by + carry;
-        n->word[i] = (uint64_t)product;
-        carry = (uint64_t)(product >> 64);
-    }
-    if (carry != 0) {
-        ASSERT(n->count < NATURAL_WORDS);
-        n->word[n->count++] = carry;
-    }
-}
-
-static void natural_shift_left(struct natural *n, uint32_t bits)
-{
-    if (n->count == 0 || bits == 0) {
-        return;
-    }
-    uint32_t words = bits / 64;
-    uint32_t rest = bits % 64;
-    ASSERT(n->count + words + 1 <= NATURAL_WORDS);
-    n->word[n->count] = 0;
-    for (uint32_t i = n->count + 1; i-- > 0;) {
-        uint64_t high = n->word[i] << rest;
-        uint64_t low = rest != 0 && i > 0 ? n->word[i - 1] >> (64 - rest) : 0;
-        n->word[i + words] = high | low;
-    }
-    memset(n->word, 0, words * sizeof(uint64_t));
-    n->count += words + 1;
-    natural_trim(n);
-}
-
-/* a -= b, a >= b. */
-static void natural_subtract(struct natural *a, const struct natural *b)
-{
-    uint64_t borrow = 0;
-    for (uint32_t i = 0; i < a->count; i++) {
-        uint64_t minus = i < b->count ? b->word[i] : 0;
-        uint64_t first = a->word[i] - minus;
-        uint64_t second = first - borrow;
-        borrow = (a->word[i] < minus) | (first < borrow);
-        a->word[i] = second;
-    }
-    ASSERT(borrow == 0);
-    natural_trim(a);
-}
-
-static void natural_add(struct natural *a, const struct natural *b)
-{
-    uint64_t carry = 0;
-    uint32_t count = a->count > b->count ? a->count : b->count;
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t left = i < a->count ? a->word[i] : 0;
-        uint64_t right = i < b->count ? b->word[i] : 0;
-        unsigned __int128 sum = (unsigned __int128)left + right + carry;
-        a->word[i] = (uint64_t)sum;
-        carry = (uint64_t)(sum >> 64);
-    }
-    a->count = count;
-    if (carry != 0) {
-        ASSERT(a->count < NATURAL_WORDS);
-        a->word[a->count++] = carry;
-    }
-}
-
 /* quotient (64 or 65 significant bits) * 2^exponent, plus something below one unit when sticky:
  * rounded half to even. */
 static double double_round(unsigned __int128 quotient, int exponent, bool sticky, bool negative)
@@ -232,6 +103,85 @@ static double divide_words(uint64_t numerator, uint64_t denominator, bool negati
     return double_round(n / d, -64 - up + down, n % d != 0, negative);
 }
 
+static uint32_t wide_bits(const struct wide *wide)
+{
+    for (uint32_t i = WIDE_WORDS; i-- > 0;) {
+        if (wide->word[i] != 0) {
+            return i * 64 + 64 - (uint32_t)__builtin_clzll(wide->word[i]);
+        }
+    }
+    return 0;
+}
+
+/* The 64 bits of a wide from bit `first` on; bits outside of it are zero. */
+static uint64_t wide_window(const struct wide *wide, int first)
+{
+    uint64_t window = 0;
+    int word = first >= 0 ? first / 64 : -((63 - first) / 64);
+    uint32_t rest = (uint32_t)(first - word * 64);
+    if (word >= 0 && word < (int)WIDE_WORDS) {
+        window = wide->word[word] >> rest;
+    }
+    if (rest != 0 && word + 1 >= 0 && word + 1 < (int)WIDE_WORDS) {
+        window |= wide->word[word + 1] << (64 - rest);
+    }
+    return window;
+}
+
+/* n has count + 1 words, d count words, both with their top bit set. Returns the quotient, 64 or 65
+ * bits, and leaves the rest in n. Source: Knuth, volume 2, algorithm 4.3.1 D, two digits. */
+static unsigned __int128 divide_normalised(uint64_t *n, const uint64_t *d, uint32_t count)
+{
+    unsigned __int128 quotient = 0;
+    /* The first digit is 0 or 1: whether the top words of n hold d. */
+    bool holds = true;
+    for (uint32_t i = count; i-- > 0;) {
+        if (n[i + 1] != d[i]) {
+            holds = n[i + 1] > d[i];
+            break;
+        }
+    }
+    if (holds) {
+        uint64_t borrow = 0;
+        for (uint32_t i = 0; i < count; i++) {
+            uint64_t first = n[i + 1] - d[i];
+            uint64_t borrowed = (uint64_t)(n[i + 1] < d[i]) | (uint64_t)(first < borrow);
+            n[i + 1] = first - borrow;
+            borrow = borrowed;
+        }
+        quotient = (unsigned __int128)1 << 64;
+    }
+    /* The second digit, from the top two words, is at most two too high. */
+    unsigned __int128 top = (unsigned __int128)n[count] << 64 | n[count - 1];
+    unsigned __int128 guess = top / d[count - 1];
+    uint64_t digit = guess >> 64 != 0 ? UINT64_MAX : (uint64_t)guess;
+    uint64_t carry = 0;
+    uint64_t borrow = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        unsigned __int128 product = (unsigned __int128)d[i] * digit + carry;
+        carry = (uint64_t)(product >> 64);
+        uint64_t low = (uint64_t)product;
+        uint64_t first = n[i] - low;
+        uint64_t borrowed = (uint64_t)(n[i] < low) | (uint64_t)(first < borrow);
+        n[i] = first - borrow;
+        borrow = borrowed;
+    }
+    bool negative = n[count] < carry || n[count] - carry < borrow;
+    n[count] -= carry + borrow;
+    while (negative) {
+        digit--;
+        uint64_t over = 0;
+        for (uint32_t i = 0; i < count; i++) {
+            unsigned __int128 sum = (unsigned __int128)n[i] + d[i] + over;
+            n[i] = (uint64_t)sum;
+            over = (uint64_t)(sum >> 64);
+        }
+        n[count] += over;
+        negative = n[count] != 0;
+    }
+    return quotient | digit;
+}
+
 double exact_divide(struct wide numerator, struct wide denominator)
 {
     ASSERT(!wide_is_negative(&denominator));
@@ -239,32 +189,37 @@ double exact_divide(struct wide numerator, struct wide denominator)
     if (negative) {
         numerator = wide_negate(numerator);
     }
-    struct natural n = natural_from_words(numerator.word, WIDE_WORDS);
-    struct natural d = natural_from_words(denominator.word, WIDE_WORDS);
-    ASSERT(d.count > 0);
-    if (n.count <= 1 && d.count == 1) {
-        return divide_words(n.word[0], d.word[0], negative);
+    int n_bits = (int)wide_bits(&numerator);
+    int d_bits = (int)wide_bits(&denominator);
+    ASSERT(d_bits > 0);
+    if (n_bits <= 64 && d_bits <= 64) {
+        return divide_words(numerator.word[0], denominator.word[0], negative);
     }
-    if (n.count == 0) {
+    if (n_bits == 0) {
         return 0;
     }
-    /* Shift so that 2^63 < n / d < 2^65, then subtract bit by bit. */
-    int shift = 64 - ((int)natural_bits(&n) - (int)natural_bits(&d));
-    if (shift >= 0) {
-        natural_shift_left(&n, (uint32_t)shift);
-    } else {
-        natural_shift_left(&d, (uint32_t)-shift);
+    /* Shift d to whole words and n to one word more: a quotient of 64 or 65 bits. */
+    int count = (d_bits + 63) / 64;
+    int d_down = d_bits - 64 * count;
+    int n_down = n_bits - 64 * (count + 1);
+    uint64_t d[WIDE_WORDS];
+    uint64_t n[WIDE_WORDS + 1];
+    for (int i = 0; i < count; i++) {
+        d[i] = wide_window(&denominator, d_down + 64 * i);
     }
-    unsigned __int128 quotient = 0;
-    for (int bit = 65; bit >= 0; bit--) {
-        struct natural part = d;
-        natural_shift_left(&part, (uint32_t)bit);
-        if (natural_compare(&n, &part) >= 0) {
-            natural_subtract(&n, &part);
-            quotient |= (unsigned __int128)1 << bit;
-        }
+    for (int i = 0; i <= count; i++) {
+        n[i] = wide_window(&numerator, n_down + 64 * i);
     }
-    return double_round(quotient, -shift, n.count > 0, negative);
+    bool sticky = false;
+    for (int bit = 0; bit < n_down; bit += 64) {
+        uint64_t lost = wide_window(&numerator, bit);
+        sticky = sticky || (n_down - bit >= 64 ? lost : lost << (64 - (n_down - bit))) != 0;
+    }
+    unsigned __int128 quotient = divide_normalised(n, d, (uint32_t)count);
+    for (int i = 0; i <= count; i++) {
+        sticky = sticky || n[i] != 0;
+    }
+    return double_round(quotient, n_down - d_down, sticky, negative);
 }
 
 static struct wide wide_multiply(const struct wide *a, const struct wide *b)
@@ -330,208 +285,4 @@ double exact_variance(__int128 sum, const uint64_t sumsq[3], uint64_t n, uint32_
     denominator = wide_multiply(&denominator, &power);
     denominator = wide_multiply(&denominator, &power);
     return exact_divide(numerator, denominator);
-}
-
-/* Divides in place by 10^19, returns the rest. */
-static uint64_t wide_divide_chunk(struct wide *wide)
-{
-    const uint64_t chunk = UINT64_C(10000000000000000000);
-    unsigned __int128 rest = 0;
-    uint32_t words = WIDE_WORDS;
-    while (words > 1 && wide->word[words - 1] == 0) {
-        words--;
-    }
-    /* Nearly every value that is printed is one word. */
-    if (words == 1) {
-        uint64_t word = wide->word[0];
-        wide->word[0] = word / chunk;
-        return word % chunk;
-    }
-    for (uint32_t i = words; i-- > 0;) {
-        rest = (rest << 64) | wide->word[i];
-        wide->word[i] = (uint64_t)(rest / chunk);
-        rest %= chunk;
-    }
-    return (uint64_t)rest;
-}
-
-uint32_t exact_format_wide(struct wide value, uint32_t scale, char *out)
-{
-    bool negative = wide_is_negative(&value);
-    if (negative) {
-        value = wide_negate(value);
-    }
-    char digits[96]; /* Least significant first. */
-    uint32_t count = 0;
-    while ((value.word[0] | value.word[1] | value.word[2] | value.word[3]) != 0) {
-        uint64_t chunk = wide_divide_chunk(&value);
-        bool last = (value.word[0] | value.word[1] | value.word[2] | value.word[3]) == 0;
-        for (uint32_t i = 0; last ? chunk != 0 : i < DECIMAL_CHUNK_DIGITS; i++) {
-            digits[count++] = (char)('0' + chunk % 10);
-            chunk /= 10;
-        }
-    }
-    while (count > 0 && digits[count - 1] == '0') {
-        count--;
-    }
-    while (count < scale + 1) {
-        digits[count++] = '0';
-    }
-    uint32_t length = 0;
-    if (negative) {
-        out[length++] = '-';
-    }
-    while (count > 0) {
-        if (count == scale) {
-            out[length++] = '.';
-        }
-        out[length++] = digits[--count];
-    }
-    return length;
-}
-
-#define SHORTEST_DIGITS_MAX 17u
-
-/* Shortest digits of a positive finite double, without trailing zeros: value = 0.d1d2... *
- * 10^point. Returns the number of digits. */
-static uint32_t shortest_digits(double value, char digits[SHORTEST_DIGITS_MAX], int *out_point)
-{
-    uint64_t pattern;
-    memcpy(&pattern, &value, sizeof(pattern));
-    uint64_t mantissa = pattern & ((UINT64_C(1) << DOUBLE_MANTISSA_BITS) - 1);
-    int biased = (int)(pattern >> DOUBLE_MANTISSA_BITS & 0x7ff);
-    bool low_edge = mantissa == 0 && biased > 1; /* The gap below is half the gap above. */
-    if (biased > 0) {
-        mantissa |= UINT64_C(1) << DOUBLE_MANTISSA_BITS;
-    } else {
-        biased = 1;
-    }
-    int exponent = biased - DOUBLE_EXPONENT_BIAS - (int)DOUBLE_MANTISSA_BITS;
-    bool even = (mantissa & 1) == 0; /* Both ends of the interval round to value. */
-
-    /* value = r / s, gap above = up / s, gap below = down / s (both halved: times 2). */
-    struct natural r = natural_from_words(&mantissa, 1);
-    struct natural s = natural_from_words((const uint64_t[]){1}, 1);
-    struct natural up = natural_from_words((const uint64_t[]){1}, 1);
-    uint32_t extra = low_edge ? 2 : 1;
-    if (exponent >= 0) {
-        natural_shift_left(&r, (uint32_t)exponent + extra);
-        natural_shift_left(&s, extra);
-        natural_shift_left(&up, (uint32_t)exponent);
-    } else {
-        natural_shift_left(&r, extra);
-        natural_shift_left(&s, (uint32_t)-exponent + extra);
-    }
-    struct natural down = up;
-    if (low_edge) {
-        natural_shift_left(&up, 1);
-    }
-
-    /* Scale so that the first digit is the one before the point: 1/10 <= value / 10^point < 1. The
-     * estimate from bits (log10(2) ~ 1233 / 4096) is at most one too low. */
-    int magnitude = exponent + 64 - __builtin_clzll(mantissa) - 1;
-    int point = (int)(((int64_t)magnitude * 1233) >> 12);
-    for (int i = 0; i < point; i++) {
-        natural_multiply_small(&s, 10);
-    }
-    for (int i = 0; i > point; i--) {
-        natural_multiply_small(&r, 10);
-        natural_multiply_small(&up, 10);
-        natural_multiply_small(&down, 10);
-    }
-    for (;;) {
-        struct natural top = r;
-        natural_add(&top, &up);
-        int compared = natural_compare(&top, &s);
-        if (compared < 0 || (compared == 0 && !even)) {
-            break;
-        }
-        natural_multiply_small(&s, 10);
-        point++;
-    }
-    *out_point = point;
-
-    uint32_t count = 0;
-    for (;;) {
-        natural_multiply_small(&r, 10);
-        natural_multiply_small(&up, 10);
-        natural_multiply_small(&down, 10);
-        uint32_t digit = 0;
-        while (natural_compare(&r, &s) >= 0) {
-            natural_subtract(&r, &s);
-            digit++;
-        }
-        int compared_low = natural_compare(&r, &down);
-        struct natural top = r;
-        natural_add(&top, &up);
-        int compared_high = natural_compare(&top, &s);
-        bool low = compared_low < 0 || (compared_low == 0 && even);
-        bool high = compared_high > 0 || (compared_high == 0 && even);
-        if (!low && !high) {
-            ASSERT(count < SHORTEST_DIGITS_MAX - 1);
-            digits[count++] = (char)('0' + digit);
-            continue;
-        }
-        if (low && high) {
-            /* Both digits read back: the nearer one, and the even one in the middle, as everyone
-             * else prints it. */
-            natural_shift_left(&r, 1);
-            int half = natural_compare(&r, &s);
-            high = half > 0 || (half == 0 && (digit & 1) != 0);
-        }
-        digits[count++] = (char)('0' + digit + (high ? 1 : 0));
-        return count;
-    }
-}
-
-uint32_t exact_format_double(double value, char *out)
-{
-    ASSERT(value - value == 0);
-    uint32_t length = 0;
-    if (value < 0) {
-        out[length++] = '-';
-        value = -value;
-    }
-    if (value == 0) {
-        out[length++] = '0';
-        return length;
-    }
-    char digits[SHORTEST_DIGITS_MAX];
-    int point;
-    uint32_t count = shortest_digits(value, digits, &point);
-    int exponent = point - 1;
-    if (exponent < -5 || exponent > 16) {
-        out[length++] = digits[0];
-        if (count > 1) {
-            out[length++] = '.';
-            memcpy(out + length, digits + 1, count - 1);
-            length += count - 1;
-        }
-        out[length++] = 'e';
-        out[length++] = exponent < 0 ? '-' : '+';
-        uint32_t size = (uint32_t)(exponent < 0 ? -exponent : exponent);
-        if (size >= 100) {
-            out[length++] = (char)('0' + size / 100);
-        }
-        out[length++] = (char)('0' + size / 10 % 10);
-        out[length++] = (char)('0' + size % 10);
-        return length;
-    }
-    if (point <= 0) {
-        out[length++] = '0';
-        out[length++] = '.';
-        for (int i = point; i < 0; i++) {
-            out[length++] = '0';
-        }
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        if ((int)i == point && i > 0) {
-            out[length++] = '.';
-        }
-        out[length++] = digits[i];
-    }
-    for (int i = (int)count; i < point; i++) {
-        out[length++] = '0';
-    }
-    return length;
 }

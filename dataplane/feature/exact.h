@@ -1,13 +1,18 @@
-/* Exact numbers: wide integers, rationals rounded once to double, and doubles printed in their
- * shortest form. No floating-point arithmetic takes part but IEEE square root.
+/* Exact numbers: wide integers, and rationals rounded once to double. No floating-point arithmetic
+ * takes part.
  *
  * Widths, for |x| < 2^63 and n < 2^63 events: sum < 2^126, sum of squares < 2^189,
  * n * sumsq - sum^2 < 2^253, n * (n - 1) * 10^(2 * 18) < 2^246: all fit 256 bits. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "dataplane/feature/answer.h"
+
+/* IEEE 754 binary64. */
+#define DOUBLE_MANTISSA_BITS 52u
+#define DOUBLE_EXPONENT_BIAS 1023
 
 struct wide wide_from_i64(int64_t value);
 struct wide wide_from_u64(uint64_t value);
@@ -33,12 +38,18 @@ double exact_variance(__int128 sum, const uint64_t sumsq[3], uint64_t n, uint32_
 /* 10^exponent for exponent 0..18. */
 uint64_t exact_power10(uint32_t exponent);
 
-/* Writes value / 10^scale in decimal with exactly scale digits after the point; returns the length
- * (at most 80). */
-uint32_t exact_format_wide(struct wide value, uint32_t scale, char *out);
+static inline bool wide_is_negative(const struct wide *wide)
+{
+    return (wide->word[WIDE_WORDS - 1] >> 63) != 0;
+}
 
-/* Writes the shortest decimal that reads back to the same bits: plain notation when the decimal
- * exponent is -5..16, else d.ddde+XX; integers without a point. Returns the length (at most 26).
- * value is finite. Source: Steele and White, "How to print floating-point numbers accurately", PLDI
- * 1990, free-format algorithm, exact integers. */
-uint32_t exact_format_double(double value, char *out);
+static inline struct wide wide_negate(struct wide wide)
+{
+    uint64_t carry = 1;
+    for (uint32_t i = 0; i < WIDE_WORDS; i++) {
+        uint64_t word = ~wide.word[i];
+        wide.word[i] = word + carry;
+        carry = carry != 0 && wide.word[i] == 0;
+    }
+    return wide;
+}

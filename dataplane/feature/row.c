@@ -273,8 +273,7 @@ static uint32_t singles_fold(const struct plan_view *view, const struct ladder *
     while (gone < meta.single_count) {
         const uint64_t *single = single_at(view, end, gone);
         bool old = (int64_t)single[SINGLE_TIME] < ladder->single_horizon_us;
-        if ((!old && gone >= above_cap) ||
-            tile_add(view, ladder, row, lines, single) == ROW_FULL) {
+        if ((!old && gone >= above_cap) || tile_add(view, ladder, row, lines, single) == ROW_FULL) {
             break;
         }
         gone++;

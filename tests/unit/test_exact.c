@@ -7,6 +7,7 @@
 #include "dataplane/base/random.h"
 #include "dataplane/base/units.h"
 #include "dataplane/feature/exact.h"
+#include "dataplane/feature/exact_format.h"
 
 #define ROUNDS     20000
 #define TEXT_BYTES 100
