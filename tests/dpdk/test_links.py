@@ -8,6 +8,7 @@ Proved: frames sent = datagrams + answers + drops, each under its name.
 usage: test_links.py PROGRAM af_packet|af_xdp|tap
 """
 
+import contextlib
 import json
 import os
 import socket
@@ -169,7 +170,8 @@ def check(kind, seen, sent):
     return ok
 
 
-def main(program, kind):
+def need(kind):
+    """Ends the test as skipped where this machine cannot make such a link."""
     if os.geteuid() != 0:
         skip("needs root to make network namespaces")
     if kind == "tap" and not os.path.exists("/dev/net/tun"):
@@ -179,18 +181,36 @@ def main(program, kind):
             socket.socket(AF_XDP, socket.SOCK_RAW).close()
         except OSError as refusal:
             skip("this kernel has no XDP sockets: %s" % refusal)
-    queues = 2 if kind == "af_packet" else 1
-    ours, theirs = "freshet%da" % os.getpid(), "freshet%db" % os.getpid()
-    link = "fr%d" % (os.getpid() % 1000000)
+
+
+@contextlib.contextmanager
+def namespaces():
+    """Two network namespaces and the name of a link, gone afterwards."""
+    names = ["freshet%d%s" % (os.getpid(), side) for side in "ab"]
     made = []
-    port = None
     try:
-        for namespace in (ours, theirs):
+        for namespace in names:
             try:
                 run("ip", "netns", "add", namespace)
             except (subprocess.CalledProcessError, FileNotFoundError):
                 skip("needs `ip netns` to work")
             made.append(namespace)
+        yield (*names, "fr%d" % (os.getpid() % 1000000))
+    finally:
+        for namespace in made:
+            subprocess.run(["ip", "netns", "del", namespace], check=False)
+
+
+def main(program, kind):
+    need(kind)
+    with namespaces() as (ours, theirs, link):
+        return through_port(program, kind, ours, theirs, link)
+
+
+def through_port(program, kind, ours, theirs, link):
+    queues = 2 if kind == "af_packet" else 1
+    port = None
+    try:
         vdev, sender = link_make(kind, queues, ours, theirs, link)
         port = subprocess.Popen(
             ["ip", "netns", "exec", ours, program, vdev, US + "/24", str(PORT), str(queues)],
@@ -213,8 +233,6 @@ def main(program, kind):
         if port is not None and port.poll() is None:
             port.kill()
             port.wait()
-        for namespace in made:
-            subprocess.run(["ip", "netns", "del", namespace], check=False)
 
 
 if __name__ == "__main__":

@@ -81,16 +81,20 @@ def wait_until(condition, what, seconds=10):
 class Appliance:
     """A running freshet. Ports: udp (shards + 1 of them), tcp, http."""
 
-    def __init__(self, folder, streams=STREAMS, shards=1, idle="sleep", memory="64MiB", files=None):
+    def __init__(self, folder, streams=STREAMS, shards=1, idle="sleep", memory="64MiB", files=None,
+                 ingest=None, within=()):
+        """ingest: instead of the UDP socket; within: a command that runs it."""
+        self.within = list(within)
         self.folder = pathlib.Path(folder)
         self.udp = port_free(shards + 8)
         self.tcp = self.udp + shards + 2
         self.http = self.tcp + 1
         self.socket = self.folder / "run" / "freshet.sock"
         self.definitions = self.folder / "freshet.yaml"
+        ingest = ingest or f'{{driver: socket, listen: "127.0.0.1:{self.udp}"}}'
         self.definitions.write_text(
             f"appliance:\n  shards: {shards}\n  idle: {idle}\n"
-            f"  ingest:\n    - {{driver: socket, listen: \"127.0.0.1:{self.udp}\"}}\n"
+            f"  ingest:\n    - {ingest}\n"
             f"  query: {{unix: {self.socket}, tcp: \"127.0.0.1:{self.tcp}\", "
             f"http: \"127.0.0.1:{self.http}\"}}\n"
             f"  state: {{memory: {memory}}}\n" + streams)
@@ -101,7 +105,7 @@ class Appliance:
     def start(self, *arguments):
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                [PROGRAM, "run", *self.files, "--for", "120", *arguments], cwd=self.folder,
+                [*self.within, PROGRAM, "run", *self.files, "--for", "120", *arguments], cwd=self.folder,
                 stdout=log, stderr=subprocess.STDOUT)
         end = time.monotonic() + START_SECONDS
         while b"event=ready" not in self.log.read_bytes():
