@@ -21,6 +21,7 @@ DATA = pathlib.Path(os.environ.get("FRESHET_DATA", support.SOURCE / ".." / "shar
 EVENTS_PER_MESSAGE = 20
 VALUES_PER_REQUEST = 8000
 FILE_RATE = "50000"
+SETTLE_SECONDS = 10
 ARGUMENTS_PER_REQUEST = 1000
 DIFFERENCES_SHOWN = 5
 
@@ -120,9 +121,24 @@ def send_file(appliance, model, stream, name, events, definitions):
         model.receive([message], time.time_ns() // 1000)
 
 
+def settled(redis, model):
+    """Status once the owners have applied what the homes forwarded to them: an event is received, by
+    its home, before that."""
+    expected = {name: sum(len(entity.rows) for entity in entities.values())
+                for name, entities in model.entities.items()}
+    end = time.monotonic() + SETTLE_SECONDS
+    while True:
+        status = redis.status()
+        applied = {view["view"]: view["applied"] for view in status["views"]}
+        if applied == expected:
+            return status
+        assert time.monotonic() < end, f"applied {applied}, expected {expected}"
+        time.sleep(0.005)
+
+
 def counts_check(redis, model, swept=False):
     """swept: rows that are past their ttl may have gone."""
-    status = redis.status()
+    status = settled(redis, model)
     drops = {}
     for stream in status["streams"]:
         for reason, count in stream["drops"].items():
