@@ -397,10 +397,7 @@ static void sweep_entry(struct shard *shard, uint64_t *segment, uint64_t *entry)
         return;
     }
     if (row_newest_us(row) < ladder.expire_us) {
-        word_store(entry, 0);
-        uint64_t *header = table_header(segment);
-        word_store(&header[TABLE_COUNT], header[TABLE_COUNT] - 1);
-        shard->table.entry_count--;
+        table_remove(&shard->table, segment, entry);
         row_store_retire(&shard->store, row);
         counter_add(&shard->counters->view[meta.view].shared_rows, UINT64_MAX);
         view_bytes_add(shard, meta.view, -(int64_t)lines);

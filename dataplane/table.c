@@ -142,13 +142,15 @@ static uint64_t chain_copy_moved(uint64_t *segment, uint64_t *bucket, uint64_t d
     }
 }
 
-/* Leaves only the lower half's entries in the segment, chains packed anew. */
+/* Leaves only the lower half's entries in the segment, chains packed anew. No entry is above a
+ * split to depth 0. */
 static void segment_keep_lower(uint64_t *segment, uint64_t depth)
 {
     uint64_t overflow[TABLE_OVERFLOWS][LINE_WORDS];
     memcpy(overflow, table_overflow(segment, 1), sizeof(overflow));
     uint64_t *header = table_header(segment);
     word_store(&header[TABLE_OVERFLOW_USED], 0);
+    word_store(&header[TABLE_REMOVED], 0);
     for (uint32_t i = 0; i < TABLE_OVERFLOWS * LINE_WORDS; i++) {
         word_store(&table_overflow(segment, 1)[i], 0);
     }
@@ -217,6 +219,20 @@ static bool segment_split(struct table *table, uint64_t *segment, uint64_t hash)
     return true;
 }
 
+/* Gives overflow buckets back that their chains no longer need: removing leaves them in place. */
+static bool segment_pack(uint64_t *segment)
+{
+    uint64_t *header = table_header(segment);
+    if (header[TABLE_REMOVED] < TABLE_PACK_REMOVED) {
+        return false;
+    }
+    /* Odd: a reader's miss does not count, as in segment_split(). */
+    word_store(&header[TABLE_SPLIT_VERSION], header[TABLE_SPLIT_VERSION] + 1);
+    segment_keep_lower(segment, 0);
+    word_store(&header[TABLE_SPLIT_VERSION], header[TABLE_SPLIT_VERSION] + 1);
+    return true;
+}
+
 static void split_enqueue(struct table *table, uint64_t *segment, uint64_t hash)
 {
     uint64_t *header = table_header(segment);
@@ -234,16 +250,12 @@ bool table_insert(struct table *table, uint64_t hash, uint64_t line)
     ASSERT(line != 0);
     ASSERT(line <= ENTRY_LINE_MASK);
     uint64_t *segment = table_segment(table, hash);
-    uint64_t *slot = slot_free(segment, table_bucket(segment, hash));
-    if (slot == NULL) {
-        if (!segment_split(table, segment, hash)) {
+    uint64_t *slot;
+    while ((slot = slot_free(segment, table_bucket(segment, hash))) == NULL) {
+        if (!segment_pack(segment) && !segment_split(table, segment, hash)) {
             return false;
         }
         segment = table_segment(table, hash);
-        slot = slot_free(segment, table_bucket(segment, hash));
-        if (slot == NULL) {
-            return false;
-        }
     }
     word_store(slot, entry_of(hash, line));
     uint64_t *header = table_header(segment);
@@ -255,12 +267,13 @@ bool table_insert(struct table *table, uint64_t hash, uint64_t line)
     return true;
 }
 
-void table_remove(struct table *table, uint64_t hash, uint64_t *entry)
+void table_remove(struct table *table, uint64_t *segment, uint64_t *entry)
 {
-    ASSERT(entry_matches(*entry, hash));
+    ASSERT(*entry != 0);
     word_store(entry, 0);
-    uint64_t *header = table_header(table_segment(table, hash));
+    uint64_t *header = table_header(segment);
     word_store(&header[TABLE_COUNT], header[TABLE_COUNT] - 1);
+    word_store(&header[TABLE_REMOVED], header[TABLE_REMOVED] + 1);
     table->entry_count--;
 }
 

@@ -30,6 +30,8 @@
  * twenty overflows. */
 #define TABLE_SPLIT_ENTRIES (4 * TABLE_BUCKETS)
 #define TABLE_SPLIT_QUEUE   4096u
+/* Entries to be removed before packing a segment anew may pay. */
+#define TABLE_PACK_REMOVED 16u
 
 #define ENTRY_LINE_BITS 33u
 #define ENTRY_LINE_MASK ((UINT64_C(1) << ENTRY_LINE_BITS) - 1)
@@ -42,7 +44,8 @@ enum table_header {
     TABLE_DEPTH,
     TABLE_COUNT,
     TABLE_OVERFLOW_USED,
-    TABLE_QUEUED
+    TABLE_QUEUED,
+    TABLE_REMOVED /* Entries removed since its chains were packed. */
 };
 
 struct table_directory {
@@ -120,7 +123,7 @@ uint64_t *table_find(uint64_t *segment, uint64_t **bucket, uint32_t *index, uint
 
 /* Worker only. Adds an entry for a row that is not there yet; false when there is no room. */
 MUST_USE bool table_insert(struct table *table, uint64_t hash, uint64_t line);
-/* Worker only. entry is one that table_find() gave. */
-void table_remove(struct table *table, uint64_t hash, uint64_t *entry);
+/* Worker only. entry is a full one of the segment. */
+void table_remove(struct table *table, uint64_t *segment, uint64_t *entry);
 /* Worker only. Splits one queued segment if there is one; returns the number split. */
 uint32_t table_turn(struct table *table);
