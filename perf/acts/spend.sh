@@ -89,5 +89,6 @@ act_spend()
     wait "$load_pid" || failures=$((failures + 1))
     load_pid=
     must_be_zero "received - applied - drops" "$(result balance)"
-    must_be_zero "lost on the way" $(($(result lost) + 5)) # the five lines of this act are not the load's
+    # The five lines of this act were received, and are not the load's.
+    must_be_zero "lost on the way" $(($(result lost) + 5))
 }

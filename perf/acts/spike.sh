@@ -1,5 +1,5 @@
-# Spike: ten times the load for some seconds; what reads cost before and meanwhile, and that no event
-# went missing.
+# Spike: ten times the load for some seconds; what reads cost before and meanwhile, and that no
+# event went missing.
 
 spike_rate=20000
 

@@ -20,8 +20,8 @@ struct measure_reader {
     uint16_t feature[MEASURE_FEATURES];
 };
 
-/* The workload has ended its turns, or runs them in another thread. Returns 0 or -1; the caller ends
- * it with reader_close(). */
+/* The workload has ended its turns, or runs them in another thread. Returns 0 or -1; the caller
+ * ends it with reader_close(). */
 int measure_reader_open(struct measure_reader *reader, const struct workload *workload);
 /* Reads a random entity; false when it was not found. */
 bool measure_read(struct measure_reader *reader, struct histogram *latency_ns);
