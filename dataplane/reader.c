@@ -155,8 +155,37 @@ enum copy_outcome {
     COPY_MOVED, /* The row is dead: look again. */
 };
 
-/* Copies the row at line under its sequence lock into reader->row. The copy is bounded by the
- * place's class; nothing in it is believed before the version was seen twice. */
+static void words_copy(uint64_t *target, const uint64_t *source, uint32_t first, uint32_t end)
+{
+    for (uint32_t i = first; i < end; i++) {
+        target[i] = word_load_shared(&source[i]);
+    }
+}
+
+/* Copies what the row says that it holds: its front up to the last closed cell, and its singles at
+ * the end. What it says may be torn, so the place's class bounds both; the caller sees to it that the
+ * version stood still. */
+static void row_copy_used(const struct plan *plan, uint64_t *copy, const uint64_t *source,
+                          uint32_t lines)
+{
+    uint32_t words = lines * LINE_WORDS;
+    words_copy(copy, source, ROW_META, LINE_WORDS);
+    struct row_meta meta = row_meta_load(copy);
+    if (meta.view >= plan->view_count) {
+        return;
+    }
+    const struct plan_view *view = &plan->view[meta.view];
+    uint32_t front = row_head_lines(view, meta.key_size) * LINE_WORDS +
+                     (uint32_t)meta.cell_count * view->cell_words;
+    uint32_t back = ((uint32_t)meta.single_count + meta.has_floor) * view->single_words;
+    front = front < words ? front : words;
+    back = back < words - front ? back : words - front;
+    words_copy(copy, source, LINE_WORDS, front);
+    words_copy(copy, source, words - back, words);
+}
+
+/* Copies the row at line under its sequence lock into reader->row; nothing in the copy is believed
+ * before the version was seen twice. */
 static enum copy_outcome row_copy(struct reader *reader, const struct row_store *store,
                                   uint64_t line, const struct reader_query *query,
                                   uint32_t *out_lines)
@@ -173,16 +202,13 @@ static enum copy_outcome row_copy(struct reader *reader, const struct row_store 
             __builtin_ia32_pause();
             continue;
         }
-        uint64_t *copy = reader->row;
-        for (uint32_t i = 1; i < lines * LINE_WORDS; i++) {
-            copy[i] = word_load_shared(&source[i]);
-        }
+        row_copy_used(reader->plan, reader->row, source, lines);
         if (word_load_shared(&source[ROW_VERSION]) != before) {
             continue;
         }
         *out_lines = lines;
-        return row_key_equals(copy, query->view, query->key, query->key_size) ? COPY_DONE
-                                                                              : COPY_OTHER;
+        return row_key_equals(reader->row, query->view, query->key, query->key_size) ? COPY_DONE
+                                                                                     : COPY_OTHER;
     }
 }
 

@@ -219,6 +219,65 @@ void accumulator_merge(const struct plan_accumulator *accumulator, uint64_t *tar
     UNREACHABLE();
 }
 
+static void sum_merge_run(uint64_t *word, const uint64_t *other, uint32_t stride, uint32_t count)
+{
+    unsigned __int128 sum = (unsigned __int128)word[1] << 64 | word[0];
+    for (uint32_t i = 0; i < count; i++, other += stride) {
+        sum += (unsigned __int128)other[1] << 64 | other[0];
+    }
+    word_store(&word[0], (uint64_t)sum);
+    word_store(&word[1], (uint64_t)(sum >> 64));
+}
+
+/* Least or greatest of count words, compared after flipping: nothing for unsigned words,
+ * the sign bit for signed ones. */
+static void extreme_merge_run(uint64_t *word, const uint64_t *other, uint32_t stride,
+                              uint32_t count, uint64_t flip, bool greatest)
+{
+    uint64_t best = word[0] ^ flip;
+    for (uint32_t i = 0; i < count; i++, other += stride) {
+        uint64_t value = other[0] ^ flip;
+        bool better = greatest ? value > best : value < best;
+        best = better ? value : best;
+    }
+    word_store(word, best ^ flip);
+}
+
+void accumulator_merge_run(const struct plan_accumulator *accumulator, uint64_t *target,
+                           const uint64_t *source, uint32_t cell_words, uint32_t count)
+{
+    uint64_t *word = target + accumulator->word;
+    const uint64_t *other = source + accumulator->word;
+    uint64_t flip = accumulator->is_unsigned ? 0 : UINT64_C(1) << 63;
+    switch (accumulator->kind) {
+    case ACCUMULATOR_COUNT: {
+        uint64_t sum = word[0];
+        for (uint32_t i = 0; i < count; i++, other += cell_words) {
+            sum += other[0];
+        }
+        word_store(word, sum);
+        return;
+    }
+    case ACCUMULATOR_SUM:
+        sum_merge_run(word, other, cell_words, count);
+        return;
+    case ACCUMULATOR_MIN:
+        extreme_merge_run(word, other, cell_words, count, flip, /* greatest= */ false);
+        return;
+    case ACCUMULATOR_MAX:
+        extreme_merge_run(word, other, cell_words, count, flip, /* greatest= */ true);
+        return;
+    case ACCUMULATOR_SUMSQ:
+    case ACCUMULATOR_FIRST:
+    case ACCUMULATOR_LAST:
+        for (uint32_t i = 0; i < count; i++, source += cell_words) {
+            accumulator_merge(accumulator, target, source);
+        }
+        return;
+    }
+    UNREACHABLE();
+}
+
 void cell_clear(const struct plan_view *view, uint64_t *cell, uint64_t tag)
 {
     word_store(&cell[0], tag);

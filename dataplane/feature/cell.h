@@ -62,4 +62,8 @@ void accumulator_add(const struct plan_accumulator *accumulator, uint64_t *cell,
                      const uint64_t *single);
 void accumulator_merge(const struct plan_accumulator *accumulator, uint64_t *target,
                        const uint64_t *source);
+/* Merges count cells that stand cell_words apart, from `source` on: one tight loop per accumulator,
+ * which is what a read's time goes into. */
+void accumulator_merge_run(const struct plan_accumulator *accumulator, uint64_t *target,
+                           const uint64_t *source, uint32_t cell_words, uint32_t count);
 void accumulator_clear(const struct plan_accumulator *accumulator, uint64_t *cell);

@@ -71,10 +71,12 @@ static int64_t sweep_start_us(const struct sweep *sweep, uint64_t tag)
     return place_start_us(place);
 }
 
-static void sweep_take_cell(struct sweep *sweep, const uint64_t *cell)
+/* Takes count cells that stand one behind another. */
+static void sweep_take_cells(struct sweep *sweep, const uint64_t *cells, uint32_t count)
 {
-    for (uint64_t rest = sweep->needed; rest != 0; rest &= rest - 1) {
-        accumulator_merge(&sweep->view->accumulator[__builtin_ctzll(rest)], sweep->cell, cell);
+    for (uint64_t rest = sweep->needed; rest != 0 && count > 0; rest &= rest - 1) {
+        accumulator_merge_run(&sweep->view->accumulator[__builtin_ctzll(rest)], sweep->cell, cells,
+                              sweep->view->cell_words, count);
     }
 }
 
@@ -105,20 +107,21 @@ static int64_t sweep_single_start_us(const struct sweep *sweep, const uint64_t *
 static void sweep_down_to(struct sweep *sweep, int64_t start_us)
 {
     if (sweep->open != NULL && sweep_start_us(sweep, sweep->open[0]) >= start_us) {
-        sweep_take_cell(sweep, sweep->open);
+        sweep_take_cells(sweep, sweep->open, 1);
         sweep->open = NULL;
     }
     for (uint32_t i = 0; i <= CELL_LEVEL_LIFETIME; i++) {
         struct sweep_level *level = &sweep->level[i];
-        while (level->left > 0) {
-            const uint64_t *cell =
-                level->cells + (uint64_t)(level->left - 1) * sweep->view->cell_words;
-            if (sweep_start_us(sweep, cell[0]) < start_us) {
-                break;
-            }
-            sweep_take_cell(sweep, cell);
-            level->left--;
+        uint32_t left = level->left;
+        while (
+            left > 0 &&
+            sweep_start_us(sweep, level->cells[(uint64_t)(left - 1) * sweep->view->cell_words]) >=
+                start_us) {
+            left--;
         }
+        sweep_take_cells(sweep, level->cells + (uint64_t)left * sweep->view->cell_words,
+                         level->left - left);
+        level->left = left;
     }
     while (sweep->singles_left > sweep->singles_folded) {
         const uint64_t *single = sweep_single(sweep, sweep->singles_left - 1);
