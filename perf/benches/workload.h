@@ -46,9 +46,9 @@ struct workload {
 /* The definitions of every benchmark: one stream, one view with 20 features. */
 const char *workload_definitions(void);
 
-/* state_bytes: the cap, all of it faulted in: what the kernel (and the host of a virtual machine) does
- * at the first touch of a page is no cost of an event. Returns 0, or -1 (said on stderr). workload_close() is right in both
- * cases. */
+/* state_bytes: the cap, all of it faulted in: what the kernel (and the host of a virtual machine)
+ * does at the first touch of a page is no cost of an event. Returns 0, or -1 (said on stderr).
+ * workload_close() is right in both cases. */
 int workload_open(struct workload *workload, uint64_t keys, uint64_t state_bytes);
 void workload_close(struct workload *workload);
 
