@@ -130,7 +130,7 @@ static void view_measure(const struct config *config, const struct plan_view *vi
     }
     out->worst.bytes_per_entity =
         (uint64_t)check_place_lines(view->row_lines_max) * CACHE_LINE_BYTES + INDEX_BYTES;
-    out->worst.cells_per_read = 1 + view->cells_max + (singles ? view->raw_cap : 0);
+    out->worst.cells_per_read = 1 + view->cells_max + (singles ? row_singles_most(view) : 0);
     out->worst.entities = memory_bytes / out->worst.bytes_per_entity;
 }
 

@@ -16,6 +16,13 @@ streams:
 views:
   v: {entity: t, source: ss, windows: [1h], aggregates: {c: cout()}, where: t}
 """
+# 10,000 events within the hour that is kept singly are more than a row keeps.
+CROWDED = """
+streams:
+  s: {id: 1, time: t, fields: {t: {type: timestamp}, k: {type: u64}}}
+views:
+  v: {entity: k, source: s, windows: [10m, 1h], exact: 1h, aggregates: {c: count()}}
+"""
 EXPECTED = [
     "1:21: `shards` is `0`; a whole number from 1 to 64 is allowed",
     "5:26: `source` is `ss`, which is no stream",
@@ -61,7 +68,7 @@ def a_folder_is_its_files(folder):
     expect("missing.yaml: cannot be opened" in done.stderr, done, "and is named")
 
 
-def costs_are_said():
+def costs_are_said(folder):
     done = check(CARDS)
     expect(done.returncode == 0, done, "a valid file ends with 0")
     for word in ("view activity", "1 event", "100 events", "10,000 events", "at worst",
@@ -71,10 +78,17 @@ def costs_are_said():
     report = json.loads(done.stdout)
     expect(report["ok"] is True, done, "ok")
     expect([cost["view"] for cost in report["costs"]] == ["activity", "shop"], done, "both views")
-    for cost in report["costs"]:
+    crowded = os.path.join(folder, "crowded.yaml")
+    with open(crowded, "w", encoding="utf-8") as file:
+        file.write(CROWDED)
+    done = check("--json", crowded)
+    expect(done.returncode == 0, done, "a valid file ends with 0")
+    for cost in report["costs"] + json.loads(done.stdout)["costs"]:
         sizes = [size["bytes_per_entity"] for size in cost["sizes"]]
         expect(sizes == sorted(sizes), done, "more events are not fewer bytes")
         expect(cost["worst"]["bytes_per_entity"] >= sizes[-1], done, "the worst is the most")
+        cells = max(size["cells_per_read"] for size in cost["sizes"])
+        expect(cost["worst"]["cells_per_read"] >= cells, done, "the worst read visits the most")
 
 
 def usage_is_exit_2():
@@ -86,7 +100,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         errors_name_their_place(folder)
         a_folder_is_its_files(folder)
-    costs_are_said()
+        costs_are_said(folder)
     usage_is_exit_2()
 
 
