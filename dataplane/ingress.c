@@ -502,14 +502,20 @@ static void burst_route(struct worker *worker)
     }
 }
 
+/* Which of the stream's views this burst's sample comes from: each in its turn. */
+static uint32_t sample_view_next(struct worker *worker, const struct plan_stream *stream)
+{
+    if (worker->turn.sampled || stream->view_count == 0 ||
+        worker->turn.apply_us < worker->sample_next_us) {
+        return VIEWS_PER_STREAM_MAX;
+    }
+    return worker->sample_bursts++ % stream->view_count;
+}
+
 /* Remembers one applied event of the burst, to be followed until a reader can see it. */
 static void burst_sample(struct worker *worker, uint32_t view_index,
                          const struct shard_batch *batch)
 {
-    if (worker->turn.sampled || batch->count == 0 ||
-        worker->turn.apply_us < worker->sample_next_us) {
-        return;
-    }
     uint32_t item = batch->count - 1;
     struct worker_sample *sample = &worker->turn.sample;
     if (batch->key_size[item] > sizeof(sample->key)) {
@@ -530,11 +536,12 @@ static void burst_sample(struct worker *worker, uint32_t view_index,
 static void burst_apply(struct worker *worker)
 {
     const struct plan_stream *stream = &worker->options.plan->stream[worker->burst->stream];
+    uint32_t sampled = sample_view_next(worker, stream);
     for (uint32_t v = 0; v < stream->view_count; v++) {
         struct shard_batch *batch = &worker->batch[v];
         if (batch->count > 0) {
             uint32_t applied = shard_apply(&worker->shard, stream->view[v], worker->burst, batch);
-            if (applied == batch->count) {
+            if (v == sampled && applied == batch->count) {
                 burst_sample(worker, stream->view[v], batch);
             }
         }

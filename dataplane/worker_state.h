@@ -69,6 +69,7 @@ struct worker {
     int64_t watermark_us[STREAMS_MAX];      /* Moved by records. */
     int64_t watermark_turn_us[STREAMS_MAX]; /* As of the turn's start: what late means. */
     int64_t sample_next_us;
+    uint32_t sample_bursts; /* That were asked for a sample. */
     struct counters *counters;
     struct drop_log *drop_log;
     struct ring sample_ring; /* Producer: worker; consumer: the sampling thread. */

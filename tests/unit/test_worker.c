@@ -308,6 +308,28 @@ static void a_row_past_its_ttl_is_not_found_and_then_swept(void **state)
     workbench_close(&bench);
 }
 
+static void every_view_of_a_stream_is_sampled(void **state)
+{
+    struct workbench *bench = *state;
+    uint64_t samples[3] = {0};
+    for (int i = 0; i < 60; i++) {
+        workbench_send_text(bench, (uint32_t)i % bench->shard_count,
+                            "transaction,card=4711,merchant=acme amount=9.50,status=\"ok\"");
+        workbench_run(bench);
+        workbench_advance(bench, 2 * US_PER_MS);
+        for (uint32_t s = 0; s < bench->shard_count; s++) {
+            struct worker_sample sample;
+            while (worker_sample_take(bench->worker[s], &sample)) {
+                samples[sample.view]++;
+                assert_int_equal(sample.shard, s);
+            }
+        }
+    }
+    for (uint32_t v = 0; v < bench->plan->view_count; v++) {
+        assert_true(samples[v] >= 10);
+    }
+}
+
 #define BOTH(test)                                                                                 \
     {#test " (1 shard)", test, bench_open, bench_close, NULL},                                     \
     {                                                                                              \
@@ -326,6 +348,7 @@ int main(void)
                                         bench_close),
         BOTH(a_hundred_thousand_rows_are_all_found_again),
         BOTH(a_scan_visits_every_row),
+        BOTH(every_view_of_a_stream_is_sampled),
         cmocka_unit_test(the_memory_cap_refuses_rows_by_view_and_goes_on),
         cmocka_unit_test(a_row_past_its_ttl_is_not_found_and_then_swept),
     };
