@@ -333,10 +333,11 @@ static void *thread_run(void *argument)
         int count = epoll_wait(thread->epoll_fd, events, EVENTS_PER_TURN,
                                thread->queue != NULL ? 0 : LOOK_MS);
         reader_online(thread->reader);
-        queue_turn(thread);
+        /* Events first: a connection that ended in the queue could still be among them. */
         for (int i = 0; i < count; i++) {
             event_take(thread, &events[i]);
         }
+        queue_turn(thread);
         int64_t now_ns = connection_now_ns();
         if (now_ns - thread->looked_ns > LOOK_MS * INT64_C(1000000)) {
             thread->looked_ns = now_ns;

@@ -353,6 +353,42 @@ static void a_long_pipeline_does_not_hold_up_another_client(void **state)
     server_close(server);
 }
 
+/* Resets of connections that have more to run: their end comes from two sides at once. */
+static void a_client_that_vanishes_in_the_middle_of_a_pipeline_ends_once(void **state)
+{
+    const struct linger reset = {.l_onoff = 1};
+    const struct timespec pause = {.tv_nsec = 1000000};
+    struct server *server = open_server(1);
+    struct server_statistics statistics = {0};
+    int kept = connect_tcp(server);
+    static char pipeline[65536];
+    (void)state;
+    for (uint64_t i = 0; i + 7 < sizeof(pipeline); i += 6) {
+        memcpy(pipeline + i, "PING\r\n", 6);
+    }
+    for (uint32_t round = 0; round < 100; round++) {
+        int fd[16];
+        for (uint32_t i = 0; i < ARRAY_COUNT(fd); i++) {
+            fd[i] = connect_tcp(server);
+            (void)setsockopt(fd[i], SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+            say(fd[i], pipeline);
+        }
+        (void)nanosleep(&pause, NULL);
+        for (uint32_t i = 0; i < ARRAY_COUNT(fd); i++) {
+            (void)close(fd[i]);
+        }
+    }
+    say(kept, "PING\r\n");
+    expect(kept, "+PONG\r\n");
+    for (uint32_t i = 0; i < WAIT_MS && (i == 0 || statistics.connections_open != 1); i++) {
+        (void)nanosleep(&pause, NULL);
+        server_statistics_read(server, &statistics);
+    }
+    assert_int_equal(statistics.connections_open, 1);
+    (void)close(kept);
+    server_close(server);
+}
+
 static void clients_over_the_limit_are_told_so(void **state)
 {
     static int fds[1024];
@@ -442,6 +478,7 @@ int main(void)
         cmocka_unit_test(garbage_of_many_clients_hurts_nobody),
         cmocka_unit_test(a_client_that_does_not_read_is_not_read_from_and_others_are_served),
         cmocka_unit_test(a_long_pipeline_does_not_hold_up_another_client),
+        cmocka_unit_test(a_client_that_vanishes_in_the_middle_of_a_pipeline_ends_once),
         cmocka_unit_test(clients_over_the_limit_are_told_so),
         cmocka_unit_test(clients_are_listed_named_and_killed),
         cmocka_unit_test(replies_can_be_turned_off),
