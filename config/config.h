@@ -9,11 +9,14 @@
 #include <stdint.h>
 
 #include "dataplane/base/result.h"
+#include "dataplane/base/units.h"
 #include "dataplane/feature/plan.h"
 
 #define CONFIG_PATH_SIZE_MAX 256
 #define CONFIG_INGEST_MAX    8
 #define CONFIG_ERRORS_MAX    256
+/* Below it a shard has no room for rows of all sizes. */
+#define CONFIG_SHARD_MEMORY_MIN (16 * MIB)
 
 enum config_driver { CONFIG_DRIVER_SOCKET, CONFIG_DRIVER_ETHDEV, CONFIG_DRIVER_FILE };
 enum config_idle { CONFIG_IDLE_POLL, CONFIG_IDLE_SLEEP };

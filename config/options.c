@@ -11,7 +11,7 @@
 #include "dataplane/base/units.h"
 
 #define UNIX_PATH_SIZE_MAX 108 /* sockaddr_un. */
-#define MEMORY_MIN         (16 * MIB)
+#define MEMORY_MIN         CONFIG_SHARD_MEMORY_MIN
 #define MEMORY_MAX         (64 * 1024 * GIB)
 #define MEMORY_DEFAULT     (1 * GIB)
 #define LANES_DEFAULT      4096
@@ -373,6 +373,15 @@ void options_read(struct loader *loader)
     }
     if (value[KEYWORD_appliance_state] != NULL) {
         state_read(config, value[KEYWORD_appliance_state]);
+    }
+    uint64_t least_bytes = (uint64_t)config->options.shards * CONFIG_SHARD_MEMORY_MIN;
+    if (config->options.state_memory_bytes < least_bytes) {
+        error_at(config, value[KEYWORD_appliance_shards],
+                 "%u shards share `memory` of %lluMiB; at least %lluMiB is allowed, %lluMiB each",
+                 config->options.shards,
+                 (unsigned long long)(config->options.state_memory_bytes / MIB),
+                 (unsigned long long)(least_bytes / MIB),
+                 (unsigned long long)(CONFIG_SHARD_MEMORY_MIN / MIB));
     }
     if (value[KEYWORD_appliance_data] != NULL) {
         data_read(config, value[KEYWORD_appliance_data]);

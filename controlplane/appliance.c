@@ -58,6 +58,14 @@ static enum result layout_choose(struct appliance *appliance, char error[APPLIAN
         cpu_layout_choose(SHARDS_MAX, &appliance->layout);
         appliance->shard_count = SHARDS_MAX;
     }
+    if (options->state_memory_bytes / appliance->shard_count < CONFIG_SHARD_MEMORY_MIN) {
+        return fail_with(error, RESULT_INVALID,
+                         "appliance.state.memory: %llu MiB for %u shards; each needs at least "
+                         "%llu MiB: raise it, or lower `shards`",
+                         (unsigned long long)(options->state_memory_bytes / MIB),
+                         appliance->shard_count,
+                         (unsigned long long)(CONFIG_SHARD_MEMORY_MIN / MIB));
+    }
     uint32_t threads = appliance->layout.serving_count;
     appliance->serving_thread_count =
         threads < APPLIANCE_READERS_MAX - 1 ? threads : APPLIANCE_READERS_MAX - 1;

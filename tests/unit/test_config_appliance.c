@@ -214,6 +214,11 @@ static const struct config_row rows[] = {
      "appliance:\n"
      "  state: {memory: 65TiB}\n" STREAM_S,
      "f:2:19: `memory` is `65TiB`; 16MiB to 64TiB is allowed\n"},
+    {"state, too little for so many shards",
+     "appliance:\n"
+     "  shards: 64\n"
+     "  state: {memory: 1023MiB}\n" STREAM_S,
+     "f:2:11: 64 shards share `memory` of 1023MiB; at least 1024MiB is allowed, 16MiB each\n"},
     {"state, beyond 64 bits",
      "appliance:\n"
      "  state: {memory: 99999999999999999999GiB, lanes: 99999999999999999999}\n" STREAM_S,

@@ -88,7 +88,7 @@ static const struct config_row rows[] = {
      "    - {driver: ethdev, device: \"0000:3b:00.0\", address: 192.0.2.10/0, port: 1}\n"
      "    - {driver: file, path: events.fe}\n"
      "  query: {unix: a.sock, tcp: \"0.0.0.0:6380\"}\n"
-     "  state: {memory: 16MiB, lanes: 7}\n"
+     "  state: {memory: 64MiB, lanes: 7}\n"
      "  data: {directory: var/freshet}\n" STREAM_S,
      ""},
     {"a byte order mark and CRLF",
