@@ -332,6 +332,52 @@ static void splits_that_no_turn_made_are_made_by_inserts(void **state)
     bench_close(&bench);
 }
 
+static void a_segment_is_queued_when_it_is_half_full_and_split_if_it_still_is(void **state)
+{
+    (void)state;
+    static struct bench bench;
+    bench_open(&bench, 16 * MIB);
+    struct random random;
+    random_seed(&random, 9);
+    for (uint32_t i = 1; i < TABLE_SPLIT_ENTRIES; i++) {
+        assert_true(item_insert(&bench, random_next(&random)));
+    }
+    assert_int_equal(table_turn(&bench.table), 0);
+    assert_true(item_insert(&bench, random_next(&random)));
+    item_remove(&bench, 0);
+    assert_int_equal(table_turn(&bench.table), 0);
+    assert_true(item_insert(&bench, random_next(&random)));
+    assert_int_equal(table_turn(&bench.table), 1);
+    assert_int_equal(table_turn(&bench.table), 0);
+    bench_check(&bench);
+    bench_close(&bench);
+}
+
+static void a_segment_that_was_split_while_it_waited_is_looked_up_anew(void **state)
+{
+    (void)state;
+    static struct bench bench;
+    bench_open(&bench, 16 * MIB);
+    struct random random;
+    random_seed(&random, 10);
+    uint64_t upper = UINT64_C(1) << 63;
+    /* Queued by a hash of its upper half. */
+    for (uint32_t i = 0; i < TABLE_SPLIT_ENTRIES; i++) {
+        assert_true(item_insert(&bench, upper | random_next(&random)));
+    }
+    /* Split by inserts that find no slot, and full again in its lower half. */
+    while (table_header(table_segment(&bench.table, 0))[TABLE_DEPTH] == 0) {
+        assert_true(item_insert(&bench, bench.item_count % 2 == 0 ? 0x77 : upper | 0x77));
+    }
+    while (table_header(table_segment(&bench.table, 0))[TABLE_COUNT] < TABLE_SPLIT_ENTRIES + 9) {
+        assert_true(item_insert(&bench, random_next(&random) >> 1));
+    }
+    assert_int_equal(table_turn(&bench.table), 0);
+    assert_int_equal(table_turn(&bench.table), 1);
+    bench_check(&bench);
+    bench_close(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +388,8 @@ int main(void)
         cmocka_unit_test(an_insert_splits_as_often_as_it_needs),
         cmocka_unit_test(entries_that_come_and_go_never_use_the_overflow_buckets_up),
         cmocka_unit_test(the_memory_cap_refuses_and_loses_nothing),
+        cmocka_unit_test(a_segment_is_queued_when_it_is_half_full_and_split_if_it_still_is),
+        cmocka_unit_test(a_segment_that_was_split_while_it_waited_is_looked_up_anew),
         cmocka_unit_test(splits_that_no_turn_made_are_made_by_inserts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
