@@ -39,8 +39,9 @@ def main():
     if shutil.which("redis-server") is None:
         print("skipped: no redis-server")
         return 77
-    run = subprocess.run([os.path.join(SOURCE, "perf/bench")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                         text=True, env=dict(os.environ, BENCH_SCALE="0.01"), timeout=280)
+    run = subprocess.run([os.path.join(SOURCE, "perf/bench")], stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, text=True,
+                         env=dict(os.environ, BENCH_SCALE="0.01"), timeout=280)
     print(run.stdout)
     if run.returncode != 0:
         print(f"perf/bench ended with {run.returncode}")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Made-up events of every field type through the real process equal the oracle: extreme values, nulls,
-times on edges, ties between producers."""
+"""Made-up events of every field type through the real process equal the oracle: extreme values,
+nulls, times on edges, ties between producers."""
 
 import dataset
 

@@ -51,7 +51,8 @@ def write_config(folder):
                      ("run/freshet.sock", f"{folder}/freshet.sock"),
                      ("shards: auto", "shards: 1"), ("memory: 2GiB", "memory: 512MiB")):
         assert old in text, old
-        text = text.replace(old, new, 1) if "sock" not in old else text.replace(f"unix: {old}", f"unix: {new}")
+        before = "unix: " if "sock" in old else ""
+        text = text.replace(before + old, before + new, 1)
     path = os.path.join(folder, "cards.yaml")
     with open(path, "w") as file:
         file.write(text)
@@ -65,8 +66,9 @@ class Appliance:
         self.folder = tempfile.TemporaryDirectory(prefix="freshet-load-")
         self.config, self.udp = write_config(self.folder.name)
         self.log = open(os.path.join(self.folder.name, "log"), "w+")
-        self.process = subprocess.Popen([os.path.join(BUILD, "freshet"), "run", self.config, "--for", "100"],
-                                        stdout=self.log, stderr=subprocess.STDOUT)
+        self.process = subprocess.Popen(
+            [os.path.join(BUILD, "freshet"), "run", self.config, "--for", "100"],
+            stdout=self.log, stderr=subprocess.STDOUT)
         for _ in range(400):
             with open(self.log.name) as log:
                 if "event=ready" in log.read():
@@ -119,8 +121,8 @@ class LoadTest(unittest.TestCase):
         self.assertLessEqual(abs(end["messages"] * 25 - 3 * self.rate), 2 * 64 * 25, end)
 
     def test_bad_events_are_dropped_by_their_reasons(self):
-        end, _ = self.drive("--seconds", "2", "--late", "0.01", "--duplicate", "0.05", "--malformed",
-                            "0.01", "--hot", "0.1")
+        end, _ = self.drive("--seconds", "2", "--late", "0.01", "--duplicate", "0.05",
+                            "--malformed", "0.01", "--hot", "0.1")
         self.assertGreater(end["malformed"], 10)
         self.assertGreater(end["duplicate"], 10)
         self.assertGreater(end["late"], 10)
@@ -139,7 +141,8 @@ class LoadTest(unittest.TestCase):
         self.assertEqual(end["received"], end["applied"] + end["dropped"])
 
     def test_freshness_and_reads_are_measured_from_when_they_were_due(self):
-        end, _ = self.drive("--seconds", "2", "--readers", "3", "--read-rate", "300", "--probe-rate", "20")
+        end, _ = self.drive("--seconds", "2", "--readers", "3", "--read-rate", "300",
+                            "--probe-rate", "20")
         self.assertGreater(end["freshness"]["count"], 5)
         self.assertGreaterEqual(end["freshness"]["p999_us"], end["freshness"]["p50_us"])
         self.assertLessEqual(abs(end["read"]["count"] - 600), 5)
@@ -147,7 +150,8 @@ class LoadTest(unittest.TestCase):
         self.assertEqual(end["read_unanswered"], 0)
 
     def test_batches_are_answered(self):
-        end, _ = self.drive("--seconds", "1", "--batch", "40", "--features", "20", "--read-rate", "20")
+        end, _ = self.drive("--seconds", "1", "--batch", "40", "--features", "20",
+                            "--read-rate", "20")
         self.assertEqual(end["read_errors"], 0)
         self.assertGreater(end["read"]["count"], 10)
 
@@ -156,7 +160,8 @@ class LoadTest(unittest.TestCase):
         self.assertIn("read p99", errors)
         _, errors = self.drive("--seconds", "1", "--max-freshness-p99", "0.001", code=1)
         self.assertIn("freshness p99", errors)
-        self.drive("--seconds", "1", "--max-p99", "60000000", "--max-freshness-p99", "60000000", "--max-lost", "0")
+        self.drive("--seconds", "1", "--max-p99", "60000000", "--max-freshness-p99", "60000000",
+                   "--max-lost", "0")
 
     def test_bad_options_are_exit_code_2(self):
         for arguments in (["--rate", "x"], ["--rate", "0"], ["--late", "2"], ["--burst", "10"],
@@ -169,7 +174,9 @@ class LoadTest(unittest.TestCase):
     def test_help_is_exit_code_0_and_names_every_option(self):
         run = subprocess.run([LOAD, "--help"], stdout=subprocess.PIPE, text=True)
         self.assertEqual(run.returncode, 0)
-        for name in "to query rate keys zipf hot burst late duplicate malformed readers batch seconds max-p99 json".split():
+        names = ("to query rate keys zipf hot burst late duplicate malformed readers batch "
+                 "seconds max-p99 json")
+        for name in names.split():
             self.assertIn(f"--{name}", run.stdout)
 
     def test_an_invalid_file_is_exit_code_78(self):
@@ -181,7 +188,8 @@ class LoadTest(unittest.TestCase):
         self.assertRegex(run.stderr, r"bad\.yaml:\d+:\d+: ")
 
     def test_no_server_is_exit_code_1(self):
-        run = self.appliance.load("--query", os.path.join(self.appliance.folder.name, "nobody.sock"))
+        nobody = os.path.join(self.appliance.folder.name, "nobody.sock")
+        run = self.appliance.load("--query", nobody)
         self.assertEqual(run.returncode, 1)
         self.assertIn("nobody.sock", run.stderr)
 

@@ -1,6 +1,6 @@
 /* Readers beside a writer that updates, grows, moves and removes rows and splits the table: every
- * answer is one that the row really had. Under ThreadSanitizer this proves the sequence lock and the
- * index. */
+ * answer is one that the row really had. Under ThreadSanitizer this proves the sequence lock and
+ * the index. */
 #include <pthread.h>
 #include <stdio.h>
 
