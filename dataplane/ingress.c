@@ -284,8 +284,11 @@ static void burst_judge(struct worker *worker)
         }
         int64_t time_us = burst->time_us[i];
         if (time_us > future_us) {
+            /* Quarantined: one bad clock must not make everyone else late. */
             burst->drop[i] = DROP_event_future;
-        } else if (time_us < late_us && stream->late != LATE_APPLY) {
+            continue;
+        }
+        if (time_us < late_us && stream->late != LATE_APPLY) {
             burst->drop[i] = DROP_event_late;
             continue;
         }

@@ -207,6 +207,23 @@ static void late_and_future_events_are_kept_out_and_counted(void **state)
     assert_int_equal(workbench_balance(bench), 0);
 }
 
+static void a_future_event_makes_no_other_late(void **state)
+{
+    struct workbench *bench = *state;
+    const int64_t day_us = INT64_C(86400) * US_PER_SECOND;
+    message_send(bench, 0, 5, 1, 1, START_US - day_us);
+    workbench_run(bench);
+    message_send(bench, 0, 5, 2, 1, START_US + day_us);
+    workbench_run(bench);
+    workbench_advance(bench, 10);
+    message_send(bench, 0, 5, 3, 1, START_US - day_us + US_PER_SECOND);
+    workbench_run(bench);
+    assert_int_equal(workbench_dropped(bench, 0, DROP_event_future), 1);
+    assert_int_equal(workbench_dropped(bench, 0, DROP_event_late), 0);
+    assert_int_equal(workbench_applied(bench, 0), 2);
+    assert_int_equal(workbench_balance(bench), 0);
+}
+
 static void a_hundred_thousand_rows_are_all_found_again(void **state)
 {
     struct workbench *bench = *state;
@@ -345,6 +362,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(garbage_is_counted_by_reason_and_changes_nothing,
                                         bench_open, bench_close),
         cmocka_unit_test_setup_teardown(late_and_future_events_are_kept_out_and_counted, bench_open,
+                                        bench_close),
+        cmocka_unit_test_setup_teardown(a_future_event_makes_no_other_late, bench_open,
                                         bench_close),
         BOTH(a_hundred_thousand_rows_are_all_found_again),
         BOTH(a_scan_visits_every_row),
