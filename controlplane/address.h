@@ -9,5 +9,3 @@
 /* Parses text; a host name is RESULT_INVALID: nothing here waits for a resolver. */
 MUST_USE enum result address_from_text(const char *text, struct sockaddr_storage *out_address,
                                        socklen_t *out_size);
-/* True for 127.0.0.0/8 and ::1. */
-bool address_is_loopback(const struct sockaddr_storage *address);

@@ -4,12 +4,11 @@
 
 struct counter_row {
     const char *name;
-    const char *unit;
     const char *sentence;
 };
 
 static const struct counter_row counter_rows[] = {
-#define COUNTER(name, unit, sentence) {#name, #unit, sentence},
+#define COUNTER(name, unit, sentence) {#name, sentence},
 #include "dataplane/counters.def"
 #undef COUNTER
 };
@@ -23,11 +22,6 @@ static const struct counter_row *counter_row_of(enum counter counter)
 const char *counter_name(enum counter counter)
 {
     return counter_row_of(counter)->name;
-}
-
-const char *counter_unit(enum counter counter)
-{
-    return counter_row_of(counter)->unit;
 }
 
 const char *counter_sentence(enum counter counter)

@@ -54,7 +54,6 @@ static inline uint64_t counter_read(const _Atomic uint64_t *counter)
     return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
-/* Name, unit and sentence of counters.def. */
+/* Name and sentence of counters.def. */
 const char *counter_name(enum counter counter);
-const char *counter_unit(enum counter counter);
 const char *counter_sentence(enum counter counter);

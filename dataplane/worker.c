@@ -245,11 +245,6 @@ const struct drop_log *worker_drop_log(const struct worker *worker)
     return worker->drop_log;
 }
 
-int64_t worker_apply_us(const struct worker *worker)
-{
-    return atomic_load_explicit(&worker->shared_apply_us, memory_order_acquire);
-}
-
 void worker_memory(const struct worker *worker, uint64_t *out_used, uint64_t *out_cap)
 {
     *out_used = counter_read(&worker->shard.store.shared_used_bytes);

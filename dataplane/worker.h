@@ -67,11 +67,9 @@ uint32_t worker_turn(struct worker *worker);
 /* Any thread. */
 const struct counters *worker_counters(const struct worker *worker);
 const struct drop_log *worker_drop_log(const struct worker *worker);
-/* Newest apply time published; INT64_MIN before the first turn. */
-int64_t worker_apply_us(const struct worker *worker);
 /* Bytes of rows and table in use, and the cap. */
 void worker_memory(const struct worker *worker, uint64_t *out_used, uint64_t *out_cap);
-/* When this worker's views began to see events: its first apply time. */
+/* When this worker's views began to see events: PARTIAL before it. */
 int64_t worker_since_us(const struct worker *worker);
 
 /* One sampling thread only. Takes the next sample; false when there is none. At most one event per
