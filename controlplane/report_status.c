@@ -123,6 +123,7 @@ static json_t *view_json(const struct snapshot *snapshot, uint32_t index)
     set(object, "entity", json_string(plan->entity));
     set(object, "stream", json_string(snapshot_stream_name(snapshot, plan->stream)));
     set(object, "features", json_integer(plan->feature_count));
+    set(object, "since_us", json_integer(view->since_us));
     set(object, "entities", number(view->rows));
     set(object, "bytes", number(view->bytes));
     set(object, "bytes_per_entity",

@@ -32,6 +32,7 @@ struct snapshot_view {
     uint64_t drop[DROP_COUNT]; /* Scope VIEW. */
     uint64_t apply_ticks;      /* Of sampled bursts. */
     uint64_t apply_sampled;
+    int64_t since_us; /* When every shard had begun to take its events. */
 };
 
 struct snapshot_shard {

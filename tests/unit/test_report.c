@@ -40,8 +40,12 @@ static int figures_make(void **state)
     stream->drop[DROP_text_wrong_type] = 3;
     stream->watermark_us = 7 * US_PER_SECOND;
     snapshot.stream[STREAMS_MAX] = (struct snapshot_stream){.watermark_us = INT64_MIN};
-    snapshot.view[0] = (struct snapshot_view){
-        .applied = 80, .rows = 4, .bytes = 600, .apply_ticks = 4000, .apply_sampled = 20};
+    snapshot.view[0] = (struct snapshot_view){.applied = 80,
+                                              .rows = 4,
+                                              .bytes = 600,
+                                              .apply_ticks = 4000,
+                                              .apply_sampled = 20,
+                                              .since_us = 4 * US_PER_SECOND};
     snapshot.view[0].drop[DROP_view_memory] = 2;
     snapshot.shard_count = 1;
     snapshot.shard[0] = (struct snapshot_shard){.core = 3, .pages = "4 KiB", .busy_ratio = 0.25};
@@ -119,6 +123,7 @@ static void status_derives_ratios_lags_and_quantiles(void **state)
     assert_true(json_real_value(json_object_get(stream, "watermark_lag_seconds")) == 3.0);
     assert_true(json_real_value(json_object_get(view, "bytes_per_entity")) == 150.0);
     assert_true(json_real_value(json_object_get(view, "apply_ns_per_event")) == 100.0);
+    assert_int_equal(json_integer_value(json_object_get(view, "since_us")), 4 * US_PER_SECOND);
     assert_int_equal(integer_of(view, "refused"), 2);
     assert_int_equal(integer_of(readable, "count"), 10);
     double p99_us = json_real_value(json_object_get(readable, "p99_us"));
