@@ -11,9 +11,9 @@
 #include "controlplane/report.h"
 #include "dataplane/base/units.h"
 
-#define CONNECTIONS_MAX      64u
+#define CONNECTIONS_MAX      512u
 #define CONNECTION_BYTES_MAX ((size_t)(32 * KIB))
-#define IDLE_SECONDS_MAX     10u
+#define IDLE_SECONDS_MAX     5u
 #define METRICS_BYTES_MAX    (64 * MIB)
 
 struct http {
@@ -110,7 +110,9 @@ enum result http_open(struct appliance *appliance, const char *address, struct h
         (void)snprintf(error, error_size, "query.http: %s", result_name(RESULT_NO_MEMORY));
         return RESULT_NO_MEMORY;
     }
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD;
+    /* poll, not epoll: edge-triggered, libmicrohttpd misses the end of a client that left before it
+     * was accepted, and holds its place until it is idle for too long. */
+    unsigned flags = MHD_USE_POLL_INTERNAL_THREAD;
     if (socket_address.ss_family == AF_INET6) {
         flags |= MHD_USE_IPv6;
     }

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "controlplane/appliance.h"
@@ -13,7 +14,8 @@
 #include "controlplane/verb.h"
 #include "dataplane/base/units.h"
 
-#define HEAP_BYTES_MAX (1 * GIB)
+#define HEAP_BYTES_MAX     (1 * GIB)
+#define DESCRIPTORS_WANTED 4096u
 
 struct run_options {
     double seconds; /* 0: until a signal. */
@@ -106,6 +108,16 @@ static void banner_print(const struct appliance *appliance, bool json)
     buffer_deinit(&banner);
 }
 
+/* Room for every client of both servers: many shells allow 1024 descriptors. */
+static void descriptors_allow(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < DESCRIPTORS_WANTED) {
+        limit.rlim_cur = limit.rlim_max < DESCRIPTORS_WANTED ? limit.rlim_max : DESCRIPTORS_WANTED;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static int appliance_run(const struct config *config, const struct run_options *options)
 {
     struct log log;
@@ -118,6 +130,7 @@ static int appliance_run(const struct config *config, const struct run_options *
     bool json_log = options->json || strcmp(options->log_format, "json") == 0;
     log_init(&log, stderr, json_log);
     heap_limit_set(HEAP_BYTES_MAX);
+    descriptors_allow();
     /* Blocked before any thread exists, so that only sigtimedwait() takes them. */
     sigset_t signals;
     (void)sigemptyset(&signals);
