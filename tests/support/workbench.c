@@ -24,7 +24,10 @@ void workbench_open(struct workbench *bench, const struct workbench_options *opt
     clock_open_virtual(&bench->clock, options->start_us);
     struct net_options net = {.driver = NET_DRIVER_SIMULATED, .queue_count = bench->shard_count};
     char error[NET_ERROR_SIZE_MAX];
-    assert_int_equal(net_port_open(&net, &bench->port, error), RESULT_OK);
+    result = net_port_open(options->net != NULL ? options->net : &net, &bench->port, error);
+    if (result != RESULT_OK) {
+        fail_msg("%s", error);
+    }
     for (uint32_t i = 0; i < bench->shard_count; i++) {
         struct worker_options worker = {
             .plan = bench->plan,

@@ -23,12 +23,13 @@ struct workbench {
 };
 
 struct workbench_options {
-    const char *definitions; /* YAML. */
-    uint32_t shard_count;    /* 0: 1. */
-    uint64_t state_bytes;    /* Per shard; 0: 64 MiB. */
-    uint32_t lanes_max;      /* 0: 1024. */
-    int64_t start_us;        /* Of the virtual clock. */
-    uint32_t readers_max;    /* 0: 1. */
+    const char *definitions;       /* YAML. */
+    uint32_t shard_count;          /* 0: 1. */
+    uint64_t state_bytes;          /* Per shard; 0: 64 MiB. */
+    uint32_t lanes_max;            /* 0: 1024. */
+    int64_t start_us;              /* Of the virtual clock. */
+    uint32_t readers_max;          /* 0: 1. */
+    const struct net_options *net; /* NULL: the simulated network, that workbench_send() needs. */
 };
 
 /* Fails the test when the definitions are wrong. */

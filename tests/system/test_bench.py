@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""perf/bench at a small scale: every name and counter that others rely on is there and is a number."""
+"""perf/bench at a small scale: every name and counter that others rely on is there
+and is a number."""
 
 import json
 import math
