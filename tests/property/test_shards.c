@@ -105,8 +105,8 @@ static void events_make(struct event *events, uint64_t seed)
     }
 }
 
-/* One way of sending the same events: each event keeps its order word (producer's sequence, place 0),
- * because it is a message of its own; what differs is when, where and beside what it arrives. */
+/* One way of sending the same events: each event keeps its order word (producer's sequence, place
+ * 0), because it is a message of its own; what differs is when, where and beside what it arrives. */
 static uint64_t way_run(const struct event *events, uint64_t seed, uint32_t shard_count,
                         uint32_t per_turn, char *answers, size_t answers_size)
 {

@@ -105,8 +105,8 @@ class Appliance:
     def start(self, *arguments):
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                [*self.within, PROGRAM, "run", *self.files, "--for", "120", *arguments], cwd=self.folder,
-                stdout=log, stderr=subprocess.STDOUT)
+                [*self.within, PROGRAM, "run", *self.files, "--for", "120", *arguments],
+                cwd=self.folder, stdout=log, stderr=subprocess.STDOUT)
         end = time.monotonic() + START_SECONDS
         while b"event=ready" not in self.log.read_bytes():
             assert self.process.poll() is None, self.log.read_text()

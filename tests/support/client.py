@@ -67,8 +67,8 @@ class Redis:
 
 
 def pack_message(stream, message):
-    """SBE, docs/formats/wire.md. Values are in decoded form; f64 goes out as value / 10^scale, or as
-    it is when it is a float."""
+    """SBE, docs/formats/wire.md. Values are in decoded form; f64 goes out as value / 10^scale, or
+    as it is when it is a float."""
     form = "<" + "".join("%ds" % f.size if f.type == "string" else PACK[f.type]
                          for f in stream.fields)
     out = [struct.pack("<HHHH", 52, stream.id, stream.id, stream.version),

@@ -122,8 +122,8 @@ def send_file(appliance, model, stream, name, events, definitions):
 
 
 def settled(redis, model):
-    """Status once the owners have applied what the homes forwarded to them: an event is received, by
-    its home, before that."""
+    """Status once the owners have applied what the homes forwarded to them: an event is received,
+    by its home, before that."""
     expected = {name: sum(len(entity.rows) for entity in entities.values())
                 for name, entities in model.entities.items()}
     end = time.monotonic() + SETTLE_SECONDS
