@@ -51,9 +51,11 @@ static uint64_t qsbr_bytes(uint32_t readers_max)
 
 uint64_t row_store_footprint(uint64_t region_bytes, uint32_t readers_max)
 {
-    return align_up(region_bytes / ROW_STORE_CHUNK_BYTES, CACHE_LINE_BYTES) +
+    uint64_t chunks = region_bytes / ROW_STORE_CHUNK_BYTES;
+    return align_up(chunks, CACHE_LINE_BYTES) +
+           align_up(chunks * sizeof(struct row_store_chunk), CACHE_LINE_BYTES) +
            ROW_STORE_WAITING_MAX * sizeof(struct row_store_waiting) + qsbr_bytes(readers_max) +
-           3 * (uint64_t)CACHE_LINE_BYTES;
+           4 * (uint64_t)CACHE_LINE_BYTES;
 }
 
 void row_store_init(struct row_store *store, void *region, uint64_t region_bytes,
@@ -62,7 +64,8 @@ void row_store_init(struct row_store *store, void *region, uint64_t region_bytes
     *store = (struct row_store){.base = region,
                                 .chunk_count = (uint32_t)(region_bytes / ROW_STORE_CHUNK_BYTES)};
     ASSERT(store->chunk_count > 0);
-    store->chunk_class = arena_take(arena, store->chunk_count, CACHE_LINE_BYTES);
+    store->shared_chunk_class = arena_take(arena, store->chunk_count, CACHE_LINE_BYTES);
+    store->chunk = arena_take(arena, store->chunk_count * sizeof(*store->chunk), CACHE_LINE_BYTES);
     store->waiting =
         arena_take(arena, ROW_STORE_WAITING_MAX * sizeof(*store->waiting), CACHE_LINE_BYTES);
     store->qsbr = arena_take(arena, qsbr_bytes(readers_max), CACHE_LINE_BYTES);
@@ -70,20 +73,51 @@ void row_store_init(struct row_store *store, void *region, uint64_t region_bytes
     ASSERT(failed == 0);
     for (uint32_t i = 0; i < ROW_STORE_CLASSES; i++) {
         store->class[i].lines = class_lines(i);
+        store->class[i].places = ROW_STORE_CHUNK_LINES / class_lines(i);
     }
 }
 
+/* Puts the chunk at the front of a list. */
+static void chunk_link(struct row_store *store, uint32_t *first, uint32_t index)
+{
+    struct row_store_chunk *chunk = &store->chunk[index];
+    chunk->next = *first;
+    chunk->before = 0;
+    if (*first != 0) {
+        store->chunk[*first - 1].before = index + 1;
+    }
+    *first = index + 1;
+}
+
+static void chunk_unlink(struct row_store *store, uint32_t *first, uint32_t index)
+{
+    const struct row_store_chunk *chunk = &store->chunk[index];
+    if (chunk->next != 0) {
+        store->chunk[chunk->next - 1].before = chunk->before;
+    }
+    if (chunk->before != 0) {
+        store->chunk[chunk->before - 1].next = chunk->next;
+    } else {
+        *first = chunk->next;
+    }
+}
+
+/* Gives the class one more chunk: an emptied one, or one never used. False at the cap. */
 static bool chunk_take(struct row_store *store, uint32_t class_index)
 {
-    if (store->chunk_used == store->chunk_count) {
+    uint32_t index;
+    if (store->chunk_empty != 0) {
+        index = store->chunk_empty - 1;
+        chunk_unlink(store, &store->chunk_empty, index);
+    } else if (store->chunk_used < store->chunk_count) {
+        index = store->chunk_used++;
+    } else {
         return false;
     }
-    uint32_t chunk = store->chunk_used++;
-    struct row_store_class *class = &store->class[class_index];
-    store->chunk_class[chunk] = (uint8_t)class_index;
-    class->fresh_next = (uint64_t)chunk * ROW_STORE_CHUNK_LINES;
-    class->fresh_end =
-        class->fresh_next + ROW_STORE_CHUNK_LINES - ROW_STORE_CHUNK_LINES % class->lines;
+    store->chunk[index] = (struct row_store_chunk){0};
+    atomic_store_explicit(&store->shared_chunk_class[index], (uint8_t)class_index,
+                          memory_order_relaxed);
+    chunk_link(store, &store->class[class_index].roomy, index);
     return true;
 }
 
@@ -91,17 +125,24 @@ uint64_t *row_store_take(struct row_store *store, uint32_t class_index)
 {
     ASSERT(class_index < ROW_STORE_CLASSES);
     struct row_store_class *class = &store->class[class_index];
+    if (class->roomy == 0 && !chunk_take(store, class_index)) {
+        return NULL;
+    }
+    uint32_t index = class->roomy - 1;
+    struct row_store_chunk *chunk = &store->chunk[index];
+    uint64_t first = (uint64_t)index * ROW_STORE_CHUNK_LINES;
     uint64_t *place;
-    if (class->free_head != 0) {
-        place = row_store_at(store, class->free_head - 1);
-        class->free_head = place[FREE_LINK];
+    if (chunk->free_head != 0) {
+        place = row_store_at(store, first + (uint64_t)(chunk->free_head - 1) * class->lines);
+        chunk->free_head = (uint32_t)place[FREE_LINK];
+        chunk->free_count--;
         word_store(&place[ROW_VERSION], place[ROW_VERSION] & ~ROW_VERSION_DEAD);
     } else {
-        if (class->fresh_next == class->fresh_end && !chunk_take(store, class_index)) {
-            return NULL;
-        }
-        place = row_store_at(store, class->fresh_next);
-        class->fresh_next += class->lines;
+        place = row_store_at(store, first + (uint64_t)chunk->fresh++ * class->lines);
+        word_store(&place[ROW_VERSION], 0);
+    }
+    if (chunk->free_head == 0 && chunk->fresh == class->places) {
+        chunk_unlink(store, &class->roomy, index);
     }
     counter_add(&store->shared_used_bytes, (uint64_t) class->lines * CACHE_LINE_BYTES);
     return place;
@@ -126,12 +167,28 @@ void row_store_retire(struct row_store *store, uint64_t *row)
     store->waiting_new = true;
 }
 
+/* A chunk whose places are all free leaves its class, unless it is the only one with room: a class
+ * that takes and gives one row must not hand its chunk around each time. */
 static void place_free(struct row_store *store, uint64_t line)
 {
-    struct row_store_class *class = &store->class[store->chunk_class[line / ROW_STORE_CHUNK_LINES]];
+    uint32_t index = (uint32_t)(line / ROW_STORE_CHUNK_LINES);
+    struct row_store_class *class =
+        &store
+             ->class[atomic_load_explicit(&store->shared_chunk_class[index], memory_order_relaxed)];
+    struct row_store_chunk *chunk = &store->chunk[index];
+    bool was_full = chunk->free_head == 0 && chunk->fresh == class->places;
     uint64_t *place = row_store_at(store, line);
-    word_store(&place[FREE_LINK], class->free_head);
-    class->free_head = line + 1;
+    word_store(&place[FREE_LINK], chunk->free_head);
+    chunk->free_head = (uint32_t)(line % ROW_STORE_CHUNK_LINES / class->lines) + 1;
+    chunk->free_count++;
+    if (was_full) {
+        chunk_link(store, &class->roomy, index);
+    }
+    bool only = class->roomy == index + 1 && chunk->next == 0;
+    if (chunk->free_count == chunk->fresh && !only) {
+        chunk_unlink(store, &class->roomy, index);
+        chunk_link(store, &store->chunk_empty, index);
+    }
     counter_add(&store->shared_used_bytes, 0 - (uint64_t) class->lines * CACHE_LINE_BYTES);
 }
 

@@ -1,11 +1,13 @@
 /* Memory of rows and table segments of one shard: 2 MiB chunks of one region, each cut into places
- * of one size class. Never grows past its region: that is the memory cap.
+ * of one size class; a chunk that is empty again may take another class. Never grows past its
+ * region: that is the memory cap.
  *
  * A place is named by its line index in the region. A freed row stays frozen until every reader has
  * passed a quiescent state (rte_rcu_qsbr), then its place is used again. Owner: the worker; a
  * reader only asks row_store_lines(). */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -21,12 +23,19 @@
 
 struct rte_rcu_qsbr;
 
+/* A chunk: places 0 .. fresh - 1 were handed out at some time, `free_count` of them came back. */
+struct row_store_chunk {
+    uint32_t free_head; /* 1 + place; linked through word 1 of free places. 0: none. */
+    uint32_t free_count;
+    uint32_t fresh;
+    uint32_t next; /* 1 + chunk; among those of its class with room, or the empty ones. 0: none. */
+    uint32_t before;
+};
+
 struct row_store_class {
     uint32_t lines;
-    uint64_t
-        free_head; /* Line index + 1 of the first free place, linked through word 1; 0: none. */
-    uint64_t fresh_next; /* Next untouched place of the newest chunk. */
-    uint64_t fresh_end;
+    uint32_t places; /* Per chunk. */
+    uint32_t roomy;  /* 1 + first chunk with room. 0: none. */
 };
 
 struct row_store_waiting {
@@ -39,9 +48,12 @@ struct row_store {
     uint64_t *base;
     uint32_t chunk_count;
     struct rte_rcu_qsbr *qsbr;
-    /* Owner: worker; a reader sees a chunk's class through a reference published after it. */
-    uint8_t *chunk_class;
-    uint32_t chunk_used;
+    struct row_store_chunk *chunk;
+    uint32_t chunk_used;  /* Chunks ever used are 0 .. chunk_used - 1. */
+    uint32_t chunk_empty; /* 1 + first chunk that was emptied: any class may take it. 0: none. */
+    /* Owner: worker. A reader that holds a reference sees the class of its chunk: a chunk changes
+     * class only when all its places are free, and those wait for readers. */
+    _Atomic uint8_t *shared_chunk_class;
     struct row_store_class class[ROW_STORE_CLASSES];
     struct row_store_waiting *waiting; /* Ring. */
     uint32_t waiting_head;
@@ -84,5 +96,7 @@ static inline uint64_t *row_store_at(const struct row_store *store, uint64_t lin
 /* Lines of the place at line: what bounds a copy. Any thread that holds a reference. */
 static inline uint32_t row_store_lines(const struct row_store *store, uint64_t line)
 {
-    return store->class[store->chunk_class[line / ROW_STORE_CHUNK_LINES]].lines;
+    uint8_t class_index = atomic_load_explicit(
+        &store->shared_chunk_class[line / ROW_STORE_CHUNK_LINES], memory_order_relaxed);
+    return store->class[class_index].lines;
 }
