@@ -1,5 +1,5 @@
-/* Any datagrams at two shards: no crash, every datagram counted, and at the end every event received
- * is applied or dropped by name.
+/* Any datagrams at two shards: no crash, every datagram counted, and at the end every event
+ * received is applied or dropped by name.
  *
  * Input: records of
  *   byte 0     bit 0: shard | bits 1, 2: shards that take a turn afterwards | bits 3..7: the clock
@@ -85,7 +85,7 @@ static struct bench bench;
 static void bench_open(void)
 {
     if (bench.config.plan.stream_count == 0) {
-        /* Each input gets new memory: zeros for the few pages that it touches, not for huge ones. */
+        /* Each input gets new memory: zeros for the few pages that it touches, no huge ones. */
         ASSERT(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0);
         enum result result =
             config_load_text("fuzz.yaml", definitions, strlen(definitions), &bench.config);

@@ -1,6 +1,6 @@
 /* State is a function of the set of applied records: the same events in any order, cut into any
- * messages, over any number of shards and turns, give the same state hash, bit for bit, and the same
- * answers. */
+ * messages, over any number of shards and turns, give the same state hash, bit for bit, and the
+ * same answers. */
 #include <stdio.h>
 
 #include "dataplane/base/random.h"
@@ -106,7 +106,7 @@ static void events_make(struct event *events, uint64_t seed)
 }
 
 /* One way of sending the same events: each event keeps its order word (producer's sequence, place
- * 0), because it is a message of its own; what differs is when, where and beside what it arrives. */
+ * 0), because it is a message of its own; what differs is when, where and beside what it comes. */
 static uint64_t way_run(const struct event *events, uint64_t seed, uint32_t shard_count,
                         uint32_t per_turn, char *answers, size_t answers_size)
 {
