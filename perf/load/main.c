@@ -21,8 +21,12 @@ static int main_config_fail(const struct config *config)
 {
     for (uint32_t i = 0; i < config->error_count && i < CONFIG_ERRORS_MAX; i++) {
         const struct config_error *error = &config->error[i];
-        (void)fprintf(stderr, "%s:%u:%u: %s\n", error->file, error->line, error->column,
-                      error->text);
+        if (error->line == 0) {
+            (void)fprintf(stderr, "%s: %s\n", error->file, error->text);
+        } else {
+            (void)fprintf(stderr, "%s:%u:%u: %s\n", error->file, error->line, error->column,
+                          error->text);
+        }
     }
     return OPTIONS_EXIT_CONFIG;
 }
@@ -133,6 +137,9 @@ static int main_run(struct load *load, int udp)
         load_print_json(load, &result, failed);
     } else {
         load_print_text(load, &result);
+    }
+    if (fflush(stdout) != 0) {
+        return main_fail("the result could not be written to stdout");
     }
     return failed == 0 ? OPTIONS_EXIT_OK : OPTIONS_EXIT_FAILED;
 }

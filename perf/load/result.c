@@ -93,6 +93,10 @@ void load_print_text(const struct load *load, const struct load_result *result)
                  (long long)result->lost, (unsigned long long)server->missed);
     (void)printf("balance    received - applied - drops = %lld\n", (long long)server->balance);
     (void)printf("schedule   at most %.1f ms behind\n", (double)sent->behind_ns / 1e6);
+    if (sent->unsent_ns > 0) {
+        (void)printf("not sent   the last %.1f s of the schedule: this machine sends no faster\n",
+                     (double)sent->unsent_ns / 1e9);
+    }
     if (load->options->probe_rate > 0) {
         latency_print("freshness", &load->probe.latency_ns, "event due to readable");
     }
@@ -123,7 +127,8 @@ void load_print_json(const struct load *load, const struct load_result *result, 
         }
     }
     json_t *root = json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:f, s:o, "
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:f, s:f, "
+        "s:o, "
         "s:I, s:I, s:o, s:I, s:I, s:b, s:i}",
         "sent", (json_int_t)result->sent_all, "messages", (json_int_t)sent->messages, "late",
         (json_int_t)sent->late, "duplicate", (json_int_t)sent->duplicate, "malformed",
@@ -132,8 +137,9 @@ void load_print_json(const struct load *load, const struct load_result *result, 
         (json_int_t)server->received, "applied", (json_int_t)server->applied, "dropped",
         (json_int_t)server->dropped, "drops", drops, "lost", (json_int_t)result->lost,
         "kernel_dropped_datagrams", (json_int_t)server->missed, "balance",
-        (json_int_t)server->balance, "behind_ms", (double)sent->behind_ns / 1e6, "freshness",
-        latency_json(&load->probe.latency_ns), "freshness_unseen",
+        (json_int_t)server->balance, "behind_ms", (double)sent->behind_ns / 1e6, "unsent_seconds",
+        (double)sent->unsent_ns / 1e9, "freshness", latency_json(&load->probe.latency_ns),
+        "freshness_unseen",
         (json_int_t)atomic_load_explicit(&load->probe.shared_unseen, memory_order_relaxed),
         "freshness_skipped",
         (json_int_t)atomic_load_explicit(&load->probe.shared_skipped, memory_order_relaxed), "read",

@@ -12,6 +12,7 @@
 #define SENDER_BATCH   64
 #define SENDER_STEP_NS (20 * 1000)         /* Shorter waits are not worth a sleep. */
 #define SENDER_LOOK_NS (100 * 1000 * 1000) /* A stop is noticed within. */
+#define SENDER_OVER_NS 1e9                 /* Longer than its time it sends at most. */
 
 enum malformed_kind {
     MALFORMED_CUT,     /* SBE, one byte short. */
@@ -199,6 +200,7 @@ static void *sender_run(void *argument)
     double end_ns = sender->options->seconds * 1e9;
     (void)prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
     while (sender->schedule.at_ns < end_ns &&
+           (double)(endpoint_now_ns() - sender->start_ns) < end_ns + SENDER_OVER_NS &&
            !atomic_load_explicit(&sender->shared_stop, memory_order_relaxed)) {
         int64_t now_ns = endpoint_now_ns();
         double due_ns = (double)(now_ns - sender->start_ns);
@@ -209,6 +211,10 @@ static void *sender_run(void *argument)
         } else {
             sender_send_due(sender, &batch, now_ns + SENDER_STEP_NS, end_ns);
         }
+    }
+    if (sender->schedule.at_ns < end_ns) {
+        atomic_store_explicit(&sender->shared_unsent_ns, (int64_t)(end_ns - sender->schedule.at_ns),
+                              memory_order_relaxed);
     }
     /* Release: who sees it sees the last counts (pairs with main's acquire). */
     atomic_store_explicit(&sender->shared_finished, true, memory_order_release);
@@ -245,6 +251,7 @@ void sender_counts_read(const struct sender *sender, struct sender_counts *out)
         .malformed = atomic_load_explicit(&sender->shared_malformed, memory_order_relaxed),
         .refused = atomic_load_explicit(&sender->shared_refused, memory_order_relaxed),
         .behind_ns = atomic_load_explicit(&sender->shared_behind_ns, memory_order_relaxed),
+        .unsent_ns = atomic_load_explicit(&sender->shared_unsent_ns, memory_order_relaxed),
     };
 }
 

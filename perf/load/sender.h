@@ -18,6 +18,7 @@ struct sender_counts {
     uint64_t malformed;
     uint64_t refused;  /* Events that the kernel did not take. */
     int64_t behind_ns; /* Greatest lag behind the timetable. */
+    int64_t unsent_ns; /* The timetable's end that was not sent: the sender was too slow. */
 };
 
 struct sender {
@@ -49,6 +50,7 @@ struct sender {
     _Atomic uint64_t shared_malformed;
     _Atomic uint64_t shared_refused;
     _Atomic int64_t shared_behind_ns;
+    _Atomic int64_t shared_unsent_ns;
     uint8_t last[MESSAGE_SIZE_MAX]; /* Owner: the thread. */
 };
 

@@ -116,6 +116,16 @@ class LoadTest(unittest.TestCase):
         self.assertEqual(end["received"], end["sent"])
         self.assertEqual(end["applied"], end["sent"])
 
+    def test_a_rate_beyond_the_machine_ends_in_time_and_says_what_was_not_sent(self):
+        start = time.monotonic()
+        run = self.appliance.load("--rate", "1e12", "--seconds", "1", "--json")
+        self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+        end = json.loads(run.stdout)
+        self.assertLess(time.monotonic() - start, 20)
+        self.assertGreater(end["unsent_seconds"], 0.5)
+        self.assertEqual(end["balance"], 0)
+        self.assertEqual(end["received"] + end["lost"], end["sent"])
+
     def test_a_wave_sends_what_its_crests_add(self):
         end, _ = self.drive("--seconds", "2", "--burst", "3x:500ms@500ms", "--readers", "0")
         self.assertLessEqual(abs(end["messages"] * 25 - 3 * self.rate), 2 * 64 * 25, end)
