@@ -21,12 +21,15 @@ static redisContext *tcp_connect(const char *server, struct timeval timeout)
     const char *colon = strrchr(server, ':');
     size_t size = (size_t)(colon - server);
     bool bracketed = size >= 2 && server[0] == '[' && colon[-1] == ']';
-    if (size - (bracketed ? 2 : 0) >= sizeof(host)) {
+    char *end;
+    long port = strtol(colon + 1, &end, 10);
+    if (size - (bracketed ? 2 : 0) >= sizeof(host) || end == colon + 1 || *end != '\0' ||
+        port < 1 || port > UINT16_MAX) {
         return NULL;
     }
     (void)snprintf(host, sizeof(host), "%.*s", (int)(bracketed ? size - 2 : size),
                    bracketed ? server + 1 : server);
-    return redisConnectWithTimeout(host, (int)strtol(colon + 1, NULL, 10), timeout);
+    return redisConnectWithTimeout(host, (int)port, timeout);
 }
 
 bool client_try(struct client *client, const char *verb, const char *server,
@@ -40,11 +43,16 @@ bool client_try(struct client *client, const char *verb, const char *server,
             environment != NULL && environment[0] != '\0' ? environment : CLIENT_SERVER_DEFAULT;
     }
     *client = (struct client){.verb = verb, .server = server};
-    client->context = server_is_path(server) ? redisConnectUnixWithTimeout(server, connect_timeout)
-                                             : tcp_connect(server, connect_timeout);
+    if (server[0] != '\0') {
+        client->context = server_is_path(server)
+                              ? redisConnectUnixWithTimeout(server, connect_timeout)
+                              : tcp_connect(server, connect_timeout);
+    }
     if (client->context == NULL || client->context->err != 0) {
-        (void)snprintf(error, CLIENT_ERROR_SIZE_MAX, "no server at %s: %s", server,
-                       client->context == NULL ? "not an address" : client->context->errstr);
+        (void)snprintf(error, CLIENT_ERROR_SIZE_MAX, "no server at %s: %s",
+                       server[0] != '\0' ? server : "\"\"",
+                       client->context == NULL ? "not a PATH or HOST:PORT, the port 1 to 65535"
+                                               : client->context->errstr);
         client_close(client);
         return false;
     }

@@ -1,5 +1,6 @@
 #include "controlplane/event_file.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "dataplane/base/drops.h"
@@ -255,5 +256,12 @@ static enum event_file_step csv_next(struct event_file *file, uint8_t *block,
 enum event_file_step event_file_next(struct event_file *file, uint8_t *block,
                                      char error[EVENT_FILE_ERROR_SIZE_MAX])
 {
-    return file->is_csv ? csv_next(file, block, error) : json_next(file, block, error);
+    enum event_file_step step =
+        file->is_csv ? csv_next(file, block, error) : json_next(file, block, error);
+    if (step != EVENT_FILE_EVENT && ferror(file->in) != 0) {
+        (void)snprintf(error, EVENT_FILE_ERROR_SIZE_MAX, "line %llu: cannot be read: %s",
+                       (unsigned long long)file->lines_read + 1, strerror(errno));
+        return EVENT_FILE_FAILED;
+    }
+    return step;
 }

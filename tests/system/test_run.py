@@ -3,6 +3,7 @@
 
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -105,10 +106,22 @@ def a_client_without_a_server_says_what_it_tried():
         assert "/nowhere/freshet.sock" in done.stderr and "freshet run" in done.stderr, done
     done = support.run("status", environment={"FRESHET_SERVER": "127.0.0.1:1"})
     assert done.returncode == 1 and "127.0.0.1:1" in done.stderr, done
+    for server in ("", "127.0.0.1:99999", "127.0.0.1:0", "127.0.0.1:", "host:port"):
+        done = support.run("status", "--server", server)
+        assert done.returncode == 1 and "HOST:PORT, the port 1 to 65535" in done.stderr, done
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run([support.PROGRAM, "status"], capture_output=True, text=True,
                               cwd=folder, env={}, timeout=30)
         assert "run/freshet.sock" in done.stderr, done
+
+
+def sending_what_cannot_be_read_is_a_failure():
+    with support.running() as appliance:
+        stream = re.search(r"streams:\n  (\w+):", appliance.definitions.read_text())[1]
+        done = appliance.verb("send", "--to", f"127.0.0.1:{appliance.udp}", "--config",
+                              appliance.definitions, "--stream", stream, appliance.folder,
+                              check=False)
+        assert done.returncode == 1 and "cannot be read: Is a directory" in done.stderr, done
 
 
 if __name__ == "__main__":
@@ -117,4 +130,5 @@ if __name__ == "__main__":
                   a_second_one_on_the_same_socket_is_refused_with_a_sentence,
                   a_taken_port_is_refused_with_a_sentence,
                   every_verb_has_help_and_refuses_unknown_options,
-                  a_client_without_a_server_says_what_it_tried])
+                  a_client_without_a_server_says_what_it_tried,
+                  sending_what_cannot_be_read_is_a_failure])
