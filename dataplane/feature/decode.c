@@ -4,6 +4,7 @@
 
 #include "dataplane/base/assert.h"
 #include "dataplane/base/units.h"
+#include "dataplane/feature/exact.h"
 
 enum decode_kind {
     DECODE_U8,
@@ -108,28 +109,6 @@ enum drop decode_check(const struct schema *schema, const struct wire_message *m
     return fits || message->event_count == 0 ? DROP_NONE : DROP_message_event_size;
 }
 
-static const uint64_t powers_of_ten[SCALE_MAX + 1] = {
-    UINT64_C(1),
-    UINT64_C(10),
-    UINT64_C(100),
-    UINT64_C(1000),
-    UINT64_C(10000),
-    UINT64_C(100000),
-    UINT64_C(1000000),
-    UINT64_C(10000000),
-    UINT64_C(100000000),
-    UINT64_C(1000000000),
-    UINT64_C(10000000000),
-    UINT64_C(100000000000),
-    UINT64_C(1000000000000),
-    UINT64_C(10000000000000),
-    UINT64_C(100000000000000),
-    UINT64_C(1000000000000000),
-    UINT64_C(10000000000000000),
-    UINT64_C(100000000000000000),
-    UINT64_C(1000000000000000000),
-};
-
 /* x is mantissa * 2^exponent, so x * 10^scale is an integer of at most 113 bits, shifted. */
 static inline bool quantise_bits(uint64_t bits, uint64_t power_of_ten, int64_t *out_value)
 {
@@ -173,7 +152,7 @@ bool decode_quantise(double x, uint8_t scale, int64_t *out_value)
     ASSERT(scale <= SCALE_MAX);
     uint64_t bits;
     memcpy(&bits, &x, sizeof(bits));
-    return quantise_bits(bits, powers_of_ten[scale], out_value);
+    return quantise_bits(bits, exact_power10(scale), out_value);
 }
 
 /* Types whose bytes are a value or null, whatever they are. */
@@ -256,7 +235,7 @@ static void column_bool(struct decode_column *column)
 
 static void column_f64(struct decode_column *column, uint8_t scale)
 {
-    uint64_t power_of_ten = powers_of_ten[scale];
+    uint64_t power_of_ten = exact_power10(scale);
     for (uint32_t i = 0; i < column->count; i++) {
         uint64_t bits;
         memcpy(&bits, column->bytes + (uint64_t)i * column->stride, sizeof(bits));

@@ -210,6 +210,104 @@ static bool shortest_fits_word(uint64_t mantissa, int exponent)
            mantissa != UINT64_C(1) << DOUBLE_MANTISSA_BITS;
 }
 
+/* A value between its neighbours: value = r / s, the gap above = up / s, the gap below = down / s
+ * (both gaps halved). */
+struct interval {
+    struct natural r;
+    struct natural s;
+    struct natural up;
+    struct natural down;
+    bool even; /* Both ends round to the value. */
+};
+
+static void interval_init(struct interval *interval, uint64_t mantissa, int exponent, bool low_edge)
+{
+    interval->even = (mantissa & 1) == 0;
+    interval->r = natural_from_words(&mantissa, 1);
+    interval->s = natural_from_words((const uint64_t[]){1}, 1);
+    interval->up = natural_from_words((const uint64_t[]){1}, 1);
+    uint32_t extra = low_edge ? 2 : 1;
+    if (exponent >= 0) {
+        natural_shift_left(&interval->r, (uint32_t)exponent + extra);
+        natural_shift_left(&interval->s, extra);
+        natural_shift_left(&interval->up, (uint32_t)exponent);
+    } else {
+        natural_shift_left(&interval->r, extra);
+        natural_shift_left(&interval->s, (uint32_t)-exponent + extra);
+    }
+    interval->down = interval->up;
+    if (low_edge) {
+        natural_shift_left(&interval->up, 1);
+    }
+}
+
+static void interval_multiply_ten(struct interval *interval)
+{
+    natural_multiply_small(&interval->r, 10);
+    natural_multiply_small(&interval->up, 10);
+    natural_multiply_small(&interval->down, 10);
+}
+
+/* Below 0, 0 or above 0: where the upper end stands against 1. */
+static int interval_compare_top(const struct interval *interval)
+{
+    struct natural top = interval->r;
+    natural_add(&top, &interval->up);
+    return natural_compare(&top, &interval->s);
+}
+
+/* Scales so that the first digit comes next, 1/10 <= value / 10^point < 1; returns point. Its
+ * estimate from the value's bits (log10(2) ~ 1233 / 4096) is at most one too low. */
+static int interval_scale(struct interval *interval, int magnitude)
+{
+    int point = (int)(((int64_t)magnitude * 1233) >> 12);
+    for (int i = 0; i < point; i++) {
+        natural_multiply_small(&interval->s, 10);
+    }
+    for (int i = 0; i > point; i--) {
+        interval_multiply_ten(interval);
+    }
+    for (;;) {
+        int compared = interval_compare_top(interval);
+        if (compared < 0 || (compared == 0 && !interval->even)) {
+            return point;
+        }
+        natural_multiply_small(&interval->s, 10);
+        point++;
+    }
+}
+
+static uint32_t interval_digits(struct interval *interval, char digits[SHORTEST_DIGITS_MAX])
+{
+    uint32_t count = 0;
+    for (;;) {
+        interval_multiply_ten(interval);
+        uint32_t digit = 0;
+        while (natural_compare(&interval->r, &interval->s) >= 0) {
+            natural_subtract(&interval->r, &interval->s);
+            digit++;
+        }
+        int compared_low = natural_compare(&interval->r, &interval->down);
+        int compared_high = interval_compare_top(interval);
+        bool low = compared_low < 0 || (compared_low == 0 && interval->even);
+        bool high = compared_high > 0 || (compared_high == 0 && interval->even);
+        if (!low && !high) {
+            ASSERT(count < SHORTEST_DIGITS_MAX - 1);
+            digits[count++] = (char)('0' + digit);
+            continue;
+        }
+        if (low && high) {
+            /* Both digits read back: the nearer one, and the even one in the middle, as everyone
+             * else prints it. */
+            natural_shift_left(&interval->r, 1);
+            int half = natural_compare(&interval->r, &interval->s);
+            high = half > 0 || (half == 0 && (digit & 1) != 0);
+        }
+        digits[count++] = (char)('0' + digit + (high ? 1 : 0));
+        return count;
+    }
+}
+
 /* Shortest digits of a positive finite double, without trailing zeros: value = 0.d1d2... *
  * 10^point. Returns the number of digits. */
 static uint32_t shortest_digits(double value, char digits[SHORTEST_DIGITS_MAX], int *out_point)
@@ -225,9 +323,9 @@ static uint32_t shortest_digits(double value, char digits[SHORTEST_DIGITS_MAX], 
         biased = 1;
     }
     int exponent = biased - DOUBLE_EXPONENT_BIAS - (int)DOUBLE_MANTISSA_BITS;
-    bool even = (mantissa & 1) == 0; /* Both ends of the interval round to value. */
     if (shortest_fits_word(mantissa, exponent)) {
         /* value = 2 mantissa / 2^(1 - exponent); scaled by the power of ten above it. */
+        bool even = (mantissa & 1) == 0;
         uint64_t r = 2 * mantissa;
         uint64_t s = UINT64_C(1) << (1 - exponent);
         *out_point = 0;
@@ -237,80 +335,10 @@ static uint32_t shortest_digits(double value, char digits[SHORTEST_DIGITS_MAX], 
         }
         return shortest_digits_word(r, s, 1, even, digits);
     }
-
-    /* value = r / s, gap above = up / s, gap below = down / s (both halved: times 2). */
-    struct natural r = natural_from_words(&mantissa, 1);
-    struct natural s = natural_from_words((const uint64_t[]){1}, 1);
-    struct natural up = natural_from_words((const uint64_t[]){1}, 1);
-    uint32_t extra = low_edge ? 2 : 1;
-    if (exponent >= 0) {
-        natural_shift_left(&r, (uint32_t)exponent + extra);
-        natural_shift_left(&s, extra);
-        natural_shift_left(&up, (uint32_t)exponent);
-    } else {
-        natural_shift_left(&r, extra);
-        natural_shift_left(&s, (uint32_t)-exponent + extra);
-    }
-    struct natural down = up;
-    if (low_edge) {
-        natural_shift_left(&up, 1);
-    }
-
-    /* Scale so that the first digit is the one before the point: 1/10 <= value / 10^point < 1. The
-     * estimate from bits (log10(2) ~ 1233 / 4096) is at most one too low. */
-    int magnitude = exponent + 64 - __builtin_clzll(mantissa) - 1;
-    int point = (int)(((int64_t)magnitude * 1233) >> 12);
-    for (int i = 0; i < point; i++) {
-        natural_multiply_small(&s, 10);
-    }
-    for (int i = 0; i > point; i--) {
-        natural_multiply_small(&r, 10);
-        natural_multiply_small(&up, 10);
-        natural_multiply_small(&down, 10);
-    }
-    for (;;) {
-        struct natural top = r;
-        natural_add(&top, &up);
-        int compared = natural_compare(&top, &s);
-        if (compared < 0 || (compared == 0 && !even)) {
-            break;
-        }
-        natural_multiply_small(&s, 10);
-        point++;
-    }
-    *out_point = point;
-
-    uint32_t count = 0;
-    for (;;) {
-        natural_multiply_small(&r, 10);
-        natural_multiply_small(&up, 10);
-        natural_multiply_small(&down, 10);
-        uint32_t digit = 0;
-        while (natural_compare(&r, &s) >= 0) {
-            natural_subtract(&r, &s);
-            digit++;
-        }
-        int compared_low = natural_compare(&r, &down);
-        struct natural top = r;
-        natural_add(&top, &up);
-        int compared_high = natural_compare(&top, &s);
-        bool low = compared_low < 0 || (compared_low == 0 && even);
-        bool high = compared_high > 0 || (compared_high == 0 && even);
-        if (!low && !high) {
-            ASSERT(count < SHORTEST_DIGITS_MAX - 1);
-            digits[count++] = (char)('0' + digit);
-            continue;
-        }
-        if (low && high) {
-            /* Both digits read back: the nearer one, and the even one in the middle, as everyone
-             * else prints it. */
-            natural_shift_left(&r, 1);
-            int half = natural_compare(&r, &s);
-            high = half > 0 || (half == 0 && (digit & 1) != 0);
-        }
-        digits[count++] = (char)('0' + digit + (high ? 1 : 0));
-        return count;
-    }
+    struct interval interval;
+    interval_init(&interval, mantissa, exponent, low_edge);
+    *out_point = interval_scale(&interval, exponent + 64 - __builtin_clzll(mantissa) - 1);
+    return interval_digits(&interval, digits);
 }
 
 uint32_t exact_format_double(double value, char *out)
