@@ -212,7 +212,8 @@ static void *sender_run(void *argument)
             sender_send_due(sender, &batch, now_ns + SENDER_STEP_NS, end_ns);
         }
     }
-    if (sender->schedule.at_ns < end_ns) {
+    if (sender->schedule.at_ns < end_ns &&
+        !atomic_load_explicit(&sender->shared_stop, memory_order_relaxed)) {
         atomic_store_explicit(&sender->shared_unsent_ns, (int64_t)(end_ns - sender->schedule.at_ns),
                               memory_order_relaxed);
     }

@@ -41,7 +41,7 @@ static void drops_text(const struct status *change, char out[TABLE_DROPS_TEXT_BY
 }
 
 /* Some features of the entity that most events are about. */
-static void features_print(struct load *load)
+static void features_print(struct load *load, const char *clear)
 {
     char key[EVENT_KEY_TEXT_SIZE_MAX];
     char name[TABLE_FEATURES][NAME_SIZE_MAX + FEATURE_NAME_SIZE_MAX];
@@ -63,7 +63,7 @@ static void features_print(struct load *load)
                      value->type == REDIS_REPLY_STRING ? value->str : "null",
                      i + 1 == count ? "" : ",");
     }
-    (void)printf("\033[K\n");
+    (void)printf("%s\n", clear);
     freeReplyObject(reply);
 }
 
@@ -98,7 +98,7 @@ void load_table_print(struct load *load, struct load_table *table)
                  recent_quantile_us(&load->probe.latency_ns, &table->last_fresh, 0.99),
                  recent_quantile_us(&load->querier.latency_ns, &table->last_read, 0.99), clear);
     (void)printf("  drops          %s%s\n", drops[0] != '\0' ? drops : "none", clear);
-    features_print(load);
+    features_print(load, clear);
     (void)fflush(stdout);
     table->lines = 4;
     table->last_ns = now_ns;

@@ -126,6 +126,16 @@ class LoadTest(unittest.TestCase):
         self.assertEqual(end["balance"], 0)
         self.assertEqual(end["received"] + end["lost"], end["sent"])
 
+    def test_a_live_table_in_a_file_is_plain_text_and_an_interrupt_is_no_lack_of_speed(self):
+        run = subprocess.Popen([LOAD, "--config", self.appliance.config, "--rate", "1000", "--live",
+                                "--seconds", "60"], stdout=subprocess.PIPE, text=True)
+        time.sleep(2.5)
+        run.terminate()
+        text, _ = run.communicate(timeout=30)
+        self.assertIn("card:1 ", text)
+        self.assertNotIn("\033", text)
+        self.assertNotIn("sends no faster", text)
+
     def test_a_wave_sends_what_its_crests_add(self):
         end, _ = self.drive("--seconds", "2", "--burst", "3x:500ms@500ms", "--readers", "0")
         self.assertLessEqual(abs(end["messages"] * 25 - 3 * self.rate), 2 * 64 * 25, end)
