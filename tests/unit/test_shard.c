@@ -181,6 +181,72 @@ static void rows_shrink_when_their_past_is_folded(void **state)
     workbench_close(&bench);
 }
 
+static uint64_t segments_bytes(const struct workbench *bench)
+{
+    const struct table_directory *directory =
+        atomic_load_explicit(&bench->worker[0]->shard.table.shared_directory, memory_order_relaxed);
+    uint64_t bytes = 0;
+    for (uint64_t slot = 0; slot < (UINT64_C(1) << directory->depth);) {
+        uint64_t depth = table_header(directory->segment[slot])[TABLE_DEPTH];
+        bytes += TABLE_SEGMENT_LINES * (uint64_t)CACHE_LINE_BYTES;
+        slot += UINT64_C(1) << (directory->depth - depth);
+    }
+    return bytes;
+}
+
+static void rows_that_leave_give_all_their_memory_back(void **state)
+{
+    (void)state;
+    struct workbench bench;
+    struct workbench_options options = {
+        .definitions = definitions, .start_us = START_US, .state_bytes = 16 * MIB};
+    workbench_open(&bench, &options);
+    reader_offline(bench.reader); /* What is retired is free a turn later. */
+    struct random random;
+    random_seed(&random, 4);
+    struct event event[100];
+    int64_t now_us = START_US;
+    for (uint32_t life = 0; life < 3; life++) {
+        for (uint32_t round = 0; round < 1000; round++) {
+            for (uint32_t i = 0; i < 100; i++) {
+                /* Some keys have many events and grow, most have one. */
+                bool busy = random_below(&random, 2) == 0;
+                event[i] = (struct event){.ts = now_us - (int64_t)random_below(&random, 3000000000),
+                                          .k = busy ? random_below(&random, 200)
+                                                    : random_below(&random, 40000),
+                                          .x = 1};
+            }
+            events_apply(&bench, event, 100);
+        }
+        assert_true(workbench_view_dropped(&bench, VIEW_SINGLES, DROP_view_memory) > 0);
+        uint64_t used;
+        uint64_t cap;
+        (void)worker_turn(bench.worker[0]);
+        worker_memory(bench.worker[0], &used, &cap);
+        assert_int_equal(used, segments_bytes(&bench) +
+                                   counter_read(&view_counters(&bench, 0)->shared_bytes) +
+                                   counter_read(&view_counters(&bench, 1)->shared_bytes));
+        now_us += 30 * DAY_US;
+        workbench_advance(&bench, 30 * DAY_US);
+        event[0] = (struct event){.ts = now_us, .k = 7, .x = 1};
+        events_apply(&bench, event, 1);
+        for (uint32_t i = 0; i < 1000; i++) {
+            (void)worker_turn(bench.worker[0]);
+        }
+        /* The first one may have met the cap; this one finds room. */
+        events_apply(&bench, event, 1);
+        for (uint32_t view = 0; view < 2; view++) {
+            assert_int_equal(counter_read(&view_counters(&bench, view)->shared_rows), 1);
+            assert_true(counter_read(&view_counters(&bench, view)->shared_bytes) < 4 * KIB);
+        }
+        worker_memory(bench.worker[0], &used, &cap);
+        assert_int_equal(used, segments_bytes(&bench) +
+                                   counter_read(&view_counters(&bench, 0)->shared_bytes) +
+                                   counter_read(&view_counters(&bench, 1)->shared_bytes));
+    }
+    workbench_close(&bench);
+}
+
 /* In bursts of many events of few keys or one by one: the same state. */
 static void events_of_one_key_in_a_burst_are_as_if_one_by_one(void **state)
 {
@@ -388,6 +454,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_that_cannot_grow_keep_what_they_have),
         cmocka_unit_test(rows_shrink_when_their_past_is_folded),
+        cmocka_unit_test(rows_that_leave_give_all_their_memory_back),
         cmocka_unit_test(events_of_one_key_in_a_burst_are_as_if_one_by_one),
         cmocka_unit_test(keys_of_every_size_have_rows_of_their_own),
         cmocka_unit_test(a_row_at_its_greatest_size_takes_every_event),
