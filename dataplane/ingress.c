@@ -449,8 +449,8 @@ static bool view_routes_by_column(const struct worker *worker, const struct plan
            worker->burst->schema->field[view->key_field[0]].type != FIELD_TYPE_string;
 }
 
-/* Fills the batch of a view from its key column. keyed: bit per event, set where some view has a key.
- */
+/* Fills the batch of a view from its key column. keyed: bit per event, set where some view has a
+ * key. */
 static void view_route_by_column(struct worker *worker, uint32_t v, uint8_t *keyed)
 {
     const struct burst *burst = worker->burst;

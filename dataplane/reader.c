@@ -163,8 +163,8 @@ static void words_copy(uint64_t *target, const uint64_t *source, uint32_t first,
 }
 
 /* Copies what the row says that it holds: its front up to the last closed cell, and its singles at
- * the end. What it says may be torn, so the place's class bounds both; the caller sees to it that the
- * version stood still. */
+ * the end. What it says may be torn, so the place's class bounds both; the caller sees to it that
+ * the version stood still. */
 static void row_copy_used(const struct plan *plan, uint64_t *copy, const uint64_t *source,
                           uint32_t lines)
 {

@@ -171,8 +171,8 @@ static void natural_add(struct natural *a, const struct natural *b)
 
 #define SHORTEST_DIGITS_MAX 17u
 
-/* The same digits where everything fits one word: what most features are. value = r / s with the gaps
- * up and down above s, 1/10 <= r / s < 1 and s < 2^59. */
+/* The same digits where everything fits one word: what most features are. value = r / s with the
+ * gaps up and down above s, 1/10 <= r / s < 1 and s < 2^59. */
 static uint32_t shortest_digits_word(uint64_t r, uint64_t s, uint64_t gap, bool even,
                                      char digits[SHORTEST_DIGITS_MAX])
 {

@@ -136,8 +136,8 @@ static inline void row_header_note(const struct plan_view *view, const struct la
 }
 
 /* The common case of row_apply(), inline: a view without single events, and an event of the open
- * tile. The open tile takes its events without a look at the horizon: it folds later. Returns false,
- * with nothing changed, in every other case. */
+ * tile. The open tile takes its events without a look at the horizon: it folds later. Returns
+ * false, with nothing changed, in every other case. */
 static inline bool row_apply_open(const struct plan_view *view, const struct ladder *ladder,
                                   uint64_t *row, const uint64_t *single, int64_t apply_us,
                                   uint64_t lsn)
