@@ -102,7 +102,23 @@ static void chunk_unlink(struct row_store *store, uint32_t *first, uint32_t inde
     }
 }
 
-/* Gives the class one more chunk: an emptied one, or one never used. False at the cap. */
+/* At the cap: takes from some class the empty chunk that it kept. Returns 1 + its index, or 0. */
+static uint32_t chunk_take_idle(struct row_store *store)
+{
+    for (uint32_t i = 0; i < ROW_STORE_CLASSES; i++) {
+        struct row_store_class *class = &store->class[i];
+        uint32_t idle = class->idle;
+        if (idle != 0) {
+            chunk_unlink(store, &class->roomy, idle - 1);
+            class->idle = 0;
+            return idle;
+        }
+    }
+    return 0;
+}
+
+/* Gives the class one more chunk: an emptied one, one never used, or one that another class kept.
+ * False at the cap. */
 static bool chunk_take(struct row_store *store, uint32_t class_index)
 {
     uint32_t index;
@@ -112,7 +128,11 @@ static bool chunk_take(struct row_store *store, uint32_t class_index)
     } else if (store->chunk_used < store->chunk_count) {
         index = store->chunk_used++;
     } else {
-        return false;
+        index = chunk_take_idle(store);
+        if (index == 0) {
+            return false;
+        }
+        index--;
     }
     store->chunk[index] = (struct row_store_chunk){0};
     atomic_store_explicit(&store->shared_chunk_class[index], (uint8_t)class_index,
@@ -130,6 +150,7 @@ uint64_t *row_store_take(struct row_store *store, uint32_t class_index)
     }
     uint32_t index = class->roomy - 1;
     struct row_store_chunk *chunk = &store->chunk[index];
+    class->idle = class->idle == index + 1 ? 0 : class->idle;
     uint64_t first = (uint64_t)index * ROW_STORE_CHUNK_LINES;
     uint64_t *place;
     if (chunk->free_head != 0) {
@@ -168,7 +189,7 @@ void row_store_retire(struct row_store *store, uint64_t *row)
 }
 
 /* A chunk whose places are all free leaves its class, unless it is the only one with room: a class
- * that takes and gives one row must not hand its chunk around each time. */
+ * that takes and gives one row does not hand its chunk around each time, while there are others. */
 static void place_free(struct row_store *store, uint64_t line)
 {
     uint32_t index = (uint32_t)(line / ROW_STORE_CHUNK_LINES);
@@ -185,7 +206,9 @@ static void place_free(struct row_store *store, uint64_t line)
         chunk_link(store, &class->roomy, index);
     }
     bool only = class->roomy == index + 1 && chunk->next == 0;
-    if (chunk->free_count == chunk->fresh && !only) {
+    if (chunk->free_count == chunk->fresh && only) {
+        class->idle = index + 1;
+    } else if (chunk->free_count == chunk->fresh) {
         chunk_unlink(store, &class->roomy, index);
         chunk_link(store, &store->chunk_empty, index);
     }

@@ -36,6 +36,7 @@ struct row_store_class {
     uint32_t lines;
     uint32_t places; /* Per chunk. */
     uint32_t roomy;  /* 1 + first chunk with room. 0: none. */
+    uint32_t idle;   /* 1 + a chunk with room that holds no row. 0: none. */
 };
 
 struct row_store_waiting {

@@ -183,14 +183,37 @@ static void a_chunk_that_is_empty_again_serves_another_class(void **state)
     }
     row_store_turn(&bench.store);
     assert_int_equal(counter_read(&bench.store.shared_used_bytes), 0);
-    /* One of the two changes class, whole; the other stays where it was. */
-    uint32_t taken = 0;
-    while (held_take(20)) {
-        taken++;
+    /* One of the two changes class, whole; the other one only when there is no more. */
+    uint32_t places = ROW_STORE_CHUNK_LINES / row_store_class_lines(20);
+    for (uint32_t i = 0; i < places; i++) {
+        assert_true(held_take(20));
     }
-    assert_int_equal(taken, ROW_STORE_CHUNK_LINES / row_store_class_lines(20));
     assert_true(held_take(40));
+    assert_false(held_take(20));
+    struct held held = held_retire(bench.held_count - 1);
+    lines_mark(&held, 1, 0);
+    row_store_turn(&bench.store);
+    for (uint32_t i = 0; i < places; i++) {
+        assert_true(held_take(20));
+    }
+    assert_false(held_take(20));
+    assert_false(held_take(40));
     assert_int_equal(bench.held[bench.held_count - 1].place[0] & 1, 0);
+    bench_close();
+}
+
+/* One entity must reach its greatest row in any store, however few its chunks. */
+static void a_row_that_grows_alone_takes_its_old_chunks_along(void **state)
+{
+    (void)state;
+    bench_open(2);
+    assert_true(held_take(0));
+    for (uint32_t class_index = 1; class_index < ROW_STORE_CLASSES - 1; class_index++) {
+        assert_true(held_take(class_index));
+        struct held held = held_retire(0);
+        lines_mark(&held, 1, 0);
+        row_store_turn(&bench.store);
+    }
     bench_close();
 }
 
@@ -303,6 +326,7 @@ int main(void)
         cmocka_unit_test(places_never_overlap_and_are_used_again),
         cmocka_unit_test(a_full_region_refuses_and_goes_on_when_places_come_back),
         cmocka_unit_test(a_chunk_that_is_empty_again_serves_another_class),
+        cmocka_unit_test(a_row_that_grows_alone_takes_its_old_chunks_along),
         cmocka_unit_test(a_place_waits_until_every_reader_has_passed),
         cmocka_unit_test(places_come_back_in_the_order_of_their_turns),
         cmocka_unit_test(a_reader_that_never_passes_stops_moves_before_places_run_out),
