@@ -88,18 +88,18 @@ static uint32_t groups_form(struct shard *shard, uint32_t view_index,
 }
 
 /* Stage B: the bucket is on its way. */
-static void group_prefetch(struct shard *shard, struct shard_group *group)
+static inline void group_prefetch(struct shard *shard, struct shard_group *group)
 {
-    __builtin_prefetch(table_bucket(table_segment(&shard->table, group->hash), group->hash), 0, 3);
+    group->segment = table_segment(&shard->table, group->hash);
+    __builtin_prefetch(table_bucket(group->segment, group->hash), 0, 3);
 }
 
 /* Stage C: the bucket is here; the first row that may be it is on its way. */
-static void group_probe(struct shard *shard, struct shard_group *group)
+static inline void group_probe(struct shard *shard, struct shard_group *group)
 {
-    uint64_t *segment = table_segment(&shard->table, group->hash);
-    uint64_t *bucket = table_bucket(segment, group->hash);
+    uint64_t *bucket = table_bucket(group->segment, group->hash);
     uint32_t index = 0;
-    group->entry = table_find(segment, &bucket, &index, group->hash);
+    group->entry = table_find(group->segment, &bucket, &index, group->hash);
     group->row = NULL;
     if (group->entry != NULL) {
         group->row = row_store_at(&shard->store, entry_line(*group->entry));
@@ -220,9 +220,6 @@ static enum drop hand_apply_one(struct shard *shard, uint32_t view_index,
                                 const struct ladder *ladder, uint64_t lsn, struct row_hand *hand)
 {
     const struct plan_view *view = &shard->plan->view[view_index];
-    if (row_apply_open(view, ladder, hand->row, shard->scratch->single, shard->apply_us, lsn)) {
-        return DROP_NONE;
-    }
     enum row_outcome outcome;
     while ((outcome = row_apply(view, ladder, hand->row, hand->lines, shard->scratch->single,
                                 shard->apply_us, lsn)) == ROW_FULL) {
@@ -237,14 +234,14 @@ static enum drop hand_apply_one(struct shard *shard, uint32_t view_index,
     return DROP_NONE;
 }
 
-/* Applies a group's events to the row in hand; returns how many went in. */
+/* Applies a group's events from item on to the row in hand; returns how many went in. */
 static uint32_t hand_apply(struct shard *shard, uint32_t view_index, const struct ladder *ladder,
                            const struct burst *burst, const struct shard_batch *batch,
-                           const struct shard_group *group, struct row_hand *hand)
+                           uint16_t item, struct row_hand *hand)
 {
     const struct plan_view *view = &shard->plan->view[view_index];
     uint32_t applied = 0;
-    for (uint16_t item = group->first; item != GROUP_NONE; item = shard->scratch->next[item]) {
+    for (; item != GROUP_NONE; item = shard->scratch->next[item]) {
         uint32_t event = batch->event[item];
         single_of_event(view, burst, event, shard->scratch->single);
         enum drop drop = hand_apply_one(shard, view_index, ladder, burst->lsn[event], hand);
@@ -253,6 +250,25 @@ static uint32_t hand_apply(struct shard *shard, uint32_t view_index, const struc
         } else {
             counter_add(&shard->counters->view[view_index].shared_drop[drop], 1);
         }
+    }
+    return applied;
+}
+
+/* Applies a group's first events as long as they belong to the row's open tile, which is what most
+ * do; *item becomes the first that does not. Returns how many went in. */
+static inline uint32_t open_apply(struct shard *shard, const struct plan_view *view,
+                                  const struct ladder *ladder, const struct burst *burst,
+                                  const struct shard_batch *batch, uint64_t *row, uint16_t *item)
+{
+    uint32_t applied = 0;
+    for (; *item != GROUP_NONE; *item = shard->scratch->next[*item]) {
+        uint32_t event = batch->event[*item];
+        single_of_event(view, burst, event, shard->scratch->single);
+        if (!row_apply_open(view, ladder, row, shard->scratch->single, shard->apply_us,
+                            burst->lsn[event])) {
+            break;
+        }
+        applied++;
     }
     return applied;
 }
@@ -295,7 +311,7 @@ static uint32_t group_apply_new(struct shard *shard, uint32_t view_index,
     row_init(view_index, key, key_size, key_redis_slot(shard, view, key, key_size), row);
     struct row_hand hand = {.row = row, .lines = row_store_class_lines(class_index)};
     view_bytes_add(shard, view_index, hand.lines);
-    uint32_t applied = hand_apply(shard, view_index, ladder, burst, batch, group, &hand);
+    uint32_t applied = hand_apply(shard, view_index, ladder, burst, batch, group->first, &hand);
     row_unlock(hand.row);
     if (hand.old != NULL) {
         row_store_retire(&shard->store, hand.old);
@@ -331,9 +347,16 @@ static uint32_t group_apply(struct shard *shard, uint32_t view_index, const stru
     if (row == NULL) {
         return group_apply_new(shard, view_index, ladder, burst, batch, group);
     }
-    struct row_hand hand = {.row = row, .lines = row_place_lines(shard, row)};
+    const struct plan_view *view = &shard->plan->view[view_index];
+    uint16_t item = group->first;
     row_lock(row);
-    uint32_t applied = hand_apply(shard, view_index, ladder, burst, batch, group, &hand);
+    uint32_t applied = open_apply(shard, view, ladder, burst, batch, row, &item);
+    if (item == GROUP_NONE) {
+        row_unlock(row);
+        return applied;
+    }
+    struct row_hand hand = {.row = row, .lines = row_place_lines(shard, row)};
+    applied += hand_apply(shard, view_index, ladder, burst, batch, item, &hand);
     if (hand.old != NULL) {
         /* Tag and file bit stay; the line changes in one store. */
         word_store(group->entry,

@@ -58,24 +58,6 @@ bool table_init(struct table *table, struct row_store *store, struct arena *aren
     return true;
 }
 
-uint64_t *table_find(uint64_t *segment, uint64_t **bucket, uint32_t *index, uint64_t hash)
-{
-    for (;;) {
-        while (*index < TABLE_ENTRIES) {
-            uint64_t *entry = &(*bucket)[(*index)++];
-            if (entry_matches(*entry, hash)) {
-                return entry;
-            }
-        }
-        uint64_t next = (*bucket)[TABLE_ENTRIES];
-        if (next == 0) {
-            return NULL;
-        }
-        *bucket = table_overflow(segment, next);
-        *index = 0;
-    }
-}
-
 /* A free slot in the chain of bucket, a new overflow bucket if need be; NULL when there is none. */
 static uint64_t *slot_free(uint64_t *segment, uint64_t *bucket)
 {

@@ -119,7 +119,23 @@ static inline uint64_t entry_line(uint64_t entry)
 
 /* Worker only. Returns the next entry that matches hash at or after the cursor, or NULL. Start with
  * *cursor = table_bucket() and *index = 0. */
-uint64_t *table_find(uint64_t *segment, uint64_t **bucket, uint32_t *index, uint64_t hash);
+static inline uint64_t *table_find(uint64_t *segment, uint64_t **bucket, uint32_t *index, uint64_t hash)
+{
+    for (;;) {
+        while (*index < TABLE_ENTRIES) {
+            uint64_t *entry = &(*bucket)[(*index)++];
+            if (entry_matches(*entry, hash)) {
+                return entry;
+            }
+        }
+        uint64_t next = (*bucket)[TABLE_ENTRIES];
+        if (next == 0) {
+            return NULL;
+        }
+        *bucket = table_overflow(segment, next);
+        *index = 0;
+    }
+}
 
 /* Worker only. Adds an entry for a row that is not there yet; false when there is no room. */
 MUST_USE bool table_insert(struct table *table, uint64_t hash, uint64_t line);

@@ -4,27 +4,14 @@
 
 #include "dataplane/base/assert.h"
 
-void single_of_event(const struct plan_view *view, const struct burst *burst, uint32_t event,
-                     uint64_t *single)
+void single_set_string(const struct plan_input *input, const struct burst *burst, uint32_t event,
+                       uint64_t *single)
 {
-    int64_t time_us = burst->time_us[event];
-    single[SINGLE_TIME] =
-        (uint64_t)(view->edges == EDGES_OPEN_CLOSED ? sub_clamped(time_us, 1) : time_us);
-    single[SINGLE_ORDER] = burst->order[event];
-    single[SINGLE_NULLS] = burst->null_mask[event] & view->input_fields;
-    for (uint32_t i = 0; i < view->input_count; i++) {
-        const struct plan_input *input = &view->input[i];
-        if (!input->is_string) {
-            bool null = (single[SINGLE_NULLS] >> input->field & 1) != 0;
-            single[input->word] = null ? 0 : (uint64_t)burst->value[input->field][event];
-            continue;
-        }
-        uint32_t size;
-        const char *text = burst_string(burst, input->field, event, &size);
-        memset(&single[input->word], 0, input->words * sizeof(uint64_t));
-        if (text != NULL) {
-            memcpy(&single[input->word], text, size);
-        }
+    uint32_t size;
+    const char *text = burst_string(burst, input->field, event, &size);
+    memset(&single[input->word], 0, input->words * sizeof(uint64_t));
+    if (text != NULL) {
+        memcpy(&single[input->word], text, size);
     }
 }
 

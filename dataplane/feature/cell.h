@@ -43,10 +43,32 @@ static inline int64_t cell_start_us(uint64_t tag)
     return (int64_t)(tag & ~CELL_LEVEL_MASK);
 }
 
-/* Writes the inputs of one event of the burst as a single of the view: view->single_words words
- * (the layout exists for views without `exact` too). Edges are applied to the time. */
-void single_of_event(const struct plan_view *view, const struct burst *burst, uint32_t event,
-                     uint64_t *single);
+/* A string input of single_of_event(). */
+void single_set_string(const struct plan_input *input, const struct burst *burst, uint32_t event,
+                       uint64_t *single);
+
+/* Writes the inputs of one event of the burst as a single of the view: view->single_words words (the
+ * layout exists for views without `exact` too). Edges are applied to the time. Inline: it is in every
+ * event's way. */
+static inline void single_of_event(const struct plan_view *view, const struct burst *burst,
+                                   uint32_t event, uint64_t *single)
+{
+    int64_t time_us = burst->time_us[event];
+    uint64_t nulls = burst->null_mask[event] & view->input_fields;
+    single[SINGLE_TIME] =
+        (uint64_t)(view->edges == EDGES_OPEN_CLOSED ? sub_clamped(time_us, 1) : time_us);
+    single[SINGLE_ORDER] = burst->order[event];
+    single[SINGLE_NULLS] = nulls;
+    for (uint32_t i = 0; i < view->input_count; i++) {
+        const struct plan_input *input = &view->input[i];
+        if (input->is_string) {
+            single_set_string(input, burst, event, single);
+        } else {
+            bool null = (nulls >> input->field & 1) != 0;
+            single[input->word] = null ? 0 : (uint64_t)burst->value[input->field][event];
+        }
+    }
+}
 
 /* Total order of events: time, order word, then values. Returns <0, 0, >0. */
 int single_compare(const struct plan_view *view, const uint64_t *a, const uint64_t *b);
