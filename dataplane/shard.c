@@ -6,6 +6,7 @@
 #include "dataplane/base/hash.h"
 #include "dataplane/feature/key.h"
 #include "dataplane/feature/row.h"
+#include "dataplane/row_hand.h"
 #include "drivers/clock.h"
 
 /* Groups that go through each stage together. Whole stages keep more misses in flight than stages
@@ -14,10 +15,8 @@
 #define STAGE_GROUPS 32u
 #define GROUP_NONE   UINT16_MAX
 /* One batch in so many is timed for the cost per view. */
-#define APPLY_SAMPLE       64u
-#define SWEEP_BUCKETS_BUSY 1u
-#define SWEEP_BUCKETS_IDLE 64u
-#define REDIS_ID_SIZE_MAX  (3 * KEY_SIZE_MAX + NAME_SIZE_MAX)
+#define APPLY_SAMPLE      64u
+#define REDIS_ID_SIZE_MAX (3 * KEY_SIZE_MAX + NAME_SIZE_MAX)
 
 uint64_t shard_footprint(uint64_t region_bytes, uint32_t readers_max)
 {
@@ -125,115 +124,6 @@ static uint64_t *row_find(struct shard *shard, uint32_t view_index, struct shard
     return NULL;
 }
 
-/* Odd: readers retry. Release W1 of the words that follow orders it before them. */
-static void row_lock(uint64_t *row)
-{
-    word_store(&row[ROW_VERSION], row[ROW_VERSION] | 1);
-}
-
-/* Release W2, pairs with the acquire of the version in the reader's copy. */
-static void row_unlock(uint64_t *row)
-{
-    word_store(&row[ROW_VERSION], (row[ROW_VERSION] | 1) + 1);
-}
-
-static void view_bytes_add(struct shard *shard, uint32_t view_index, int64_t lines)
-{
-    counter_add(&shard->counters->view[view_index].shared_bytes,
-                (uint64_t)(lines * CACHE_LINE_BYTES));
-}
-
-/* A row being written, and whether it moved since it was found. */
-struct row_hand {
-    uint64_t *row;
-    uint64_t *old; /* Place that the table still names; NULL when it names row. */
-    uint32_t lines;
-};
-
-static uint32_t row_place_lines(const struct shard *shard, const uint64_t *row)
-{
-    return row_store_lines(&shard->store, row_store_line_of(&shard->store, row));
-}
-
-/* Moves the row in hand to a place of at least lines. False when there is none. */
-static bool hand_move(struct shard *shard, uint32_t view_index, struct row_hand *hand,
-                      uint32_t lines)
-{
-    const struct plan_view *view = &shard->plan->view[view_index];
-    uint32_t class_index = row_store_class_of(lines);
-    if (class_index >= ROW_STORE_CLASSES || !row_store_can_retire(&shard->store)) {
-        return false;
-    }
-    uint64_t *place = row_store_take(&shard->store, class_index);
-    if (place == NULL) {
-        return false;
-    }
-    uint32_t place_lines = row_store_class_lines(class_index);
-    row_lock(place);
-    row_move(view, hand->row, hand->lines, place, place_lines);
-    if (hand->old != NULL) {
-        row_store_retire(&shard->store, hand->row);
-    } else {
-        hand->old = hand->row;
-    }
-    view_bytes_add(shard, view_index, (int64_t)place_lines - (int64_t)hand->lines);
-    hand->row = place;
-    hand->lines = place_lines;
-    counter_add(&shard->counters->shared[COUNTER_rows_moved], 1);
-    return true;
-}
-
-/* Makes room for one more cell or single: folds, and grows when folding frees little. */
-static enum drop hand_make_room(struct shard *shard, uint32_t view_index,
-                                const struct ladder *ladder, struct row_hand *hand)
-{
-    const struct plan_view *view = &shard->plan->view[view_index];
-    uint32_t needed = view->cell_words;
-    if (view->exact_us > 0 && view->single_words > needed) {
-        needed = view->single_words;
-    }
-    uint32_t folded = row_fold(view, ladder, hand->row, hand->lines);
-    counter_add(&shard->counters->shared[COUNTER_cells_folded], folded);
-    uint32_t free_words = row_free_words(view, hand->row, hand->lines);
-    if (folded > 0 && free_words >= needed && free_words >= hand->lines * LINE_WORDS / 8) {
-        return DROP_NONE;
-    }
-    uint32_t step = hand->lines < 16 ? hand->lines / 2 : hand->lines / 4;
-    uint32_t wish = hand->lines + (step > 0 ? step : 1);
-    uint32_t least = hand->lines + (uint32_t)div_ceil(needed, LINE_WORDS);
-    wish = wish > least ? wish : least;
-    uint32_t most = row_store_class_lines(row_store_class_of(view->row_lines_max));
-    wish = wish < most ? wish : most;
-    bool grows = wish > hand->lines;
-    if (grows && hand_move(shard, view_index, hand, wish)) {
-        return DROP_NONE;
-    }
-    /* Each fold leaves fewer cells and singles, so trying again comes to an end. */
-    if (folded > 0) {
-        return DROP_NONE;
-    }
-    return grows ? DROP_view_memory : DROP_view_row_size;
-}
-
-/* Applies the event in scratch->single to the row in hand, making room for it as need be. */
-static enum drop hand_apply_one(struct shard *shard, uint32_t view_index,
-                                const struct ladder *ladder, uint64_t lsn, struct row_hand *hand)
-{
-    const struct plan_view *view = &shard->plan->view[view_index];
-    enum row_outcome outcome;
-    while ((outcome = row_apply(view, ladder, hand->row, hand->lines, shard->scratch->single,
-                                shard->apply_us, lsn)) == ROW_FULL) {
-        enum drop drop = hand_make_room(shard, view_index, ladder, hand);
-        if (drop != DROP_NONE) {
-            return drop;
-        }
-    }
-    if (outcome == ROW_OPENED) {
-        counter_add(&shard->counters->shared[COUNTER_cells_opened], 1);
-    }
-    return DROP_NONE;
-}
-
 /* Applies a group's events from item on to the row in hand; returns how many went in. */
 static uint32_t hand_apply(struct shard *shard, uint32_t view_index, const struct ladder *ladder,
                            const struct burst *burst, const struct shard_batch *batch,
@@ -244,7 +134,8 @@ static uint32_t hand_apply(struct shard *shard, uint32_t view_index, const struc
     for (; item != GROUP_NONE; item = shard->scratch->next[item]) {
         uint32_t event = batch->event[item];
         single_of_event(view, burst, event, shard->scratch->single);
-        enum drop drop = hand_apply_one(shard, view_index, ladder, burst->lsn[event], hand);
+        enum drop drop = row_hand_apply(shard, view_index, ladder, shard->scratch->single,
+                                        burst->lsn[event], hand);
         if (drop == DROP_NONE) {
             applied++;
         } else {
@@ -310,7 +201,7 @@ static uint32_t group_apply_new(struct shard *shard, uint32_t view_index,
     row_lock(row);
     row_init(view_index, key, key_size, key_redis_slot(shard, view, key, key_size), row);
     struct row_hand hand = {.row = row, .lines = row_store_class_lines(class_index)};
-    view_bytes_add(shard, view_index, hand.lines);
+    row_hand_account(shard, view_index, hand.lines);
     uint32_t applied = hand_apply(shard, view_index, ladder, burst, batch, group->first, &hand);
     row_unlock(hand.row);
     if (hand.old != NULL) {
@@ -319,10 +210,8 @@ static uint32_t group_apply_new(struct shard *shard, uint32_t view_index,
     if (applied == 0 ||
         !table_insert(&shard->table, group->hash, row_store_line_of(&shard->store, hand.row))) {
         counter_add(&shard->counters->view[view_index].shared_drop[DROP_view_memory], applied);
-        view_bytes_add(shard, view_index, -(int64_t)hand.lines);
-        if (row_store_can_retire(&shard->store)) {
-            row_store_retire(&shard->store, hand.row);
-        }
+        row_hand_account(shard, view_index, -(int64_t)hand.lines);
+        row_store_retire(&shard->store, hand.row); /* Within what row_store_can_retire() left. */
         return 0;
     }
     counter_add(&shard->counters->shared[COUNTER_rows_created], 1);
@@ -357,12 +246,7 @@ static uint32_t group_apply(struct shard *shard, uint32_t view_index, const stru
     }
     struct row_hand hand = {.row = row, .lines = row_place_lines(shard, row)};
     applied += hand_apply(shard, view_index, ladder, burst, batch, item, &hand);
-    if (hand.old != NULL) {
-        /* Tag and file bit stay; the line changes in one store. */
-        word_store(group->entry,
-                   (*group->entry & ~ENTRY_LINE_MASK) | row_store_line_of(&shard->store, hand.row));
-        row_store_retire(&shard->store, hand.old);
-    }
+    row_hand_publish(shard, &hand, group->entry);
     row_unlock(hand.row);
     return applied;
 }
@@ -407,137 +291,4 @@ uint32_t shard_apply(struct shard *shard, uint32_t view_index, const struct burs
         counter_add(&counters->shared_apply_sampled, batch->count);
     }
     return applied;
-}
-
-/* Sweeps one entry: removes a row past its ttl, moves one that folding made much smaller. */
-static void sweep_entry(struct shard *shard, uint64_t *segment, uint64_t *entry)
-{
-    uint64_t *row = row_store_at(&shard->store, entry_line(*entry));
-    struct row_meta meta = row_meta_load(row);
-    const struct plan_view *view = &shard->plan->view[meta.view];
-    struct ladder ladder;
-    ladder_init(view, shard->fold_us[view->stream], &ladder);
-    uint32_t lines = row_place_lines(shard, row);
-    if (!row_store_can_retire(&shard->store)) {
-        return;
-    }
-    if (row_newest_us(row) < ladder.expire_us) {
-        table_remove(&shard->table, segment, entry);
-        row_store_retire(&shard->store, row);
-        counter_add(&shard->counters->view[meta.view].shared_rows, UINT64_MAX);
-        view_bytes_add(shard, meta.view, -(int64_t)lines);
-        counter_add(&shard->counters->shared[COUNTER_rows_removed], 1);
-        return;
-    }
-    uint32_t first = row_lines_first(view, meta.key_size);
-    if (lines < 2 * first || row[ROW_HORIZON] == (uint64_t)ladder.fold_us) {
-        return;
-    }
-    row_lock(row);
-    uint32_t folded = row_fold(view, &ladder, row, lines);
-    counter_add(&shard->counters->shared[COUNTER_cells_folded], folded);
-    uint32_t needed = row_lines_needed(view, row);
-    struct row_hand hand = {.row = row, .lines = lines};
-    needed = needed > first ? needed : first;
-    if (needed <= lines / 2 && hand_move(shard, meta.view, &hand, needed)) {
-        word_store(entry, (*entry & ~ENTRY_LINE_MASK) | row_store_line_of(&shard->store, hand.row));
-        row_store_retire(&shard->store, row);
-    }
-    row_unlock(hand.row);
-}
-
-static void sweep_chain(struct shard *shard, uint64_t *segment, uint64_t *bucket, bool prefetch)
-{
-    for (;;) {
-        for (uint32_t i = 0; i < TABLE_ENTRIES; i++) {
-            if (bucket[i] == 0) {
-                continue;
-            }
-            if (prefetch) {
-                __builtin_prefetch(row_store_at(&shard->store, entry_line(bucket[i])), 0, 3);
-            } else {
-                sweep_entry(shard, segment, &bucket[i]);
-            }
-        }
-        if (bucket[TABLE_ENTRIES] == 0) {
-            return;
-        }
-        bucket = table_overflow(segment, bucket[TABLE_ENTRIES]);
-    }
-}
-
-/* Sweeps the bucket at the cursor, whose rows the step before asked for, and asks for the next. */
-static void sweep_step(struct shard *shard)
-{
-    const struct table_directory *directory =
-        atomic_load_explicit(&shard->table.shared_directory, memory_order_relaxed);
-    uint64_t slots = UINT64_C(1) << directory->depth;
-    if (shard->sweep_slot >= slots) {
-        shard->sweep_slot = 0;
-    }
-    uint64_t *segment = directory->segment[shard->sweep_slot];
-    sweep_chain(shard, segment, segment + (uint64_t)shard->sweep_bucket * LINE_WORDS, false);
-    if (++shard->sweep_bucket == TABLE_BUCKETS) {
-        shard->sweep_bucket = 0;
-        uint64_t depth = table_header(segment)[TABLE_DEPTH];
-        shard->sweep_slot += UINT64_C(1) << (directory->depth - depth);
-        return;
-    }
-    sweep_chain(shard, segment, segment + (uint64_t)shard->sweep_bucket * LINE_WORDS, true);
-}
-
-/* True when some view has aged far enough since its first event for a row to be past its ttl, or
- * for tiles to fold. */
-static bool sweep_due(const struct shard *shard)
-{
-    for (uint32_t i = 0; i < shard->plan->view_count; i++) {
-        const struct plan_view *view = &shard->plan->view[i];
-        int64_t fold_us = shard->fold_us[view->stream];
-        if (sub_clamped(fold_us, view->level_keep_us[0]) > shard->oldest_us) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void shard_turn(struct shard *shard, bool idle)
-{
-    row_store_turn(&shard->store);
-    counter_add(&shard->counters->shared[COUNTER_segments_split], table_turn(&shard->table));
-    if (sweep_due(shard)) {
-        for (uint32_t i = 0; i < (idle ? SWEEP_BUCKETS_IDLE : SWEEP_BUCKETS_BUSY); i++) {
-            sweep_step(shard);
-        }
-    }
-}
-
-static void state_hash_entry(struct shard *shard, const int64_t *fold_us, uint64_t entry,
-                             uint64_t *out, uint64_t *scratch)
-{
-    const uint64_t *row = row_store_at(&shard->store, entry_line(entry));
-    struct row_meta meta = row_meta_load(row);
-    const struct plan_view *view = &shard->plan->view[meta.view];
-    struct ladder ladder;
-    ladder_init(view, fold_us[view->stream], &ladder);
-    uint64_t hash = row_state_hash(view, &ladder, row, row_place_lines(shard, row), scratch,
-                                   2 * ROW_SIZE_MAX / CACHE_LINE_BYTES);
-    /* A sum of row hashes does not depend on the order of rows. */
-    out[hash_vshard(hash_owner(&row[ROW_KEY], meta.key_size))] += hash;
-}
-
-void shard_state_hash(struct shard *shard, const int64_t fold_us[STREAMS_MAX], uint64_t *out,
-                      uint64_t *scratch)
-{
-    const struct table_directory *directory =
-        atomic_load_explicit(&shard->table.shared_directory, memory_order_relaxed);
-    uint64_t slot = 0;
-    while (slot < (UINT64_C(1) << directory->depth)) {
-        uint64_t *segment = directory->segment[slot];
-        for (uint32_t i = 0; i < (TABLE_BUCKETS + TABLE_OVERFLOWS) * LINE_WORDS; i++) {
-            if (i % LINE_WORDS < TABLE_ENTRIES && segment[i] != 0) {
-                state_hash_entry(shard, fold_us, segment[i], out, scratch);
-            }
-        }
-        slot += UINT64_C(1) << (directory->depth - table_header(segment)[TABLE_DEPTH]);
-    }
 }

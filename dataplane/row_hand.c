@@ -1,0 +1,96 @@
+#include "dataplane/row_hand.h"
+
+#include "dataplane/row_store.h"
+
+void row_hand_account(struct shard *shard, uint32_t view_index, int64_t lines)
+{
+    counter_add(&shard->counters->view[view_index].shared_bytes,
+                (uint64_t)(lines * CACHE_LINE_BYTES));
+}
+
+bool row_hand_move(struct shard *shard, uint32_t view_index, struct row_hand *hand, uint32_t lines)
+{
+    const struct plan_view *view = &shard->plan->view[view_index];
+    uint32_t class_index = row_store_class_of(lines);
+    if (class_index >= ROW_STORE_CLASSES || !row_store_can_retire(&shard->store)) {
+        return false;
+    }
+    uint64_t *place = row_store_take(&shard->store, class_index);
+    if (place == NULL) {
+        return false;
+    }
+    uint32_t place_lines = row_store_class_lines(class_index);
+    row_lock(place);
+    row_move(view, hand->row, hand->lines, place, place_lines);
+    if (hand->old != NULL) {
+        row_store_retire(&shard->store, hand->row);
+    } else {
+        hand->old = hand->row;
+    }
+    row_hand_account(shard, view_index, (int64_t)place_lines - (int64_t)hand->lines);
+    hand->row = place;
+    hand->lines = place_lines;
+    counter_add(&shard->counters->shared[COUNTER_rows_moved], 1);
+    return true;
+}
+
+/* Makes room for one more cell or single: folds, and grows when folding frees little. */
+static enum drop hand_make_room(struct shard *shard, uint32_t view_index,
+                                const struct ladder *ladder, struct row_hand *hand)
+{
+    const struct plan_view *view = &shard->plan->view[view_index];
+    uint32_t needed = view->cell_words;
+    if (view->exact_us > 0 && view->single_words > needed) {
+        needed = view->single_words;
+    }
+    uint32_t folded = row_fold(view, ladder, hand->row, hand->lines);
+    counter_add(&shard->counters->shared[COUNTER_cells_folded], folded);
+    uint32_t free_words = row_free_words(view, hand->row, hand->lines);
+    if (folded > 0 && free_words >= needed && free_words >= hand->lines * LINE_WORDS / 8) {
+        return DROP_NONE;
+    }
+    uint32_t step = hand->lines < 16 ? hand->lines / 2 : hand->lines / 4;
+    uint32_t wish = hand->lines + (step > 0 ? step : 1);
+    uint32_t least = hand->lines + (uint32_t)div_ceil(needed, LINE_WORDS);
+    wish = wish > least ? wish : least;
+    uint32_t most = row_store_class_lines(row_store_class_of(view->row_lines_max));
+    wish = wish < most ? wish : most;
+    bool grows = wish > hand->lines;
+    if (grows && row_hand_move(shard, view_index, hand, wish)) {
+        return DROP_NONE;
+    }
+    /* Each fold leaves fewer cells and singles, so trying again comes to an end. */
+    if (folded > 0) {
+        return DROP_NONE;
+    }
+    return grows ? DROP_view_memory : DROP_view_row_size;
+}
+
+enum drop row_hand_apply(struct shard *shard, uint32_t view_index, const struct ladder *ladder,
+                         const uint64_t *single, uint64_t lsn, struct row_hand *hand)
+{
+    const struct plan_view *view = &shard->plan->view[view_index];
+    enum row_outcome outcome;
+    while ((outcome = row_apply(view, ladder, hand->row, hand->lines, single, shard->apply_us,
+                                lsn)) == ROW_FULL) {
+        enum drop drop = hand_make_room(shard, view_index, ladder, hand);
+        if (drop != DROP_NONE) {
+            return drop;
+        }
+    }
+    if (outcome == ROW_OPENED) {
+        counter_add(&shard->counters->shared[COUNTER_cells_opened], 1);
+    }
+    return DROP_NONE;
+}
+
+void row_hand_publish(struct shard *shard, struct row_hand *hand, uint64_t *entry)
+{
+    if (hand->old == NULL) {
+        return;
+    }
+    /* Tag and file bit stay; the line changes in one store. */
+    word_store(entry, (*entry & ~ENTRY_LINE_MASK) | row_store_line_of(&shard->store, hand->row));
+    row_store_retire(&shard->store, hand->old);
+    hand->old = NULL;
+}

@@ -1,0 +1,141 @@
+/* Housekeeping of a shard between bursts, and its state hash: whatever walks the table. */
+#include "dataplane/base/assert.h"
+#include "dataplane/base/hash.h"
+#include "dataplane/feature/row.h"
+#include "dataplane/row_hand.h"
+#include "dataplane/shard.h"
+
+#define SWEEP_BUCKETS_BUSY 1u
+#define SWEEP_BUCKETS_IDLE 64u
+
+/* Sweeps one entry: removes a row past its ttl, moves one that folding made much smaller. */
+static void sweep_entry(struct shard *shard, uint64_t *segment, uint64_t *entry)
+{
+    uint64_t *row = row_store_at(&shard->store, entry_line(*entry));
+    struct row_meta meta = row_meta_load(row);
+    const struct plan_view *view = &shard->plan->view[meta.view];
+    struct ladder ladder;
+    ladder_init(view, shard->fold_us[view->stream], &ladder);
+    uint32_t lines = row_place_lines(shard, row);
+    if (!row_store_can_retire(&shard->store)) {
+        return;
+    }
+    if (row_newest_us(row) < ladder.expire_us) {
+        table_remove(&shard->table, segment, entry);
+        row_store_retire(&shard->store, row);
+        counter_add(&shard->counters->view[meta.view].shared_rows, UINT64_MAX);
+        row_hand_account(shard, meta.view, -(int64_t)lines);
+        counter_add(&shard->counters->shared[COUNTER_rows_removed], 1);
+        return;
+    }
+    uint32_t first = row_lines_first(view, meta.key_size);
+    if (lines < 2 * first || row[ROW_HORIZON] == (uint64_t)ladder.fold_us) {
+        return;
+    }
+    row_lock(row);
+    uint32_t folded = row_fold(view, &ladder, row, lines);
+    counter_add(&shard->counters->shared[COUNTER_cells_folded], folded);
+    uint32_t needed = row_lines_needed(view, row);
+    struct row_hand hand = {.row = row, .lines = lines};
+    needed = needed > first ? needed : first;
+    if (needed <= lines / 2 && row_hand_move(shard, meta.view, &hand, needed)) {
+        row_hand_publish(shard, &hand, entry);
+    }
+    row_unlock(hand.row);
+}
+
+static void sweep_chain(struct shard *shard, uint64_t *segment, uint64_t *bucket, bool prefetch)
+{
+    for (;;) {
+        for (uint32_t i = 0; i < TABLE_ENTRIES; i++) {
+            if (bucket[i] == 0) {
+                continue;
+            }
+            if (prefetch) {
+                __builtin_prefetch(row_store_at(&shard->store, entry_line(bucket[i])), 0, 3);
+            } else {
+                sweep_entry(shard, segment, &bucket[i]);
+            }
+        }
+        if (bucket[TABLE_ENTRIES] == 0) {
+            return;
+        }
+        bucket = table_overflow(segment, bucket[TABLE_ENTRIES]);
+    }
+}
+
+/* Sweeps the bucket at the cursor, whose rows the step before asked for, and asks for the next. */
+static void sweep_step(struct shard *shard)
+{
+    const struct table_directory *directory =
+        atomic_load_explicit(&shard->table.shared_directory, memory_order_relaxed);
+    uint64_t slots = UINT64_C(1) << directory->depth;
+    if (shard->sweep_slot >= slots) {
+        shard->sweep_slot = 0;
+    }
+    uint64_t *segment = directory->segment[shard->sweep_slot];
+    sweep_chain(shard, segment, segment + (uint64_t)shard->sweep_bucket * LINE_WORDS, false);
+    if (++shard->sweep_bucket == TABLE_BUCKETS) {
+        shard->sweep_bucket = 0;
+        uint64_t depth = table_header(segment)[TABLE_DEPTH];
+        shard->sweep_slot += UINT64_C(1) << (directory->depth - depth);
+        return;
+    }
+    sweep_chain(shard, segment, segment + (uint64_t)shard->sweep_bucket * LINE_WORDS, true);
+}
+
+/* True when some view has aged far enough since its first event for a row to be past its ttl, or
+ * for tiles to fold. */
+static bool sweep_due(const struct shard *shard)
+{
+    for (uint32_t i = 0; i < shard->plan->view_count; i++) {
+        const struct plan_view *view = &shard->plan->view[i];
+        int64_t fold_us = shard->fold_us[view->stream];
+        if (sub_clamped(fold_us, view->level_keep_us[0]) > shard->oldest_us) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void shard_turn(struct shard *shard, bool idle)
+{
+    row_store_turn(&shard->store);
+    counter_add(&shard->counters->shared[COUNTER_segments_split], table_turn(&shard->table));
+    if (sweep_due(shard)) {
+        for (uint32_t i = 0; i < (idle ? SWEEP_BUCKETS_IDLE : SWEEP_BUCKETS_BUSY); i++) {
+            sweep_step(shard);
+        }
+    }
+}
+
+static void state_hash_entry(struct shard *shard, const int64_t *fold_us, uint64_t entry,
+                             uint64_t *out, uint64_t *scratch)
+{
+    const uint64_t *row = row_store_at(&shard->store, entry_line(entry));
+    struct row_meta meta = row_meta_load(row);
+    const struct plan_view *view = &shard->plan->view[meta.view];
+    struct ladder ladder;
+    ladder_init(view, fold_us[view->stream], &ladder);
+    uint64_t hash = row_state_hash(view, &ladder, row, row_place_lines(shard, row), scratch,
+                                   2 * ROW_SIZE_MAX / CACHE_LINE_BYTES);
+    /* A sum of row hashes does not depend on the order of rows. */
+    out[hash_vshard(hash_owner(&row[ROW_KEY], meta.key_size))] += hash;
+}
+
+void shard_state_hash(struct shard *shard, const int64_t fold_us[STREAMS_MAX], uint64_t *out,
+                      uint64_t *scratch)
+{
+    const struct table_directory *directory =
+        atomic_load_explicit(&shard->table.shared_directory, memory_order_relaxed);
+    uint64_t slot = 0;
+    while (slot < (UINT64_C(1) << directory->depth)) {
+        uint64_t *segment = directory->segment[slot];
+        for (uint32_t i = 0; i < (TABLE_BUCKETS + TABLE_OVERFLOWS) * LINE_WORDS; i++) {
+            if (i % LINE_WORDS < TABLE_ENTRIES && segment[i] != 0) {
+                state_hash_entry(shard, fold_us, segment[i], out, scratch);
+            }
+        }
+        slot += UINT64_C(1) << (directory->depth - table_header(segment)[TABLE_DEPTH]);
+    }
+}
