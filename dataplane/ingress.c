@@ -4,8 +4,8 @@
 
 #include "dataplane/base/assert.h"
 #include "dataplane/feature/decode.h"
-#include "dataplane/feature/key.h"
 #include "dataplane/feature/wire.h"
+#include "dataplane/route.h"
 #include "dataplane/worker_state.h"
 
 #define ORDER_PLACE_BITS 16u
@@ -365,146 +365,6 @@ static void burst_count(struct worker *worker)
     }
 }
 
-/* Puts one event into the batch of view v of its stream. */
-static void batch_add(struct shard_batch *batch, uint32_t event, uint32_t key_size)
-{
-    batch->event[batch->count] = (uint16_t)event;
-    batch->key_size[batch->count] = (uint16_t)key_size;
-    batch->count++;
-}
-
-static uint8_t *batch_key_space(struct shard_batch *batch)
-{
-    return batch->keys + (uint64_t)batch->count * batch->key_stride;
-}
-
-static void event_forward(struct worker *worker, uint32_t event, uint32_t owner, uint32_t views)
-{
-    const struct burst *burst = worker->burst;
-    uint16_t version = burst->schema->version;
-    /* The bytes that the writer's version defines: what decodes the same way at the owner. */
-    while (version > 1 && schema_block_size_at(burst->schema, version) > burst->event_size[event]) {
-        version--;
-    }
-    struct mesh_forward forward = {.kind = MESH_FORWARD,
-                                   .stream = burst->stream,
-                                   .version = version,
-                                   .event_size = burst->event_size[event],
-                                   .home = (uint16_t)worker->options.shard,
-                                   .views = views,
-                                   .order = burst->order[event],
-                                   .home_lsn = burst->lsn[event]};
-    mesh_push_forward(&worker->mesh, owner, &forward, burst->event[event]);
-    counter_add(&worker->counters->shared[COUNTER_events_forwarded], 1);
-}
-
-/* Sends the views of one event to their owners: ours into batches, the others' as one forward each.
- * views: mask of the stream's views to look at. Returns false when no view has a key. */
-static bool event_route(struct worker *worker, uint32_t event, uint32_t views)
-{
-    const struct plan *plan = worker->options.plan;
-    const struct plan_stream *stream = &plan->stream[worker->burst->stream];
-    uint32_t shard_count = worker->options.shard_count;
-    uint32_t owner_of[VIEWS_PER_STREAM_MAX];
-    uint32_t away = 0;
-    bool any = false;
-    for (; views != 0; views &= views - 1) {
-        uint32_t v = (uint32_t)__builtin_ctz(views);
-        struct shard_batch *batch = &worker->batch[v];
-        uint8_t *key = batch_key_space(batch);
-        uint32_t key_size = key_of_event(&plan->view[stream->view[v]], worker->burst, event, key);
-        if (key_size == 0) {
-            counter_add(&worker->counters->view[stream->view[v]].shared_drop[DROP_view_key_null],
-                        1);
-            continue;
-        }
-        any = true;
-        if (shard_count > 1) {
-            owner_of[v] = mesh_owner(hash_owner(key, key_size), shard_count);
-            if (owner_of[v] != worker->options.shard) {
-                away |= 1u << v;
-                continue;
-            }
-        }
-        batch_add(batch, event, key_size);
-    }
-    while (away != 0) {
-        uint32_t owner = owner_of[__builtin_ctz(away)];
-        uint32_t mask = 0;
-        for (uint32_t rest = away; rest != 0; rest &= rest - 1) {
-            uint32_t v = (uint32_t)__builtin_ctz(rest);
-            mask |= owner_of[v] == owner ? 1u << v : 0;
-        }
-        event_forward(worker, event, owner, mask);
-        away &= ~mask;
-    }
-    return any;
-}
-
-/* True when every event's views are ours and the key of this view is one number: then keys come
- * straight from their column. */
-static bool view_routes_by_column(const struct worker *worker, const struct plan_view *view)
-{
-    return worker->options.shard_count == 1 && view->key_count == 1 &&
-           worker->burst->schema->field[view->key_field[0]].type != FIELD_TYPE_string;
-}
-
-/* Fills the batch of a view from its key column. keyed: bit per event, set where some view has a
- * key. */
-static void view_route_by_column(struct worker *worker, uint32_t v, uint8_t *keyed)
-{
-    const struct burst *burst = worker->burst;
-    uint32_t index = worker->options.plan->stream[burst->stream].view[v];
-    uint32_t field = worker->options.plan->view[index].key_field[0];
-    struct shard_batch *batch = &worker->batch[v];
-    const int64_t *column = burst->value[field];
-    uint32_t null_keys = 0;
-    for (uint32_t i = 0; i < burst->count; i++) {
-        bool null = (burst->null_mask[i] >> field & 1) != 0;
-        bool dropped = burst->drop[i] != DROP_NONE;
-        /* Written in any case, kept only when it counts: no branch to mispredict. */
-        memcpy(batch->keys + batch->count * sizeof(uint64_t), &column[i], sizeof(uint64_t));
-        batch->event[batch->count] = (uint16_t)i;
-        batch->key_size[batch->count] = sizeof(uint64_t);
-        batch->count += !null && !dropped ? 1u : 0u;
-        null_keys += null && !dropped ? 1u : 0u;
-        keyed[i] |= null ? 0 : 1;
-    }
-    if (null_keys > 0) {
-        counter_add(&worker->counters->view[index].shared_drop[DROP_view_key_null], null_keys);
-    }
-}
-
-static void burst_route(struct worker *worker)
-{
-    struct burst *burst = worker->burst;
-    const struct plan_stream *stream = &worker->options.plan->stream[burst->stream];
-    for (uint32_t v = 0; v < stream->view_count; v++) {
-        const struct plan_view *view = &worker->options.plan->view[stream->view[v]];
-        worker->batch[v].count = 0;
-        worker->batch[v].key_stride = (uint32_t)align_up(view->key_size_max, sizeof(uint64_t));
-    }
-    uint32_t slow = (1u << stream->view_count) - 1;
-    uint8_t keyed[BURST_EVENTS_MAX];
-    memset(keyed, stream->view_count == 0 ? 1 : 0, burst->count);
-    for (uint32_t v = 0; v < stream->view_count && !worker->burst_forwarded; v++) {
-        if (view_routes_by_column(worker, &worker->options.plan->view[stream->view[v]])) {
-            view_route_by_column(worker, v, keyed);
-            slow &= ~(1u << v);
-        }
-    }
-    for (uint32_t i = 0; i < burst->count; i++) {
-        if (burst->drop[i] != DROP_NONE) {
-            continue;
-        }
-        if (worker->burst_forwarded) {
-            event_route(worker, i, worker->forward_views[i]);
-        } else if ((slow == 0 || !event_route(worker, i, slow)) && keyed[i] == 0) {
-            burst->drop[i] = DROP_event_key_null;
-        }
-    }
-}
-
 /* Which of the stream's views this burst's sample comes from: each in its turn. */
 static uint32_t sample_view_next(struct worker *worker, const struct plan_stream *stream)
 {
@@ -557,12 +417,12 @@ void ingress_finish(struct worker *worker)
     if (burst->count > 0) {
         if (worker->burst_forwarded) {
             burst_judge_forwarded(worker);
-            burst_route(worker);
+            route_burst(worker);
             counter_add(&worker->counters->shared[COUNTER_forwards_applied], burst->count);
             memset(burst->violation_count, 0, sizeof(burst->violation_count));
         } else {
             burst_judge(worker);
-            burst_route(worker);
+            route_burst(worker);
             burst_count(worker);
         }
         burst_apply(worker);
