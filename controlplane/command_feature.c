@@ -181,7 +181,7 @@ static void write_answer(struct resp_writer *reply, const struct answer *answer,
         write_time(reply, answer->start_us);
         write_time(reply, answer->end_us);
         write_time(reply, answer->newest_us);
-        write_time(reply, answer->q_us);
+        resp_write_integer(reply, answer->q_us);
         resp_write_format(reply, "%u:%" PRIu64, answer->shard, answer->lsn);
     }
 }

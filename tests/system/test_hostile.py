@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Clients that mean harm or know no better: they hurt only themselves."""
 
+import json
 import pathlib
 import resource
 import socket
+import subprocess
 import sys
 import urllib.request
 
@@ -48,6 +50,42 @@ def many_clients_fit_whatever_the_shell_allows():
             sock.close()
 
 
+STREAMS = """streams:
+  visit:
+    id: 1
+    time: at
+    fields: {at: {type: timestamp}, user: {type: u64}, agent: {type: string, size: 16}}
+views:
+  last:
+    entity: user
+    source: visit
+    windows: [1h]
+    aggregates: {agent: last(agent)}
+"""
+
+
+def strings_of_producers_break_neither_json_nor_the_terminal():
+    with support.running(streams=STREAMS) as appliance:
+        appliance.send(b'visit,user=1 agent="a\xff\xc3\xa9\x1b[2J"')
+        appliance.wait_received(1)
+        report = json.loads(appliance.verb("get", "user:1", "--json").stdout)
+        assert report["last.agent_1h"]["value"] == "a\ufffd\u00e9\x1b[2J", report
+        done = subprocess.run([support.PROGRAM, "get", "user:1", "--server", appliance.socket],
+                              capture_output=True, timeout=30, check=True)
+        assert b"\x1b" not in done.stdout and b"\\x1b[2J" in done.stdout, done
+
+
+def the_least_time_is_a_time_to_ask_for():
+    with support.running(streams=STREAMS) as appliance:
+        appliance.send(b'visit,user=1 agent="a"')
+        appliance.wait_received(1)
+        report = json.loads(appliance.verb("get", "user:1", "last.agent_1h", "--json", "--at",
+                                           str(-2**63)).stdout)
+        assert report["last.agent_1h"]["q_us"] == -2**63, report
+
+
 if __name__ == "__main__":
     support.main([http_clients_that_never_end_a_request_leave_room_and_are_forgotten,
-                  many_clients_fit_whatever_the_shell_allows])
+                  many_clients_fit_whatever_the_shell_allows,
+                  strings_of_producers_break_neither_json_nor_the_terminal,
+                  the_least_time_is_a_time_to_ask_for])
