@@ -23,10 +23,15 @@ static uint64_t hot_bytes(const struct worker_options *options)
            shard_footprint(options->state_bytes, options->readers_max) + slack;
 }
 
+/* Whole chunks: never past the cap. */
+static uint64_t region_bytes(const struct worker_options *options)
+{
+    return options->state_bytes / ROW_STORE_CHUNK_BYTES * ROW_STORE_CHUNK_BYTES;
+}
+
 uint64_t worker_footprint(const struct worker_options *options)
 {
-    return align_up(options->state_bytes, ROW_STORE_CHUNK_BYTES) +
-           align_up(hot_bytes(options), ROW_STORE_CHUNK_BYTES);
+    return region_bytes(options) + align_up(hot_bytes(options), ROW_STORE_CHUNK_BYTES);
 }
 
 static void worker_take_memory(struct worker *worker, struct arena *arena)
@@ -50,7 +55,7 @@ enum result worker_init(const struct worker_options *options, void *memory,
 {
     ASSERT(options->shard < options->shard_count);
     ASSERT(options->port_count <= WORKER_PORTS_MAX);
-    uint64_t state_bytes = align_up(options->state_bytes, ROW_STORE_CHUNK_BYTES);
+    uint64_t state_bytes = region_bytes(options);
     struct arena arena;
     arena_init(&arena, (uint8_t *)memory + state_bytes,
                align_up(hot_bytes(options), ROW_STORE_CHUNK_BYTES));

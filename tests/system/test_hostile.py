@@ -84,8 +84,15 @@ def the_least_time_is_a_time_to_ask_for():
         assert report["last.agent_1h"]["q_us"] == -2**63, report
 
 
+def shards_together_stay_below_the_cap():
+    with support.running(shards=2, memory="33MiB") as appliance:
+        limits = [shard["memory_limit_bytes"] for shard in appliance.status()["shards"]]
+        assert sum(limits) == 32 << 20, limits
+
+
 if __name__ == "__main__":
     support.main([http_clients_that_never_end_a_request_leave_room_and_are_forgotten,
                   many_clients_fit_whatever_the_shell_allows,
                   strings_of_producers_break_neither_json_nor_the_terminal,
-                  the_least_time_is_a_time_to_ask_for])
+                  the_least_time_is_a_time_to_ask_for,
+                  shards_together_stay_below_the_cap])
