@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controlplane/suggest.h"
 #include "controlplane/verb.h"
 #include "controlplane/version.h"
 #include "dataplane/base/units.h"
@@ -28,6 +29,21 @@ static const struct verb *verb_find(const char *name)
         }
     }
     return NULL;
+}
+
+static int verb_unknown(const char *name)
+{
+    struct suggest suggest = suggest_begin(name, (uint32_t)strlen(name));
+    for (size_t i = 0; i < ARRAY_COUNT(verbs); i++) {
+        suggest_offer(&suggest, verbs[i].name);
+    }
+    if (suggest.best == NULL) {
+        (void)fprintf(stderr, "freshet: no verb \"%s\"; see freshet --help\n", name);
+    } else {
+        (void)fprintf(stderr, "freshet: no verb \"%s\"; did you mean \"%s\"?\n", name,
+                      suggest.best);
+    }
+    return VERB_EXIT_USAGE;
 }
 
 static void verbs_print(FILE *out)
@@ -117,8 +133,7 @@ int main(int argc, char **argv)
     const char *name = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];
     const struct verb *verb = verb_find(name);
     if (verb == NULL) {
-        (void)fprintf(stderr, "freshet: no verb \"%s\"; see freshet --help\n", name);
-        return VERB_EXIT_USAGE;
+        return verb_unknown(name);
     }
     int exit_code = verb->call(argc - 1, argv + 1);
     if (fflush(stdout) != 0 && exit_code == VERB_EXIT_OK) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "dataplane/base/assert.h"
+#include "dataplane/base/distance.h"
 #include "dataplane/base/hash.h"
 #include "dataplane/feature/cell.h"
 #include "dataplane/feature/row.h"
@@ -508,28 +509,6 @@ int plan_feature_find(const struct plan *plan, const char *reference, uint32_t s
 
 #define REFERENCE_SIZE_MAX (NAME_SIZE_MAX + FEATURE_NAME_SIZE_MAX)
 
-/* Optimal string alignment without transpositions (Levenshtein 1966), two rows. */
-static uint32_t edit_distance(const char *a, uint32_t a_size, const char *b, uint32_t b_size)
-{
-    uint16_t row[REFERENCE_SIZE_MAX + 1];
-    for (uint32_t j = 0; j <= b_size; j++) {
-        row[j] = (uint16_t)j;
-    }
-    for (uint32_t i = 1; i <= a_size; i++) {
-        uint16_t diagonal = row[0];
-        row[0] = (uint16_t)i;
-        for (uint32_t j = 1; j <= b_size; j++) {
-            uint16_t above = row[j];
-            uint32_t best = diagonal + (a[i - 1] != b[j - 1] ? 1u : 0u);
-            best = above + 1u < best ? above + 1u : best;
-            best = row[j - 1] + 1u < best ? row[j - 1] + 1u : best;
-            row[j] = (uint16_t)best;
-            diagonal = above;
-        }
-    }
-    return row[b_size];
-}
-
 void plan_feature_suggest(const struct plan *plan, const char *entity, const char *reference,
                           uint32_t size, char *out, uint32_t out_size)
 {
@@ -551,7 +530,7 @@ void plan_feature_suggest(const struct plan *plan, const char *entity, const cha
         memcpy(known, view->name, view_length);
         known[view_length] = '.';
         memcpy(known + view_length + 1, feature->name, length - view_length - 1);
-        uint32_t distance = edit_distance(reference, size, known, length);
+        uint32_t distance = distance_edits(reference, size, known, length);
         if (distance < best && length < out_size) {
             best = distance;
             memcpy(out, known, length);

@@ -95,6 +95,7 @@ def every_verb_has_help_and_refuses_unknown_options():
                       ["run", "x", "--for", "-1"], ["run", "x", "--log-format", "xml"]):
         done = support.run(*arguments)
         assert done.returncode == 2 and done.stderr != "", (arguments, done)
+    assert "did you mean \"check\"" in support.run("chekc").stderr
     assert support.run("--help").returncode == 0
     assert support.run("--version").stdout.startswith("freshet ")
 
