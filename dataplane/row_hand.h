@@ -1,5 +1,5 @@
-/* A row that the shard is writing: locked against readers, folded, moved to a larger or smaller place
- * while events go in. Worker only. */
+/* A row that the shard is writing: locked against readers, folded, moved to a larger or smaller
+ * place while events go in. Worker only. */
 #pragma once
 
 #include <stdint.h>

@@ -32,8 +32,8 @@ struct shard_batch {
 /* Events of one batch that share a row, in order. */
 struct shard_group {
     uint64_t hash;
-    uint64_t *segment;  /* Of the table, as of the block's first stage. */
-    uint64_t *row; /* Candidate found by the probe; NULL: none. */
+    uint64_t *segment; /* Of the table, as of the block's first stage. */
+    uint64_t *row;     /* Candidate found by the probe; NULL: none. */
     uint64_t *entry;
     uint16_t first; /* Item of the batch. */
     uint16_t last;

@@ -119,7 +119,8 @@ static inline uint64_t entry_line(uint64_t entry)
 
 /* Worker only. Returns the next entry that matches hash at or after the cursor, or NULL. Start with
  * *cursor = table_bucket() and *index = 0. */
-static inline uint64_t *table_find(uint64_t *segment, uint64_t **bucket, uint32_t *index, uint64_t hash)
+static inline uint64_t *table_find(uint64_t *segment, uint64_t **bucket, uint32_t *index,
+                                   uint64_t hash)
 {
     for (;;) {
         while (*index < TABLE_ENTRIES) {
