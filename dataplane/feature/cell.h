@@ -48,8 +48,8 @@ void single_set_string(const struct plan_input *input, const struct burst *burst
                        uint64_t *single);
 
 /* Writes the inputs of one event of the burst as a single of the view: view->single_words words
- * (the layout exists for views without `exact` too). Edges are applied to the time. Inline: it is in
- * every event's way. */
+ * (the layout exists for views without `exact` too). Edges are applied to the time. Inline: it is
+ * in every event's way. */
 static inline void single_of_event(const struct plan_view *view, const struct burst *burst,
                                    uint32_t event, uint64_t *single)
 {
