@@ -7,5 +7,6 @@
 
 #define DISTANCE_SIZE_MAX 255u /* Longer words are not compared. */
 
-/* Edits from a to b, neither NUL-terminated; UINT32_MAX when one is longer than DISTANCE_SIZE_MAX. */
+/* Edits from a to b, neither NUL-terminated; UINT32_MAX when one is longer than
+ * DISTANCE_SIZE_MAX. */
 uint32_t distance_edits(const char *a, uint32_t a_size, const char *b, uint32_t b_size);
