@@ -6,7 +6,6 @@
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
 #include <rte_prefetch.h>
-#include <string.h>
 
 #include "dataplane/base/assert.h"
 #include "dataplane/base/units.h"
@@ -93,16 +92,6 @@ static enum frame_checksum checksum_udp(uint64_t flags)
     }
 }
 
-static void sender_set(struct net_address *out, uint32_t ip, uint16_t port)
-{
-    uint32_t network = htonl(ip);
-    memset(out->ip, 0, 10);
-    out->ip[10] = 0xff;
-    out->ip[11] = 0xff;
-    memcpy(out->ip + 12, &network, sizeof(network));
-    out->port = port;
-}
-
 /* A bucket of ticks that holds one second. */
 static bool echo_allowed(struct ethdev_queue *queue)
 {
@@ -158,7 +147,8 @@ static void frame_take(struct ethdev_queue *queue, struct rte_mbuf *mbuf, struct
         message->data = data + frame.payload_at;
         message->truncated = frame.payload_size > NET_DATAGRAM_SIZE_MAX;
         message->size = message->truncated ? NET_DATAGRAM_SIZE_MAX : frame.payload_size;
-        sender_set(&message->sender, frame.sender, frame.sender_port);
+        uint32_t sender = htonl(frame.sender);
+        net_address_set_ip4(&message->sender, &sender, frame.sender_port);
         queue->held[burst->count++] = mbuf;
         return;
     }

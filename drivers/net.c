@@ -33,7 +33,7 @@ struct net_queue *net_port_queue(struct net_port *port, uint32_t index)
 
 uint16_t net_port_number(const struct net_port *port)
 {
-    return port->operations->number(port);
+    return port->number;
 }
 
 void net_port_describe(const struct net_port *port, char *out, uint32_t out_size)
@@ -60,7 +60,7 @@ void net_port_statistics(const struct net_port *port, struct net_statistics *out
             out->drop[drop] += count_read(&queue->shared_drop[drop]);
         }
     }
-    out->missed = port->operations->missed(port);
+    out->missed = port->operations->missed == NULL ? 0 : port->operations->missed(port);
 }
 
 void net_port_close(struct net_port *port)
@@ -77,7 +77,9 @@ uint32_t net_receive(struct net_queue *queue, struct net_burst *burst)
 
 void net_release(struct net_queue *queue, struct net_burst *burst)
 {
-    queue->operations->release(queue, burst);
+    if (queue->operations->release != NULL) {
+        queue->operations->release(queue, burst);
+    }
     burst->count = 0;
 }
 
@@ -88,7 +90,7 @@ void net_wait(struct net_queue *queue, uint32_t timeout_us)
 
 bool net_finished(const struct net_queue *queue)
 {
-    return queue->operations->finished(queue);
+    return queue->operations->finished != NULL && queue->operations->finished(queue);
 }
 
 void net_sleep(uint32_t timeout_us)

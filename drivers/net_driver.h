@@ -1,10 +1,11 @@
 /* What a driver of net.h is made of: one table of functions, and ports and queues that begin with
- * the structs here. Only the net_*.c files include it. */
+ * the structs here. Only drivers include it. */
 #pragma once
 
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "drivers/net.h"
 
@@ -14,18 +15,18 @@ _Static_assert(DROP_frame_not_ip == 0, "drops of scope FRAME come first");
 struct net_operations {
     void (*close)(struct net_port *port); /* Accepts half-opened ports. */
     struct net_queue *(*queue)(struct net_port *port, uint32_t index);
-    uint16_t (*number)(const struct net_port *port);
     void (*describe)(const struct net_port *port, char *out, uint32_t out_size);
-    uint64_t (*missed)(const struct net_port *port);
+    uint64_t (*missed)(const struct net_port *port); /* NULL: nothing is lost before us. */
     uint32_t (*receive)(struct net_queue *queue, struct net_burst *burst);
-    void (*release)(struct net_queue *queue, struct net_burst *burst);
+    void (*release)(struct net_queue *queue, struct net_burst *burst); /* NULL: nothing is held. */
     void (*wait)(struct net_queue *queue, uint32_t timeout_us);
-    bool (*finished)(const struct net_queue *queue);
+    bool (*finished)(const struct net_queue *queue); /* NULL: never. */
 };
 
 struct net_port {
     const struct net_operations *operations;
     uint32_t queue_count;
+    uint16_t number; /* UDP port that is open for everyone; 0 where there is none. */
 };
 
 /* Owner: the queue's worker; read by any thread. */
@@ -41,6 +42,26 @@ static inline void net_count(_Atomic uint64_t *counter, uint64_t value)
 {
     atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + value,
                           memory_order_relaxed);
+}
+
+/* Ends a receive() where every frame is a datagram: sets the burst's count and returns it. */
+static inline uint32_t net_burst_finish(struct net_queue *queue, struct net_burst *burst,
+                                        uint32_t count)
+{
+    burst->count = count;
+    net_count(&queue->shared_frames, count);
+    net_count(&queue->shared_datagrams, count);
+    return count;
+}
+
+/* ip: 4 bytes in network order; port: host order. */
+static inline void net_address_set_ip4(struct net_address *out, const void *ip, uint16_t port)
+{
+    memset(out->ip, 0, 10);
+    out->ip[10] = 0xff;
+    out->ip[11] = 0xff;
+    memcpy(out->ip + 12, ip, 4);
+    out->port = port;
 }
 
 __attribute__((format(printf, 2, 3))) static inline void net_error(char error[NET_ERROR_SIZE_MAX],

@@ -32,20 +32,9 @@ static struct ethdev_port *port_of(struct net_port *port)
     return (struct ethdev_port *)port;
 }
 
-static bool queue_finished(const struct net_queue *net)
-{
-    (void)net;
-    return false;
-}
-
 static struct net_queue *port_queue(struct net_port *net, uint32_t index)
 {
     return &port_of(net)->queue[index]->net;
-}
-
-static uint16_t port_number(const struct net_port *net)
-{
-    return ((const struct ethdev_port *)net)->endpoint.port;
 }
 
 static uint64_t port_missed(const struct net_port *net)
@@ -102,13 +91,11 @@ static void port_close(struct net_port *net)
 static const struct net_operations ethdev_operations = {
     .close = port_close,
     .queue = port_queue,
-    .number = port_number,
     .describe = port_describe,
     .missed = port_missed,
     .receive = ethdev_queue_receive,
     .release = ethdev_queue_release,
     .wait = ethdev_queue_wait,
-    .finished = queue_finished,
 };
 
 /* "192.0.2.10/24" or "192.0.2.10"; NULL or "": every address is ours. */
@@ -232,7 +219,9 @@ enum result net_ethdev_open(const struct net_options *options, struct net_port *
         net_error(error, "%s: %s", name, result_name(RESULT_NO_MEMORY));
         return RESULT_NO_MEMORY;
     }
-    port->net = (struct net_port){&ethdev_operations, options->queue_count};
+    port->net = (struct net_port){.operations = &ethdev_operations,
+                                  .queue_count = options->queue_count,
+                                  .number = options->port};
     snprintf(port->device.label, sizeof(port->device.label), "%s", name);
     result = endpoint_parse(options, port, error);
     if (result == RESULT_OK) {

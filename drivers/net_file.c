@@ -54,22 +54,10 @@ static struct net_queue *port_queue(struct net_port *net, uint32_t index)
     return &((struct file_port *)net)->queue[index].net;
 }
 
-static uint16_t port_number(const struct net_port *net)
-{
-    (void)net;
-    return 0;
-}
-
 static void port_describe(const struct net_port *net, char *out, uint32_t out_size)
 {
     snprintf(out, out_size, "file %s, %lu datagrams", port_of(net)->path,
              port_of(net)->datagram_count);
-}
-
-static uint64_t port_missed(const struct net_port *net)
-{
-    (void)net;
-    return 0;
 }
 
 static uint32_t queue_receive(struct net_queue *net, struct net_burst *burst)
@@ -86,16 +74,7 @@ static uint32_t queue_receive(struct net_queue *net, struct net_burst *burst)
         };
         queue->at += sizeof(uint32_t) + size;
     }
-    burst->count = count;
-    net_count(&net->shared_frames, count);
-    net_count(&net->shared_datagrams, count);
-    return count;
-}
-
-static void queue_release(struct net_queue *net, struct net_burst *burst)
-{
-    (void)net;
-    (void)burst;
+    return net_burst_finish(net, burst, count);
 }
 
 static void queue_wait(struct net_queue *net, uint32_t timeout_us)
@@ -115,11 +94,8 @@ static bool queue_finished(const struct net_queue *net)
 static const struct net_operations file_operations = {
     .close = port_close,
     .queue = port_queue,
-    .number = port_number,
     .describe = port_describe,
-    .missed = port_missed,
     .receive = queue_receive,
-    .release = queue_release,
     .wait = queue_wait,
     .finished = queue_finished,
 };
@@ -178,7 +154,8 @@ enum result net_file_open(const struct net_options *options, struct net_port **o
         net_error(error, "%s: %s", options->path, result_name(RESULT_NO_MEMORY));
         return RESULT_NO_MEMORY;
     }
-    port->net = (struct net_port){&file_operations, options->queue_count};
+    port->net =
+        (struct net_port){.operations = &file_operations, .queue_count = options->queue_count};
     snprintf(port->path, sizeof(port->path), "%s", options->path);
     enum result result = file_map(port, error);
     if (result == RESULT_OK) {

@@ -114,10 +114,7 @@ static uint32_t queue_receive(struct net_queue *net, struct net_burst *burst)
     struct simulated_queue *queue = queue_of(net);
     uint32_t count =
         queue->cycle != NULL ? cycle_receive(queue, burst) : ring_receive(queue, burst);
-    burst->count = count;
-    net_count(&net->shared_frames, count);
-    net_count(&net->shared_datagrams, count);
-    return count;
+    return net_burst_finish(net, burst, count);
 }
 
 static void queue_release(struct net_queue *net, struct net_burst *burst)
@@ -160,12 +157,6 @@ static struct net_queue *port_queue(struct net_port *net, uint32_t index)
     return &((struct simulated_port *)net)->queue[index]->net;
 }
 
-static uint16_t port_number(const struct net_port *net)
-{
-    (void)net;
-    return 0;
-}
-
 static void port_describe(const struct net_port *net, char *out, uint32_t out_size)
 {
     snprintf(out, out_size, "simulated network, %u queues", net->queue_count);
@@ -184,7 +175,6 @@ static uint64_t port_missed(const struct net_port *net)
 static const struct net_operations simulated_operations = {
     .close = port_close,
     .queue = port_queue,
-    .number = port_number,
     .describe = port_describe,
     .missed = port_missed,
     .receive = queue_receive,
@@ -224,7 +214,8 @@ enum result net_simulated_open(const struct net_options *options, struct net_por
         net_error(error, "simulated network: %s", result_name(RESULT_NO_MEMORY));
         return RESULT_NO_MEMORY;
     }
-    port->net = (struct net_port){&simulated_operations, options->queue_count};
+    port->net =
+        (struct net_port){.operations = &simulated_operations, .queue_count = options->queue_count};
     for (uint32_t i = 0; i < options->queue_count; i++) {
         port->queue[i] = queue_open(line_count);
         if (port->queue[i] == NULL) {

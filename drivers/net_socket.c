@@ -41,7 +41,6 @@ struct socket_port {
     struct net_port net;
     struct sockaddr_storage address;
     socklen_t address_size;
-    uint16_t number;
     uint32_t buffer_wished_bytes;
     uint32_t buffer_bytes; /* What the kernel gave. */
     char listen[INET6_ADDRSTRLEN + 16];
@@ -181,7 +180,7 @@ static bool sockets_bind(struct socket_port *port, uint16_t number, uint32_t *ou
             goto fail;
         }
     }
-    port->number = number;
+    port->net.number = number;
     return true;
 fail:;
     int saved = errno;
@@ -215,14 +214,14 @@ static bool sockets_bind_any(struct socket_port *port, uint32_t *out_number)
 
 static void error_of_bind(const struct socket_port *port, uint32_t number, int code, char *error)
 {
-    uint32_t last = port->number + port->net.queue_count;
+    uint32_t last = port->net.number + port->net.queue_count;
     const char *listen = port->listen;
     switch (code) {
     case EADDRINUSE:
         net_error(error,
                   "%s: UDP port %u is in use (ports %u to %u are needed: one for all, one per "
                   "shard); stop who has it (`ss -ulpn 'sport = :%u'`) or choose another port",
-                  listen, number, port->number, last, number);
+                  listen, number, port->net.number, last, number);
         return;
     case EADDRNOTAVAIL:
         net_error(error,
@@ -290,11 +289,6 @@ static struct net_queue *port_queue(struct net_port *net, uint32_t index)
     return &port_of(net)->queue[index]->net;
 }
 
-static uint16_t port_number(const struct net_port *net)
-{
-    return port_of(net)->number;
-}
-
 static void port_describe(const struct net_port *net, char *out, uint32_t out_size)
 {
     const struct socket_port *port = port_of(net);
@@ -307,11 +301,12 @@ static void port_describe(const struct net_port *net, char *out, uint32_t out_si
                   host, sizeof(host));
     }
     bool ip6 = port->address.ss_family == AF_INET6;
-    int size = snprintf(out, out_size,
-                        "kernel UDP %s%s%s:%u (all) and %u to %u (one per shard), "
-                        "receive buffer %u KiB",
-                        ip6 ? "[" : "", host, ip6 ? "]" : "", port->number, port->number + 1,
-                        port->number + net->queue_count, port->buffer_bytes / 1024);
+    int size =
+        snprintf(out, out_size,
+                 "kernel UDP %s%s%s:%u (all) and %u to %u (one per shard), "
+                 "receive buffer %u KiB",
+                 ip6 ? "[" : "", host, ip6 ? "]" : "", port->net.number, port->net.number + 1,
+                 port->net.number + net->queue_count, port->buffer_bytes / 1024);
     if (port->buffer_bytes < port->buffer_wished_bytes && size > 0 && (uint32_t)size < out_size) {
         snprintf(out + size, out_size - (uint32_t)size,
                  " (%u wished: sysctl -w net.core.rmem_max=%u)", port->buffer_wished_bytes / 1024,
@@ -347,11 +342,7 @@ static void sender_read(const struct sockaddr_in6 *from, struct net_address *out
         return;
     }
     const struct sockaddr_in *ip4 = (const struct sockaddr_in *)(const void *)from;
-    memset(out->ip, 0, 10);
-    out->ip[10] = 0xff;
-    out->ip[11] = 0xff;
-    memcpy(out->ip + 12, &ip4->sin_addr, 4);
-    out->port = ntohs(ip4->sin_port);
+    net_address_set_ip4(out, &ip4->sin_addr, ntohs(ip4->sin_port));
 }
 
 /* One system call per turn, also when both sockets are empty. Two busy sockets alternate; beside a
@@ -387,16 +378,7 @@ static uint32_t queue_receive(struct net_queue *net, struct net_burst *burst)
         sender_read(&queue->sender[i], &message->sender);
         header->msg_hdr.msg_namelen = sizeof(queue->sender[i]);
     }
-    burst->count = count;
-    net_count(&net->shared_frames, count);
-    net_count(&net->shared_datagrams, count);
-    return count;
-}
-
-static void queue_release(struct net_queue *net, struct net_burst *burst)
-{
-    (void)net;
-    (void)burst;
+    return net_burst_finish(net, burst, count);
 }
 
 static void queue_wait(struct net_queue *net, uint32_t timeout_us)
@@ -413,22 +395,13 @@ static void queue_wait(struct net_queue *net, uint32_t timeout_us)
     }
 }
 
-static bool queue_finished(const struct net_queue *net)
-{
-    (void)net;
-    return false;
-}
-
 static const struct net_operations socket_operations = {
     .close = port_close,
     .queue = port_queue,
-    .number = port_number,
     .describe = port_describe,
     .missed = port_missed,
     .receive = queue_receive,
-    .release = queue_release,
     .wait = queue_wait,
-    .finished = queue_finished,
 };
 
 enum result net_socket_open(const struct net_options *options, struct net_port **out_port,
@@ -440,22 +413,23 @@ enum result net_socket_open(const struct net_options *options, struct net_port *
         net_error(error, "%s: %s", options->listen, result_name(RESULT_NO_MEMORY));
         return RESULT_NO_MEMORY;
     }
-    port->net = (struct net_port){&socket_operations, options->queue_count};
+    port->net =
+        (struct net_port){.operations = &socket_operations, .queue_count = options->queue_count};
     port->buffer_wished_bytes = options->receive_buffer_bytes != 0
                                     ? options->receive_buffer_bytes
                                     : (uint32_t)RECEIVE_BUFFER_BYTES_DEFAULT;
     snprintf(port->listen, sizeof(port->listen), "%s", options->listen);
     enum result result = RESULT_INVALID;
-    if (!address_parse(options->listen, &port->address, &port->address_size, &port->number)) {
+    if (!address_parse(options->listen, &port->address, &port->address_size, &port->net.number)) {
         net_error(error, "%s: not an address and port; write \"127.0.0.1:4700\" or \"[::1]:4700\"",
                   port->listen);
         goto fail;
     }
-    if (port->number + options->queue_count > UINT16_MAX) {
+    if (port->net.number + options->queue_count > UINT16_MAX) {
         net_error(error,
                   "%s: %u shards need ports up to %u, and the last one is 65535; choose a "
                   "lower port",
-                  port->listen, options->queue_count, port->number + options->queue_count);
+                  port->listen, options->queue_count, port->net.number + options->queue_count);
         goto fail;
     }
     result = RESULT_NO_MEMORY;
@@ -466,9 +440,9 @@ enum result net_socket_open(const struct net_options *options, struct net_port *
             goto fail;
         }
     }
-    uint32_t number = port->number;
-    bool bound = port->number != 0 ? sockets_bind(port, port->number, &number)
-                                   : sockets_bind_any(port, &number);
+    uint32_t number = port->net.number;
+    bool bound = port->net.number != 0 ? sockets_bind(port, port->net.number, &number)
+                                       : sockets_bind_any(port, &number);
     if (!bound) {
         result = errno == EADDRINUSE ? RESULT_BUSY : RESULT_SYSTEM;
         error_of_bind(port, number, errno, error);
