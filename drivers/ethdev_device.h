@@ -1,5 +1,5 @@
-/* The DPDK device of an ethdev port: found or made by its name, configured for one queue per worker,
- * and what its driver can do and does not say. Owner: the thread that opens and closes the port. */
+/* The DPDK device of an ethdev port: found or made by its name, configured for one queue per
+ * worker, and what its driver can do and does not say. Owner: who opens and closes the port. */
 #pragma once
 
 #include <rte_ethdev.h>

@@ -25,8 +25,8 @@ struct ethdev_queue {
     struct rte_mempool *pool;             /* NULL where it does not receive. */
 };
 
-/* Makes queue index of a configured device and its pool; the caller sets net.operations. A queue that
- * was begun is in *out_queue on failure too, for ethdev_queue_close(). */
+/* Makes queue index of a configured device and its pool; the caller sets net.operations. A queue
+ * that was begun is in *out_queue on failure too, for ethdev_queue_close(). */
 MUST_USE enum result ethdev_queue_open(const struct ethdev_device *device,
                                        const struct frame_endpoint *endpoint, uint16_t index,
                                        struct ethdev_queue **out_queue,
