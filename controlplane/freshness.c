@@ -1,7 +1,6 @@
 #include "controlplane/freshness.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
@@ -10,10 +9,8 @@
 #include "dataplane/base/units.h"
 #include "dataplane/reader.h"
 
-#define WINDOW_NS          (1 * 1000 * 1000) /* Looking without sleep. */
-#define REST_US_MIN        10000             /* Between windows while events come. */
-#define REST_US_MAX        50000             /* Between windows while none come. */
-#define READABLE_WITHIN_NS (100 * 1000 * 1000)
+/* Between looks at what the workers sampled: their rings hold far more. */
+#define REST_US 5000
 
 struct freshness {
     struct appliance *appliance; /* Borrowed. */
@@ -85,61 +82,40 @@ static bool sample_readable(struct freshness *freshness, const struct worker_sam
     return query.found && answer.lsn >= sample->lsn;
 }
 
+/* The event could be read from the moment when its turn was published; a read of that row, done
+ * here and now, adds what reading takes. */
 static void sample_follow(struct freshness *freshness, const struct worker_sample *sample)
 {
     const struct clock *clock = &freshness->appliance->clock;
-    while (!sample_readable(freshness, sample)) {
-        bool stop = atomic_load_explicit(&freshness->shared_stop, memory_order_relaxed);
-        if (stop || clock_now_ns(clock) - sample->arrival_ns > READABLE_WITHIN_NS) {
-            counter_add(&freshness->shared_unseen, 1);
-            return;
-        }
-        (void)sched_yield();
+    span_record(freshness, sample->view, FRESHNESS_STAGE_event_to_arrival, event_ns(sample),
+                sample->arrival_ns);
+    int64_t start_ns = clock_now_ns(clock);
+    if (!sample_readable(freshness, sample)) {
+        counter_add(&freshness->shared_unseen, 1);
+        return;
     }
-    int64_t now_ns = clock_now_ns(clock);
+    int64_t read_ns = clock_now_ns(clock) - start_ns;
+    int64_t readable_ns = add_clamped(sample->published_ns, read_ns > 0 ? read_ns : 0);
     span_record(freshness, sample->view, FRESHNESS_STAGE_arrival_to_readable, sample->arrival_ns,
-                now_ns);
+                readable_ns);
     span_record(freshness, sample->view, FRESHNESS_STAGE_event_to_readable, event_ns(sample),
-                now_ns);
-}
-
-/* Takes what lies ready at every worker; follows what arrived since start_ns. Returns the number of
- * samples. */
-static uint32_t samples_take(struct freshness *freshness, int64_t start_ns)
-{
-    struct appliance *appliance = freshness->appliance;
-    struct worker_sample sample;
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < appliance->shard_count; i++) {
-        while (worker_sample_take(appliance->worker[i], &sample)) {
-            count++;
-            span_record(freshness, sample.view, FRESHNESS_STAGE_event_to_arrival, event_ns(&sample),
-                        sample.arrival_ns);
-            if (sample.arrival_ns >= start_ns) {
-                sample_follow(freshness, &sample);
-            }
-        }
-    }
-    return count;
+                readable_ns);
 }
 
 static void *freshness_run(void *argument)
 {
     struct freshness *freshness = argument;
-    const struct clock *clock = &freshness->appliance->clock;
-    int64_t rest_us = REST_US_MIN;
+    struct appliance *appliance = freshness->appliance;
     while (!atomic_load_explicit(&freshness->shared_stop, memory_order_relaxed)) {
         reader_online(freshness->reader);
-        int64_t start_ns = clock_now_ns(clock);
-        uint32_t count = samples_take(freshness, INT64_MAX);
-        do {
-            count += samples_take(freshness, start_ns);
-            (void)sched_yield();
-        } while (clock_now_ns(clock) - start_ns < WINDOW_NS && clock_now_ns(clock) >= start_ns);
+        for (uint32_t i = 0; i < appliance->shard_count; i++) {
+            struct worker_sample sample;
+            while (worker_sample_take(appliance->worker[i], &sample)) {
+                sample_follow(freshness, &sample);
+            }
+        }
         reader_offline(freshness->reader);
-        rest_us = count > 0 ? REST_US_MIN : rest_us * 2;
-        rest_us = rest_us > REST_US_MAX ? REST_US_MAX : rest_us;
-        struct timespec rest = {.tv_nsec = (long)(rest_us * NS_PER_US)};
+        struct timespec rest = {.tv_nsec = REST_US * NS_PER_US};
         (void)nanosleep(&rest, NULL);
     }
     return NULL;

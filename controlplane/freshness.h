@@ -1,9 +1,10 @@
 /* How fresh a feature is when a reader can see it: real events, followed from their own time and
  * their arrival until the real read path shows them.
  *
- * One thread with its own reader takes the samples that workers offer. It looks in short windows in
- * which it never sleeps, because a sleeping observer would measure its own wake-up; a sample that
- * waited for the window tells only how late it arrived. */
+ * One thread with its own reader takes the samples that workers offer. A sample says when its turn
+ * was published, the moment from which any read shows it: a sleeping observer's own wake-up would
+ * measure the observer. The thread then reads the row as every client does, checks that the event is
+ * in it, and adds what that read took. */
 #pragma once
 
 #include <stdint.h>
@@ -31,5 +32,5 @@ void freshness_close(struct freshness *freshness); /* NULL is fine. */
 /* Any thread. Nanoseconds; negative spans (an event from the future) count as 0. */
 const struct histogram *freshness_histogram(const struct freshness *freshness, uint32_t view,
                                             enum freshness_stage stage);
-/* Samples that did not become readable within a tenth of a second. */
+/* Samples whose row a read did not show: refused by the memory cap, or past its ttl by then. */
 uint64_t freshness_unseen(const struct freshness *freshness);

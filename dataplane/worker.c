@@ -207,6 +207,7 @@ static void publish(struct worker *worker)
     /* Release T1, pairs with acquire T2 in reader_read(). */
     atomic_store_explicit(&worker->shared_apply_us, worker->turn.apply_us, memory_order_release);
     if (worker->turn.sampled) {
+        worker->turn.sample.published_ns = clock_now_ns(worker->options.clock);
         void *record = ring_push(&worker->sample_ring, sizeof(worker->turn.sample));
         if (record != NULL) {
             memcpy(record, &worker->turn.sample, sizeof(worker->turn.sample));

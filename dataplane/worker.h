@@ -42,7 +42,8 @@ struct worker_options {
 /* A real event, followed from its arrival to the moment when a reader can see it. */
 struct worker_sample {
     int64_t event_time_us;
-    int64_t arrival_ns; /* Clock, when the burst with it was taken. */
+    int64_t arrival_ns;   /* Clock, when the burst with it was taken. */
+    int64_t published_ns; /* Clock, when its turn was published: from then on a read shows it. */
     uint64_t lsn;
     uint16_t view;
     uint16_t key_size;
