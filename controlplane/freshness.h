@@ -3,8 +3,8 @@
  *
  * One thread with its own reader takes the samples that workers offer. A sample says when its turn
  * was published, the moment from which any read shows it: a sleeping observer's own wake-up would
- * measure the observer. The thread then reads the row as every client does, checks that the event is
- * in it, and adds what that read took. */
+ * measure the observer. The thread then reads the row as every client does, checks that the event
+ * is in it, and adds what that read took. */
 #pragma once
 
 #include <stdint.h>
