@@ -34,6 +34,7 @@ enum result shard_init(struct shard *shard, const struct plan *plan, struct coun
     shard->secret = secret;
     shard->apply_us = INT64_MIN;
     shard->oldest_us = INT64_MAX;
+    shard->sweep_next_us = INT64_MIN;
     for (uint32_t i = 0; i < STREAMS_MAX; i++) {
         shard->fold_us[i] = INT64_MIN;
     }

@@ -7,6 +7,17 @@
 
 #define SWEEP_BUCKETS_BUSY 1u
 #define SWEEP_BUCKETS_IDLE 64u
+/* Between two sweeps of the whole table. */
+#define SWEEP_REST_US US_PER_SECOND
+
+/* True when the horizon has passed the finest tiles since the row was folded last: less would write
+ * rows, and make their readers try again, for little. */
+static bool fold_due(const struct plan_view *view, int64_t folded_us, int64_t fold_us)
+{
+    int64_t keep_us = view->level_keep_us[0];
+    int64_t least_us = keep_us > view->level_us[0] ? keep_us : view->level_us[0];
+    return sub_clamped(fold_us, least_us) >= folded_us;
+}
 
 /* Sweeps one entry: removes a row past its ttl, moves one that folding made much smaller. */
 static void sweep_entry(struct shard *shard, uint64_t *segment, uint64_t *entry)
@@ -29,7 +40,7 @@ static void sweep_entry(struct shard *shard, uint64_t *segment, uint64_t *entry)
         return;
     }
     uint32_t first = row_lines_first(view, meta.key_size);
-    if (lines < 2 * first || row[ROW_HORIZON] == (uint64_t)ladder.fold_us) {
+    if (lines < 2 * first || !fold_due(view, (int64_t)row[ROW_HORIZON], ladder.fold_us)) {
         return;
     }
     row_lock(row);
@@ -72,6 +83,8 @@ static void sweep_step(struct shard *shard)
     uint64_t slots = UINT64_C(1) << directory->depth;
     if (shard->sweep_slot >= slots) {
         shard->sweep_slot = 0;
+        shard->sweep_next_us = add_clamped(shard->apply_us, SWEEP_REST_US);
+        return;
     }
     uint64_t *segment = directory->segment[shard->sweep_slot];
     sweep_chain(shard, segment, segment + (uint64_t)shard->sweep_bucket * LINE_WORDS, false);
@@ -102,10 +115,13 @@ void shard_turn(struct shard *shard, bool idle)
 {
     row_store_turn(&shard->store);
     counter_add(&shard->counters->shared[COUNTER_segments_split], table_turn(&shard->table));
-    if (sweep_due(shard)) {
-        for (uint32_t i = 0; i < (idle ? SWEEP_BUCKETS_IDLE : SWEEP_BUCKETS_BUSY); i++) {
-            sweep_step(shard);
-        }
+    if (!sweep_due(shard)) {
+        return;
+    }
+    for (uint32_t i = 0; i < (idle ? SWEEP_BUCKETS_IDLE : SWEEP_BUCKETS_BUSY) &&
+                         shard->apply_us >= shard->sweep_next_us;
+         i++) {
+        sweep_step(shard);
     }
 }
 
