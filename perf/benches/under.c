@@ -44,13 +44,39 @@ struct under_phase {
     double idle_p99_us;
 };
 
+/* The cores of the process as it was started: a thread that is pinned sees only its own. */
+static uint32_t cores_of_start(uint16_t **out_cores)
+{
+    static uint16_t cores[CPU_COUNT_MAX];
+    static uint32_t count;
+    if (count == 0) {
+        count = cpu_list(cores);
+    }
+    *out_cores = cores;
+    return count;
+}
+
+/* To the first core, or the last. */
 static void core_pin(pthread_t thread, bool last)
 {
-    uint16_t cores[CPU_COUNT_MAX];
-    uint32_t count = cpu_list(cores);
+    uint16_t *cores;
+    uint32_t count = cores_of_start(&cores);
     cpu_set_t set;
     CPU_ZERO(&set);
     CPU_SET(cores[last ? count - 1 : 0], &set);
+    (void)pthread_setaffinity_np(thread, sizeof(set), &set);
+}
+
+/* To all cores again: what this thread starts later inherits its cores. */
+static void core_unpin(pthread_t thread)
+{
+    uint16_t *cores;
+    uint32_t count = cores_of_start(&cores);
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (uint32_t i = 0; i < count; i++) {
+        CPU_SET(cores[i], &set);
+    }
     (void)pthread_setaffinity_np(thread, sizeof(set), &set);
 }
 
@@ -147,6 +173,7 @@ static int phase_read(struct workload *workload, double rate, const char *wave,
         spin_until(endpoint_now_ns() + READ_REST_NS);
     }
     feeder_stop(&feeder);
+    core_unpin(pthread_self());
     reader_close(reader.reader);
     return 0;
 }
@@ -268,6 +295,7 @@ static void freshness_run(struct bench_run *run, const void *context)
         freshness_follow(&feeder, &reader, &latency_ns);
     }
     feeder_stop(&feeder);
+    core_unpin(pthread_self());
     reader_close(reader.reader);
     measure_report(run, &latency_ns);
     bench_set(run, "events_per_second", 0.5 * base->max_events_per_second);
