@@ -11,6 +11,7 @@
 #include "controlplane/buffer.h"
 #include "controlplane/name_cache.h"
 #include "controlplane/resp.h"
+#include "controlplane/resp_writer.h"
 #include "dataplane/base/histogram.h"
 #include "dataplane/reader.h"
 

@@ -1,4 +1,4 @@
-/* RESP2 and RESP3: an incremental parser of requests and writers of replies.
+/* RESP2 and RESP3: an incremental parser of requests. resp_writer.h writes replies.
  *
  * Requests are what Redis takes: arrays of bulk strings, and inline commands with its quoting.
  * Texts of protocol errors are Redis' own; where a limit is ours, it is named after a comma.
@@ -8,8 +8,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-
-#include "controlplane/buffer.h"
 
 #define RESP_INLINE_SIZE_MAX  (64u * 1024) /* As Redis. Also a header line without its end. */
 #define RESP_BULK_SIZE_MAX    (1024u * 1024)
@@ -58,26 +56,3 @@ static inline bool resp_parser_busy(const struct resp_parser *parser)
 /* Strict decimal int64 as Redis reads it: no '+', no spaces, no leading zeros. */
 bool resp_integer_read(const char *data, uint64_t size, int64_t *out);
 bool resp_is(const struct resp_argument *argument, const char *word); /* Ignoring case. */
-
-struct resp_writer {
-    struct buffer *out;
-    uint8_t protocol;     /* 2 or 3 */
-    uint64_t error_count; /* Error replies written. */
-};
-
-void resp_write_simple(struct resp_writer *writer, const char *text);
-/* text starts with its code: "ERR ...". Line ends become spaces. */
-void resp_write_error(struct resp_writer *writer, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-void resp_write_integer(struct resp_writer *writer, int64_t value);
-void resp_write_bulk(struct resp_writer *writer, const void *data, uint64_t size);
-void resp_write_text(struct resp_writer *writer, const char *text); /* A bulk string. */
-void resp_write_format(struct resp_writer *writer, const char *format, ...)
-    __attribute__((format(printf, 2, 3))); /* A bulk string. */
-/* Text for people: a verbatim string in RESP3, a bulk string in RESP2. */
-void resp_write_verbatim(struct resp_writer *writer, const void *data, uint64_t size);
-void resp_write_null(struct resp_writer *writer);
-void resp_write_array(struct resp_writer *writer, uint64_t count);
-void resp_write_set(struct resp_writer *writer, uint64_t count); /* An array in RESP2. */
-/* count pairs follow; a flat array in RESP2. */
-void resp_write_map(struct resp_writer *writer, uint64_t pair_count);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "controlplane/resp.h"
+#include "controlplane/resp_writer.h"
 #include "dataplane/base/units.h"
 
 /* Parses text that comes in pieces of step bytes and writes what came out as one line per request:
