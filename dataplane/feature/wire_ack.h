@@ -1,5 +1,5 @@
-/* Acknowledgements: what a home tells the producer of a lane, SBE 1.0, little-endian, 64 bytes. This
- * comment is its specification; docs/formats/wire.md is the same for people.
+/* Acknowledgements: what a home tells the producer of a lane, SBE 1.0, little-endian, 64 bytes.
+ * This comment is its specification; docs/formats/wire.md is the same for people.
  *
  *  byte  0  message header  blockLength u16 = 56 | templateId u16 = 65000 | schemaId u16 = 65000
  *                           | version u16 = 1
@@ -15,8 +15,8 @@
  *       59  flags u8
  *       60  epoch u32       of the appliance's store: a new one after each start
  *
- * An acknowledgement is never longer than the least message (64 bytes), is sent at most once per
- * lane and millisecond, only to lanes that want it, and never before a message was authenticated. */
+ * An acknowledgement is never longer than the least message (64 bytes), is sent at most once a
+ * millisecond for a lane, only to lanes that want it, and never before a message was authenticated. */
 #pragma once
 
 #include <stdint.h>
