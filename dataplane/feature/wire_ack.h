@@ -15,8 +15,8 @@
  *       59  flags u8
  *       60  epoch u32       of the appliance's store: a new one after each start
  *
- * An acknowledgement is never longer than the least message (64 bytes), is sent at most once a
- * millisecond for a lane, only to lanes that want it, and never before a message was authenticated. */
+ * It is never longer than the least message (64 bytes), is sent at most once a millisecond for a
+ * lane, only to lanes that want it, and never before a message was authenticated. */
 #pragma once
 
 #include <stdint.h>
