@@ -56,6 +56,8 @@ void net_port_statistics(const struct net_port *port, struct net_statistics *out
         out->frames += count_read(&queue->shared_frames);
         out->datagrams += count_read(&queue->shared_datagrams);
         out->answered += count_read(&queue->shared_answered);
+        out->sent += count_read(&queue->shared_sent);
+        out->unsent += count_read(&queue->shared_unsent);
         for (uint32_t drop = 0; drop < NET_FRAME_DROPS; drop++) {
             out->drop[drop] += count_read(&queue->shared_drop[drop]);
         }
@@ -81,6 +83,22 @@ void net_release(struct net_queue *queue, struct net_burst *burst)
         queue->operations->release(queue, burst);
     }
     burst->count = 0;
+}
+
+bool net_send(struct net_queue *queue, const struct net_address *to, const void *data,
+              uint32_t size)
+{
+    ASSERT(size <= NET_ANSWER_SIZE_MAX);
+    bool sent = queue->operations->send != NULL && queue->operations->send(queue, to, data, size);
+    net_count(sent ? &queue->shared_sent : &queue->shared_unsent, 1);
+    return sent;
+}
+
+void net_send_finish(struct net_queue *queue)
+{
+    if (queue->operations->send_finish != NULL) {
+        queue->operations->send_finish(queue);
+    }
 }
 
 void net_wait(struct net_queue *queue, uint32_t timeout_us)

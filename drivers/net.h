@@ -14,11 +14,14 @@
 #define NET_BURST_MAX         32
 #define NET_ERROR_SIZE_MAX    256
 #define NET_DATAGRAM_SIZE_MAX 8972 /* One jumbo frame; the same as MESSAGE_SIZE_MAX. */
+#define NET_ANSWER_SIZE_MAX   64   /* An acknowledgement. */
 
 /* Where a datagram came from; IPv4-mapped for IPv4. All zero where there is no network. */
 struct net_address {
     uint8_t ip[16];
-    uint16_t port; /* Host order. */
+    uint16_t port;       /* Host order. */
+    uint16_t local_port; /* The one it came in on; answers leave from it. */
+    uint8_t mac[6];      /* ethdev: of the next hop. */
 };
 
 struct net_message {
@@ -42,6 +45,8 @@ struct net_statistics {
     uint64_t drop[DROP_COUNT]; /* Scope FRAME only. */
     uint64_t missed;           /* Dropped before us, by kernel socket or NIC; whole port if the
                                   hardware does not say which queue. */
+    uint64_t sent;             /* Answers that left by net_send(). */
+    uint64_t unsent;           /* Answers for which there was no room or no way. */
 };
 
 enum net_driver { NET_DRIVER_SOCKET, NET_DRIVER_ETHDEV, NET_DRIVER_FILE, NET_DRIVER_SIMULATED };
@@ -81,6 +86,12 @@ void net_port_close(struct net_port *port); /* NULL is fine. */
  * Fills the burst with up to NET_BURST_MAX datagrams; returns their number. Never blocks. */
 uint32_t net_receive(struct net_queue *queue, struct net_burst *burst);
 void net_release(struct net_queue *queue, struct net_burst *burst);
+/* Queues a datagram of at most NET_ANSWER_SIZE_MAX bytes (copied) to where another one came from;
+ * false when there is no room: it is lost, as on any network, and counted in `unsent`. */
+bool net_send(struct net_queue *queue, const struct net_address *to, const void *data,
+              uint32_t size);
+/* Sends what is queued; once a turn. */
+void net_send_finish(struct net_queue *queue);
 /* Sleeps until a datagram may be there or timeout_us passed: for `idle: sleep`. */
 void net_wait(struct net_queue *queue, uint32_t timeout_us);
 /* True when a finite source (a file) has no more. */

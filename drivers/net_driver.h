@@ -19,6 +19,10 @@ struct net_operations {
     uint64_t (*missed)(const struct net_port *port); /* NULL: nothing is lost before us. */
     uint32_t (*receive)(struct net_queue *queue, struct net_burst *burst);
     void (*release)(struct net_queue *queue, struct net_burst *burst); /* NULL: nothing is held. */
+    /* NULL: there is no way back. */
+    bool (*send)(struct net_queue *queue, const struct net_address *to, const void *data,
+                 uint32_t size);
+    void (*send_finish)(struct net_queue *queue); /* NULL: nothing is held back. */
     void (*wait)(struct net_queue *queue, uint32_t timeout_us);
     bool (*finished)(const struct net_queue *queue); /* NULL: never. */
 };
@@ -35,6 +39,8 @@ struct net_queue {
     _Atomic uint64_t shared_frames;
     _Atomic uint64_t shared_datagrams;
     _Atomic uint64_t shared_answered;
+    _Atomic uint64_t shared_sent;
+    _Atomic uint64_t shared_unsent;
     _Atomic uint64_t shared_drop[NET_FRAME_DROPS];
 };
 
