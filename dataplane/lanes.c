@@ -96,30 +96,12 @@ static struct lane *place_take(struct lanes *lanes, int64_t now_us)
     for (uint32_t i = 0; i < looks; i++) {
         lanes->hand = (lanes->hand + 1) % lanes->capacity;
         struct lane *lane = &lanes->lane[lanes->hand];
-        if (now_us - lane->seen_us > LANE_IDLE_US) {
+        if (now_us - lane->seen_us > LANE_IDLE_US && !lane->ack_due) {
             index_remove(lanes, index_find(lanes, producer_of(lane), number_of(lane)));
             return lane;
         }
     }
     return NULL;
-}
-
-static bool window_has(const struct lane *lane, uint64_t sequence)
-{
-    uint64_t bit = sequence % LANE_WINDOW;
-    return (lane->window[bit / 64] >> (bit % 64) & 1) != 0;
-}
-
-static void window_set(struct lane *lane, uint64_t sequence)
-{
-    uint64_t bit = sequence % LANE_WINDOW;
-    lane->window[bit / 64] |= UINT64_C(1) << (bit % 64);
-}
-
-static void window_clear(struct lane *lane, uint64_t sequence)
-{
-    uint64_t bit = sequence % LANE_WINDOW;
-    lane->window[bit / 64] &= ~(UINT64_C(1) << (bit % 64));
 }
 
 static void holes_set(struct lane *lane, uint64_t holes)
@@ -139,10 +121,11 @@ static void lane_begin(struct lane *lane, uint32_t incarnation, uint64_t sequenc
 {
     atomic_store_explicit(&lane->shared_incarnation, incarnation, memory_order_relaxed);
     memset(lane->window, 0, sizeof(lane->window));
+    lane->acked = false;
     lane->start =
         oldest != 0 && oldest <= sequence && sequence - oldest < LANE_WINDOW ? oldest : sequence;
     lane->top = sequence;
-    window_set(lane, sequence);
+    window_set(lane->window, sequence);
     holes_set(lane, sequence - lane->start);
 }
 
@@ -156,7 +139,7 @@ static void lane_advance(struct lane *lane, uint64_t sequence)
         /* Everything in the window leaves; what lies between was never here at all. */
         counter_add(&lane->shared_gaps, holes + (steps - LANE_WINDOW));
         memset(lane->window, 0, sizeof(lane->window));
-        window_set(lane, sequence);
+        window_set(lane->window, sequence);
         lane->top = sequence;
         holes_set(lane, LANE_WINDOW - 1);
         return;
@@ -164,13 +147,14 @@ static void lane_advance(struct lane *lane, uint64_t sequence)
     /* Counted in steps: the greatest sequence has none above it. */
     for (uint64_t step = 1; step <= steps; step++) {
         uint64_t next = lane->top + step;
-        if (next >= LANE_WINDOW && next - LANE_WINDOW >= lane->start && !window_has(lane, next)) {
+        if (next >= LANE_WINDOW && next - LANE_WINDOW >= lane->start &&
+            !window_has(lane->window, next)) {
             counter_add(&lane->shared_gaps, 1);
             holes--;
         }
-        window_clear(lane, next);
+        window_clear(lane->window, next);
     }
-    window_set(lane, sequence);
+    window_set(lane->window, sequence);
     lane->top = sequence;
     holes_set(lane, holes + steps - 1);
 }
@@ -181,7 +165,7 @@ static enum drop lane_fill(struct lane *lane, uint64_t sequence)
     if (lane->top - sequence >= LANE_WINDOW) {
         return DROP_message_too_old;
     }
-    if (window_has(lane, sequence)) {
+    if (window_has(lane->window, sequence)) {
         counter_add(&lane->shared_duplicates, 1);
         return DROP_message_duplicate;
     }
@@ -192,7 +176,7 @@ static enum drop lane_fill(struct lane *lane, uint64_t sequence)
         holes_set(lane, holes + (lane->start - sequence - 1));
         lane->start = sequence;
     }
-    window_set(lane, sequence);
+    window_set(lane->window, sequence);
     counter_add(&lane->shared_reordered, 1);
     return DROP_NONE;
 }
@@ -207,31 +191,51 @@ static void lane_reset(struct lane *lane, int64_t now_us)
     atomic_store_explicit(&lane->shared_duplicates, 0, memory_order_relaxed);
     atomic_store_explicit(&lane->shared_reordered, 0, memory_order_relaxed);
     lane->seen_us = now_us;
+    lane->acked = false;
+    lane->has_address = false;
+    lane->acked_us = INT64_MIN;
+}
+
+struct lane *lanes_place(struct lanes *lanes, uint64_t producer, uint16_t number, int64_t now_us,
+                         bool *out_new)
+{
+    uint32_t at = index_find(lanes, producer, number);
+    *out_new = lanes->index[at] == 0;
+    if (!*out_new) {
+        return &lanes->lane[lanes->index[at] - 1];
+    }
+    struct lane *lane = place_take(lanes, now_us);
+    if (lane == NULL) {
+        return NULL;
+    }
+    at = index_find(lanes, producer, number); /* Taking a place may have shifted the index. */
+    lanes->index[at] = (uint32_t)(lane - lanes->lane) + 1;
+    lane_reset(lane, now_us);
+    atomic_store_explicit(&lane->shared_producer, producer, memory_order_relaxed);
+    atomic_store_explicit(&lane->shared_lane, number, memory_order_relaxed);
+    return lane;
 }
 
 enum drop lanes_accept(struct lanes *lanes, uint64_t producer, uint16_t number,
                        uint32_t incarnation, uint64_t sequence, uint64_t oldest, int64_t now_us)
 {
-    uint32_t at = index_find(lanes, producer, number);
-    if (lanes->index[at] == 0) {
-        struct lane *lane = place_take(lanes, now_us);
-        if (lane == NULL) {
-            return DROP_message_lanes_full;
-        }
-        at = index_find(lanes, producer, number); /* Taking a place may have shifted the index. */
-        lanes->index[at] = (uint32_t)(lane - lanes->lane) + 1;
-        lane_reset(lane, now_us);
-        atomic_store_explicit(&lane->shared_producer, producer, memory_order_relaxed);
-        atomic_store_explicit(&lane->shared_lane, number, memory_order_relaxed);
+    bool is_new;
+    struct lane *lane = lanes_place(lanes, producer, number, now_us, &is_new);
+    if (lane == NULL) {
+        return DROP_message_lanes_full;
+    }
+    if (is_new) {
         lane_begin(lane, incarnation, sequence, oldest);
         counter_add(&lane->shared_messages, 1);
         atomic_store_explicit(&lane->shared_used, true, memory_order_relaxed);
         return DROP_NONE;
     }
-    struct lane *lane = &lanes->lane[lanes->index[at] - 1];
-    uint32_t known = atomic_load_explicit(&lane->shared_incarnation, memory_order_relaxed);
+    uint32_t known = lane_incarnation(lane);
     if (incarnation < known) {
         return DROP_message_old_incarnation;
+    }
+    if (incarnation == known && lane->acked) {
+        return DROP_message_lane_mode;
     }
     lane->seen_us = now_us;
     if (incarnation > known) {
