@@ -95,6 +95,11 @@ static bool is_polling(const struct cpu_layout *layout, const cpu_set_t *set)
     return false;
 }
 
+bool cpu_has_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") != 0;
+}
+
 void cpu_move_helpers(const struct cpu_layout *layout)
 {
     DIR *tasks = opendir("/proc/self/task");

@@ -28,6 +28,9 @@ void cpu_layout_choose(uint32_t shards, struct cpu_layout *out_layout);
 MUST_USE enum result cpu_thread_start(const struct cpu_layout *layout, int core, const char *name,
                                       void *(*run)(void *), void *argument, pthread_t *out_thread);
 
+/* Whether the CPU has AVX2, and the kernel keeps its registers. */
+bool cpu_has_avx2(void);
+
 /* Moves every thread of the process that is not a polling one (DPDK's control threads too) to the
  * serving cores. */
 void cpu_move_helpers(const struct cpu_layout *layout);

@@ -14,7 +14,7 @@ ANY = r".*"
 FLOORS = {
     "dataplane/base": (
         ["dataplane/base"],
-        rf"{FREESTANDING}|xxhash\.h",
+        rf"{FREESTANDING}|{INTRINSICS}|xxhash\.h",
         "freestanding C and xxhash.h"),
     "dataplane/feature": (
         ["dataplane/base", "dataplane/feature"],
@@ -45,7 +45,7 @@ FLOORS = {
 
 # What controlplane/ may see of dataplane/ itself.
 DOORS = {"dataplane/worker.h", "dataplane/reader.h", "dataplane/counters.h",
-         "dataplane/counters.def", "dataplane/drop_log.h"}
+         "dataplane/counters.def", "dataplane/drop_log.h", "dataplane/keyring.h"}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+([<"])([^>"]+)[>"]', re.M)
 
