@@ -14,7 +14,7 @@ ANY = r".*"
 FLOORS = {
     "dataplane/base": (
         ["dataplane/base"],
-        rf"{FREESTANDING}|xxhash\.h",
+        rf"{FREESTANDING}|{INTRINSICS}|xxhash\.h",
         "freestanding C and xxhash.h"),
     "dataplane/feature": (
         ["dataplane/base", "dataplane/feature"],
