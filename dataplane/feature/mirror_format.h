@@ -10,7 +10,8 @@
  * first frame:
  *    0 magic u64 | 8 format version u32 = 1 | 12 crc u32 of the 96 bytes, itself as zero
  *   16 store id 16 bytes | 32 number u64 | 40 epoch u32 | 44 shard u32
- *   48 first LSN u64 | 56 LSN of the last frame's end before this segment u64 (0: none)
+ *   48 first LSN u64, of the header's epoch
+ *   56 LSN of the last frame's end before this segment u64 (0: none)
  *   64 created i64 us | 72 segment size u64 | 80 shard count u32 | 84 zeros, to 96
  *
  * Frame: what one write made durable. Starts on a block, is padded with zeros to a block, and is
@@ -35,7 +36,8 @@
  *             8 apply time i64 | 16 LSN u64 | 24 home LSN u64 | 32 order u64
  *            40 home u16 | 42 schema version u16 | 44 event size u16 | 46 zero u16
  *            48 views u32 | 52 verdict u32 | 56 the event's block | zeros to a multiple of 8
- *   PLAN      the plan from here on: 8 apply time i64 | 16 LSN u64 | 24 catalog (catalog.h)
+ *   PLAN      the plan from here on: 8 apply time i64 | 16 LSN u64 | 24 size of the catalog u32
+ *             | 28 zero u32 | 32 catalog (catalog.h) | zeros to a multiple of 8
  *   EPOCH     the first entry of an epoch: what of the epoch before is believed
  *             8 apply time i64 | 16 LSN u64 | 24 epoch u32 | 28 shard count u32 (of the one before)
  *            32 cut u64 per shard: LSN of its last durable record. Forwards in any log whose home
@@ -63,11 +65,12 @@
 #define MIRROR_FRAME_MAGIC        0x314d5246u                  /* "FRM1" */
 #define MIRROR_FORMAT_VERSION     1u
 #define MIRROR_STORE_ID_BYTES     16u
+#define MIRROR_SEGMENT_FIELDS     96u /* Bytes of the header that are not padding. */
 #define MIRROR_FRAME_HEADER       64u
 #define MIRROR_ENTRY_HEADER       8u
 #define MIRROR_MESSAGE_HEADER     56u
 #define MIRROR_FORWARD_HEADER     56u
-#define MIRROR_NOTE_HEADER        24u
+#define MIRROR_NOTE_HEADER        32u
 #define MIRROR_FRAME_FLAG_WITNESS 0x1u
 #define MIRROR_MESSAGE_FLAG_ACKED 0x1u
 #define MIRROR_MESSAGE_FLAG_TEXT  0x2u
@@ -101,6 +104,9 @@ static inline uint64_t lsn_of(uint32_t epoch, uint64_t number)
     return (uint64_t)epoch << LSN_EPOCH_SHIFT | number;
 }
 
+/* The text of verdicts.def; NULL when no verdict has the number. */
+const char *verdict_name(uint8_t reason);
+
 static inline uint32_t verdict_of(uint8_t reason, uint8_t field, uint16_t refused_views)
 {
     return (uint32_t)reason | (uint32_t)field << 8 | (uint32_t)refused_views << 16;
@@ -121,8 +127,9 @@ struct mirror_segment {
 
 /* Writes the header's block (4 KiB); fills segment->crc. */
 void mirror_segment_encode(struct mirror_segment *segment, uint8_t block[MIRROR_BLOCK_BYTES]);
-/* RESULT_OK, RESULT_INVALID (no segment, or of another format version), RESULT_CORRUPT (the magic
- * is there and the crc is wrong). */
+/* RESULT_OK, RESULT_TRUNCATED (fewer than MIRROR_SEGMENT_FIELDS bytes), RESULT_INVALID (no segment,
+ * or of another format version), RESULT_CORRUPT (the magic is there and the crc is wrong, or a
+ * number is beyond its limit). */
 MUST_USE enum result mirror_segment_decode(const uint8_t *block, uint64_t size,
                                            struct mirror_segment *out_segment);
 
@@ -144,7 +151,10 @@ struct mirror_frame {
 void mirror_frame_encode(struct mirror_frame *frame, uint32_t entries_crc,
                          uint8_t header[MIRROR_FRAME_HEADER]);
 /* Reads a header and its entries behind it (size: bytes there are from the header on). RESULT_OK
- * when magic, sizes and crc hold; whether it is the frame that is due is the caller's to see. */
+ * when magic, sizes and crc hold; whether it is the frame that is due is the caller's to see
+ * (mirror_scan.h). RESULT_NOT_FOUND: no frame begins here. RESULT_TRUNCATED: more bytes are needed,
+ * mirror_frame_bytes(out_frame->size) of them, as far as the unchecked header can be believed.
+ * RESULT_CORRUPT. */
 MUST_USE enum result mirror_frame_decode(const uint8_t *data, uint64_t size,
                                          struct mirror_frame *out_frame);
 /* Bytes on disk: header and entries, in whole blocks. */
@@ -187,7 +197,7 @@ struct mirror_entry {
 
 /* Reads the entry at *at of a good frame's entries (size bytes) and moves *at behind it. RESULT_OK;
  * RESULT_NOT_FOUND at the end; RESULT_CORRUPT when the entry breaks this format (a good crc over
- * bad entries: a defect, or hostile bytes). */
+ * bad entries: a defect, or hostile bytes); then nothing is written. */
 MUST_USE enum result mirror_entry_decode(const uint8_t *entries, uint32_t size, uint32_t *at,
                                          struct mirror_entry *out_entry);
 

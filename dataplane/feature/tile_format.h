@@ -29,13 +29,17 @@
 #include "dataplane/base/units.h"
 #include "dataplane/feature/limits.h"
 
-#define TILE_BLOCK_ALIGN     4096u
-#define TILE_BLOCK_MAGIC     0x314c4954u /* "TIL1" */
-#define TILE_BLOCK_HEADER    64u
-#define TILE_ROW_HEADER      8u
-#define TILE_WINDOW_WORDS    64u
-#define TILE_LANE_BYTES      (40u + TILE_WINDOW_WORDS * 8u)
-#define TILE_LANE_FLAG_ACKED 0x1u
+#define TILE_BLOCK_ALIGN  4096u
+#define TILE_BLOCK_MAGIC  0x314c4954u /* "TIL1" */
+#define TILE_BLOCK_HEADER 64u
+#define TILE_ROW_HEADER   8u
+/* Header and key of a row without its version word: one line at least. */
+#define TILE_ROW_FRONT_WORDS_MIN (LINE_WORDS - 1u)
+#define TILE_ROW_BYTES_MIN       (TILE_ROW_HEADER + TILE_ROW_FRONT_WORDS_MIN * 8u)
+#define TILE_ROW_WORDS_MAX       (ROW_SIZE_MAX / 8u - 1u)
+#define TILE_WINDOW_WORDS        64u
+#define TILE_LANE_BYTES          (40u + TILE_WINDOW_WORDS * 8u)
+#define TILE_LANE_FLAG_ACKED     0x1u
 /* Content that a writer gathers before it closes a block; a longer row has a block of its own. */
 #define TILE_BLOCK_TARGET    (256 * KIB)
 #define TILE_BLOCK_BYTES_MAX (ROW_SIZE_MAX + TILE_BLOCK_TARGET + TILE_BLOCK_ALIGN)
@@ -60,8 +64,10 @@ static inline uint64_t tile_block_bytes(uint32_t content_size)
 {
     return align_up(TILE_BLOCK_HEADER + (uint64_t)content_size, TILE_BLOCK_ALIGN);
 }
-/* Reads a header and its content (size: bytes there are from the header on): RESULT_OK, RESULT_
- * TRUNCATED (more bytes are needed: tile_block_bytes(out_block->size) of them), RESULT_CORRUPT. */
+/* Reads a header and its content (size: bytes there are from the header on): RESULT_OK,
+ * RESULT_TRUNCATED (more bytes are needed: tile_block_bytes(out_block->size) of them, as far as the
+ * unchecked header can be believed), RESULT_CORRUPT (no block, a wrong crc, or a number beyond its
+ * limit). Padding is not looked at. */
 MUST_USE enum result tile_block_decode(const uint8_t *data, uint64_t size,
                                        struct tile_block *out_block);
 
@@ -87,7 +93,7 @@ struct tile_lane {
     uint64_t window[TILE_WINDOW_WORDS];
 };
 
-/* Lane i of a block's content; bounded by the block's size / TILE_LANE_BYTES. */
+/* Lane i of a block's content; i is below the count of a good block, or size / TILE_LANE_BYTES. */
 void tile_lane_decode(const uint8_t *content, uint32_t index, struct tile_lane *out_lane);
 void tile_lane_encode(const struct tile_lane *lane, uint8_t *out);
 
