@@ -3,8 +3,8 @@
  * Two ways in. Control threads call the blocking functions: open, read, write, sync, rename. A
  * worker has a queue: it submits one log write at a time and polls for its end, never waits and
  * makes a system call only to submit and when the kernel says that something is done. A write of
- * the queue is durable when it completes (RWF_DSYNC); whoever gets fewer bytes than it asked for
- * sends the rest again.
+ * the queue is durable when it completes (RWF_DSYNC); whoever gets fewer bytes than it asked for,
+ * perhaps none, sends the rest again, from the last whole block on.
  *
  * Names are relative to the directory, without "..": "mirror-000-00000001.log" or
  * "archive/mirror-000-00000001.log". Buffers of log files are 4 KiB aligned, in offset, size and
@@ -62,12 +62,13 @@ MUST_USE enum result disk_lock(struct disk *disk);
 MUST_USE enum result disk_space(struct disk *disk, uint64_t *out_free, uint64_t *out_all);
 
 /* Control threads. Each call is whole or fails: RESULT_IO (the device), RESULT_NO_SPACE,
- * RESULT_NOT_FOUND, RESULT_EXISTS, RESULT_CLOSED (the simulated machine crashed), RESULT_SYSTEM. */
+ * RESULT_NOT_FOUND, RESULT_EXISTS, RESULT_INVALID (the name), RESULT_CLOSED (the simulated machine
+ * crashed), RESULT_SYSTEM. */
 MUST_USE enum result disk_file_open(struct disk *disk, const char *name, enum disk_mode mode,
                                     struct disk_file **out_file);
 void disk_file_close(struct disk_file *file); /* NULL is fine. */
 /* Makes the file size bytes long, all written with zeros, and syncs it: later writes need neither
- * space nor a change of the file's map. */
+ * space nor a change of the file's map. INVALID when it is longer already. */
 MUST_USE enum result disk_file_fill(struct disk_file *file, uint64_t size);
 MUST_USE enum result disk_file_size(struct disk_file *file, uint64_t *out_size);
 /* Reads up to size bytes; less only at the file's end. */
@@ -83,7 +84,8 @@ MUST_USE enum result disk_remove(struct disk *disk, const char *name);
 MUST_USE enum result disk_folder_make(struct disk *disk, const char *name);
 /* Names in a folder ("" is the directory itself) become durable. */
 MUST_USE enum result disk_folder_sync(struct disk *disk, const char *folder);
-/* Calls visit for each regular file of a folder, in name order. */
+/* Calls visit for each regular file of a folder, in name order; name is without the folder. What
+ * visit does to the disk changes nothing of the list. */
 typedef void disk_visit(void *context, const char *name, uint64_t size);
 MUST_USE enum result disk_folder_list(struct disk *disk, const char *folder, disk_visit *visit,
                                       void *context);

@@ -1,10 +1,12 @@
 /* The simulated disk: files in memory that take time, fail and crash as real ones do, by a seed.
+ * Its own memory is the test's: where the heap gives none, it panics.
  *
  * Model. A write is cut into sectors of 512 bytes; until it completes durably (a queue's write, or
  * a sync of the file) a crash decides for each of its sectors on its own: kept, lost, torn inside
  * (a prefix of the new bytes), or garbage. Blocks written by different writes reach the disk in any
  * order. Creating, renaming, removing and growing become durable by disk_folder_sync() (names) and
  * disk_file_sync() (length); at a crash each that is not is kept or lost, in order of its folder.
+ * A rename between two folders is one change, of both. What fails leaves what a crash might.
  * Every operation takes virtual time. After disk_simulated_crash() every call returns
  * RESULT_CLOSED until disk_simulated_restart(). */
 #pragma once
@@ -31,7 +33,7 @@ struct disk_simulated_faults {
 
 struct disk_simulated_options {
     uint64_t seed;
-    uint64_t capacity_bytes; /* RESULT_NO_SPACE beyond. */
+    uint64_t capacity_bytes; /* RESULT_NO_SPACE beyond; 0: none. */
     uint32_t latency_us_min; /* Of each operation. */
     uint32_t latency_us_max;
     struct disk_simulated_faults faults;
@@ -67,14 +69,15 @@ bool disk_simulated_is_crashed(const struct disk *disk);
 /* The machine is up again, with what the disk kept. The lock is free. */
 void disk_simulated_restart(struct disk *disk);
 /* The process alone was killed: everything written stays, as the kernel has it; what was in flight
- * completes or not. Files and queues die as in a crash. */
+ * completes or not. Files and queues die as in a crash, and calls return RESULT_CLOSED until
+ * disk_simulated_restart(). */
 void disk_simulated_kill(struct disk *disk);
 /* Damages one durable byte of a file: returns false beyond its end. */
 bool disk_simulated_flip(struct disk *disk, const char *name, uint64_t offset, uint8_t mask);
 /* Cuts a file to size bytes, durably. */
 bool disk_simulated_cut(struct disk *disk, const char *name, uint64_t size);
-/* A crash happens at the count-th operation (blocking, submit or completion) from now; 0: never.
- * The same for a plain RESULT_IO or BROKEN instead of a crash. */
+/* A crash happens in the count-th operation (blocking, submit or completion) from now; 0: never.
+ * The same for a plain RESULT_IO or BROKEN instead of a crash. Both are over with the process. */
 void disk_simulated_crash_after(struct disk *disk, uint64_t count);
 void disk_simulated_fail_after(struct disk *disk, uint64_t count);
 /* Operations so far: what crash_after counts. */
