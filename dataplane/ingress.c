@@ -5,31 +5,12 @@
 #include "dataplane/base/assert.h"
 #include "dataplane/feature/decode.h"
 #include "dataplane/feature/wire.h"
+#include "dataplane/judge.h"
+#include "dataplane/record.h"
 #include "dataplane/route.h"
 #include "dataplane/worker_state.h"
 
 #define ORDER_PLACE_BITS 16u
-#define NO_FIELD         FIELDS_MAX
-
-static void drop_note(struct worker *worker, enum drop drop, uint32_t stream, uint32_t field,
-                      uint32_t offset, const struct net_message *message)
-{
-    if (message == NULL || !drop_log_due(worker->drop_log, drop, worker->turn.apply_us)) {
-        return;
-    }
-    struct drop_entry entry = {.time_us = worker->turn.apply_us,
-                               .sender = message->sender,
-                               .drop = (uint16_t)drop,
-                               .stream = (uint16_t)stream,
-                               .field = (uint16_t)field,
-                               .offset = offset};
-    uint32_t size = message->size < DROP_LOG_BYTES ? message->size : DROP_LOG_BYTES;
-    entry.byte_count = (uint16_t)size;
-    if (size > 0) {
-        memcpy(entry.bytes, message->data, size);
-    }
-    drop_log_add(worker->drop_log, &entry);
-}
 
 /* Counts events that were never decoded: received and dropped at once. */
 static void message_drop(struct worker *worker, enum drop drop, uint32_t stream, uint32_t events,
@@ -39,7 +20,7 @@ static void message_drop(struct worker *worker, enum drop drop, uint32_t stream,
     counter_add(&counters->shared_received, events);
     counter_add(&counters->shared_drop[drop], events);
     worker->turn.events += events > 0 ? events : 1; /* A message is work, also a heartbeat. */
-    drop_note(worker, drop, stream, field, offset, message);
+    judge_note_drop(worker, drop, stream, field, offset, message);
 }
 
 /* Makes the burst ready for events of the stream. */
@@ -55,10 +36,14 @@ static void burst_prepare(struct worker *worker, uint32_t stream, bool forwarded
     worker->burst_forwarded = forwarded;
 }
 
-/* Decodes the message's events into the burst, as many bursts as they need. */
+/* Decodes the message's events into the burst, as many bursts as they need. record: of the message
+ * in the log. */
 static void message_decode(struct worker *worker, uint32_t stream, const struct wire_message *wire,
-                           const struct net_message *message)
+                           const struct net_message *message, uint8_t *record)
 {
+    uint8_t *verdicts = record == NULL ? NULL : record + MIRROR_MESSAGE_HEADER;
+    uint8_t *events =
+        record == NULL ? NULL : verdicts + wire->event_count * (uint32_t)sizeof(uint32_t);
     const struct decode_plan *decode = &worker->options.plan->stream[stream].decode;
     struct burst *burst = worker->burst;
     uint32_t done = 0;
@@ -72,6 +57,11 @@ static void message_decode(struct worker *worker, uint32_t stream, const struct 
         for (uint32_t i = first; i < burst->count; i++) {
             burst->lsn[i] = ++worker->shard.lsn;
             worker->origin->message[i] = message;
+            uint32_t event = done + i - first;
+            worker->origin->verdict[i] =
+                record == NULL ? NULL : verdicts + event * sizeof(uint32_t);
+            worker->origin->record[i] =
+                record == NULL ? NULL : events + (uint64_t)event * wire->event_stride;
         }
         done += count;
     }
@@ -96,7 +86,8 @@ static bool forwards_fit(struct worker *worker, uint32_t event_size, uint32_t co
 }
 
 /* Sends a message to its home, unless the ring is full. The burst's forwards keep their room. */
-static bool message_cross(struct worker *worker, uint32_t home, const struct net_message *message)
+static bool message_cross(struct worker *worker, uint32_t home, const struct net_message *message,
+                          uint32_t port)
 {
     const struct burst *burst = worker->burst;
     if (burst->count > 0 && !worker->burst_forwarded &&
@@ -104,24 +95,79 @@ static bool message_cross(struct worker *worker, uint32_t home, const struct net
                               burst->count)) {
         ingress_finish(worker);
     }
-    return mesh_push_message(&worker->mesh, home, message);
+    return mesh_push_message(&worker->mesh, home, message, port);
+}
+
+/* Remembers where the lane's producer is: its newest message says so. A duplicate may be anybody's
+ * who listened on the way, and tells nothing where something is known. */
+static void lane_note_sender(struct lane *lane, const struct wire_message *wire,
+                             const struct net_message *message, uint32_t port, bool is_new)
+{
+    if (is_new || !lane->has_address) {
+        lane->from = message->sender;
+        lane->port = (uint8_t)port;
+        lane->key_epoch = wire->key_epoch;
+        lane->has_address = message->sender.port != 0;
+    }
+}
+
+/* Looks an acked message up; its producer hears at once what it asks for by sending twice, too far,
+ * or nothing. */
+static enum drop acked_accept(struct worker *worker, const struct wire_message *wire,
+                              const struct net_message *message, uint32_t port,
+                              struct lane **out_lane)
+{
+    const struct lane_message said = {.producer = wire->producer,
+                                      .sequence = wire->sequence,
+                                      .oldest = wire->oldest,
+                                      .incarnation = wire->incarnation,
+                                      .lane = wire->lane};
+    bool heartbeat = wire->event_count == 0;
+    struct lane *lane;
+    enum drop drop =
+        lanes_accept_acked(&worker->lanes, &said, heartbeat, worker->turn.apply_us, &lane);
+    if (lane != NULL) {
+        lane_note_sender(lane, wire, message, port, drop == DROP_NONE);
+        if (drop != DROP_NONE || heartbeat) {
+            acks_due(worker, lane);
+        }
+    }
+    *out_lane = lane;
+    return drop;
+}
+
+/* Room for all that accepting a message takes, asked before anything changes. */
+static enum drop message_room(struct worker *worker, uint32_t stride, uint32_t events)
+{
+    if (!mirror_has_room(&worker->mirror, mirror_message_bytes(events, stride))) {
+        acks_note_refused(worker);
+        return DROP_message_log_full;
+    }
+    if (!forwards_fit(worker, stride, events)) {
+        acks_note_refused(worker);
+        return DROP_message_mesh_full;
+    }
+    return DROP_NONE;
 }
 
 /* Accepts a message at its home: room first, then its window, then its events. */
 static void message_accept(struct worker *worker, uint32_t stream, const struct wire_message *wire,
-                           const struct net_message *message)
+                           const struct net_message *message, uint32_t port)
 {
     const struct schema *schema = &worker->options.plan->stream[stream].schema;
+    struct lane *lane = NULL;
     enum drop drop = decode_check(schema, wire);
-    if (drop == DROP_NONE && !forwards_fit(worker, wire->event_stride, wire->event_count)) {
-        drop = DROP_message_mesh_full;
-    }
     if (drop == DROP_NONE) {
+        drop = message_room(worker, wire->event_stride, wire->event_count);
+    }
+    if (drop == DROP_NONE && worker->options.acks && (wire->flags & WIRE_FLAG_UNACKED) == 0) {
+        drop = acked_accept(worker, wire, message, port, &lane);
+    } else if (drop == DROP_NONE) {
         drop = lanes_accept(&worker->lanes, wire->producer, wire->lane, wire->incarnation,
                             wire->sequence, wire->oldest, worker->turn.apply_us);
     }
     if (drop != DROP_NONE) {
-        message_drop(worker, drop, stream, wire->event_count, NO_FIELD, 0, message);
+        message_drop(worker, drop, stream, wire->event_count, JUDGE_NO_FIELD, 0, message);
         return;
     }
     if (wire->event_count == 0) {
@@ -129,15 +175,17 @@ static void message_accept(struct worker *worker, uint32_t stream, const struct 
         worker->turn.events++;
         return;
     }
-    message_decode(worker, stream, wire, message);
+    uint8_t *record = record_message(worker, wire, 0, /* text= */ false, lane);
+    message_decode(worker, stream, wire, message, record);
 }
 
-static void wire_take(struct worker *worker, const struct net_message *message, bool crossed)
+static void wire_take(struct worker *worker, const struct net_message *message, uint32_t port,
+                      bool crossed)
 {
     struct wire_message wire;
     enum drop drop = wire_decode(message->data, message->size, &wire);
     if (drop != DROP_NONE) {
-        message_drop(worker, drop, STREAMS_MAX, 1, NO_FIELD, 0, message);
+        message_drop(worker, drop, STREAMS_MAX, 1, JUDGE_NO_FIELD, 0, message);
         return;
     }
     uint32_t home = hash_home(wire.producer, wire.lane, worker->options.shard_count);
@@ -145,16 +193,17 @@ static void wire_take(struct worker *worker, const struct net_message *message, 
     uint32_t counted = stream < 0 ? STREAMS_MAX : (uint32_t)stream;
     uint32_t events = wire.event_count > 0 ? wire.event_count : 1;
     if (stream < 0) {
-        message_drop(worker, DROP_message_unknown_stream, counted, events, NO_FIELD, 0, message);
+        message_drop(worker, DROP_message_unknown_stream, counted, events, JUDGE_NO_FIELD, 0,
+                     message);
         return;
     }
     if (home == worker->options.shard) {
-        message_accept(worker, counted, &wire, message);
+        message_accept(worker, counted, &wire, message, port);
         return;
     }
     ASSERT(!crossed);
-    if (!message_cross(worker, home, message)) {
-        message_drop(worker, DROP_message_mesh_full, counted, events, NO_FIELD, 0, message);
+    if (!message_cross(worker, home, message, port)) {
+        message_drop(worker, DROP_message_mesh_full, counted, events, JUDGE_NO_FIELD, 0, message);
         return;
     }
     counter_add(&worker->counters->shared[COUNTER_messages_crossed], 1);
@@ -176,20 +225,22 @@ static void text_event_take(struct worker *worker, uint32_t stream, const uint8_
                                 .event_stride = schema->block_size,
                                 .event_count = 1,
                                 .events = block};
-    if (!forwards_fit(worker, wire.event_stride, 1)) {
-        message_drop(worker, DROP_message_mesh_full, stream, 1, NO_FIELD, 0, message);
+    enum drop drop = message_room(worker, wire.event_stride, 1);
+    if (drop != DROP_NONE) {
+        message_drop(worker, drop, stream, 1, JUDGE_NO_FIELD, 0, message);
         return;
     }
-    message_decode(worker, stream, &wire, message);
+    uint8_t *record = record_message(worker, &wire, place, /* text= */ true, NULL);
+    message_decode(worker, stream, &wire, message, record);
     uint32_t last = worker->burst->count - 1;
     worker->burst->order[last] = worker->text_sequence << ORDER_PLACE_BITS | place;
 }
 
-static void text_take(struct worker *worker, const struct net_message *message, int default_stream,
-                      bool text_allowed)
+static void text_take(struct worker *worker, const struct net_message *message,
+                      const struct worker_port *port)
 {
-    if (!text_allowed) {
-        message_drop(worker, DROP_text_refused, STREAMS_MAX, 1, NO_FIELD, 0, message);
+    if (!port->text_allowed) {
+        message_drop(worker, DROP_text_refused, STREAMS_MAX, 1, JUDGE_NO_FIELD, 0, message);
         return;
     }
     const struct plan *plan = worker->options.plan;
@@ -206,17 +257,17 @@ static void text_take(struct worker *worker, const struct net_message *message, 
         }
         uint8_t *block = worker->text_space + worker->text_used;
         struct text_event event;
-        if (text_next(&cursor, worker->schema, plan->stream_count, default_stream,
+        if (text_next(&cursor, worker->schema, plan->stream_count, port->default_stream,
                       worker->turn.apply_us, block, &event) == 0) {
             if (place == 0) {
-                message_drop(worker, DROP_text_syntax, STREAMS_MAX, 1, NO_FIELD, 0, message);
+                message_drop(worker, DROP_text_syntax, STREAMS_MAX, 1, JUDGE_NO_FIELD, 0, message);
             }
             return;
         }
         if (event.drop != DROP_NONE) {
             bool named = event.stream < plan->stream_count;
             message_drop(worker, event.drop, named ? event.stream : STREAMS_MAX, 1,
-                         event.field >= 0 ? (uint32_t)event.field : NO_FIELD, event.offset,
+                         event.field >= 0 ? (uint32_t)event.field : JUDGE_NO_FIELD, event.offset,
                          message);
             continue;
         }
@@ -225,30 +276,34 @@ static void text_take(struct worker *worker, const struct net_message *message, 
     }
 }
 
-static void datagram_take(struct worker *worker, const struct net_message *message,
-                          int default_stream, bool text_allowed, bool crossed)
+static void datagram_take(struct worker *worker, const struct net_message *message, uint32_t port,
+                          bool crossed)
 {
     if (message->size == 0) {
-        message_drop(worker, DROP_message_empty, STREAMS_MAX, 1, NO_FIELD, 0, message);
+        message_drop(worker, DROP_message_empty, STREAMS_MAX, 1, JUDGE_NO_FIELD, 0, message);
     } else if (message->truncated || message->size > MESSAGE_SIZE_MAX) {
-        message_drop(worker, DROP_message_too_long, STREAMS_MAX, 1, NO_FIELD, 0, message);
+        message_drop(worker, DROP_message_too_long, STREAMS_MAX, 1, JUDGE_NO_FIELD, 0, message);
     } else if (!crossed && wire_is_text(message->data, message->size)) {
-        text_take(worker, message, default_stream, text_allowed);
+        text_take(worker, message, &worker->options.port[port]);
     } else {
-        wire_take(worker, message, crossed);
+        wire_take(worker, message, port, crossed);
     }
 }
 
-void ingress_take(struct worker *worker, const struct net_message *message, int default_stream,
-                  bool text_allowed)
+void ingress_take(struct worker *worker, const struct net_message *message, uint32_t port,
+                  enum drop drop)
 {
     counter_add(&worker->counters->shared[COUNTER_messages], 1);
-    datagram_take(worker, message, default_stream, text_allowed, /* crossed= */ false);
+    if (drop != DROP_NONE) {
+        message_drop(worker, drop, STREAMS_MAX, 1, JUDGE_NO_FIELD, 0, message);
+        return;
+    }
+    datagram_take(worker, message, port, /* crossed= */ false);
 }
 
-void ingress_take_crossed(struct worker *worker, const struct net_message *message)
+void ingress_take_crossed(struct worker *worker, const struct net_message *message, uint32_t port)
 {
-    datagram_take(worker, message, -1, false, /* crossed= */ true);
+    datagram_take(worker, message, port, /* crossed= */ true);
 }
 
 void ingress_take_forward(struct worker *worker, const struct mesh_forward *forward)
@@ -266,103 +321,8 @@ void ingress_take_forward(struct worker *worker, const struct mesh_forward *forw
     burst->lsn[at] = ++worker->shard.lsn;
     worker->origin->message[at] = NULL;
     worker->forward_views[at] = forward->views;
+    record_forward(worker, forward, at);
     worker->turn.events++;
-}
-
-/* Late and future are decided once, here, at the home. */
-static void burst_judge(struct worker *worker)
-{
-    struct burst *burst = worker->burst;
-    const struct plan_stream *stream = &worker->options.plan->stream[burst->stream];
-    int64_t apply_us = worker->turn.apply_us;
-    int64_t late_us = sub_clamped(worker->watermark_turn_us[burst->stream], stream->lateness_us);
-    int64_t future_us = add_clamped(apply_us, stream->future_us);
-    int64_t watermark_us = worker->watermark_us[burst->stream];
-    for (uint32_t i = 0; i < burst->count; i++) {
-        if (burst->drop[i] != DROP_NONE) {
-            continue;
-        }
-        int64_t time_us = burst->time_us[i];
-        if (time_us > future_us) {
-            /* Quarantined: one bad clock must not make everyone else late. */
-            burst->drop[i] = DROP_event_future;
-            continue;
-        }
-        if (time_us < late_us && stream->late != LATE_APPLY) {
-            burst->drop[i] = DROP_event_late;
-            continue;
-        }
-        int64_t moved_us = time_us < apply_us ? time_us : apply_us;
-        watermark_us = moved_us > watermark_us ? moved_us : watermark_us;
-    }
-    worker->watermark_us[burst->stream] = watermark_us;
-}
-
-/* Forwards bring their verdicts; only the owner's watermark moves. */
-static void burst_judge_forwarded(struct worker *worker)
-{
-    const struct burst *burst = worker->burst;
-    int64_t *watermark_us = &worker->watermark_us[burst->stream];
-    for (uint32_t i = 0; i < burst->count; i++) {
-        int64_t time_us = burst->time_us[i];
-        int64_t moved_us = time_us < worker->turn.apply_us ? time_us : worker->turn.apply_us;
-        *watermark_us = moved_us > *watermark_us ? moved_us : *watermark_us;
-    }
-}
-
-static bool drop_is_quarantined(const struct plan_stream *stream, enum drop drop)
-{
-    if (drop == DROP_event_future) {
-        return true;
-    }
-    return drop != DROP_event_late && drop != DROP_event_key_null &&
-           stream->schema.on_violation == VIOLATION_QUARANTINE;
-}
-
-static void event_drop_count(struct worker *worker, uint32_t event)
-{
-    struct burst *burst = worker->burst;
-    const struct plan_stream *stream = &worker->options.plan->stream[burst->stream];
-    struct counters_stream *counters = &worker->counters->stream[burst->stream];
-    enum drop drop = (enum drop)burst->drop[event];
-    counter_add(&counters->shared_drop[drop], 1);
-    if (drop_is_quarantined(stream, drop)) {
-        counter_add(&counters->shared_quarantined, 1);
-    }
-    bool ruled =
-        drop != DROP_event_late && drop != DROP_event_future && drop != DROP_event_key_null;
-    uint32_t field = ruled ? burst->drop_field[event] : NO_FIELD;
-    uint32_t offset = 0;
-    const struct net_message *message = worker->origin->message[event];
-    /* A text event was normalised elsewhere: then its bytes are not the datagram's. */
-    if (burst->event[event] >= message->data &&
-        burst->event[event] < message->data + message->size) {
-        offset = (uint32_t)(burst->event[event] - message->data) +
-                 (ruled ? stream->schema.field[field].offset : 0u);
-    }
-    drop_note(worker, drop, burst->stream, field, offset, message);
-}
-
-static void burst_count(struct worker *worker)
-{
-    struct burst *burst = worker->burst;
-    struct counters_stream *counters = &worker->counters->stream[burst->stream];
-    uint32_t applied = 0;
-    for (uint32_t i = 0; i < burst->count; i++) {
-        applied += burst->drop[i] == DROP_NONE ? 1u : 0u;
-    }
-    counter_add(&counters->shared_applied, applied);
-    for (uint32_t i = 0; applied < burst->count && i < burst->count; i++) {
-        if (burst->drop[i] != DROP_NONE) {
-            event_drop_count(worker, i);
-        }
-    }
-    for (uint32_t i = 0; i < DROP_COUNT; i++) {
-        if (burst->violation_count[i] != 0) {
-            counter_add(&counters->shared_violation[i], burst->violation_count[i]);
-            burst->violation_count[i] = 0;
-        }
-    }
 }
 
 /* Which of the stream's views this burst's sample comes from: each in its turn. */
@@ -407,6 +367,7 @@ static void burst_apply(struct worker *worker)
             if (v == sampled && applied == batch->count) {
                 burst_sample(worker, stream->view[v], batch);
             }
+            record_refused(worker, v, batch);
         }
     }
 }
@@ -416,14 +377,15 @@ void ingress_finish(struct worker *worker)
     struct burst *burst = worker->burst;
     if (burst->count > 0) {
         if (worker->burst_forwarded) {
-            burst_judge_forwarded(worker);
+            judge_forwarded(worker);
             route_burst(worker);
             counter_add(&worker->counters->shared[COUNTER_forwards_applied], burst->count);
             memset(burst->violation_count, 0, sizeof(burst->violation_count));
+            record_burst(worker, /* any_violation= */ true);
         } else {
-            burst_judge(worker);
+            judge_burst(worker);
             route_burst(worker);
-            burst_count(worker);
+            record_burst(worker, judge_count(worker));
         }
         burst_apply(worker);
         burst->count = 0;

@@ -193,7 +193,7 @@ static void lane_reset(struct lane *lane, int64_t now_us)
     lane->seen_us = now_us;
     lane->acked = false;
     lane->has_address = false;
-    lane->acked_us = INT64_MIN;
+    lane->acked_us = 0;
 }
 
 struct lane *lanes_place(struct lanes *lanes, uint64_t producer, uint16_t number, int64_t now_us,

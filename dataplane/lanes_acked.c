@@ -132,10 +132,10 @@ enum drop lanes_accept_acked(struct lanes *lanes, const struct lane_message *mes
 
 bool lane_durable(struct lane *lane, const struct lane_message *message)
 {
-    bool same = lane->acked && lane_incarnation(lane) == message->incarnation &&
-                atomic_load_explicit(&lane->shared_producer, memory_order_relaxed) ==
-                    message->producer &&
-                atomic_load_explicit(&lane->shared_lane, memory_order_relaxed) == message->lane;
+    bool same =
+        lane->acked && lane_incarnation(lane) == message->incarnation &&
+        atomic_load_explicit(&lane->shared_producer, memory_order_relaxed) == message->producer &&
+        atomic_load_explicit(&lane->shared_lane, memory_order_relaxed) == message->lane;
     if (!same || message->sequence <= lane->start) {
         return same;
     }

@@ -29,6 +29,7 @@ void mesh_connect(struct mesh *from, struct mesh *to)
 {
     ASSERT(from->shard != to->shard);
     to->incoming[from->shard] = &from->outgoing[to->shard];
+    to->forwarded_lsn[from->shard] = &from->shared_forwarded_lsn;
 }
 
 bool mesh_has_room(struct mesh *mesh, uint32_t event_size, uint32_t count)
@@ -54,7 +55,8 @@ bool mesh_has_room_beside(struct mesh *mesh, uint32_t to, uint32_t message_size,
     return ring_has_room(&mesh->outgoing[to], size, count + (uint32_t)forwards);
 }
 
-bool mesh_push_message(struct mesh *mesh, uint32_t to, const struct net_message *message)
+bool mesh_push_message(struct mesh *mesh, uint32_t to, const struct net_message *message,
+                       uint32_t port)
 {
     ASSERT(to != mesh->shard);
     ASSERT(message->size <= MESSAGE_SIZE_MAX);
@@ -64,7 +66,8 @@ bool mesh_push_message(struct mesh *mesh, uint32_t to, const struct net_message 
         return false;
     }
     record->kind = MESH_MESSAGE;
-    record->size = message->size;
+    record->size = (uint16_t)message->size;
+    record->port = (uint16_t)port;
     record->sender = message->sender;
     memcpy(record->data, message->data, message->size);
     return true;
@@ -81,11 +84,35 @@ void mesh_push_forward(struct mesh *mesh, uint32_t to, const struct mesh_forward
     memcpy(record->event, event, forward->event_size);
 }
 
-void mesh_push_finish(struct mesh *mesh)
+void mesh_push_finish(struct mesh *mesh, uint64_t lsn)
 {
     for (uint32_t to = 0; to < mesh->shard_count; to++) {
         if (to != mesh->shard) {
             ring_push_finish(&mesh->outgoing[to]);
         }
     }
+    /* Release M1, pairs with the acquire in mesh_forward_progress(): who sees it sees the rings as
+     * of then. */
+    atomic_store_explicit(&mesh->shared_forwarded_lsn, lsn, memory_order_release);
+}
+
+uint64_t mesh_forward_progress(struct mesh *mesh, uint32_t home, uint64_t taken_lsn)
+{
+    if (home == mesh->shard || mesh->incoming[home] == NULL) {
+        return taken_lsn;
+    }
+    /* Acquire, pairs with release M1 in mesh_push_finish(). */
+    uint64_t forwarded = atomic_load_explicit(mesh->forwarded_lsn[home], memory_order_acquire);
+    bool empty = ring_is_empty(mesh->incoming[home]);
+    return empty && forwarded > taken_lsn ? forwarded : taken_lsn;
+}
+
+bool mesh_is_empty(const struct mesh *mesh)
+{
+    for (uint32_t from = 0; from < mesh->shard_count; from++) {
+        if (mesh->incoming[from] != NULL && !ring_is_empty(mesh->incoming[from])) {
+            return false;
+        }
+    }
+    return true;
 }

@@ -22,7 +22,8 @@ enum mesh_kind { MESH_MESSAGE, MESH_FORWARD };
 
 struct mesh_message {
     uint32_t kind; /* MESH_MESSAGE */
-    uint32_t size;
+    uint16_t size;
+    uint16_t port; /* Index of the port that it came in on. */
     struct net_address sender;
     uint8_t data[];
 };
@@ -44,6 +45,11 @@ struct mesh {
     uint32_t shard_count;
     struct ring *outgoing;             /* Owned; outgoing[to]. */
     struct ring *incoming[SHARDS_MAX]; /* Borrowed from the others; NULL before mesh_connect(). */
+    /* Of the others: shared_forwarded_lsn and, with a log, shared_durable_lsn. */
+    const _Atomic uint64_t *forwarded_lsn[SHARDS_MAX];
+    const _Atomic uint64_t *durable_lsn[SHARDS_MAX];
+    /* All forwards of records up to it are in the rings. Owner: this worker. */
+    _Atomic uint64_t shared_forwarded_lsn;
 };
 
 /* Owner of a key: 4096 vshards in equal runs. */
@@ -64,9 +70,15 @@ bool mesh_has_room(struct mesh *mesh, uint32_t event_size, uint32_t count);
 bool mesh_has_room_beside(struct mesh *mesh, uint32_t to, uint32_t message_size,
                           uint32_t event_size, uint32_t count);
 /* False when the ring is full. */
-bool mesh_push_message(struct mesh *mesh, uint32_t to, const struct net_message *message);
+bool mesh_push_message(struct mesh *mesh, uint32_t to, const struct net_message *message,
+                       uint32_t port);
 /* Asserts room: mesh_has_room() was asked before the message was accepted. */
 void mesh_push_forward(struct mesh *mesh, uint32_t to, const struct mesh_forward *forward,
                        const uint8_t *event);
-/* Makes this turn's records visible to the others. */
-void mesh_push_finish(struct mesh *mesh);
+/* Makes this turn's records visible to the others. lsn: the last one that was given. */
+void mesh_push_finish(struct mesh *mesh, uint64_t lsn);
+/* Greatest LSN of a home up to which every forward for this shard was taken; taken_lsn: that of the
+ * last one. */
+uint64_t mesh_forward_progress(struct mesh *mesh, uint32_t home, uint64_t taken_lsn);
+/* True when nothing waits to be taken. */
+bool mesh_is_empty(const struct mesh *mesh);

@@ -1,6 +1,7 @@
 #include "dataplane/row_hand.h"
 
 #include "dataplane/row_store.h"
+#include "dataplane/walk.h"
 
 void row_hand_account(struct shard *shard, uint32_t view_index, int64_t lines)
 {
@@ -89,8 +90,10 @@ void row_hand_publish(struct shard *shard, struct row_hand *hand, uint64_t *entr
     if (hand->old == NULL) {
         return;
     }
+    uint64_t line = row_store_line_of(&shard->store, hand->row);
+    walk_note_moved(shard->walk, hand->row, line, row_store_line_of(&shard->store, hand->old));
     /* Tag and file bit stay; the line changes in one store. */
-    word_store(entry, (*entry & ~ENTRY_LINE_MASK) | row_store_line_of(&shard->store, hand->row));
+    word_store(entry, (*entry & ~ENTRY_LINE_MASK) | line);
     row_store_retire(&shard->store, hand->old);
     hand->old = NULL;
 }

@@ -126,22 +126,38 @@ static uint64_t *row_find(struct shard *shard, uint32_t view_index, struct shard
     return NULL;
 }
 
+/* True when the row holds the record already: a later copy of it was in a checkpoint. */
+static inline bool row_has(const struct shard *shard, const uint64_t *row, uint64_t lsn)
+{
+    return shard->replaying && lsn <= row[ROW_LSN];
+}
+
+static void batch_refuse(struct shard *shard, uint32_t view_index, struct shard_batch *batch,
+                         uint16_t item, enum drop drop)
+{
+    counter_add(&shard->counters->view[view_index].shared_drop[drop], 1);
+    batch->refused[batch->refused_count++] = batch->event[item];
+}
+
 /* Applies a group's events from item on to the row in hand; returns how many went in. */
 static uint32_t hand_apply(struct shard *shard, uint32_t view_index, const struct ladder *ladder,
-                           const struct burst *burst, const struct shard_batch *batch,
-                           uint16_t item, struct row_hand *hand)
+                           const struct burst *burst, struct shard_batch *batch, uint16_t item,
+                           struct row_hand *hand)
 {
     const struct plan_view *view = &shard->plan->view[view_index];
     uint32_t applied = 0;
     for (; item != GROUP_NONE; item = shard->scratch->next[item]) {
         uint32_t event = batch->event[item];
+        if (row_has(shard, hand->row, burst->lsn[event])) {
+            continue;
+        }
         single_of_event(view, burst, event, shard->scratch->single);
         enum drop drop = row_hand_apply(shard, view_index, ladder, shard->scratch->single,
                                         burst->lsn[event], hand);
         if (drop == DROP_NONE) {
             applied++;
         } else {
-            counter_add(&shard->counters->view[view_index].shared_drop[drop], 1);
+            batch_refuse(shard, view_index, batch, item, drop);
         }
     }
     return applied;
@@ -156,6 +172,9 @@ static inline uint32_t open_apply(struct shard *shard, const struct plan_view *v
     uint32_t applied = 0;
     for (; *item != GROUP_NONE; *item = shard->scratch->next[*item]) {
         uint32_t event = batch->event[*item];
+        if (row_has(shard, row, burst->lsn[event])) {
+            continue;
+        }
         single_of_event(view, burst, event, shard->scratch->single);
         if (!row_apply_open(view, ladder, row, shard->scratch->single, shard->apply_us,
                             burst->lsn[event])) {
@@ -174,19 +193,19 @@ static uint16_t key_redis_slot(const struct shard *shard, const struct plan_view
     return hash_redis_slot(text, size);
 }
 
-static uint32_t group_events(const struct shard *shard, const struct shard_group *group)
+/* Refuses all events of a group. */
+static void group_refuse(struct shard *shard, uint32_t view_index, struct shard_batch *batch,
+                         const struct shard_group *group)
 {
-    uint32_t count = 0;
     for (uint16_t item = group->first; item != GROUP_NONE; item = shard->scratch->next[item]) {
-        count++;
+        batch_refuse(shard, view_index, batch, item, DROP_view_memory);
     }
-    return count;
 }
 
 /* A key's first row: filled before the table names it. */
 static uint32_t group_apply_new(struct shard *shard, uint32_t view_index,
                                 const struct ladder *ladder, const struct burst *burst,
-                                const struct shard_batch *batch, const struct shard_group *group)
+                                struct shard_batch *batch, const struct shard_group *group)
 {
     const struct plan_view *view = &shard->plan->view[view_index];
     const uint8_t *key = batch_key(batch, group->first);
@@ -196,14 +215,14 @@ static uint32_t group_apply_new(struct shard *shard, uint32_t view_index,
     uint64_t *row =
         row_store_can_retire(&shard->store) ? row_store_take(&shard->store, class_index) : NULL;
     if (row == NULL) {
-        counter_add(&shard->counters->view[view_index].shared_drop[DROP_view_memory],
-                    group_events(shard, group));
+        group_refuse(shard, view_index, batch, group);
         return 0;
     }
     row_lock(row);
     row_init(view_index, key, key_size, key_redis_slot(shard, view, key, key_size), row);
     struct row_hand hand = {.row = row, .lines = row_store_class_lines(class_index)};
     row_hand_account(shard, view_index, hand.lines);
+    uint32_t refused_before = batch->refused_count;
     uint32_t applied = hand_apply(shard, view_index, ladder, burst, batch, group->first, &hand);
     row_unlock(hand.row);
     if (hand.old != NULL) {
@@ -211,7 +230,10 @@ static uint32_t group_apply_new(struct shard *shard, uint32_t view_index,
     }
     if (applied == 0 ||
         !table_insert(&shard->table, group->hash, row_store_line_of(&shard->store, hand.row))) {
-        counter_add(&shard->counters->view[view_index].shared_drop[DROP_view_memory], applied);
+        if (applied > 0) { /* All of the group, then: what was refused alone is named once. */
+            batch->refused_count = refused_before;
+            group_refuse(shard, view_index, batch, group);
+        }
         row_hand_account(shard, view_index, -(int64_t)hand.lines);
         row_store_retire(&shard->store, hand.row); /* Within what row_store_can_retire() left. */
         return 0;
@@ -223,7 +245,7 @@ static uint32_t group_apply_new(struct shard *shard, uint32_t view_index,
 
 /* Stage D: the row is here. */
 static uint32_t group_apply(struct shard *shard, uint32_t view_index, const struct ladder *ladder,
-                            const struct burst *burst, const struct shard_batch *batch,
+                            const struct burst *burst, struct shard_batch *batch,
                             struct shard_group *group)
 {
     const uint8_t *key = batch_key(batch, group->first);
@@ -245,6 +267,9 @@ static uint32_t group_apply(struct shard *shard, uint32_t view_index, const stru
     if (item == GROUP_NONE) {
         row_unlock(row);
         return applied;
+    }
+    if (view->has_lifetime && row_newest_us(row) < ladder->expire_us) {
+        row_restart(view, row); /* As if it had been swept: whether it was must not matter. */
     }
     struct row_hand hand = {.row = row, .lines = row_place_lines(shard, row)};
     applied += hand_apply(shard, view_index, ladder, burst, batch, item, &hand);
@@ -280,7 +305,7 @@ static inline struct stage stage_of(uint32_t at, uint32_t lag, uint32_t count)
 }
 
 uint32_t shard_apply(struct shard *shard, uint32_t view_index, const struct burst *burst,
-                     const struct shard_batch *batch)
+                     struct shard_batch *batch)
 {
     const struct plan_view *view = &shard->plan->view[view_index];
     struct counters_view *counters = &shard->counters->view[view_index];
@@ -289,6 +314,7 @@ uint32_t shard_apply(struct shard *shard, uint32_t view_index, const struct burs
     struct ladder ladder;
     ladder_init(view, shard->fold_us[view->stream], &ladder);
     oldest_note(shard, burst, batch);
+    batch->refused_count = 0;
     uint32_t count = groups_form(shard, view_index, batch);
     struct shard_group *group = shard->scratch->group;
     uint32_t applied = 0;

@@ -27,6 +27,9 @@ struct shard_batch {
     uint16_t key_size[BURST_EVENTS_MAX];
     uint32_t key_stride; /* Key i is at keys + i * key_stride. */
     uint8_t *keys;       /* BURST_EVENTS_MAX * aligned KEY_SIZE_MAX bytes. */
+    /* Out: events that the view refused (memory cap, row size): part of their verdicts. */
+    uint32_t refused_count;
+    uint16_t refused[BURST_EVENTS_MAX];
 };
 
 /* Events of one batch that share a row, in order. */
@@ -61,6 +64,9 @@ struct shard {
     const struct plan *plan;
     struct counters *counters; /* Borrowed; owner: worker. */
     uint64_t secret;
+    struct walk *walk; /* Borrowed: hears of rows that move. NULL: nobody does. */
+    /* Recovery: a record that a row has already (its LSN is not above the row's) is passed over. */
+    bool replaying;
     /* Owner: worker. */
     struct row_store store;
     struct table table;
@@ -82,9 +88,16 @@ MUST_USE enum result shard_init(struct shard *shard, const struct plan *plan,
 
 /* Applies the batch's events of the burst to the view's rows: buckets and rows are prefetched
  * stages ahead, events of one row go under one version bump. What the memory cap or a row's
- * greatest size refuses is counted for the view. Returns the events applied. */
+ * greatest size refuses is counted for the view and listed in the batch. Returns the events
+ * applied. */
 uint32_t shard_apply(struct shard *shard, uint32_t view_index, const struct burst *burst,
-                     const struct shard_batch *batch);
+                     struct shard_batch *batch);
+
+/* Recovery. Puts a row as a checkpoint has it (words[0 .. front) from ROW_META on, then back words,
+ * at the row's end) into the table, unless there is a newer one of its key. RESULT_NO_SPACE at the
+ * memory cap. view_index: which the row is of, in this plan. */
+MUST_USE enum result shard_row_restore(struct shard *shard, uint32_t view_index,
+                                       const uint64_t *words, uint32_t front, uint32_t back);
 
 /* Housekeeping between bursts: frees what readers passed, splits one segment, sweeps some buckets
  * for rows past their ttl and rows that folding has made smaller. idle: there is time for more. */

@@ -4,6 +4,7 @@
 
 #include "dataplane/base/assert.h"
 #include "dataplane/ingress.h"
+#include "dataplane/keyring.h"
 #include "dataplane/worker_state.h"
 
 static uint64_t key_space_bytes(void)
@@ -20,6 +21,8 @@ static uint64_t hot_bytes(const struct worker_options *options)
            BURST_EVENTS_MAX * sizeof(uint32_t) + VIEWS_PER_STREAM_MAX * key_space_bytes() +
            TEXT_SPACE_BYTES + ring_footprint(SAMPLE_RING_LINES) +
            lanes_footprint(options->lanes_max) + mesh_footprint(options->shard_count) +
+           mirror_footprint(options->logs) + acks_footprint(options->lanes_max) +
+           walk_footprint(options->logs) +
            shard_footprint(options->state_bytes, options->readers_max) + slack;
 }
 
@@ -78,11 +81,15 @@ enum result worker_init(const struct worker_options *options, void *memory,
         worker->schema[i] = &options->plan->stream[i].schema;
     }
     lanes_init(&worker->lanes, options->lanes_max, &arena);
+    acks_init(&worker->acks, options->lanes_max, &arena);
     mesh_init(&worker->mesh, options->shard, options->shard_count, &arena);
+    mirror_init(&worker->mirror, options->logs, options->shard, options->shard_count, &arena);
+    walk_init(&worker->walk, options->logs, &arena);
     enum result result =
         shard_init(&worker->shard, options->plan, worker->counters, options->table_secret, memory,
                    state_bytes, options->readers_max, &arena);
-    worker->shard.lsn = (uint64_t)options->epoch << 48;
+    worker->shard.lsn = lsn_of(options->epoch, 0);
+    worker->shard.walk = &worker->walk;
     arena_seal(&arena);
     if (result == RESULT_OK) {
         *out_worker = worker;
@@ -97,6 +104,18 @@ void worker_connect(struct worker *const *workers, uint32_t count)
             if (from != to) {
                 mesh_connect(&workers[from]->mesh, &workers[to]->mesh);
             }
+            workers[to]->mesh.durable_lsn[from] = &workers[from]->mirror.shared.shared_durable_lsn;
+        }
+    }
+}
+
+/* The keys that this turn authenticates by. */
+static void keys_enter(struct worker *worker)
+{
+    for (uint32_t i = 0; i < worker->options.port_count; i++) {
+        if (worker->options.port[i].keys != NULL) {
+            worker->keyring[i] =
+                keyring_door_enter(worker->options.port[i].keys, worker->options.shard);
         }
     }
 }
@@ -119,30 +138,71 @@ static void turn_begin(struct worker *worker, uint64_t start_ticks)
     }
 }
 
+/* Forwards of before a crash that their homes send again; while the log has room. */
+static void take_again(struct worker *worker)
+{
+    while (worker->again_at < worker->again_count && worker->turn.events < TURN_EVENTS_MAX &&
+           mirror_has_room(&worker->mirror, FORWARD_ENTRY_MAX)) {
+        ingress_take_forward(worker, worker->again[worker->again_at++]);
+    }
+    ingress_finish(worker);
+    atomic_store_explicit(&worker->shared_again_left, worker->again_count - worker->again_at,
+                          memory_order_release);
+}
+
+/* Takes what one shard sent, up to a number of events, while the log has room. */
+static void take_ring(struct worker *worker, struct ring *ring, uint32_t end)
+{
+    uint32_t size;
+    const void *record;
+    while (worker->turn.events < end && mirror_has_room(&worker->mirror, FORWARD_ENTRY_MAX) &&
+           (record = ring_pop(ring, &size)) != NULL) {
+        if (((const struct mesh_message *)record)->kind == MESH_FORWARD) {
+            ingress_take_forward(worker, record);
+            continue;
+        }
+        const struct mesh_message *crossed = record;
+        struct net_message message = {
+            .data = crossed->data, .size = crossed->size, .sender = crossed->sender};
+        ingress_take_crossed(worker, &message, crossed->port);
+        ingress_finish(worker); /* Its net_message is ours only here. */
+    }
+    ingress_finish(worker);
+    ring_pop_finish(ring);
+}
+
 /* What other shards sent: first, because they have waited longest. */
 static void take_mesh(struct worker *worker)
 {
+    if (worker->again_at < worker->again_count) {
+        take_again(worker);
+        return; /* In the order of their homes: what they sent since comes behind. */
+    }
     for (uint32_t from = 0; from < worker->options.shard_count; from++) {
         struct ring *ring = worker->mesh.incoming[from];
-        if (ring == NULL) {
-            continue;
+        if (ring != NULL) {
+            take_ring(worker, ring,
+                      worker->turn.events + TURN_EVENTS_MAX / worker->options.shard_count + 1);
         }
-        uint32_t size;
-        const void *record;
-        uint32_t end = worker->turn.events + TURN_EVENTS_MAX / worker->options.shard_count + 1;
-        while (worker->turn.events < end && (record = ring_pop(ring, &size)) != NULL) {
-            if (((const struct mesh_message *)record)->kind == MESH_FORWARD) {
-                ingress_take_forward(worker, record);
-                continue;
-            }
-            const struct mesh_message *crossed = record;
-            struct net_message message = {
-                .data = crossed->data, .size = crossed->size, .sender = crossed->sender};
-            ingress_take_crossed(worker, &message);
-            ingress_finish(worker); /* Its net_message is ours only here. */
-        }
-        ingress_finish(worker);
-        ring_pop_finish(ring);
+    }
+}
+
+/* Asks the port for a burst and authentication for its verdicts. */
+static void port_receive(struct worker *worker, uint32_t index)
+{
+    const struct worker_port *port = &worker->options.port[index];
+    struct worker_intake *intake = &worker->intake[index];
+    intake->next = 0;
+    intake->burst.count = 0;
+    net_receive(port->queue, &intake->burst);
+    if (port->keys != NULL) {
+        keyring_verify(worker->keyring[index], intake->burst.message, intake->burst.count,
+                       intake->drop);
+    } else if (port->allowed != NULL) {
+        prefix_verify(port->allowed, port->allowed_count, intake->burst.message,
+                      intake->burst.count, intake->drop);
+    } else {
+        memset(intake->drop, DROP_NONE, intake->burst.count);
     }
 }
 
@@ -150,12 +210,9 @@ static void take_mesh(struct worker *worker)
  * turn. */
 static void take_port(struct worker *worker, uint32_t index, uint32_t end)
 {
-    const struct worker_port *port = &worker->options.port[index];
     struct worker_intake *intake = &worker->intake[index];
     if (intake->next == intake->burst.count) {
-        intake->next = 0;
-        intake->burst.count = 0;
-        net_receive(port->queue, &intake->burst);
+        port_receive(worker, index);
     }
     if (intake->burst.count == 0) {
         return;
@@ -163,8 +220,8 @@ static void take_port(struct worker *worker, uint32_t index, uint32_t end)
     /* One at least, however long the turn took so far: a message that was received is never left
      * by a turn that says that there was nothing to do. */
     do {
-        ingress_take(worker, &intake->burst.message[intake->next++], port->default_stream,
-                     port->text_allowed);
+        uint32_t at = intake->next++;
+        ingress_take(worker, &intake->burst.message[at], index, (enum drop)intake->drop[at]);
     } while (intake->next < intake->burst.count && worker->turn.events < end &&
              clock_ticks() < worker->turn.end_ticks);
 }
@@ -226,19 +283,97 @@ static void count_turn(struct worker *worker, uint64_t start_ticks)
     }
 }
 
-/* The table of contents of the product. Accept, decode, validate, judge, route and apply are
- * ingress.c and shard.c; the mirror log and acknowledgements join between apply and publish. */
+/* A frame of ours is durable: its producer should hear. */
+static void message_durable(void *context, const struct mirror_waiter *waiter)
+{
+    struct worker *worker = context;
+    if (lane_durable(waiter->lane, &waiter->message)) {
+        acks_due(worker, waiter->lane);
+    }
+}
+
+/* Commits what the turn recorded, and hears of what is durable, here and at homes. */
+static void log_turn(struct worker *worker)
+{
+    mirror_turn(&worker->mirror, worker->turn.arrival_ns / NS_PER_US, message_durable, worker);
+    uint64_t home_lsn[SHARDS_MAX];
+    for (uint32_t i = 0; worker->mirror.pending_count > 0 && i < worker->options.shard_count; i++) {
+        /* Acquire, pairs with release L1 in frame_durable(). */
+        home_lsn[i] = atomic_load_explicit(worker->mesh.durable_lsn[i], memory_order_acquire);
+    }
+    mirror_complete_turn(&worker->mirror, home_lsn);
+}
+
+/* The table of contents of the product. Accept, decode, validate, judge, route, apply and record
+ * are ingress.c and shard.c. */
 uint32_t worker_turn(struct worker *worker)
 {
     uint64_t start_ticks = clock_ticks();
     turn_begin(worker, start_ticks);
+    keys_enter(worker);
     take_mesh(worker);
     take_ports(worker);
-    mesh_push_finish(&worker->mesh);
+    mesh_push_finish(&worker->mesh, worker->shard.lsn);
+    log_turn(worker);
+    acks_turn(worker);
     publish(worker);
+    walk_turn(worker);
     shard_turn(&worker->shard, worker->turn.events == 0);
     count_turn(worker, start_ticks);
     return worker->turn.events;
+}
+
+bool worker_is_quiet(const struct worker *worker)
+{
+    for (uint32_t i = 0; i < worker->options.port_count; i++) {
+        if (worker->intake[i].next < worker->intake[i].burst.count) {
+            return false;
+        }
+    }
+    return worker->again_at == worker->again_count && mirror_is_quiet(&worker->mirror) &&
+           mesh_is_empty(&worker->mesh);
+}
+
+void worker_mirror_buffers(struct worker *worker, void *out_buffer[DISK_QUEUE_BUFFERS],
+                           uint64_t *out_bytes)
+{
+    for (uint32_t i = 0; i < DISK_QUEUE_BUFFERS; i++) {
+        out_buffer[i] = worker->mirror.buffer[i].segment_header;
+    }
+    *out_bytes = MIRROR_BUFFER_BYTES;
+}
+
+void worker_mirror_open(struct worker *worker, const struct mirror_options *options)
+{
+    mirror_open(&worker->mirror, options);
+}
+
+const struct mirror_shared *worker_mirror(const struct worker *worker)
+{
+    return &worker->mirror.shared;
+}
+
+bool worker_mirror_ready_push(struct worker *worker, const struct mirror_ready *ready)
+{
+    struct mirror_ready *place = ring_push(&worker->mirror.ready, sizeof(*place));
+    if (place == NULL) {
+        return false;
+    }
+    *place = *ready;
+    ring_push_finish(&worker->mirror.ready);
+    return true;
+}
+
+bool worker_mirror_sealed_pop(struct worker *worker, struct mirror_sealed *out_sealed)
+{
+    uint32_t size;
+    const struct mirror_sealed *sealed = ring_pop(&worker->mirror.sealed, &size);
+    if (sealed == NULL) {
+        return false;
+    }
+    *out_sealed = *sealed;
+    ring_pop_finish(&worker->mirror.sealed);
+    return true;
 }
 
 const struct counters *worker_counters(const struct worker *worker)

@@ -12,17 +12,22 @@
 #include "dataplane/counters.h"
 #include "dataplane/drop_log.h"
 #include "dataplane/feature/plan.h"
+#include "dataplane/feature/producer_keys.h"
 #include "drivers/clock.h"
 #include "drivers/net.h"
 
 #define WORKER_PORTS_MAX 8
 
 struct worker;
+struct keyring_door; /* dataplane/keyring.h */
 
 struct worker_port {
     struct net_queue *queue;
     int default_stream; /* For NDJSON without `stream`; -1: none. */
     bool text_allowed;
+    struct keyring_door *keys;    /* NULL: messages are not authenticated. */
+    const struct prefix *allowed; /* Without keys: senders that may; NULL: all. */
+    uint32_t allowed_count;
 };
 
 struct worker_options {
@@ -37,6 +42,8 @@ struct worker_options {
     uint32_t readers_max;  /* Serving threads. */
     uint64_t table_secret; /* Keyed hash of this process. */
     uint16_t epoch;        /* Of LSNs, from 1. */
+    bool logs;             /* Records go to the mirror log (mirror_door.h). */
+    bool acks;             /* Producers that want it hear what is durable. */
 };
 
 /* A real event, followed from its arrival to the moment when a reader can see it. */
@@ -64,6 +71,9 @@ void worker_connect(struct worker *const *workers, uint32_t count);
 
 /* Worker thread only. One pass; returns the events and forwards it took (0: nothing to do). */
 uint32_t worker_turn(struct worker *worker);
+
+/* Worker thread only: true when nothing waits in the mesh, the log or the ports' last bursts. */
+bool worker_is_quiet(const struct worker *worker);
 
 /* Any thread. */
 const struct counters *worker_counters(const struct worker *worker);

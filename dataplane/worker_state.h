@@ -8,13 +8,16 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "dataplane/acks.h"
 #include "dataplane/base/arena.h"
 #include "dataplane/base/ring.h"
 #include "dataplane/feature/burst.h"
 #include "dataplane/feature/text.h"
 #include "dataplane/lanes.h"
 #include "dataplane/mesh.h"
+#include "dataplane/mirror.h"
 #include "dataplane/shard.h"
+#include "dataplane/walk.h"
 #include "dataplane/worker.h"
 
 /* Events per turn after which no further message is begun, and the time after which none is. */
@@ -22,18 +25,23 @@
 #define TURN_US_MAX        16u
 #define SAMPLE_RING_LINES  256u
 #define SAMPLE_INTERVAL_US US_PER_MS
+/* Room in the log that a record of the mesh may need. */
+#define FORWARD_ENTRY_MAX (MIRROR_FORWARD_HEADER + EVENT_SIZE_MAX)
 /* Normalised text events of one burst. */
 #define TEXT_SPACE_BYTES (256 * KIB)
 
 /* What the turn keeps of a port between receive and release. */
 struct worker_intake {
     struct net_burst burst;
-    uint32_t next; /* Message not yet taken. */
+    uint32_t next;               /* Message not yet taken. */
+    uint8_t drop[NET_BURST_MAX]; /* What authentication says of each; DROP_NONE: go on. */
 };
 
-/* Where the events of the burst came from, for drops and samples. */
+/* Where the events of the burst came from, for drops and samples, and where their verdicts go. */
 struct burst_origin {
     const struct net_message *message[BURST_EVENTS_MAX];
+    uint8_t *verdict[BURST_EVENTS_MAX]; /* u32 in the log's buffer; NULL: there is no log. */
+    uint8_t *record[BURST_EVENTS_MAX];  /* The event's bytes there. */
 };
 
 struct worker_turn_state {
@@ -54,10 +62,19 @@ struct worker {
     /* Owner: worker. */
     struct worker_turn_state turn;
     struct worker_intake intake[WORKER_PORTS_MAX];
-    uint32_t intake_first; /* Port that the next turn begins with. */
+    const struct keyring *keyring[WORKER_PORTS_MAX]; /* Of this turn. */
+    uint32_t intake_first;                           /* Port that the next turn begins with. */
     struct lanes lanes;
     struct mesh mesh;
+    struct mirror mirror;
+    struct acks acks;
+    struct walk walk;
     struct shard shard;
+    /* Forwards that homes send again after a crash: taken before the mesh. Borrowed. */
+    const struct mesh_forward *const *again;
+    uint32_t again_count;
+    uint32_t again_at;
+    _Atomic uint32_t shared_again_left;
     struct burst *burst;
     struct burst_origin *origin;
     bool burst_forwarded;    /* The burst holds forwards: routed and judged already. */

@@ -105,3 +105,10 @@ void ring_pop_finish(struct ring *ring)
      * seen. */
     atomic_store_explicit(&ring->shared_head, ring->head_reserved, memory_order_release);
 }
+
+bool ring_is_empty(const struct ring *ring)
+{
+    /* Acquire, pairs with release P1 in ring_push_finish(). */
+    uint32_t tail = atomic_load_explicit(&ring->shared_tail, memory_order_acquire);
+    return tail == ring->head_reserved;
+}

@@ -44,3 +44,5 @@ bool ring_has_room(struct ring *ring, uint32_t size, uint32_t count);
  * ring_pop_finish(), which gives all popped records back. */
 const void *ring_pop(struct ring *ring, uint32_t *out_size);
 void ring_pop_finish(struct ring *ring);
+/* True when every visible record was popped and given back. */
+bool ring_is_empty(const struct ring *ring);

@@ -78,6 +78,20 @@ void row_init(uint32_t view_index, const uint8_t *key, uint32_t key_size, uint16
     word_store(open_cell_of(row, key_size), CELL_TAG_EMPTY);
 }
 
+void row_restart(const struct plan_view *view, uint64_t *row)
+{
+    struct row_meta meta = row_meta_load(row);
+    ASSERT(meta.key_size > 0);
+    ASSERT(view->cell_lines > 0);
+    meta.has_floor = false;
+    meta.single_count = 0;
+    meta.cell_count = 0;
+    row_meta_store(row, meta);
+    word_store(&row[ROW_NEWEST], (uint64_t)INT64_MIN);
+    word_store(&row[ROW_HORIZON], (uint64_t)INT64_MIN);
+    word_store(open_cell_of(row, meta.key_size), CELL_TAG_EMPTY);
+}
+
 /* Order of closed cells: coarser levels first, then by start. */
 static bool tag_before(uint64_t a, uint64_t b)
 {

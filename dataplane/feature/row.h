@@ -42,6 +42,7 @@ struct row_meta {
     uint16_t key_size;
     uint8_t view;
     bool has_floor;
+    bool walk_due; /* Moved behind a checkpoint's walk before it was copied. */
     uint16_t single_count;
     uint16_t cell_count; /* Closed cells. */
 };
@@ -57,6 +58,7 @@ static inline struct row_meta row_meta_load(const uint64_t *row)
                              .key_size = (uint16_t)(word >> 39 & 0x7ff),
                              .view = (uint8_t)(word >> 33 & 0x3f),
                              .has_floor = (word >> 29 & 1) != 0,
+                             .walk_due = (word >> 30 & 1) != 0,
                              .single_count = (uint16_t)(word >> 16 & 0x1fff),
                              .cell_count = (uint16_t)word};
 }
@@ -64,7 +66,8 @@ static inline struct row_meta row_meta_load(const uint64_t *row)
 static inline void row_meta_store(uint64_t *row, struct row_meta meta)
 {
     word_store(&row[ROW_META], (uint64_t)meta.slot << 50 | (uint64_t)meta.key_size << 39 |
-                                   (uint64_t)meta.view << 33 | (uint64_t)meta.has_floor << 29 |
+                                   (uint64_t)meta.view << 33 | (uint64_t)meta.walk_due << 30 |
+                                   (uint64_t)meta.has_floor << 29 |
                                    (uint64_t)meta.single_count << 16 | meta.cell_count);
 }
 
@@ -94,6 +97,9 @@ uint32_t row_lines_first(const struct plan_view *view, uint32_t key_size);
 /* Makes an empty row. Version stays as it is (the store's). */
 void row_init(uint32_t view_index, const uint8_t *key, uint32_t key_size, uint16_t slot,
               uint64_t *row);
+
+/* Empties a row whose last event is past its ttl, all but its key, Redis slot and LSN. */
+void row_restart(const struct plan_view *view, uint64_t *row);
 
 /* Inline: this is the compare of every probe. */
 static inline bool row_key_equals(const uint64_t *row, uint32_t view_index, const uint8_t *key,

@@ -68,6 +68,46 @@ uint16_t schema_block_size_at(const struct schema *schema, uint16_t version)
     return end;
 }
 
+/* All ones, but for the types whose null is another: the least value, NaN, or no first byte. */
+static void field_null(const struct schema_field *field, uint8_t *bytes)
+{
+    switch (field->type) {
+    case FIELD_TYPE_string:
+        bytes[0] = 0;
+        return;
+    case FIELD_TYPE_i8:
+    case FIELD_TYPE_i16:
+    case FIELD_TYPE_i32:
+    case FIELD_TYPE_i64:
+    case FIELD_TYPE_decimal:
+    case FIELD_TYPE_timestamp:
+        memset(bytes, 0, field->size);
+        bytes[field->size - 1] = 0x80;
+        return;
+    case FIELD_TYPE_u8:
+    case FIELD_TYPE_u16:
+    case FIELD_TYPE_u32:
+    case FIELD_TYPE_u64:
+    case FIELD_TYPE_bool:
+    case FIELD_TYPE_f64:
+        memset(bytes, 0xff, field->size);
+        return;
+    case FIELD_TYPE_COUNT:
+        break;
+    }
+    UNREACHABLE();
+}
+
+void schema_event_null(const struct schema *schema, uint64_t mask, uint32_t size, uint8_t *event)
+{
+    for (; mask != 0; mask &= mask - 1) {
+        const struct schema_field *field = &schema->field[__builtin_ctzll(mask)];
+        if ((uint32_t)field->offset + field->size <= size) {
+            field_null(field, event + field->offset);
+        }
+    }
+}
+
 int schema_field_find(const struct schema *schema, const char *name, uint32_t size)
 {
     if (size >= NAME_SIZE_MAX) {

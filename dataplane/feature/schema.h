@@ -83,5 +83,8 @@ MUST_USE enum result schema_layout(struct schema *schema);
  * newest count as the newest. */
 uint16_t schema_block_size_at(const struct schema *schema, uint16_t version);
 
+/* Writes the SBE null into the fields of mask (bit f: field f) that an event of size bytes has. */
+void schema_event_null(const struct schema *schema, uint64_t mask, uint32_t size, uint8_t *event);
+
 /* Index of the field, or -1. name is not NUL-terminated. */
 int schema_field_find(const struct schema *schema, const char *name, uint32_t size);

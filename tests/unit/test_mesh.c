@@ -75,7 +75,7 @@ static void room_for_a_whole_message_of_any_event_size_is_room(void **state)
         for (uint32_t i = 0; i < count; i++) {
             forward_push(mesh, 1, size, i);
         }
-        mesh_push_finish(mesh);
+        mesh_push_finish(mesh, 0);
         ring_drain(&meshes.mesh[1], 0);
     }
     meshes_close(&meshes);
@@ -99,7 +99,7 @@ static void whenever_there_is_room_the_pushes_fit(void **state)
                 uint32_t to = (uint32_t)random_below(&random, 2);
                 forward_push(mesh, to, size, pushed[to]++);
             }
-            mesh_push_finish(mesh);
+            mesh_push_finish(mesh, 0);
         } else {
             refused++;
             ring_drain(&meshes.mesh[random_below(&random, 2)], 2);
@@ -124,11 +124,11 @@ static void room_beside_a_message_is_room_for_both(void **state)
         struct net_message message = {
             .data = bytes, .size = (uint32_t)(1 + random_below(&random, MESSAGE_SIZE_MAX))};
         if (mesh_has_room_beside(mesh, 1, message.size, size, count)) {
-            assert_true(mesh_push_message(mesh, 1, &message));
+            assert_true(mesh_push_message(mesh, 1, &message, 0));
             for (uint32_t i = 0; i < count; i++) {
                 forward_push(mesh, 1, size, i);
             }
-            mesh_push_finish(mesh);
+            mesh_push_finish(mesh, 0);
         } else {
             refused++;
             ring_drain(&meshes.mesh[1], 0);
@@ -155,12 +155,12 @@ static void messages_of_the_greatest_size_cross_in_order_until_the_ring_is_full(
             memset(data, (int)(sent % 251), sizeof(data));
             struct net_message message = {
                 .data = data, .size = MESSAGE_SIZE_MAX, .sender = {.port = (uint16_t)sent}};
-            if (!mesh_push_message(mesh, 2, &message)) {
+            if (!mesh_push_message(mesh, 2, &message, 0)) {
                 break;
             }
             sent++;
         }
-        mesh_push_finish(mesh);
+        mesh_push_finish(mesh, 0);
         assert_true(sent - taken >= 27 && sent - taken <= 29);
         uint32_t limit = 1 + round % 30;
         uint32_t size;

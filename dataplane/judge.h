@@ -1,0 +1,24 @@
+/* Verdicts of a burst: late and future are decided once, at the home; what is dropped is counted
+ * under one reason and, now and then, shown. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/base/drops.h"
+#include "dataplane/feature/limits.h"
+
+struct net_message;
+struct worker;
+
+#define JUDGE_NO_FIELD FIELDS_MAX
+
+/* Late and future of the events that the schema let through; moves the watermark. */
+void judge_burst(struct worker *worker);
+/* Forwards bring their verdicts; only the owner's watermark moves. */
+void judge_forwarded(struct worker *worker);
+/* Counts what became of the burst's events. Returns whether any rule was broken. */
+bool judge_count(struct worker *worker);
+/* Puts a drop into the drop log, when one of its reason is due. message NULL: it has no bytes. */
+void judge_note_drop(struct worker *worker, enum drop drop, uint32_t stream, uint32_t field,
+                     uint32_t offset, const struct net_message *message);
