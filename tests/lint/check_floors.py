@@ -45,7 +45,8 @@ FLOORS = {
 
 # What controlplane/ may see of dataplane/ itself.
 DOORS = {"dataplane/worker.h", "dataplane/reader.h", "dataplane/counters.h",
-         "dataplane/counters.def", "dataplane/drop_log.h", "dataplane/keyring.h"}
+         "dataplane/counters.def", "dataplane/drop_log.h", "dataplane/mirror_door.h",
+         "dataplane/walk_door.h", "dataplane/replay.h", "dataplane/keyring.h"}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+([<"])([^>"]+)[>"]', re.M)
 
