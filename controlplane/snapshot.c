@@ -67,7 +67,7 @@ static void shards_take(const struct appliance *appliance, struct snapshot *snap
         stream_add(&snapshot->stream[STREAMS_MAX], &counters->stream[STREAMS_MAX]);
         for (uint32_t view = 0; view < appliance->plan->view_count; view++) {
             view_add(&snapshot->view[view], &counters->view[view]);
-            int64_t since_us = worker_since_us(appliance->worker[i]);
+            int64_t since_us = worker_since_us(appliance->worker[i], view);
             if (i == 0 || since_us > snapshot->view[view].since_us) {
                 snapshot->view[view].since_us = since_us;
             }

@@ -286,7 +286,7 @@ static void query_answer(struct reader *reader, struct reader_query *query,
         .q_us = row_read_q(view, reader->row, query->time, query->at_us, published_us),
         .fold_us = atomic_load_explicit(&probe->worker->shared_fold_us[view->stream],
                                         memory_order_relaxed),
-        .since_us = probe->worker->since_us,
+        .since_us = probe->worker->since_us[query->view],
         .shard = shard};
     if (!row_read_alive(view, reader->row, at.q_us)) {
         row_read_absent(at.q_us, shard, query->feature_count, query->answer);

@@ -64,7 +64,9 @@ enum result worker_init(const struct worker_options *options, void *memory,
                align_up(hot_bytes(options), ROW_STORE_CHUNK_BYTES));
     struct worker *worker = arena_take(&arena, sizeof(*worker), CACHE_LINE_BYTES);
     worker->options = *options;
-    worker->since_us = clock_now_us(options->clock);
+    for (uint32_t i = 0; i < VIEWS_MAX; i++) {
+        worker->since_us[i] = clock_now_us(options->clock);
+    }
     worker->turn.apply_us = INT64_MIN;
     worker->turn_ticks_max =
         (uint64_t)((double)(TURN_US_MAX * NS_PER_US) / clock_ns_per_tick(options->clock));
@@ -392,9 +394,9 @@ void worker_memory(const struct worker *worker, uint64_t *out_used, uint64_t *ou
     *out_cap = (uint64_t)worker->shard.store.chunk_count * ROW_STORE_CHUNK_BYTES;
 }
 
-int64_t worker_since_us(const struct worker *worker)
+int64_t worker_since_us(const struct worker *worker, uint32_t view)
 {
-    return worker->since_us;
+    return worker->since_us[view];
 }
 
 bool worker_sample_take(struct worker *worker, struct worker_sample *out_sample)

@@ -80,8 +80,8 @@ const struct counters *worker_counters(const struct worker *worker);
 const struct drop_log *worker_drop_log(const struct worker *worker);
 /* Bytes of rows and table in use, and the cap. */
 void worker_memory(const struct worker *worker, uint64_t *out_used, uint64_t *out_cap);
-/* When this worker's views began to see events: PARTIAL before it. */
-int64_t worker_since_us(const struct worker *worker);
+/* When the view's history begins: PARTIAL before it. */
+int64_t worker_since_us(const struct worker *worker, uint32_t view);
 
 /* One sampling thread only. Takes the next sample; false when there is none. At most one event per
  * millisecond is sampled. */

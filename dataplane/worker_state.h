@@ -57,7 +57,7 @@ struct worker {
     /* Constant after init. */
     struct worker_options options;
     const struct schema *schema[STREAMS_MAX];
-    int64_t since_us;
+    int64_t since_us[VIEWS_MAX]; /* When a view's history begins. */
     uint64_t turn_ticks_max;
     /* Owner: worker. */
     struct worker_turn_state turn;
@@ -71,7 +71,7 @@ struct worker {
     struct walk walk;
     struct shard shard;
     /* Forwards that homes send again after a crash: taken before the mesh. Borrowed. */
-    const struct mesh_forward *const *again;
+    const void *const *again;
     uint32_t again_count;
     uint32_t again_at;
     _Atomic uint32_t shared_again_left;

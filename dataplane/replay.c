@@ -1,0 +1,384 @@
+#include "dataplane/replay.h"
+
+#include <string.h>
+
+#include "dataplane/base/assert.h"
+#include "dataplane/feature/decode.h"
+#include "dataplane/feature/key.h"
+#include "dataplane/feature/row.h"
+#include "dataplane/replay_inside.h"
+#include "drivers/memory.h"
+
+enum result replay_open(const struct replay_options *options, struct replay **out_replay)
+{
+    ASSERT(options->shard_count > 0);
+    ASSERT(options->old_shard_count > 0);
+    struct memory_region region;
+    enum result result = memory_map(sizeof(struct replay), /* touch= */ 0, &region);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    struct replay *replay = region.base;
+    replay->region = region;
+    replay->options = *options;
+    for (uint32_t i = 0; i < options->plan->stream_count; i++) {
+        /* Verdicts were given: no rule is asked again. */
+        replay->decode[i] = options->plan->stream[i].decode;
+        for (uint32_t s = 0; s < replay->decode[i].step_count; s++) {
+            replay->decode[i].step[s].required = false;
+            replay->decode[i].step[s].checked = false;
+        }
+    }
+    *out_replay = replay;
+    return RESULT_OK;
+}
+
+void replay_close(struct replay *replay)
+{
+    if (replay != NULL) {
+        struct memory_region region = replay->region;
+        memory_unmap(&region);
+    }
+}
+
+/* Place of a view among the views of its stream. */
+static uint32_t place_of_view(const struct plan_stream *stream, uint32_t view)
+{
+    for (uint32_t v = 0; v < stream->view_count; v++) {
+        if (stream->view[v] == view) {
+            return v;
+        }
+    }
+    UNREACHABLE();
+}
+
+enum result replay_catalog(struct replay *replay, const struct catalog *catalog)
+{
+    struct catalog_conflict conflict;
+    uint64_t changed;
+    enum result result =
+        catalog_match(catalog, replay->options.plan, &replay->map, &changed, &conflict);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    replay->catalog = *catalog;
+    memset(replay->place, REPLAY_NO_PLACE, sizeof(replay->place));
+    for (uint32_t v = 0; v < catalog->view_count; v++) {
+        const struct catalog_view *old = &catalog->view[v];
+        uint16_t now = replay->map.view[v];
+        if (now != CATALOG_GONE && old->place < VIEWS_PER_STREAM_MAX) {
+            const struct plan_view *view = &replay->options.plan->view[now];
+            replay->place[old->stream][old->place] =
+                (uint8_t)place_of_view(&replay->options.plan->stream[view->stream], now);
+        }
+    }
+    return RESULT_OK;
+}
+
+void replay_begin(struct replay *replay, enum replay_pass pass, const struct replay_start *start)
+{
+    replay->pass = pass;
+    replay->start = *start;
+    replay->counts = (struct replay_counts){.apply_us = start->apply_us};
+    memcpy(replay->counts.forward_lsn, start->forward_lsn, sizeof(start->forward_lsn));
+    replay->apply_us = INT64_MIN;
+    replay->burst.count = 0;
+    for (uint32_t s = 0; s < STREAMS_MAX; s++) {
+        replay->watermark_us[s] = INT64_MIN;
+    }
+    for (uint32_t s = 0; s < replay->catalog.stream_count; s++) {
+        if (replay->map.stream[s] != CATALOG_GONE) {
+            replay->watermark_us[replay->map.stream[s]] = start->watermark_us[s];
+        }
+    }
+    for (uint32_t w = 0; w < replay->options.shard_count; w++) {
+        replay->options.workers[w]->shard.replaying = pass == REPLAY_OWN;
+    }
+}
+
+/* The row's words, where they can be read as words. */
+static bool row_read_words(struct replay *replay, const struct tile_row *row)
+{
+    uint64_t words = (uint64_t)row->front_words + row->back_words;
+    if (words > ARRAY_COUNT(replay->row_words) || row->front_words < LINE_WORDS) {
+        return false;
+    }
+    memcpy(replay->row_words, row->words, words * sizeof(uint64_t));
+    return true;
+}
+
+/* True when the lengths are those of a row of the view. */
+static bool row_is_good(const struct plan_view *view, struct row_meta meta,
+                        const struct tile_row *row)
+{
+    if (meta.key_size == 0 || meta.key_size > KEY_SIZE_MAX) {
+        return false;
+    }
+    uint64_t front = (uint64_t)row_head_lines(view, meta.key_size) * LINE_WORDS +
+                     (uint64_t)meta.cell_count * view->cell_words - 1;
+    uint64_t back = ((uint64_t)meta.single_count + meta.has_floor) * view->single_words;
+    return row->front_words == front && row->back_words == back;
+}
+
+enum result replay_row(struct replay *replay, const struct tile_row *row)
+{
+    if (!row_read_words(replay, row)) {
+        return RESULT_CORRUPT;
+    }
+    struct row_meta meta = row_meta_load(replay->row_words - 1);
+    if (meta.view >= replay->catalog.view_count) {
+        return RESULT_CORRUPT;
+    }
+    uint16_t view_index = replay->map.view[meta.view];
+    if (view_index == CATALOG_GONE) {
+        return RESULT_OK;
+    }
+    const struct plan_view *view = &replay->options.plan->view[view_index];
+    if (!row_is_good(view, meta, row)) {
+        return RESULT_CORRUPT;
+    }
+    const uint8_t *key = (const uint8_t *)&replay->row_words[ROW_KEY - 1];
+    uint32_t owner = mesh_owner(hash_owner(key, meta.key_size), replay->options.shard_count);
+    struct shard *shard = &replay->options.workers[owner]->shard;
+    replay->counts.rows++;
+    row_store_turn(&shard->store);
+    (void)table_turn(&shard->table);
+    return shard_row_restore(shard, view_index, replay->row_words, row->front_words,
+                             row->back_words);
+}
+
+enum result replay_lane(struct replay *replay, const struct tile_lane *lane)
+{
+    uint32_t home = hash_home(lane->producer, lane->lane, replay->options.shard_count);
+    bool restored = lanes_restore_window(&replay->options.workers[home]->lanes, lane);
+    return restored ? RESULT_OK : RESULT_NO_SPACE;
+}
+
+/* A turn of before: its T, and folding by what its records had found. */
+static enum result turn_begin(struct replay *replay, int64_t apply_us)
+{
+    enum result result = replay_burst_finish(replay);
+    replay->apply_us = apply_us;
+    replay->counts.apply_us =
+        apply_us > replay->counts.apply_us ? apply_us : replay->counts.apply_us;
+    const struct plan *plan = replay->options.plan;
+    for (uint32_t w = 0; w < replay->options.shard_count; w++) {
+        struct shard *shard = &replay->options.workers[w]->shard;
+        shard->apply_us = apply_us;
+        for (uint32_t s = 0; s < plan->stream_count; s++) {
+            shard->fold_us[s] = sub_clamped(replay->watermark_us[s], plan->stream[s].history_us);
+        }
+        shard_turn(shard, /* idle= */ false);
+    }
+    return result;
+}
+
+/* Index of the stream in the catalog, or -1. */
+static int catalog_stream_of(const struct replay *replay, uint16_t stream_id)
+{
+    for (uint32_t s = 0; s < replay->catalog.stream_count; s++) {
+        if (replay->catalog.stream[s].id == stream_id) {
+            return (int)s;
+        }
+    }
+    return -1;
+}
+
+/* Views, as places of the stream now, that the event concerns in this pass: those of then (mask of
+ * old places) that still are, or those to rebuild. */
+static uint32_t views_of(const struct replay *replay, uint32_t old_stream, uint32_t old_views,
+                         uint32_t stream)
+{
+    uint32_t views = 0;
+    const struct plan_stream *now = &replay->options.plan->stream[stream];
+    if (replay->pass == REPLAY_REBUILD) {
+        for (uint32_t v = 0; v < now->view_count; v++) {
+            views |= (uint32_t)(replay->start.rebuild_views >> now->view[v] & 1) << v;
+        }
+        return views;
+    }
+    for (; old_views != 0; old_views &= old_views - 1) {
+        uint8_t place = replay->place[old_stream][__builtin_ctz(old_views)];
+        if (place != REPLAY_NO_PLACE) {
+            views |= 1u << place;
+        }
+    }
+    return views;
+}
+
+/* What an entry's events have in common. */
+struct entry_events {
+    struct wire_message wire;
+    uint32_t stream;
+    uint32_t old_stream;
+    uint32_t old_views; /* Of those that the event names; all for a message. */
+};
+
+/* Gathers events of an entry; applies bursts as they fill. */
+static enum result events_gather(struct replay *replay, const struct mirror_entry *entry,
+                                 const struct entry_events *events)
+{
+    struct burst *burst = &replay->burst;
+    uint32_t done = 0;
+    while (done < entry->event_count) {
+        if (burst->count == BURST_EVENTS_MAX ||
+            (burst->count > 0 && burst->stream != events->stream)) {
+            enum result result = replay_burst_finish(replay);
+            if (result != RESULT_OK) {
+                return result;
+            }
+        }
+        burst->stream = (uint16_t)events->stream;
+        burst->schema = &replay->options.plan->stream[events->stream].schema;
+        uint32_t first = burst->count;
+        uint32_t room = BURST_EVENTS_MAX - first;
+        uint32_t left = entry->event_count - done;
+        uint32_t count = left < room ? left : room;
+        decode_events(&replay->decode[events->stream], &events->wire, done, count, burst);
+        for (uint32_t i = 0; i < count; i++) {
+            uint32_t verdict = mirror_entry_verdict(entry, done + i);
+            bool applied = (verdict & UINT8_MAX) == VERDICT_applied;
+            uint32_t refused = replay->pass == REPLAY_REBUILD ? 0 : verdict >> 16;
+            burst->lsn[first + i] = entry->lsn + done + i;
+            burst->drop[first + i] = applied ? DROP_NONE : DROP_event_late;
+            replay->views[first + i] = applied
+                                           ? views_of(replay, events->old_stream,
+                                                      events->old_views & ~refused, events->stream)
+                                           : 0;
+        }
+        done += count;
+    }
+    memset(burst->violation_count, 0, sizeof(burst->violation_count));
+    return RESULT_OK;
+}
+
+/* Finds the entry's stream, then and now; false when it is gone: nothing to apply. RESULT_CORRUPT:
+ * no plan of its log has it. */
+static enum result entry_stream(struct replay *replay, const struct mirror_entry *entry,
+                                struct entry_events *out_events, bool *out_there)
+{
+    int old = catalog_stream_of(replay, entry->stream_id);
+    if (old < 0) {
+        return RESULT_CORRUPT;
+    }
+    uint16_t now = replay->map.stream[old];
+    *out_there = now != CATALOG_GONE;
+    *out_events = (struct entry_events){.old_stream = (uint32_t)old,
+                                        .stream = now,
+                                        .wire = {.stream_id = entry->stream_id,
+                                                 .version = entry->version,
+                                                 .sequence = entry->sequence,
+                                                 .event_stride = entry->event_stride,
+                                                 .event_count = entry->event_count,
+                                                 .events = entry->events}};
+    if (*out_there &&
+        decode_check(&replay->options.plan->stream[now].schema, &out_events->wire) != DROP_NONE) {
+        return RESULT_CORRUPT;
+    }
+    return RESULT_OK;
+}
+
+static enum result message_replay(struct replay *replay, const struct mirror_entry *entry)
+{
+    if (replay->pass == REPLAY_OWN && (entry->flags & MIRROR_MESSAGE_FLAG_TEXT) == 0) {
+        struct lane_message message = {.producer = entry->producer,
+                                       .sequence = entry->sequence,
+                                       .incarnation = entry->incarnation,
+                                       .lane = entry->lane};
+        uint32_t home = hash_home(entry->producer, entry->lane, replay->options.shard_count);
+        bool acked = (entry->flags & MIRROR_MESSAGE_FLAG_ACKED) != 0;
+        if (!lanes_restore(&replay->options.workers[home]->lanes, &message, acked,
+                           entry->apply_us)) {
+            return RESULT_NO_SPACE;
+        }
+    }
+    struct entry_events events;
+    bool there = false;
+    enum result result = entry_stream(replay, entry, &events, &there);
+    if (result != RESULT_OK || !there) {
+        return result;
+    }
+    events.old_views = UINT32_MAX;
+    result = events_gather(replay, entry, &events);
+    if ((entry->flags & MIRROR_MESSAGE_FLAG_TEXT) != 0 && result == RESULT_OK) {
+        /* One event, whose place in its datagram its order has. */
+        replay->burst.order[replay->burst.count - 1] = entry->sequence << 16 | entry->place;
+    }
+    return result;
+}
+
+static enum result forward_replay(struct replay *replay, const struct mirror_entry *entry)
+{
+    if (replay->pass != REPLAY_OWN || entry->home >= replay->options.old_shard_count) {
+        return replay->pass != REPLAY_OWN ? RESULT_OK : RESULT_CORRUPT;
+    }
+    if (replay->options.is_void(replay->options.context, entry->home, entry->home_lsn)) {
+        replay->counts.voided++;
+        return RESULT_OK;
+    }
+    uint64_t *taken = &replay->counts.forward_lsn[entry->home];
+    *taken = entry->home_lsn > *taken ? entry->home_lsn : *taken;
+    struct entry_events events;
+    bool there = false;
+    enum result result = entry_stream(replay, entry, &events, &there);
+    if (result != RESULT_OK || !there) {
+        return result;
+    }
+    events.old_views = entry->views;
+    result = events_gather(replay, entry, &events);
+    if (result == RESULT_OK) {
+        replay->burst.order[replay->burst.count - 1] = entry->order;
+    }
+    return result;
+}
+
+static enum result plan_replay(struct replay *replay, const struct mirror_entry *entry)
+{
+    enum result result = replay_burst_finish(replay);
+    if (result == RESULT_OK) {
+        result = catalog_decode(entry->note, entry->note_size, &replay->noted);
+    }
+    return result == RESULT_OK ? replay_catalog(replay, &replay->noted) : result;
+}
+
+enum result replay_entry(struct replay *replay, const struct mirror_entry *entry)
+{
+    if (entry->kind == MIRROR_PLAN) {
+        return plan_replay(replay, entry);
+    }
+    bool had = entry->lsn + entry->lsn_count - 1 <= replay->start.replay_lsn;
+    if (entry->kind == MIRROR_EPOCH || (replay->pass == REPLAY_OWN && had)) {
+        return RESULT_OK;
+    }
+    if (entry->apply_us != replay->apply_us) {
+        enum result result = turn_begin(replay, entry->apply_us);
+        if (result != RESULT_OK) {
+            return result;
+        }
+    }
+    return entry->kind == MIRROR_MESSAGE ? message_replay(replay, entry)
+                                         : forward_replay(replay, entry);
+}
+
+enum result replay_frame_end(struct replay *replay)
+{
+    return replay_burst_finish(replay);
+}
+
+enum result replay_end(struct replay *replay, struct replay_counts *out_counts)
+{
+    enum result result = replay_frame_end(replay);
+    for (uint32_t w = 0; w < replay->options.shard_count; w++) {
+        struct worker *worker = replay->options.workers[w];
+        worker->shard.replaying = false;
+        bool own = replay->options.shard_count != replay->options.old_shard_count ||
+                   w == replay->start.shard;
+        for (uint32_t s = 0; own && replay->pass == REPLAY_OWN && s < STREAMS_MAX; s++) {
+            worker->watermark_us[s] = replay->watermark_us[s] > worker->watermark_us[s]
+                                          ? replay->watermark_us[s]
+                                          : worker->watermark_us[s];
+        }
+    }
+    *out_counts = replay->counts;
+    return result;
+}

@@ -1,0 +1,92 @@
+/* Replay: the records of a log through the same shard_apply() that took them when they came, by the
+ * verdicts that they carry. No clock, watermark, window or cap decides anything again.
+ *
+ * A door: controlplane/ includes it. Before the workers' first turn, on one thread. Sharding is
+ * that of the store then (old_shard_count); rows and lanes go to where they belong now, which is
+ * the same place unless the shard count changed.
+ *
+ * Passes over a shard's log:
+ *   OWN      rows of this shard, from its own records and forwards; lanes; watermarks
+ *   AGAIN    what other owners never logged of this home's records becomes forwards again
+ *   REBUILD  views that the store does not have, from all records of this home */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/base/result.h"
+#include "dataplane/feature/catalog.h"
+#include "dataplane/feature/mirror_format.h"
+#include "dataplane/feature/tile_format.h"
+
+struct replay;
+struct worker;
+
+enum replay_pass { REPLAY_OWN, REPLAY_AGAIN, REPLAY_REBUILD };
+
+struct replay_options {
+    struct worker *const *workers; /* Borrowed; of the shard count to run with. */
+    uint32_t shard_count;
+    uint32_t old_shard_count;
+    const struct plan *plan; /* To run with. */
+    uint32_t epoch;          /* The one that begins. */
+    /* Whether a forward was never durable at its home. */
+    bool (*is_void)(void *context, uint32_t home, uint64_t home_lsn);
+    /* AGAIN: a forward for an owner (its record of the mesh, borrowed during the call). False: no
+     * memory. */
+    bool (*forward)(void *context, uint32_t owner, const void *record, uint32_t size);
+    void *context;
+};
+
+/* Where a shard's replay begins. */
+struct replay_start {
+    uint32_t shard;      /* In the old sharding. */
+    uint64_t replay_lsn; /* Records up to it are in the rows. */
+    int64_t apply_us;
+    uint64_t forward_lsn[SHARDS_MAX];  /* OWN: per home, what came. AGAIN: per owner, what it has of
+                                          this home. */
+    int64_t watermark_us[STREAMS_MAX]; /* By index in the catalog. */
+    uint64_t rebuild_views;            /* REBUILD: bit v: view v of the plan. */
+};
+
+struct replay_counts {
+    uint64_t records; /* Events that some row took or had. */
+    uint64_t rows;
+    uint64_t voided;
+    uint64_t again;
+    uint64_t forward_lsn[SHARDS_MAX]; /* OWN: per home, the greatest that is not void. */
+    int64_t apply_us;                 /* Latest T. */
+};
+
+MUST_USE enum result replay_open(const struct replay_options *options, struct replay **out_replay);
+void replay_close(struct replay *replay); /* NULL is fine. */
+
+/* The plan under which what follows was written. RESULT_INVALID when this plan cannot read it. */
+MUST_USE enum result replay_catalog(struct replay *replay, const struct catalog *catalog);
+
+/* Begins a pass over one shard; the catalog is set. */
+void replay_begin(struct replay *replay, enum replay_pass pass, const struct replay_start *start);
+/* A row of a tile file. RESULT_NO_SPACE at the memory cap; RESULT_CORRUPT when it is no row of its
+ * view. */
+MUST_USE enum result replay_row(struct replay *replay, const struct tile_row *row);
+/* RESULT_NO_SPACE: `state.lanes` is too small. */
+MUST_USE enum result replay_lane(struct replay *replay, const struct tile_lane *lane);
+/* Records of a good frame, in order. PLAN entries are taken too. */
+MUST_USE enum result replay_entry(struct replay *replay, const struct mirror_entry *entry);
+/* After each frame, whose bytes the gathered events borrow: applies them. */
+MUST_USE enum result replay_frame_end(struct replay *replay);
+/* Ends the pass. */
+MUST_USE enum result replay_end(struct replay *replay, struct replay_counts *out_counts);
+
+/* After all passes, for each worker: T goes on behind what was replayed, and since when a view's
+ * history goes back. */
+void worker_replayed(struct worker *worker, int64_t apply_us,
+                     const uint64_t forward_lsn[SHARDS_MAX], const int64_t since_us[VIEWS_MAX]);
+/* Hands the worker forwards to take before anything else: records that replay_options.forward was
+ * given, kept until worker_again_left() is 0. */
+void worker_again_set(struct worker *worker, const void *const *records, uint32_t count);
+uint32_t worker_again_left(const struct worker *worker);
+/* Writes the first entries of an epoch into its log: the cut of the epoch before (old_epoch 0: there
+ * was none) and the plan's catalog, encoded. After worker_mirror_open(), before the first turn. */
+void worker_log_begin(struct worker *worker, uint32_t old_epoch, uint32_t old_shard_count,
+                      const uint64_t *cut, const uint8_t *catalog, uint32_t catalog_size);

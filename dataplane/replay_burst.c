@@ -1,0 +1,177 @@
+/* What replay does with a burst of records. */
+#include <string.h>
+
+#include "dataplane/base/assert.h"
+#include "dataplane/feature/key.h"
+#include "dataplane/replay_inside.h"
+
+/* Records move the watermark, as when they came: forwards and messages alike. */
+static void watermark_move(struct replay *replay)
+{
+    const struct burst *burst = &replay->burst;
+    int64_t *watermark_us = &replay->watermark_us[burst->stream];
+    for (uint32_t i = 0; i < burst->count; i++) {
+        int64_t time_us = burst->time_us[i];
+        int64_t moved_us = time_us < replay->apply_us ? time_us : replay->apply_us;
+        if (burst->drop[i] == DROP_NONE && moved_us > *watermark_us) {
+            *watermark_us = moved_us;
+        }
+    }
+}
+
+/* Whether a view of the event is this pass's to apply, and to which worker. */
+static bool view_is_ours(const struct replay *replay, uint64_t hash, uint32_t event)
+{
+    uint32_t owner = mesh_owner(hash, replay->options.old_shard_count);
+    switch (replay->pass) {
+    case REPLAY_OWN:
+        return owner == replay->start.shard;
+    case REPLAY_AGAIN:
+        return owner != replay->start.shard &&
+               replay->burst.lsn[event] > replay->start.forward_lsn[owner];
+    case REPLAY_REBUILD:
+        return true;
+    }
+    UNREACHABLE();
+}
+
+static void batches_clear(struct replay *replay, struct worker *worker)
+{
+    const struct plan *plan = replay->options.plan;
+    const struct plan_stream *stream = &plan->stream[replay->burst.stream];
+    for (uint32_t v = 0; v < stream->view_count; v++) {
+        const struct plan_view *view = &plan->view[stream->view[v]];
+        worker->batch[v].count = 0;
+        worker->batch[v].key_stride = (uint32_t)align_up(view->key_size_max, sizeof(uint64_t));
+    }
+}
+
+/* Puts one event's views that belong to a worker into its batches. */
+static void event_batch(struct replay *replay, uint32_t w, uint32_t event)
+{
+    const struct plan *plan = replay->options.plan;
+    const struct plan_stream *stream = &plan->stream[replay->burst.stream];
+    struct worker *worker = replay->options.workers[w];
+    for (uint32_t views = replay->views[event]; views != 0; views &= views - 1) {
+        uint32_t v = (uint32_t)__builtin_ctz(views);
+        struct shard_batch *batch = &worker->batch[v];
+        uint8_t *key = batch->keys + (uint64_t)batch->count * batch->key_stride;
+        uint32_t size = key_of_event(&plan->view[stream->view[v]], &replay->burst, event, key);
+        uint64_t hash = size == 0 ? 0 : hash_owner(key, size);
+        if (size == 0 || mesh_owner(hash, replay->options.shard_count) != w ||
+            !view_is_ours(replay, hash, event)) {
+            continue;
+        }
+        batch->event[batch->count] = (uint16_t)event;
+        batch->key_size[batch->count] = (uint16_t)size;
+        batch->count++;
+    }
+}
+
+static enum result batches_apply(struct replay *replay, struct worker *worker)
+{
+    const struct plan_stream *stream = &replay->options.plan->stream[replay->burst.stream];
+    for (uint32_t v = 0; v < stream->view_count; v++) {
+        struct shard_batch *batch = &worker->batch[v];
+        if (batch->count == 0) {
+            continue;
+        }
+        (void)shard_apply(&worker->shard, stream->view[v], &replay->burst, batch);
+        replay->counts.records += batch->count;
+        if (batch->refused_count > 0) {
+            return RESULT_NO_SPACE; /* What fitted when it came does not fit now. */
+        }
+    }
+    return RESULT_OK;
+}
+
+static enum result burst_apply(struct replay *replay)
+{
+    struct burst *burst = &replay->burst;
+    if (replay->pass != REPLAY_OWN) {
+        /* Rows that had nothing of it: below every record to come, above every one that was. */
+        for (uint32_t i = 0; i < burst->count; i++) {
+            replay->lsn_saved[i] = burst->lsn[i];
+        }
+    }
+    for (uint32_t w = 0; w < replay->options.shard_count; w++) {
+        struct worker *worker = replay->options.workers[w];
+        batches_clear(replay, worker);
+        for (uint32_t i = 0; i < burst->count; i++) {
+            event_batch(replay, w, i);
+        }
+        if (replay->pass != REPLAY_OWN) {
+            for (uint32_t i = 0; i < burst->count; i++) {
+                burst->lsn[i] = lsn_of(replay->options.epoch, 0);
+            }
+        }
+        enum result result = batches_apply(replay, worker);
+        if (result != RESULT_OK) {
+            return result;
+        }
+        if (replay->pass != REPLAY_OWN) {
+            memcpy(burst->lsn, replay->lsn_saved, burst->count * sizeof(burst->lsn[0]));
+        }
+    }
+    return RESULT_OK;
+}
+
+/* One forward per event and owner that lacks it, as the home made it first. */
+static bool event_forward(struct replay *replay, uint32_t event, uint32_t owner, uint32_t views)
+{
+    const struct burst *burst = &replay->burst;
+    uint16_t version = burst->schema->version;
+    while (version > 1 && schema_block_size_at(burst->schema, version) > burst->event_size[event]) {
+        version--;
+    }
+    struct mesh_forward head = {.kind = MESH_FORWARD,
+                                .stream = burst->stream,
+                                .version = version,
+                                .event_size = burst->event_size[event],
+                                .home = (uint16_t)replay->start.shard,
+                                .views = views,
+                                .order = burst->order[event],
+                                .home_lsn = burst->lsn[event]};
+    memcpy(replay->record, &head, sizeof(head));
+    memcpy(replay->record + sizeof(head), burst->event[event], head.event_size);
+    replay->counts.again++;
+    return replay->options.forward(replay->options.context, owner, replay->record,
+                                   (uint32_t)sizeof(head) + head.event_size);
+}
+
+static enum result burst_forward(struct replay *replay)
+{
+    const struct plan *plan = replay->options.plan;
+    const struct plan_stream *stream = &plan->stream[replay->burst.stream];
+    for (uint32_t i = 0; i < replay->burst.count; i++) {
+        uint32_t views_of[SHARDS_MAX] = {0};
+        uint8_t key[KEY_SIZE_MAX];
+        for (uint32_t views = replay->views[i]; views != 0; views &= views - 1) {
+            uint32_t v = (uint32_t)__builtin_ctz(views);
+            uint32_t size = key_of_event(&plan->view[stream->view[v]], &replay->burst, i, key);
+            uint64_t hash = size == 0 ? 0 : hash_owner(key, size);
+            if (size > 0 && view_is_ours(replay, hash, i)) {
+                views_of[mesh_owner(hash, replay->options.old_shard_count)] |= 1u << v;
+            }
+        }
+        for (uint32_t owner = 0; owner < replay->options.old_shard_count; owner++) {
+            if (views_of[owner] != 0 && !event_forward(replay, i, owner, views_of[owner])) {
+                return RESULT_NO_MEMORY;
+            }
+        }
+    }
+    return RESULT_OK;
+}
+
+enum result replay_burst_finish(struct replay *replay)
+{
+    if (replay->burst.count == 0) {
+        return RESULT_OK;
+    }
+    bool same = replay->options.shard_count == replay->options.old_shard_count;
+    enum result result =
+        replay->pass == REPLAY_AGAIN && same ? burst_forward(replay) : burst_apply(replay);
+    watermark_move(replay);
+    replay->burst.count = 0;
+    return result;
+}

@@ -1,0 +1,31 @@
+/* What the files of replay share. */
+#pragma once
+
+#include "dataplane/replay.h"
+#include "dataplane/worker_state.h"
+#include "drivers/memory.h"
+
+#define REPLAY_NO_PLACE 0xffu
+
+struct replay {
+    struct memory_region region;
+    struct replay_options options;
+    struct decode_plan decode[STREAMS_MAX]; /* Without rules. */
+    struct catalog catalog;                 /* Of what is read now. */
+    struct catalog noted;
+    struct catalog_map map;
+    uint8_t place[STREAMS_MAX][VIEWS_PER_STREAM_MAX]; /* Of views, then to now. */
+    enum replay_pass pass;
+    struct replay_start start;
+    struct replay_counts counts;
+    int64_t apply_us; /* T of the turn that is gathered. */
+    int64_t watermark_us[STREAMS_MAX];
+    struct burst burst;
+    uint64_t lsn_saved[BURST_EVENTS_MAX];
+    uint32_t views[BURST_EVENTS_MAX]; /* Per event of the burst: places of views. */
+    uint64_t row_words[ROW_SIZE_MAX / sizeof(uint64_t)];
+    uint8_t record[sizeof(struct mesh_forward) + EVENT_SIZE_MAX];
+};
+
+/* Applies the burst, or makes forwards of it, as the pass wants. */
+MUST_USE enum result replay_burst_finish(struct replay *replay);
