@@ -8,7 +8,8 @@
  *   per view:   version u16 | stream u16 (index above) | place u16 (among the stream's views)
  *               | fingerprint u64 | name | entity
  *
- * Streams and views stand in the order of their indices in the plan. */
+ * Streams and views stand in the order of their indices in the plan. Names are printable ASCII
+ * without spaces; ids and names of streams, names and versions of views do not repeat. */
 #pragma once
 
 #include <stdint.h>
@@ -62,7 +63,8 @@ struct catalog {
 void catalog_of_plan(const struct plan *plan, struct catalog *out_catalog);
 /* Returns the bytes written; size is CATALOG_BYTES_MAX at least. */
 uint32_t catalog_encode(const struct catalog *catalog, uint8_t *data, uint32_t size);
-/* RESULT_OK, RESULT_TRUNCATED, RESULT_INVALID (a number beyond its limit, another version). */
+/* RESULT_OK, RESULT_TRUNCATED, RESULT_INVALID (a number beyond its limit, another version, bytes
+ * left over). *out_catalog is written in any case: it is too large for the stack. */
 MUST_USE enum result catalog_decode(const uint8_t *data, uint32_t size,
                                     struct catalog *out_catalog);
 
@@ -82,8 +84,9 @@ struct catalog_conflict {
 };
 
 /* Maps old data to the plan. RESULT_INVALID with the first conflict when records of a stream could
- * not be read any more: a stream's id, name, or a field's order, id, type, size, scale or unit
- * changed, a field is gone, or fields were appended without a new version. A view whose name and
+ * not be read any more: a stream's id, name, or a field's order, id, type, size, scale, unit or
+ * `since` changed, the event time is another field, a field is gone, the version went down, or
+ * fields were appended without a new version. A view whose name and
  * version are the same but whose meaning changed (another fingerprint) counts as new, and
  * out_changed (bit per old view) says so. */
 MUST_USE enum result catalog_match(const struct catalog *old, const struct plan *plan,

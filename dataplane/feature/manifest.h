@@ -13,6 +13,7 @@
  *     files u32, then per file:
  *       kind u16 | block count u32 | rows u64 | size u64 | crc u32 | name: u8 length and bytes
  *
+ * A file's name is that of its kind and shard (tile_name_format()), of this generation or before.
  * Files are in the order in which they were written: base, deltas, lanes. A row or lane of a later
  * file replaces one of an earlier. Immutable once named; three generations are kept. */
 #pragma once
@@ -26,7 +27,8 @@
 #include "dataplane/feature/tile_format.h"
 
 #define MANIFEST_MAGIC     UINT64_C(0x314e414d48535246) /* "FRSHMAN1" */
-#define MANIFEST_FILES_MAX 40u                          /* Per shard: a base, deltas, lanes. */
+#define MANIFEST_VERSION   1u
+#define MANIFEST_FILES_MAX 40u /* Per shard: a base, deltas, lanes. */
 #define MANIFESTS_KEPT     3u
 
 struct manifest_file {
@@ -69,11 +71,12 @@ struct manifest {
 /* Returns the bytes written; size is MANIFEST_BYTES_MAX at least. */
 uint32_t manifest_encode(const struct manifest *manifest, uint8_t *data, uint32_t size);
 /* RESULT_OK, RESULT_TRUNCATED, RESULT_INVALID (no manifest, another format version, a number beyond
- * its limit), RESULT_CORRUPT (crc). */
+ * its limit), RESULT_CORRUPT (crc, or the file is longer than it says). *out_manifest is written in
+ * any case: it is too large for the stack. */
 MUST_USE enum result manifest_decode(const uint8_t *data, uint32_t size,
                                      struct manifest *out_manifest);
 
 /* "manifest-0000000012". */
-#define MANIFEST_NAME_SIZE_MAX 24u
+#define MANIFEST_NAME_SIZE_MAX 32u
 void manifest_name_format(uint64_t generation, char out[MANIFEST_NAME_SIZE_MAX]);
 bool manifest_name_parse(const char *name, uint64_t *out_generation);

@@ -7,15 +7,16 @@
 #include "dataplane/base/checksum.h"
 #include "dataplane/feature/file_name.h"
 
-#define SEGMENT_CRC_OFFSET 12u
-#define FRAME_CRC_OFFSET   4u
-#define FRAME_CRC_FROM     8u /* What follows the crc in a header. */
-#define ENTRIES_SIZE_MAX   ((uint32_t)MIRROR_FRAME_BYTES_MAX - MIRROR_FRAME_HEADER)
-#define ENTRY_ALIGN        8u
-#define LSN_EPOCH_MAX      UINT16_MAX
-#define LSN_NUMBER_END     (UINT64_C(1) << LSN_EPOCH_SHIFT)
-#define SHARD_DIGITS_MIN   3u
-#define NUMBER_DIGITS_MIN  8u
+#define SEGMENT_CRC_OFFSET   12u
+#define SEGMENT_ZEROS_OFFSET 84u
+#define FRAME_CRC_OFFSET     4u
+#define FRAME_CRC_FROM       8u /* What follows the crc in a header. */
+#define ENTRIES_SIZE_MAX     ((uint32_t)MIRROR_FRAME_BYTES_MAX - MIRROR_FRAME_HEADER)
+#define ENTRY_ALIGN          8u
+#define LSN_EPOCH_MAX        UINT16_MAX
+#define LSN_NUMBER_END       (UINT64_C(1) << LSN_EPOCH_SHIFT)
+#define SHARD_DIGITS_MIN     3u
+#define NUMBER_DIGITS_MIN    8u
 
 /* The last LSN is of the same epoch: numbers do not run over into it. */
 static bool lsn_range_is_good(uint64_t first_lsn, uint64_t count)
@@ -33,6 +34,8 @@ static bool segment_is_good(const struct mirror_segment *segment)
            segment->size_bytes <= MIRROR_SEGMENT_BYTES_MAX &&
            segment->size_bytes % MIRROR_BLOCK_BYTES == 0;
 }
+
+static const uint8_t segment_zeros[MIRROR_SEGMENT_FIELDS - SEGMENT_ZEROS_OFFSET];
 
 /* Of the header's bytes, its own place taken as zero. */
 static uint32_t segment_crc(const uint8_t *block)
@@ -61,7 +64,7 @@ void mirror_segment_encode(struct mirror_segment *segment, uint8_t block[MIRROR_
     bytes_write_i64(&writer, segment->created_us);
     bytes_write_u64(&writer, segment->size_bytes);
     bytes_write_u32(&writer, segment->shard_count);
-    ASSERT(bytes_write_finish(&writer) == RESULT_OK);
+    ASSERT(writer.at == SEGMENT_ZEROS_OFFSET);
     segment->crc = segment_crc(block);
     memcpy(block + SEGMENT_CRC_OFFSET, &segment->crc, sizeof(segment->crc));
 }
@@ -89,7 +92,8 @@ enum result mirror_segment_decode(const uint8_t *block, uint64_t size,
     segment.created_us = bytes_read_i64(&reader);
     segment.size_bytes = bytes_read_u64(&reader);
     segment.shard_count = bytes_read_u32(&reader);
-    if (segment.crc != segment_crc(block) || !segment_is_good(&segment)) {
+    bool zeros = memcmp(block + reader.at, segment_zeros, sizeof(segment_zeros)) == 0;
+    if (segment.crc != segment_crc(block) || !zeros || !segment_is_good(&segment)) {
         return RESULT_CORRUPT;
     }
     *out_segment = segment;

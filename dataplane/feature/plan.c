@@ -323,6 +323,25 @@ static uint64_t schema_fingerprint(const struct schema *schema)
     return print;
 }
 
+/* What the cells and single events of a view are made of: it follows from the aggregates, and from
+ * which of their fields can be null. */
+static uint64_t print_layout(uint64_t print, const struct plan_view *view,
+                             const struct schema *schema)
+{
+    for (uint32_t i = 0; i < view->accumulator_count; i++) {
+        const struct plan_accumulator *accumulator = &view->accumulator[i];
+        print = print_number(
+            print, (uint64_t)accumulator->kind << 48 | (uint64_t)accumulator->word << 32 |
+                       (uint64_t)accumulator->value_words << 16 | accumulator->single_word);
+        if (accumulator->field != FIELD_NONE) {
+            const struct schema_field *field = &schema->field[accumulator->field];
+            print = print_number(print, (uint64_t)field->id << 32 | (uint64_t)field->type << 16 |
+                                            field->scale);
+        }
+    }
+    return print_number(print, (uint64_t)view->cell_words << 16 | view->single_words);
+}
+
 static uint64_t view_fingerprint(const struct plan_view *view, const struct schema *schema)
 {
     uint64_t print = print_text(schema->id, view->name);
@@ -350,7 +369,7 @@ static uint64_t view_fingerprint(const struct plan_view *view, const struct sche
         print = print_number(
             print, aggregate->field == FIELD_NONE ? 0 : schema->field[aggregate->field].id);
     }
-    return print;
+    return print_layout(print, view, schema);
 }
 
 static bool view_finish(struct plan *plan, uint32_t index)

@@ -30,9 +30,18 @@ DECODER = re.compile(r"^(?!static)[a-z][^;{}=]*?\b(\w+)_(?:decode|parse|load)\w*
 # Decoder nouns whose bytes come from ourselves or that a named target reaches.
 TARGET_OF = {
     "decode": "wire",  # events of a message: the wire target goes on to them
+    "manifest_name": "manifest",
+    "mirror_entry": "mirror",
+    "mirror_frame": "mirror",
+    "mirror_name": "mirror",
+    "mirror_segment": "mirror",
     "node": "config",
     "resp_integer": "resp",
     "text_value": "text",
+    "tile_block": "tile",
+    "tile_lane": "tile",
+    "tile_name": "tile",
+    "tile_row": "tile",
 }
 
 

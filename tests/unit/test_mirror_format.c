@@ -177,6 +177,8 @@ static void a_segment_header_has_limits(void **state)
         {72, 8, MIB + 1, RESULT_CORRUPT},
         {56, 8, UINT64_C(3) << 48 | 99, RESULT_OK},
         {56, 8, UINT64_C(3) << 48 | 100, RESULT_CORRUPT},
+        {84, 1, 1, RESULT_CORRUPT},
+        {95, 1, 1, RESULT_CORRUPT},
     };
     for (uint32_t i = 0; i < ARRAY_COUNT(row); i++) {
         uint8_t block[MIRROR_BLOCK_BYTES];
@@ -395,8 +397,8 @@ static void an_entry_refuses_every_cut(void **state)
     }
 }
 
-/* There is no crc in an entry: a flipped byte is refused, or gives an entry that encodes to the same
- * bytes. */
+/* There is no crc in an entry: a flipped byte is refused, or gives an entry that encodes to the
+ * same bytes. */
 static void an_entry_with_a_flipped_byte_is_refused_or_means_its_bytes(void **state)
 {
     (void)state;

@@ -134,6 +134,24 @@ static void equal_definitions_have_equal_fingerprints(void **state)
     assert_true(plan.view[0].fingerprint == view);
 }
 
+/* An average over a field that can be null counts its values, so the cells have a word more. */
+static void what_changes_the_cells_changes_the_fingerprint(void **state)
+{
+    (void)state;
+    int view;
+    uint64_t before = plan.view[0].fingerprint;
+    plan.stream[0].schema.field[2].optional = true;
+    assert_int_equal(plan_finish(&plan, &view), RESULT_OK);
+    assert_true(plan.view[0].fingerprint != before);
+    plan.stream[0].schema.field[2].optional = false;
+    plan.stream[0].schema.on_violation = VIOLATION_NULL_FIELD;
+    assert_int_equal(plan_finish(&plan, &view), RESULT_OK);
+    assert_true(plan.view[0].fingerprint != before);
+    plan.stream[0].schema.on_violation = VIOLATION_DROP;
+    assert_int_equal(plan_finish(&plan, &view), RESULT_OK);
+    assert_true(plan.view[0].fingerprint == before);
+}
+
 static void aggregates_are_found_by_name(void **state)
 {
     (void)state;
@@ -155,6 +173,7 @@ int main(void)
         cmocka_unit_test_setup(an_unknown_feature_is_not_found, set_up),
         cmocka_unit_test_setup(the_nearest_known_feature_is_suggested, set_up),
         cmocka_unit_test_setup(equal_definitions_have_equal_fingerprints, set_up),
+        cmocka_unit_test_setup(what_changes_the_cells_changes_the_fingerprint, set_up),
         cmocka_unit_test_setup(aggregates_are_found_by_name, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
