@@ -191,11 +191,12 @@ static uint32_t views_of(const struct replay *replay, uint32_t old_stream, uint3
 {
     uint32_t views = 0;
     const struct plan_stream *now = &replay->options.plan->stream[stream];
+    uint32_t rebuilt = 0;
+    for (uint32_t v = 0; v < now->view_count; v++) {
+        rebuilt |= (uint32_t)(replay->start.rebuild_views >> now->view[v] & 1) << v;
+    }
     if (replay->pass == REPLAY_REBUILD) {
-        for (uint32_t v = 0; v < now->view_count; v++) {
-            views |= (uint32_t)(replay->start.rebuild_views >> now->view[v] & 1) << v;
-        }
-        return views;
+        return rebuilt;
     }
     for (; old_views != 0; old_views &= old_views - 1) {
         uint8_t place = replay->place[old_stream][__builtin_ctz(old_views)];
@@ -203,7 +204,7 @@ static uint32_t views_of(const struct replay *replay, uint32_t old_stream, uint3
             views |= 1u << place;
         }
     }
-    return views;
+    return views & ~rebuilt;
 }
 
 /* What an entry's events have in common. */
@@ -258,8 +259,10 @@ static enum result entry_stream(struct replay *replay, const struct mirror_entry
                                 struct entry_events *out_events, bool *out_there)
 {
     int old = catalog_stream_of(replay, entry->stream_id);
+    *out_there = false;
     if (old < 0) {
-        return RESULT_CORRUPT;
+        /* A mirror goes back further than the plans that are known. */
+        return replay->pass == REPLAY_REBUILD ? RESULT_OK : RESULT_CORRUPT;
     }
     uint16_t now = replay->map.stream[old];
     *out_there = now != CATALOG_GONE;

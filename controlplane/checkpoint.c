@@ -1,0 +1,293 @@
+#include <string.h>
+
+#include "controlplane/checkpoint_inside.h"
+#include "controlplane/segments.h"
+#include "dataplane/base/assert.h"
+#include "drivers/memory.h"
+
+/* Row files of a shard before it is copied whole again. */
+#define ROW_FILES_MAX 32u
+/* After a failure, before the next try. */
+#define RETRY_US US_PER_SECOND
+
+_Static_assert(ROW_FILES_MAX + 2 <= MANIFEST_FILES_MAX, "a manifest names all, and the lanes");
+
+enum result checkpoint_open(const struct checkpoint_options *options,
+                            struct checkpoint **out_checkpoint)
+{
+    struct checkpoint *checkpoint = heap_alloc_lines(sizeof(*checkpoint));
+    if (checkpoint == NULL) {
+        return RESULT_NO_MEMORY;
+    }
+    checkpoint->options = *options;
+    checkpoint->generation = options->generation_last;
+    (void)pthread_mutex_init(&checkpoint->lock, NULL);
+    bool memory = true;
+    for (uint32_t i = 0; i < MANIFESTS_KEPT + 1; i++) {
+        checkpoint->kept[i] = heap_alloc(sizeof(struct manifest));
+        memory = memory && checkpoint->kept[i] != NULL;
+    }
+    checkpoint->next = heap_alloc(sizeof(struct manifest));
+    checkpoint->bytes = heap_alloc(MANIFEST_BYTES_MAX);
+    if (!memory || checkpoint->next == NULL || checkpoint->bytes == NULL) {
+        checkpoint_close(checkpoint);
+        return RESULT_NO_MEMORY;
+    }
+    if (options->loaded != NULL) {
+        *checkpoint->kept[0] = *options->loaded;
+        checkpoint->kept_count = 1;
+        checkpoint->has_loaded = true;
+        checkpoint->report.generation = options->loaded->generation;
+        checkpoint->report.published_us = options->loaded->created_us;
+    }
+    *out_checkpoint = checkpoint;
+    return RESULT_OK;
+}
+
+void checkpoint_close(struct checkpoint *checkpoint)
+{
+    if (checkpoint == NULL) {
+        return;
+    }
+    checkpoint_files_drop(checkpoint);
+    for (uint32_t i = 0; i < MANIFESTS_KEPT + 1; i++) {
+        heap_free(checkpoint->kept[i]);
+    }
+    heap_free(checkpoint->next);
+    heap_free(checkpoint->bytes);
+    (void)pthread_mutex_destroy(&checkpoint->lock);
+    heap_free(checkpoint);
+}
+
+/* Whether the shard's next walk copies all: nothing to go on from, or the deltas have become larger
+ * than their base. */
+static bool shard_is_whole(const struct checkpoint *checkpoint, uint32_t shard)
+{
+    const struct manifest *base = checkpoint_base(checkpoint);
+    if (base == NULL) {
+        return true;
+    }
+    const struct manifest_shard *saved = &base->shard[shard];
+    uint64_t first = 0;
+    uint64_t deltas = 0;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < saved->file_count; i++) {
+        if (saved->file[i].kind == TILE_ROWS) {
+            first = count == 0 ? saved->file[i].size : first;
+            deltas += count == 0 ? 0 : saved->file[i].size;
+            count++;
+        }
+    }
+    return count == 0 || deltas > first || count >= ROW_FILES_MAX;
+}
+
+static void report_running(struct checkpoint *checkpoint, bool running)
+{
+    (void)pthread_mutex_lock(&checkpoint->lock);
+    checkpoint->report.running = running;
+    (void)pthread_mutex_unlock(&checkpoint->lock);
+}
+
+static void walks_begin(struct checkpoint *checkpoint, int64_t now_us)
+{
+    const struct checkpoint_options *options = &checkpoint->options;
+    checkpoint->generation++;
+    checkpoint->begin_us = now_us;
+    checkpoint->failed = false;
+    checkpoint->state = CHECKPOINT_WALKING;
+    for (uint32_t i = 0; i < options->shard_count; i++) {
+        struct checkpoint_shard *shard = &checkpoint->shard[i];
+        shard->ended = false;
+        shard->whole = shard_is_whole(checkpoint, i);
+        uint64_t since = shard->whole ? 0 : checkpoint_base(checkpoint)->shard[i].replay_lsn;
+        worker_walk_begin(options->workers[i], checkpoint->generation, since);
+    }
+    report_running(checkpoint, true);
+}
+
+/* Takes the blocks that are there; RESULT_CLOSED only from the simulated machine. */
+static enum result blocks_take(struct checkpoint *checkpoint, uint32_t index)
+{
+    struct checkpoint_shard *shard = &checkpoint->shard[index];
+    struct worker *worker = checkpoint->options.workers[index];
+    struct walk_block *block;
+    while (!shard->ended && (block = worker_walk_take(worker, shard->taken)) != NULL) {
+        enum result result = RESULT_OK;
+        if (block->kind == WALK_BLOCK_END) {
+            shard->summary = *worker_walk_summary(worker);
+            shard->ended = true;
+        } else if (!checkpoint->failed) {
+            result = checkpoint_block_write(checkpoint, index, block);
+            checkpoint->failed = result != RESULT_OK;
+        }
+        shard->taken++;
+        worker_walk_give(worker, block);
+        if (result == RESULT_CLOSED) {
+            return result;
+        }
+    }
+    return RESULT_OK;
+}
+
+/* True when all that the copied rows have in them is durable: no record of a row may vanish that a
+ * checkpoint shows. */
+static bool homes_are_durable(const struct checkpoint *checkpoint)
+{
+    const struct checkpoint_options *options = &checkpoint->options;
+    for (uint32_t home = 0; home < options->shard_count; home++) {
+        /* Acquire, pairs with release L1 in frame_durable(). */
+        uint64_t durable = atomic_load_explicit(
+            &worker_mirror(options->workers[home])->shared_durable_lsn, memory_order_acquire);
+        if (durable < checkpoint->shard[home].summary.end_lsn) {
+            return false;
+        }
+        for (uint32_t owner = 0; owner < options->shard_count; owner++) {
+            if (durable < checkpoint->shard[owner].summary.forward_end_lsn[home]) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static void fail_end(struct checkpoint *checkpoint, int64_t now_us)
+{
+    checkpoint_files_drop(checkpoint);
+    checkpoint->state = CHECKPOINT_IDLE;
+    checkpoint->next_us = now_us + RETRY_US;
+    (void)pthread_mutex_lock(&checkpoint->lock);
+    checkpoint->report.failed++;
+    checkpoint->report.running = false;
+    (void)pthread_mutex_unlock(&checkpoint->lock);
+}
+
+static enum result walking_step(struct checkpoint *checkpoint, int64_t now_us)
+{
+    bool ended = true;
+    for (uint32_t i = 0; i < checkpoint->options.shard_count; i++) {
+        enum result result = blocks_take(checkpoint, i);
+        if (result != RESULT_OK) {
+            return result;
+        }
+        ended = ended && checkpoint->shard[i].ended;
+    }
+    if (!ended) {
+        return RESULT_OK;
+    }
+    enum result result = checkpoint->failed ? RESULT_IO : checkpoint_files_finish(checkpoint);
+    if (result == RESULT_CLOSED) {
+        return result;
+    }
+    if (result != RESULT_OK) {
+        fail_end(checkpoint, now_us);
+        return RESULT_OK;
+    }
+    checkpoint->state = CHECKPOINT_WAITING;
+    return RESULT_OK;
+}
+
+static void published_report(struct checkpoint *checkpoint, int64_t now_us)
+{
+    const struct checkpoint_options *options = &checkpoint->options;
+    (void)pthread_mutex_lock(&checkpoint->lock);
+    struct checkpoint_report *report = &checkpoint->report;
+    report->generation = checkpoint->generation;
+    report->published_us = now_us;
+    report->duration_us = now_us - checkpoint->begin_us;
+    report->count = checkpoint->asked > report->count ? checkpoint->asked : report->count + 1;
+    report->running = false;
+    report->rows = 0;
+    report->bytes = 0;
+    report->turn_ns_max = 0;
+    for (uint32_t i = 0; i < options->shard_count; i++) {
+        const struct checkpoint_shard *shard = &checkpoint->shard[i];
+        report->rows += shard->summary.row_count;
+        report->bytes += shard->rows.entry.size + shard->lanes.entry.size;
+        report->whole += i == 0 && shard->whole ? 1 : 0;
+        report->turn_ns_max = shard->summary.turn_ns_max > report->turn_ns_max
+                                  ? shard->summary.turn_ns_max
+                                  : report->turn_ns_max;
+    }
+    (void)pthread_mutex_unlock(&checkpoint->lock);
+}
+
+/* Lets go of segments that none of the kept manifests needs; those of before this process are not
+ * known, so that nothing goes until enough were published. */
+static void segments_let_go(struct checkpoint *checkpoint)
+{
+    for (uint32_t i = 0; i < checkpoint->options.shard_count; i++) {
+        uint64_t first = UINT64_MAX;
+        for (uint32_t k = 0; k < checkpoint->kept_count; k++) {
+            uint64_t needed = checkpoint->kept[k]->shard[i].first_segment;
+            first = needed < first ? needed : first;
+        }
+        segments_release(checkpoint->options.segments, i, first);
+    }
+}
+
+static enum result waiting_step(struct checkpoint *checkpoint, int64_t now_us)
+{
+    if (!homes_are_durable(checkpoint)) {
+        return RESULT_OK;
+    }
+    bool indeterminate = false;
+    enum result result = checkpoint_publish(checkpoint, now_us, &indeterminate);
+    if (result != RESULT_OK && indeterminate) {
+        return result == RESULT_CLOSED ? result : RESULT_IO;
+    }
+    if (result != RESULT_OK) {
+        if (result == RESULT_CLOSED) {
+            return result;
+        }
+        fail_end(checkpoint, now_us);
+        return RESULT_OK;
+    }
+    checkpoint->state = CHECKPOINT_IDLE;
+    checkpoint->next_us = checkpoint->begin_us + checkpoint->options.interval_us;
+    published_report(checkpoint, now_us);
+    if (checkpoint->kept_count >= MANIFESTS_KEPT && !checkpoint->has_loaded) {
+        segments_let_go(checkpoint);
+        checkpoint_prune(checkpoint);
+    }
+    return RESULT_OK;
+}
+
+enum result checkpoint_step(struct checkpoint *checkpoint, int64_t now_us)
+{
+    switch (checkpoint->state) {
+    case CHECKPOINT_IDLE: {
+        uint64_t asked = atomic_load_explicit(&checkpoint->shared_asked, memory_order_acquire);
+        bool wanted = asked > checkpoint->asked;
+        bool due = checkpoint->options.interval_us > 0 && now_us >= checkpoint->next_us;
+        if (wanted || due) {
+            checkpoint->asked = asked;
+            walks_begin(checkpoint, now_us);
+        }
+        return RESULT_OK;
+    }
+    case CHECKPOINT_WALKING:
+        return walking_step(checkpoint, now_us);
+    case CHECKPOINT_WAITING:
+        return waiting_step(checkpoint, now_us);
+    }
+    UNREACHABLE();
+}
+
+uint64_t checkpoint_ask(struct checkpoint *checkpoint)
+{
+    (void)pthread_mutex_lock(&checkpoint->lock);
+    uint64_t count = checkpoint->report.count + (checkpoint->report.running ? 2 : 1);
+    uint64_t asked = atomic_load_explicit(&checkpoint->shared_asked, memory_order_relaxed);
+    uint64_t wanted = count > asked ? count : asked;
+    atomic_store_explicit(&checkpoint->shared_asked, wanted, memory_order_release);
+    (void)pthread_mutex_unlock(&checkpoint->lock);
+    return wanted;
+}
+
+void checkpoint_report_read(const struct checkpoint *checkpoint, struct checkpoint_report *out)
+{
+    pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&checkpoint->lock;
+    (void)pthread_mutex_lock(lock);
+    *out = checkpoint->report;
+    (void)pthread_mutex_unlock(lock);
+}

@@ -1,0 +1,451 @@
+#include "controlplane/log_reader.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "dataplane/base/assert.h"
+#include "drivers/memory.h"
+
+/* One read: the longest frame fits with room for others. */
+#define READ_BYTES (2 * MIRROR_FRAME_BYTES_MAX)
+
+/* A segment's file: begun, or only prepared (its header is none, or of an earlier life). */
+struct log_file {
+    uint64_t number;
+    uint64_t size;
+    bool begun;
+    struct mirror_segment segment; /* When begun. */
+};
+
+struct log_reader {
+    struct disk *disk; /* Borrowed. */
+    uint8_t store_id[MIRROR_STORE_ID_BYTES];
+    uint32_t shard;
+    uint32_t file_count;
+    uint32_t file_capacity;
+    struct log_file *file; /* By number. */
+    uint32_t begun_count;
+    uint32_t *begun; /* Indices of files that were. */
+    uint8_t *buffer; /* READ_BYTES */
+    enum result listed;
+};
+
+static void file_add(void *context, const char *name, uint64_t size)
+{
+    struct log_reader *reader = context;
+    uint32_t shard;
+    uint64_t number;
+    if (!mirror_name_parse(name, &shard, &number) || shard != reader->shard ||
+        reader->listed != RESULT_OK) {
+        return;
+    }
+    if (reader->file_count == reader->file_capacity) {
+        uint32_t capacity = reader->file_capacity == 0 ? 64 : reader->file_capacity * 2;
+        struct log_file *file = heap_realloc(reader->file, capacity * sizeof(*file));
+        if (file == NULL) {
+            reader->listed = RESULT_NO_MEMORY;
+            return;
+        }
+        reader->file = file;
+        reader->file_capacity = capacity;
+    }
+    reader->file[reader->file_count++] = (struct log_file){.number = number, .size = size};
+}
+
+static int file_compare(const void *left, const void *right)
+{
+    const struct log_file *a = left;
+    const struct log_file *b = right;
+    return a->number < b->number ? -1 : a->number > b->number;
+}
+
+static enum result file_open(struct log_reader *reader, const struct log_file *file,
+                             enum disk_mode mode, struct disk_file **out_file)
+{
+    char name[MIRROR_NAME_SIZE_MAX];
+    mirror_name_format(reader->shard, file->number, name);
+    return disk_file_open(reader->disk, name, mode, out_file);
+}
+
+static enum result header_read(struct log_reader *reader, struct log_file *file)
+{
+    struct disk_file *open;
+    enum result result = file_open(reader, file, DISK_READ, &open);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    uint64_t size = 0;
+    result = disk_file_read(open, 0, reader->buffer, MIRROR_BLOCK_BYTES, &size);
+    disk_file_close(open);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    struct mirror_segment *segment = &file->segment;
+    file->begun = mirror_segment_decode(reader->buffer, size, segment) == RESULT_OK &&
+                  memcmp(segment->store_id, reader->store_id, sizeof(reader->store_id)) == 0 &&
+                  segment->shard == reader->shard && segment->number == file->number;
+    return RESULT_OK;
+}
+
+enum result log_reader_open(struct disk *disk, const uint8_t store_id[MIRROR_STORE_ID_BYTES],
+                            uint32_t shard, struct log_reader **out_reader)
+{
+    struct log_reader *reader = heap_alloc(sizeof(*reader));
+    if (reader == NULL) {
+        return RESULT_NO_MEMORY;
+    }
+    *reader = (struct log_reader){.disk = disk, .shard = shard, .listed = RESULT_OK};
+    memcpy(reader->store_id, store_id, sizeof(reader->store_id));
+    enum result result = RESULT_NO_MEMORY;
+    reader->buffer = heap_alloc(READ_BYTES);
+    if (reader->buffer == NULL) {
+        goto fail;
+    }
+    result = disk_folder_list(disk, "", file_add, reader);
+    result = result == RESULT_OK ? reader->listed : result;
+    if (result != RESULT_OK) {
+        goto fail;
+    }
+    if (reader->file_count > 0) {
+        qsort(reader->file, reader->file_count, sizeof(*reader->file), file_compare);
+        reader->begun = heap_alloc(reader->file_count * sizeof(uint32_t));
+        result = reader->begun == NULL ? RESULT_NO_MEMORY : RESULT_OK;
+    }
+    for (uint32_t i = 0; result == RESULT_OK && i < reader->file_count; i++) {
+        result = header_read(reader, &reader->file[i]);
+        if (reader->file[i].begun) {
+            reader->begun[reader->begun_count++] = i;
+        }
+    }
+    if (result == RESULT_OK) {
+        *out_reader = reader;
+        return RESULT_OK;
+    }
+fail:
+    log_reader_close(reader);
+    return result;
+}
+
+void log_reader_close(struct log_reader *reader)
+{
+    if (reader != NULL) {
+        heap_free(reader->file);
+        heap_free(reader->begun);
+        heap_free(reader->buffer);
+        heap_free(reader);
+    }
+}
+
+uint32_t log_reader_segment_count(const struct log_reader *reader)
+{
+    return reader->begun_count;
+}
+
+static const struct log_file *begun_file(const struct log_reader *reader, uint32_t index)
+{
+    ASSERT(index < reader->begun_count);
+    return &reader->file[reader->begun[index]];
+}
+
+const struct mirror_segment *log_reader_segment(const struct log_reader *reader, uint32_t index)
+{
+    return &begun_file(reader, index)->segment;
+}
+
+/* Index of the segment that has the record behind lsn: the last that begins at or before it. */
+static uint32_t segment_find(const struct log_reader *reader, uint64_t lsn)
+{
+    uint32_t index = 0;
+    while (index + 1 < reader->begun_count &&
+           log_reader_segment(reader, index + 1)->before_lsn <= lsn) {
+        index++;
+    }
+    return index;
+}
+
+enum result log_reader_sync(struct log_reader *reader, uint64_t lsn)
+{
+    enum result result = RESULT_OK;
+    for (uint32_t i = segment_find(reader, lsn); result == RESULT_OK && i < reader->begun_count;
+         i++) {
+        struct disk_file *file;
+        result = file_open(reader, begun_file(reader, i), DISK_WRITE, &file);
+        if (result == RESULT_OK) {
+            result = disk_file_sync(file);
+            disk_file_close(file);
+        }
+    }
+    return result;
+}
+
+/* A walk over one segment, with the bytes read ahead of it. */
+struct walk_in {
+    struct log_reader *reader;
+    struct disk_file *file;
+    struct mirror_scan scan;
+    uint64_t buffer_place; /* Of the buffer's first byte in the file. */
+    uint64_t buffer_size;
+};
+
+/* Bytes from place on, at least wanted of them if the file has as many. */
+static enum result bytes_at(struct walk_in *walk, uint64_t place, uint64_t wanted,
+                            const uint8_t **out_data, uint64_t *out_size)
+{
+    uint64_t end = walk->buffer_place + walk->buffer_size;
+    if (place < walk->buffer_place || place + wanted > end) {
+        uint64_t size = 0;
+        enum result result =
+            disk_file_read(walk->file, place, walk->reader->buffer, READ_BYTES, &size);
+        if (result != RESULT_OK) {
+            return result;
+        }
+        walk->buffer_place = place;
+        walk->buffer_size = size;
+    }
+    *out_data = walk->reader->buffer + (place - walk->buffer_place);
+    *out_size = walk->buffer_size - (place - walk->buffer_place);
+    return RESULT_OK;
+}
+
+/* The next good frame; out_entries borrow the buffer until the next call. */
+static enum result frame_next(struct walk_in *walk, enum mirror_find *out_find,
+                              struct mirror_frame *out_frame, const uint8_t **out_entries)
+{
+    uint64_t place = walk->scan.place;
+    const uint8_t *data;
+    uint64_t size;
+    enum result result = bytes_at(walk, place, MIRROR_BLOCK_BYTES, &data, &size);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    *out_find = mirror_scan_next(&walk->scan, data, size, out_frame);
+    if (*out_find == MIRROR_FIND_more) {
+        result = bytes_at(walk, place, mirror_frame_bytes(out_frame->size), &data, &size);
+        if (result != RESULT_OK) {
+            return result;
+        }
+        *out_find = mirror_scan_next(&walk->scan, data, size, out_frame);
+    }
+    *out_entries = data + MIRROR_FRAME_HEADER;
+    return RESULT_OK;
+}
+
+/* Looks for a good frame behind where the walk stopped. */
+static enum result later_find(struct walk_in *walk, uint64_t from, bool *out_found,
+                              struct mirror_frame *out_frame)
+{
+    *out_found = false;
+    for (uint64_t place = from; !*out_found && place < walk->scan.size_bytes;
+         place += MIRROR_BLOCK_BYTES) {
+        const uint8_t *data;
+        uint64_t size;
+        enum result result = bytes_at(walk, place, MIRROR_BLOCK_BYTES, &data, &size);
+        if (result != RESULT_OK || size == 0) {
+            return result;
+        }
+        uint32_t magic;
+        memcpy(&magic, data, sizeof(magic));
+        if (magic != MIRROR_FRAME_MAGIC) {
+            continue; /* Most blocks: without a second look. */
+        }
+        result = bytes_at(walk, place, MIRROR_FRAME_BYTES_MAX, &data, &size);
+        if (result != RESULT_OK) {
+            return result;
+        }
+        *out_found = mirror_scan_is_later_frame(&walk->scan, data, size, out_frame);
+    }
+    return RESULT_OK;
+}
+
+static enum result walk_open(struct log_reader *reader, const struct log_file *file,
+                             struct walk_in *walk)
+{
+    *walk = (struct walk_in){.reader = reader};
+    mirror_scan_init(&walk->scan, &file->segment);
+    if (walk->scan.size_bytes > file->size) {
+        walk->scan.size_bytes = file->size;
+    }
+    return file_open(reader, file, DISK_READ, &walk->file);
+}
+
+static void damage_set(struct log_damage *damage, uint64_t segment, uint64_t place, uint64_t first,
+                       uint64_t last, const char *reason)
+{
+    *damage = (struct log_damage){.segment = segment,
+                                  .place = place,
+                                  .first_lsn = first,
+                                  .last_lsn = last > first ? last : first,
+                                  .reason = reason};
+}
+
+/* Where a segment has to end for the next one to go on: UINT64_MAX for the last. */
+static uint64_t segment_last(const struct log_reader *reader, uint32_t index)
+{
+    return index + 1 < reader->begun_count ? log_reader_segment(reader, index + 1)->before_lsn
+                                           : UINT64_MAX;
+}
+
+/* What is known of the log's end after one of its segments. */
+struct segment_end {
+    struct log_end *end;
+    struct log_damage *damage;
+};
+
+/* Scans one segment to its end. */
+static enum result segment_scan(struct log_reader *reader, uint32_t index, struct segment_end out)
+{
+    const struct log_file *file = begun_file(reader, index);
+    uint64_t last = segment_last(reader, index);
+    struct walk_in walk;
+    enum result result = walk_open(reader, file, &walk);
+    enum mirror_find find = MIRROR_FIND_frame;
+    struct mirror_frame frame;
+    const uint8_t *entries;
+    while (result == RESULT_OK && find == MIRROR_FIND_frame && walk.scan.due_lsn <= last) {
+        uint64_t before = walk.scan.place;
+        result = frame_next(&walk, &find, &frame, &entries);
+        out.end->bytes += walk.scan.place - before;
+    }
+    if (result != RESULT_OK) {
+        goto done;
+    }
+    out.end->lsn = walk.scan.due_lsn - 1 > out.end->lsn ? walk.scan.due_lsn - 1 : out.end->lsn;
+    if (walk.scan.frame_count == 0) {
+        out.end->lsn = file->segment.before_lsn;
+    }
+    out.end->apply_us =
+        walk.scan.apply_us > out.end->apply_us ? walk.scan.apply_us : out.end->apply_us;
+    if (last != UINT64_MAX) {
+        if (out.end->lsn < last) {
+            damage_set(out.damage, file->number, walk.scan.place, out.end->lsn + 1, last,
+                       "a frame is bad, and a later segment goes on behind it");
+            result = RESULT_CORRUPT;
+        }
+        goto done;
+    }
+    bool later = false;
+    result = later_find(&walk, walk.scan.place + MIRROR_BLOCK_BYTES, &later, &frame);
+    if (result == RESULT_OK && later) {
+        damage_set(out.damage, file->number, walk.scan.place, walk.scan.due_lsn,
+                   frame.first_lsn - 1, "a frame is bad, and a later one is good");
+        result = RESULT_CORRUPT;
+    }
+    if (find != MIRROR_FIND_frame && find != MIRROR_FIND_end) {
+        out.end->torn_bytes += MIRROR_BLOCK_BYTES;
+    }
+done:
+    disk_file_close(walk.file);
+    return result;
+}
+
+/* Files behind the last segment that seem not begun: one good frame may be a first write that was
+ * torn; more mean that the header is damaged. */
+static enum result unbegun_check(struct log_reader *reader, uint64_t end_lsn,
+                                 struct log_damage *damage)
+{
+    uint64_t last =
+        reader->begun_count == 0 ? 0 : begun_file(reader, reader->begun_count - 1)->number;
+    enum result result = RESULT_OK;
+    for (uint32_t i = 0; result == RESULT_OK && i < reader->file_count; i++) {
+        const struct log_file *file = &reader->file[i];
+        if (file->begun || file->number <= last) {
+            continue;
+        }
+        struct log_file as_begun = *file;
+        as_begun.segment = (struct mirror_segment){.number = file->number,
+                                                   .shard = reader->shard,
+                                                   .first_lsn = end_lsn + 1,
+                                                   .size_bytes = file->size};
+        memcpy(as_begun.segment.store_id, reader->store_id, sizeof(reader->store_id));
+        struct walk_in walk;
+        struct mirror_frame frame;
+        bool later = false;
+        result = walk_open(reader, &as_begun, &walk);
+        if (result == RESULT_OK) {
+            result = later_find(&walk, MIRROR_SEGMENT_HEADER + MIRROR_BLOCK_BYTES, &later, &frame);
+            disk_file_close(walk.file);
+        }
+        if (result == RESULT_OK && later) {
+            damage_set(damage, file->number, 0, end_lsn + 1, frame.first_lsn,
+                       "a segment's header is bad, and frames behind it are good");
+            result = RESULT_CORRUPT;
+        }
+    }
+    return result;
+}
+
+enum result log_reader_end(struct log_reader *reader, uint64_t lsn, struct log_end *out_end,
+                           struct log_damage *out_damage)
+{
+    *out_end = (struct log_end){.apply_us = INT64_MIN};
+    struct segment_end out = {.end = out_end, .damage = out_damage};
+    uint32_t first = segment_find(reader, lsn);
+    if (reader->begun_count > 0) {
+        out_end->lsn = log_reader_segment(reader, first)->before_lsn;
+        if (out_end->lsn > lsn) {
+            damage_set(out_damage, log_reader_segment(reader, first)->number, 0, lsn + 1,
+                       out_end->lsn, "the segments that had these records are gone");
+            return RESULT_CORRUPT;
+        }
+    }
+    enum result result = RESULT_OK;
+    for (uint32_t i = first; result == RESULT_OK && i < reader->begun_count; i++) {
+        result = segment_scan(reader, i, out);
+    }
+    if (result == RESULT_OK) {
+        result = unbegun_check(reader, out_end->lsn, out_damage);
+    }
+    if (result == RESULT_OK && out_end->lsn < lsn) {
+        damage_set(out_damage, 0, 0, out_end->lsn + 1, lsn,
+                   "the log ends before what a checkpoint has seen durable");
+        result = RESULT_CORRUPT;
+    }
+    return result;
+}
+
+/* Hands the frames of one segment with records in (after, last] on. */
+static enum result segment_read(struct log_reader *reader, uint32_t index, uint64_t after,
+                                uint64_t last, log_frame *call, void *context,
+                                struct log_damage *damage)
+{
+    const struct log_file *file = begun_file(reader, index);
+    struct walk_in walk;
+    enum result result = walk_open(reader, file, &walk);
+    while (result == RESULT_OK && walk.scan.due_lsn <= last) {
+        enum mirror_find find = MIRROR_FIND_end;
+        struct mirror_frame frame;
+        const uint8_t *entries;
+        uint64_t place = walk.scan.place;
+        result = frame_next(&walk, &find, &frame, &entries);
+        if (result != RESULT_OK) {
+            break;
+        }
+        bool good = find == MIRROR_FIND_frame && mirror_frame_check(&frame, entries) == RESULT_OK;
+        if (!good) {
+            damage_set(
+                damage, file->number, place, walk.scan.due_lsn, last,
+                mirror_find_sentence(find == MIRROR_FIND_frame ? MIRROR_FIND_bad_entries : find));
+            result = RESULT_CORRUPT;
+        } else if (frame.count > 0 && frame.first_lsn + frame.count - 1 > after) {
+            result = call(context, &frame, entries);
+        }
+    }
+    disk_file_close(walk.file);
+    return result;
+}
+
+enum result log_reader_read(struct log_reader *reader, uint64_t after_lsn, uint64_t last_lsn,
+                            log_frame *frame, void *context, struct log_damage *out_damage)
+{
+    enum result result = RESULT_OK;
+    if (after_lsn >= last_lsn) {
+        return RESULT_OK;
+    }
+    for (uint32_t i = segment_find(reader, after_lsn);
+         result == RESULT_OK && i < reader->begun_count; i++) {
+        uint64_t last = segment_last(reader, i);
+        result = segment_read(reader, i, after_lsn, last < last_lsn ? last : last_lsn, frame,
+                              context, out_damage);
+    }
+    return result;
+}

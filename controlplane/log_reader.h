@@ -1,0 +1,59 @@
+/* Reads the log of one shard: which segments there are, where the log ends, and the frames of a
+ * range. Blocking calls of drivers/disk.h; one thread.
+ *
+ * End of the log. A segment that another one follows ends where that one says (before LSN): what
+ * stands behind is of a write that failed. The last one ends with its last good frame; a later good
+ * frame behind it makes the bad ones damage. Source: mirror_format.h. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/base/result.h"
+#include "dataplane/feature/mirror_scan.h"
+#include "drivers/disk.h"
+
+struct log_reader;
+
+struct log_end {
+    uint64_t lsn;     /* Last good record; what came before the range when it has none. */
+    int64_t apply_us; /* Of the last good frame; INT64_MIN: none. */
+    uint64_t bytes;   /* Of good frames from `from` on. */
+    uint64_t torn_bytes;
+};
+
+/* Where records are damaged. */
+struct log_damage {
+    uint64_t segment;
+    uint64_t place;     /* Byte in it. */
+    uint64_t first_lsn; /* Damaged or missing from here */
+    uint64_t last_lsn;  /* to here, at least. */
+    const char *reason; /* A constant sentence. */
+};
+
+/* Lists and opens nothing yet; a directory without segments of the shard is an empty log. */
+MUST_USE enum result log_reader_open(struct disk *disk,
+                                     const uint8_t store_id[MIRROR_STORE_ID_BYTES], uint32_t shard,
+                                     struct log_reader **out_reader);
+void log_reader_close(struct log_reader *reader); /* NULL is fine. */
+
+uint32_t log_reader_segment_count(const struct log_reader *reader);
+/* Of segments that were begun, in order. */
+const struct mirror_segment *log_reader_segment(const struct log_reader *reader, uint32_t index);
+
+/* Makes durable what a process that ended left to the kernel, from the segment with lsn + 1 on. */
+MUST_USE enum result log_reader_sync(struct log_reader *reader, uint64_t lsn);
+/* Finds the end, scanning from the segment that has the record behind lsn. RESULT_CORRUPT fills
+ * out_damage. */
+MUST_USE enum result log_reader_end(struct log_reader *reader, uint64_t lsn,
+                                    struct log_end *out_end, struct log_damage *out_damage);
+
+/* A good frame and its entries, borrowed during the call. Anything but RESULT_OK ends the reading
+ * and is returned. */
+typedef enum result log_frame(void *context, const struct mirror_frame *frame,
+                              const uint8_t *entries);
+/* Calls frame for each that has records behind after_lsn, up to last_lsn (the end that was found).
+ * RESULT_CORRUPT: a hole or a bad frame before it; out_damage says where. */
+MUST_USE enum result log_reader_read(struct log_reader *reader, uint64_t after_lsn,
+                                     uint64_t last_lsn, log_frame *frame, void *context,
+                                     struct log_damage *out_damage);

@@ -1,0 +1,68 @@
+/* What the files of recovery share. */
+#pragma once
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "controlplane/log_reader.h"
+#include "controlplane/recovery.h"
+#include "dataplane/replay.h"
+
+/* Manifests that are looked at: those that are kept, and one that was not removed yet. */
+#define RECOVERY_MANIFESTS_MAX (MANIFESTS_KEPT + 1u)
+
+/* Forwards for one owner. */
+struct recovery_forwards {
+    void **record;
+    uint32_t count;
+    uint32_t capacity;
+};
+
+struct recovery {
+    struct recovery_options options;
+    struct epochs epochs;    /* With the cut of the epoch before. */
+    struct epoch_cut cut;    /* Of the epoch before; epoch 0: none. */
+    uint32_t manifest_count; /* Newest first; all decoded. */
+    uint32_t manifest_next;  /* The one that recovery_load() takes; count: none is left. */
+    struct manifest *manifest[RECOVERY_MANIFESTS_MAX];
+    uint64_t generation_last;
+    struct log_reader *log[SHARDS_MAX]; /* Of the store's shards. */
+    struct log_end end[SHARDS_MAX];
+    struct recovery_forwards forwards[SHARDS_MAX];
+    struct replay_counts counts[SHARDS_MAX]; /* Of the pass OWN. */
+    uint64_t rebuild_views;
+    bool manifest_fits; /* The loaded one may be gone on from. */
+    int64_t since_us[VIEWS_MAX];
+    uint64_t done_bytes;
+    uint64_t all_bytes;
+    struct recovery_report report;
+};
+
+/* The manifest to load; NULL: there is none, the logs have all. */
+static inline const struct manifest *recovery_candidate(const struct recovery *recovery)
+{
+    return recovery->manifest_next < recovery->manifest_count
+               ? recovery->manifest[recovery->manifest_next]
+               : NULL;
+}
+
+__attribute__((format(printf, 3, 4))) static inline enum result
+recovery_fail(char error[RECOVERY_ERROR_SIZE_MAX], enum result result, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(error, RECOVERY_ERROR_SIZE_MAX, format, arguments);
+    va_end(arguments);
+    return result;
+}
+
+/* Names shard and LSN range of damaged records. */
+MUST_USE enum result recovery_fail_damage(char error[RECOVERY_ERROR_SIZE_MAX], uint32_t shard,
+                                          const struct log_damage *damage);
+/* Says that more is done. */
+void recovery_progress(struct recovery *recovery, uint64_t bytes);
+/* Rows and lanes of the candidate's files of one shard, into the replay that was begun. */
+MUST_USE enum result recovery_files_load(struct recovery *recovery, const struct manifest *manifest,
+                                         uint32_t shard, struct replay *replay,
+                                         char error[RECOVERY_ERROR_SIZE_MAX]);
+void recovery_forwards_free(struct recovery *recovery);

@@ -1,0 +1,458 @@
+/* Recovery's second half: files and logs into the workers. */
+#include <string.h>
+
+#include "controlplane/recovery_inside.h"
+#include "dataplane/base/assert.h"
+#include "dataplane/worker.h"
+#include "drivers/memory.h"
+
+/* What a pass over a log is called with. */
+struct log_pass {
+    struct recovery *recovery;
+    struct replay *replay;
+};
+
+/* The log itself tells cuts, also those that the file of epochs has no place for any more. */
+static void cut_learn(struct recovery *recovery, const struct mirror_entry *entry)
+{
+    struct epoch_cut cut = {.epoch = entry->epoch, .shard_count = entry->shard_count};
+    if (entry->kind == MIRROR_EPOCH && entry->shard_count <= SHARDS_MAX) {
+        memcpy(cut.cut, entry->note, entry->shard_count * sizeof(uint64_t));
+        epochs_learn(&recovery->epochs, &cut);
+    }
+}
+
+static enum result frame_replay(void *context, const struct mirror_frame *frame,
+                                const uint8_t *entries)
+{
+    struct log_pass *pass = context;
+    uint32_t at = 0;
+    struct mirror_entry entry;
+    enum result result;
+    while ((result = mirror_entry_decode(entries, frame->size, &at, &entry)) == RESULT_OK) {
+        cut_learn(pass->recovery, &entry);
+        result = replay_entry(pass->replay, &entry);
+        if (result != RESULT_OK) {
+            return result;
+        }
+    }
+    result = result == RESULT_NOT_FOUND ? replay_frame_end(pass->replay) : result;
+    recovery_progress(pass->recovery, mirror_frame_bytes(frame->size));
+    return result;
+}
+
+static enum result log_fail(enum result result, uint32_t shard, const struct log_damage *damage,
+                            char error[RECOVERY_ERROR_SIZE_MAX])
+{
+    if (result == RESULT_CORRUPT) {
+        return recovery_fail_damage(error, shard, damage);
+    }
+    if (result == RESULT_NO_SPACE) {
+        return recovery_fail(error, result,
+                             "what shard %u holds does not fit `state.memory` or `state.lanes`: "
+                             "raise them",
+                             shard);
+    }
+    if (result == RESULT_INVALID) {
+        return recovery_fail(error, result,
+                             "the definitions cannot read the records of shard %u: a stream "
+                             "changed in a way that old events do not have; append fields under "
+                             "a new version instead",
+                             shard);
+    }
+    return recovery_fail(error, result, "the log of shard %u cannot be replayed: %s", shard,
+                         result_name(result));
+}
+
+/* One pass over one shard's log behind after_lsn. */
+static enum result log_pass_run(struct recovery *recovery, struct replay *replay, uint32_t shard,
+                                uint64_t after_lsn, struct replay_counts *out_counts,
+                                char error[RECOVERY_ERROR_SIZE_MAX])
+{
+    struct log_pass pass = {.recovery = recovery, .replay = replay};
+    struct log_damage damage = {.reason = "an entry that no plan of its log explains"};
+    enum result result = log_reader_read(recovery->log[shard], after_lsn, recovery->end[shard].lsn,
+                                         frame_replay, &pass, &damage);
+    enum result ended = replay_end(replay, out_counts);
+    result = result == RESULT_OK ? ended : result;
+    return result == RESULT_OK ? RESULT_OK : log_fail(result, shard, &damage, error);
+}
+
+static struct replay_start start_of(const struct recovery *recovery,
+                                    const struct manifest *manifest, uint32_t shard)
+{
+    struct replay_start start = {
+        .shard = shard, .apply_us = INT64_MIN, .rebuild_views = recovery->rebuild_views};
+    for (uint32_t s = 0; s < STREAMS_MAX; s++) {
+        start.watermark_us[s] = INT64_MIN;
+    }
+    if (manifest != NULL) {
+        const struct manifest_shard *saved = &manifest->shard[shard];
+        start.replay_lsn = saved->replay_lsn;
+        start.apply_us = saved->apply_us;
+        memcpy(start.watermark_us, saved->watermark_us, sizeof(start.watermark_us));
+        memcpy(start.forward_lsn, saved->forward_lsn, sizeof(start.forward_lsn));
+    }
+    return start;
+}
+
+/* Each pass reads by the plan of the manifest, until the log itself names another. */
+static enum result pass_begin(struct recovery *recovery, struct replay *replay,
+                              enum replay_pass pass, const struct replay_start *start,
+                              char error[RECOVERY_ERROR_SIZE_MAX])
+{
+    const struct manifest *manifest = recovery_candidate(recovery);
+    if (manifest != NULL) {
+        enum result result = replay_catalog(replay, &manifest->catalog);
+        if (result != RESULT_OK) {
+            return recovery_fail(error, result, "the store's definitions: %s", result_name(result));
+        }
+    }
+    replay_begin(replay, pass, start);
+    return RESULT_OK;
+}
+
+/* Rows, lanes and log of one shard of the store. */
+static enum result shard_load(struct recovery *recovery, struct replay *replay, uint32_t shard,
+                              char error[RECOVERY_ERROR_SIZE_MAX])
+{
+    const struct manifest *manifest = recovery_candidate(recovery);
+    struct replay_start start = start_of(recovery, manifest, shard);
+    enum result result = pass_begin(recovery, replay, REPLAY_OWN, &start, error);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    if (manifest != NULL) {
+        result = recovery_files_load(recovery, manifest, shard, replay, error);
+        if (result != RESULT_OK) {
+            return result;
+        }
+    }
+    result =
+        log_pass_run(recovery, replay, shard, start.replay_lsn, &recovery->counts[shard], error);
+    recovery->report.records += recovery->counts[shard].records;
+    recovery->report.rows += recovery->counts[shard].rows;
+    recovery->report.voided += recovery->counts[shard].voided;
+    return result;
+}
+
+/* What owners lack of a home's forwards. */
+static enum result shard_again(struct recovery *recovery, struct replay *replay, uint32_t home,
+                               char error[RECOVERY_ERROR_SIZE_MAX])
+{
+    struct replay_start start = start_of(recovery, NULL, home);
+    uint64_t after = recovery->end[home].lsn;
+    for (uint32_t owner = 0; owner < recovery->report.old_shard_count; owner++) {
+        start.forward_lsn[owner] = recovery->counts[owner].forward_lsn[home];
+        if (owner != home && start.forward_lsn[owner] < after) {
+            after = start.forward_lsn[owner];
+        }
+    }
+    enum result result = pass_begin(recovery, replay, REPLAY_AGAIN, &start, error);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    struct replay_counts counts;
+    result = log_pass_run(recovery, replay, home, after, &counts, error);
+    recovery->report.again += counts.again;
+    return result;
+}
+
+static enum result shard_rebuild(struct recovery *recovery, struct replay *replay, uint32_t shard,
+                                 char error[RECOVERY_ERROR_SIZE_MAX])
+{
+    struct replay_start start = start_of(recovery, NULL, shard);
+    enum result result = pass_begin(recovery, replay, REPLAY_REBUILD, &start, error);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    struct replay_counts counts;
+    uint64_t first = log_reader_segment_count(recovery->log[shard]) == 0
+                         ? 0
+                         : log_reader_segment(recovery->log[shard], 0)->before_lsn;
+    return log_pass_run(recovery, replay, shard, first, &counts, error);
+}
+
+static bool forward_is_void(void *context, uint32_t home, uint64_t home_lsn)
+{
+    const struct recovery *recovery = context;
+    return epochs_is_void(&recovery->epochs, home, home_lsn);
+}
+
+static bool forward_keep(void *context, uint32_t owner, const void *record, uint32_t size)
+{
+    struct recovery *recovery = context;
+    struct recovery_forwards *forwards = &recovery->forwards[owner];
+    if (forwards->count == forwards->capacity) {
+        uint32_t capacity = forwards->capacity == 0 ? 256 : forwards->capacity * 2;
+        void **grown = heap_realloc(forwards->record, capacity * sizeof(*grown));
+        if (grown == NULL) {
+            return false;
+        }
+        forwards->record = grown;
+        forwards->capacity = capacity;
+    }
+    void *copy = heap_alloc(size);
+    if (copy == NULL) {
+        return false;
+    }
+    memcpy(copy, record, size);
+    forwards->record[forwards->count++] = copy;
+    return true;
+}
+
+/* Views of the plan that the store has no rows for: to rebuild. Without a manifest the logs go back
+ * to the beginning, and what their first plan had is replayed; the rest is rebuilt. */
+static void views_judge(struct recovery *recovery, const struct catalog *first)
+{
+    const struct plan *plan = recovery->options.plan;
+    struct recovery_report *report = &recovery->report;
+    uint64_t all = plan->view_count == 64 ? UINT64_MAX : (UINT64_C(1) << plan->view_count) - 1;
+    recovery->rebuild_views = all;
+    report->dropped_count = 0;
+    if (first == NULL) {
+        return;
+    }
+    struct catalog_map map;
+    uint64_t changed;
+    struct catalog_conflict conflict;
+    if (catalog_match(first, plan, &map, &changed, &conflict) != RESULT_OK) {
+        return; /* Said when the plan is replayed. */
+    }
+    for (uint32_t old = 0; old < first->view_count; old++) {
+        if (map.view[old] != CATALOG_GONE) {
+            recovery->rebuild_views &= ~(UINT64_C(1) << map.view[old]);
+        } else {
+            memcpy(report->dropped[report->dropped_count++], first->view[old].name, NAME_SIZE_MAX);
+        }
+    }
+}
+
+/* Keeps the first plan that a log names. */
+static enum result first_plan_keep(void *context, const struct mirror_frame *frame,
+                                   const uint8_t *entries)
+{
+    struct catalog *first = context;
+    uint32_t at = 0;
+    struct mirror_entry entry;
+    while (mirror_entry_decode(entries, frame->size, &at, &entry) == RESULT_OK) {
+        if (entry.kind == MIRROR_PLAN &&
+            catalog_decode(entry.note, entry.note_size, first) == RESULT_OK) {
+            return RESULT_EXISTS; /* Enough. */
+        }
+    }
+    return RESULT_OK;
+}
+
+/* The plan of the first rows: the manifest's, or the first that the logs name. NULL: none. */
+static const struct catalog *first_catalog(struct recovery *recovery, struct catalog *space)
+{
+    const struct manifest *manifest = recovery_candidate(recovery);
+    if (manifest != NULL) {
+        return &manifest->catalog;
+    }
+    for (uint32_t shard = 0; shard < recovery->report.old_shard_count; shard++) {
+        struct log_damage damage;
+        if (log_reader_read(recovery->log[shard], 0, recovery->end[shard].lsn, first_plan_keep,
+                            space, &damage) == RESULT_EXISTS) {
+            return space;
+        }
+    }
+    return NULL;
+}
+
+/* When the oldest record that is kept came: what a rebuilt view can know. */
+static int64_t kept_since_us(const struct recovery *recovery)
+{
+    int64_t since_us = recovery->epochs.created_us;
+    for (uint32_t shard = 0; shard < recovery->report.old_shard_count; shard++) {
+        const struct log_reader *log = recovery->log[shard];
+        if (log_reader_segment_count(log) == 0) {
+            continue;
+        }
+        const struct mirror_segment *oldest = log_reader_segment(log, 0);
+        if (oldest->before_lsn != 0 && oldest->created_us > since_us) {
+            since_us = oldest->created_us;
+        }
+    }
+    return since_us;
+}
+
+static bool logs_have_records(const struct recovery *recovery)
+{
+    for (uint32_t shard = 0; shard < recovery->report.old_shard_count; shard++) {
+        if (log_reader_segment_count(recovery->log[shard]) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Since when each view's history goes back, and how it came here. */
+static void views_report(struct recovery *recovery)
+{
+    const struct plan *plan = recovery->options.plan;
+    const struct manifest *manifest = recovery_candidate(recovery);
+    struct catalog_map map = {0};
+    uint64_t changed;
+    struct catalog_conflict conflict;
+    bool mapped = manifest != NULL &&
+                  catalog_match(&manifest->catalog, plan, &map, &changed, &conflict) == RESULT_OK;
+    bool records = logs_have_records(recovery);
+    for (uint32_t v = 0; v < plan->view_count; v++) {
+        bool rebuilt = (recovery->rebuild_views >> v & 1) != 0;
+        recovery->since_us[v] = !records  ? recovery->options.now_us
+                                : rebuilt ? kept_since_us(recovery)
+                                          : recovery->epochs.created_us;
+        recovery->report.view[v] = !rebuilt  ? RECOVERY_VIEW_LOADED
+                                   : records ? RECOVERY_VIEW_REBUILT
+                                             : RECOVERY_VIEW_EMPTY;
+    }
+    for (uint32_t old = 0; mapped && old < manifest->catalog.view_count; old++) {
+        if (map.view[old] != CATALOG_GONE) {
+            recovery->since_us[map.view[old]] = manifest->since_us[old];
+        }
+    }
+}
+
+static enum result passes_run(struct recovery *recovery, struct replay *replay,
+                              char error[RECOVERY_ERROR_SIZE_MAX])
+{
+    uint32_t count = recovery->report.old_shard_count;
+    enum result result = RESULT_OK;
+    for (uint32_t shard = 0; result == RESULT_OK && shard < count; shard++) {
+        result = shard_load(recovery, replay, shard, error);
+    }
+    for (uint32_t home = 0; result == RESULT_OK && count > 1 && home < count; home++) {
+        result = shard_again(recovery, replay, home, error);
+    }
+    for (uint32_t shard = 0; result == RESULT_OK && recovery->rebuild_views != 0 && shard < count;
+         shard++) {
+        result = shard_rebuild(recovery, replay, shard, error);
+    }
+    return result;
+}
+
+/* Without a manifest the logs must go back to the store's beginning. */
+static enum result logs_check_whole(const struct recovery *recovery,
+                                    char error[RECOVERY_ERROR_SIZE_MAX])
+{
+    for (uint32_t shard = 0; shard < recovery->report.old_shard_count; shard++) {
+        const struct log_reader *log = recovery->log[shard];
+        if (log_reader_segment_count(log) > 0 && log_reader_segment(log, 0)->before_lsn != 0) {
+            return recovery_fail(error, RESULT_CORRUPT,
+                                 "no manifest with all its files is whole, and the log of shard "
+                                 "%u begins behind LSN %llu only: bring a manifest back from a "
+                                 "copy, or see `freshet verify`",
+                                 shard, (unsigned long long)log_reader_segment(log, 0)->before_lsn);
+        }
+    }
+    return RESULT_OK;
+}
+
+static void workers_note(struct recovery *recovery, struct worker *const *workers)
+{
+    bool same = recovery->report.old_shard_count == recovery->options.shard_count;
+    int64_t apply_us = INT64_MIN;
+    for (uint32_t i = 0; i < recovery->report.old_shard_count; i++) {
+        int64_t own_us = recovery->counts[i].apply_us > recovery->end[i].apply_us
+                             ? recovery->counts[i].apply_us
+                             : recovery->end[i].apply_us;
+        apply_us = own_us > apply_us ? own_us : apply_us;
+    }
+    static const uint64_t none[SHARDS_MAX];
+    for (uint32_t w = 0; w < recovery->options.shard_count; w++) {
+        worker_replayed(workers[w], apply_us, same ? recovery->counts[w].forward_lsn : none,
+                        recovery->since_us);
+    }
+}
+
+/* Loads the candidate; RESULT_CORRUPT when one of its files is damaged. */
+static enum result candidate_load(struct recovery *recovery, struct worker *const *workers,
+                                  char error[RECOVERY_ERROR_SIZE_MAX])
+{
+    const struct replay_options options = {.workers = workers,
+                                           .shard_count = recovery->options.shard_count,
+                                           .old_shard_count = recovery->report.old_shard_count,
+                                           .plan = recovery->options.plan,
+                                           .epoch = recovery->epochs.epoch,
+                                           .is_void = forward_is_void,
+                                           .forward = forward_keep,
+                                           .context = recovery};
+    struct replay *replay;
+    struct catalog *space = heap_alloc(sizeof(*space));
+    if (space == NULL || replay_open(&options, &replay) != RESULT_OK) {
+        heap_free(space);
+        return recovery_fail(error, RESULT_NO_MEMORY, "no memory for replay");
+    }
+    views_judge(recovery, first_catalog(recovery, space));
+    heap_free(space);
+    views_report(recovery);
+    enum result result =
+        recovery_candidate(recovery) == NULL ? logs_check_whole(recovery, error) : RESULT_OK;
+    if (result == RESULT_OK) {
+        result = passes_run(recovery, replay, error);
+    }
+    replay_close(replay);
+    return result;
+}
+
+static bool manifest_fits(const struct recovery *recovery)
+{
+    const struct manifest *manifest = recovery_candidate(recovery);
+    return manifest != NULL && manifest->shard_count == recovery->options.shard_count &&
+           manifest->catalog.fingerprint == recovery->options.plan->fingerprint &&
+           recovery->rebuild_views == 0;
+}
+
+enum result recovery_load(struct recovery *recovery, struct worker *const *workers,
+                          char error[RECOVERY_ERROR_SIZE_MAX])
+{
+    error[0] = '\0';
+    recovery_forwards_free(recovery);
+    if (recovery->report.old_shard_count == 0) {
+        for (uint32_t v = 0; v < VIEWS_MAX; v++) {
+            recovery->since_us[v] = recovery->options.now_us;
+            recovery->report.view[v] = RECOVERY_VIEW_EMPTY;
+        }
+        return RESULT_OK;
+    }
+    bool had_manifest = recovery_candidate(recovery) != NULL;
+    enum result result = candidate_load(recovery, workers, error);
+    if (result == RESULT_CORRUPT && had_manifest) {
+        recovery->manifest_next++;
+        recovery->report.manifests_refused++;
+        return result;
+    }
+    if (result != RESULT_OK) {
+        return result == RESULT_CORRUPT ? RESULT_INVALID : result;
+    }
+    recovery->manifest_fits = manifest_fits(recovery);
+    const struct manifest *loaded = recovery_candidate(recovery);
+    recovery->report.generation = loaded != NULL ? loaded->generation : 0;
+    workers_note(recovery, workers);
+    return RESULT_OK;
+}
+
+enum result recovery_again(struct recovery *recovery, struct worker *const *workers,
+                           char error[RECOVERY_ERROR_SIZE_MAX])
+{
+    struct catalog *catalog = heap_alloc(sizeof(*catalog));
+    uint8_t *data = heap_alloc(CATALOG_BYTES_MAX);
+    if (catalog == NULL || data == NULL) {
+        heap_free(catalog);
+        heap_free(data);
+        return recovery_fail(error, RESULT_NO_MEMORY, "no memory for the catalog");
+    }
+    catalog_of_plan(recovery->options.plan, catalog);
+    uint32_t size = catalog_encode(catalog, data, CATALOG_BYTES_MAX);
+    for (uint32_t w = 0; w < recovery->options.shard_count; w++) {
+        worker_log_begin(workers[w], recovery->cut.epoch, recovery->cut.shard_count,
+                         recovery->cut.cut, data, size);
+        worker_again_set(workers[w], (const void *const *)recovery->forwards[w].record,
+                         recovery->forwards[w].count);
+    }
+    heap_free(catalog);
+    heap_free(data);
+    return RESULT_OK;
+}
