@@ -12,13 +12,15 @@
 #include "dataplane/base/units.h"
 #include "dataplane/feature/plan.h"
 
-#define CONFIG_PATH_SIZE_MAX 256
-#define CONFIG_INGEST_MAX    8
-#define CONFIG_ERRORS_MAX    256
+#define CONFIG_PATH_SIZE_MAX    256
+#define CONFIG_INGEST_MAX       8
+#define CONFIG_ARCHIVE_SIZE_MAX 64 /* With the name of a segment it fits DISK_NAME_SIZE_MAX. */
+#define CONFIG_ERRORS_MAX       256
 /* Below it a shard has no room for rows of all sizes. */
 #define CONFIG_SHARD_MEMORY_MIN (16 * MIB)
 
 enum config_driver { CONFIG_DRIVER_SOCKET, CONFIG_DRIVER_ETHDEV, CONFIG_DRIVER_FILE };
+enum config_ack { CONFIG_ACK_NONE, CONFIG_ACK_DURABLE };
 enum config_idle { CONFIG_IDLE_POLL, CONFIG_IDLE_SLEEP };
 
 struct config_ingest {
@@ -42,7 +44,14 @@ struct config_options {
     char query_http[CONFIG_PATH_SIZE_MAX]; /* "127.0.0.1:6566", "" : off */
     uint64_t state_memory_bytes;
     uint32_t lanes_max;                        /* Producer lanes per shard. */
-    char data_directory[CONFIG_PATH_SIZE_MAX]; /* Accepted; nothing is written yet. */
+    char data_directory[CONFIG_PATH_SIZE_MAX]; /* "" : all state lives in memory. */
+    /* Without a data_directory ack is NONE, and the others hold defaults that nobody asks for. */
+    enum config_ack ack;
+    int64_t checkpoint_us;
+    int64_t mirror_keep_us;
+    uint64_t mirror_bytes;                        /* All shards together. */
+    char mirror_archive[CONFIG_ARCHIVE_SIZE_MAX]; /* Below data_directory; "" : none. */
+    uint64_t mirror_segment_bytes;
 };
 
 struct config_error {

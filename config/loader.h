@@ -41,3 +41,7 @@ struct schema;
 bool field_read(struct loader *loader, const struct node *map, struct schema *schema);
 
 void options_set_defaults(struct config_options *options);
+
+/* `data:`; shards are read before. */
+void options_data_set_defaults(struct config_options *options);
+void options_data_read(struct config *config, const struct node *map);

@@ -32,6 +32,7 @@ void options_set_defaults(struct config_options *options)
         .state_memory_bytes = MEMORY_DEFAULT,
         .lanes_max = LANES_DEFAULT,
     };
+    options_data_set_defaults(options);
 }
 
 struct endpoint {
@@ -318,16 +319,6 @@ static void state_read(struct config *config, const struct node *map)
     }
 }
 
-static void data_read(struct config *config, const struct node *map)
-{
-    struct keyword_values values;
-    keyword_read_map(config, map, PLACE_data, &values);
-    if (values.value[KEYWORD_data_directory] != NULL) {
-        (void)scalar_read_text(config, values.value[KEYWORD_data_directory], "`directory`",
-                               CONFIG_PATH_SIZE_MAX, config->options.data_directory);
-    }
-}
-
 static void shards_read(struct config *config, const struct node *shards)
 {
     if (!scalar_is(config, shards, "`shards`")) {
@@ -384,6 +375,6 @@ void options_read(struct loader *loader)
                  (unsigned long long)(CONFIG_SHARD_MEMORY_MIN / MIB));
     }
     if (value[KEYWORD_appliance_data] != NULL) {
-        data_read(config, value[KEYWORD_appliance_data]);
+        options_data_read(config, value[KEYWORD_appliance_data]);
     }
 }

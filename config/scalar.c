@@ -138,17 +138,6 @@ bool scalar_read_duration(struct config *config, const struct node *node, const 
     return true;
 }
 
-static const char *bytes_text(uint64_t bytes, char out[DURATION_TEXT_SIZE_MAX])
-{
-    uint32_t i = ARRAY_COUNT(byte_units) - 1;
-    while (i > 0 && (bytes % byte_units[i].count != 0 || bytes == 0)) {
-        i--;
-    }
-    snprintf(out, DURATION_TEXT_SIZE_MAX, "%" PRIu64 "%s", bytes / byte_units[i].count,
-             byte_units[i].name);
-    return out;
-}
-
 bool scalar_read_bytes(struct config *config, const struct node *node, const char *what,
                        uint64_t min, uint64_t max, uint64_t *out_bytes)
 {
@@ -164,8 +153,8 @@ bool scalar_read_bytes(struct config *config, const struct node *node, const cha
         return false;
     }
     if (value < min || value > max) {
-        char least[DURATION_TEXT_SIZE_MAX];
-        char most[DURATION_TEXT_SIZE_MAX];
+        char least[BYTES_TEXT_SIZE_MAX];
+        char most[BYTES_TEXT_SIZE_MAX];
         error_at(config, node, "%s is `%s`; %s to %s is allowed", what, node->text,
                  bytes_text(min, least), bytes_text(max, most));
         return false;
@@ -257,5 +246,16 @@ const char *duration_text(int64_t us, char out[DURATION_TEXT_SIZE_MAX])
     }
     snprintf(out, DURATION_TEXT_SIZE_MAX, "%" PRId64 "%s", us / (int64_t)time_units[i].count,
              time_units[i].name);
+    return out;
+}
+
+const char *bytes_text(uint64_t bytes, char out[BYTES_TEXT_SIZE_MAX])
+{
+    uint32_t i = ARRAY_COUNT(byte_units) - 1;
+    while (i > 0 && (bytes % byte_units[i].count != 0 || bytes == 0)) {
+        i--;
+    }
+    snprintf(out, BYTES_TEXT_SIZE_MAX, "%" PRIu64 "%s", bytes / byte_units[i].count,
+             byte_units[i].name);
     return out;
 }

@@ -37,3 +37,7 @@ bool scalar_read_choice(struct config *config, const struct node *node, const ch
 /* "5s", "1h", "90m": the greatest unit that divides. Returns out. */
 #define DURATION_TEXT_SIZE_MAX 32
 const char *duration_text(int64_t us, char out[DURATION_TEXT_SIZE_MAX]);
+
+/* "4KiB", "256MiB", "50GiB", of whole KiB; the same way. */
+#define BYTES_TEXT_SIZE_MAX 32
+const char *bytes_text(uint64_t bytes, char out[BYTES_TEXT_SIZE_MAX]);

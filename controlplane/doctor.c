@@ -1,6 +1,7 @@
 #include "controlplane/doctor.h"
 
 #include <jansson.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,22 @@ void doctor_add(struct doctor *doctor, enum doctor_level level, const char *chec
     va_start(arguments, format);
     (void)vsnprintf(finding->found, sizeof(finding->found), format, arguments);
     va_end(arguments);
+}
+
+void doctor_read_file(const struct doctor *doctor, const char *name, char *out, size_t size)
+{
+    char path[PATH_MAX];
+    (void)snprintf(path, sizeof(path), "%s%s", doctor->root, name);
+    FILE *file = fopen(path, "re");
+    size_t got = 0;
+    if (file != NULL) {
+        got = fread(out, 1, size - 1, file);
+        (void)fclose(file);
+    }
+    while (got > 0 && out[got - 1] == '\n') {
+        got--;
+    }
+    out[got] = '\0';
 }
 
 enum doctor_level doctor_worst(const struct doctor *doctor)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "config/config.h"
@@ -29,10 +30,16 @@ struct doctor {
 void doctor_add(struct doctor *doctor, enum doctor_level level, const char *check, const char *fix,
                 const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/* The file below root, NUL-terminated, without the last newline; "" when it is not there. */
+void doctor_read_file(const struct doctor *doctor, const char *name, char *out, size_t size);
+
 /* Everything that reading /proc and /sys below root tells. */
 void doctor_check_machine(struct doctor *doctor);
 /* What the definitions need: memory, NICs, free ports. Needs config. */
 void doctor_check_needs(struct doctor *doctor, bool server_runs);
+
+/* What keeping data on disk needs; nothing without a data directory. Needs config. */
+void doctor_check_data(struct doctor *doctor);
 
 enum doctor_level doctor_worst(const struct doctor *doctor);
 void doctor_render(const struct doctor *doctor, struct buffer *out);

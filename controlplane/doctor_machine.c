@@ -16,24 +16,6 @@
 #define GOVERNOR_FILE    "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"
 #define CLOCKSOURCE_FILE "/sys/devices/system/clocksource/clocksource0/current_clocksource"
 
-/* The file below the doctor's root, NUL-terminated, without the last newline; "" when it is not
- * there. */
-static void file_read(const struct doctor *doctor, const char *name, char *out, size_t size)
-{
-    char path[PATH_MAX];
-    (void)snprintf(path, sizeof(path), "%s%s", doctor->root, name);
-    FILE *file = fopen(path, "re");
-    size_t got = 0;
-    if (file != NULL) {
-        got = fread(out, 1, size - 1, file);
-        (void)fclose(file);
-    }
-    while (got > 0 && out[got - 1] == '\n') {
-        got--;
-    }
-    out[got] = '\0';
-}
-
 /* The number behind "name:" in a file of such lines, -1 without it. */
 static int64_t line_number(const char *text, const char *name)
 {
@@ -45,7 +27,7 @@ static void hugepages_check(struct doctor *doctor)
 {
     char text[FILE_BYTES_MAX];
     char fix[DOCTOR_TEXT_SIZE_MAX];
-    file_read(doctor, "/proc/meminfo", text, sizeof(text));
+    doctor_read_file(doctor, "/proc/meminfo", text, sizeof(text));
     int64_t total = line_number(text, "HugePages_Total:");
     int64_t free_count = line_number(text, "HugePages_Free:");
     int64_t kib = line_number(text, "Hugepagesize:");
@@ -66,7 +48,7 @@ static void hugepages_check(struct doctor *doctor)
 static void transparent_check(struct doctor *doctor)
 {
     char text[256];
-    file_read(doctor, THP_FILE, text, sizeof(text));
+    doctor_read_file(doctor, THP_FILE, text, sizeof(text));
     if (strstr(text, "[always]") != NULL || strstr(text, "[madvise]") != NULL) {
         doctor_add(doctor, DOCTOR_LEVEL_OK, "transparent", "", "transparent hugepages: %s", text);
     } else {
@@ -91,7 +73,7 @@ static void isolation_check(struct doctor *doctor, const struct cpu_layout *layo
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         char text[256];
         char fix[DOCTOR_TEXT_SIZE_MAX];
-        file_read(doctor, rows[i].file, text, sizeof(text));
+        doctor_read_file(doctor, rows[i].file, text, sizeof(text));
         if (text[0] != '\0' && strstr(text, "null") == NULL) {
             doctor_add(doctor, DOCTOR_LEVEL_OK, rows[i].option, "", "%s=%s", rows[i].option, text);
             continue;
@@ -108,7 +90,7 @@ static void isolation_check(struct doctor *doctor, const struct cpu_layout *layo
 static void governor_check(struct doctor *doctor)
 {
     char text[64];
-    file_read(doctor, GOVERNOR_FILE, text, sizeof(text));
+    doctor_read_file(doctor, GOVERNOR_FILE, text, sizeof(text));
     if (text[0] == '\0') {
         doctor_add(doctor, DOCTOR_LEVEL_OK, "governor", "", "no frequency scaling to be seen");
     } else if (strcmp(text, "performance") == 0) {
@@ -123,7 +105,7 @@ static void governor_check(struct doctor *doctor)
 static void receive_buffer_check(struct doctor *doctor)
 {
     char text[64];
-    file_read(doctor, "/proc/sys/net/core/rmem_max", text, sizeof(text));
+    doctor_read_file(doctor, "/proc/sys/net/core/rmem_max", text, sizeof(text));
     unsigned long long bytes = strtoull(text, NULL, 10);
     if (bytes >= RECEIVE_BUFFER_BYTES) {
         doctor_add(doctor, DOCTOR_LEVEL_OK, "rmem_max", "", "%llu bytes", bytes);
@@ -152,8 +134,8 @@ static void clock_check(struct doctor *doctor)
 {
     char cpuinfo[FILE_BYTES_MAX];
     char text[64];
-    file_read(doctor, CLOCKSOURCE_FILE, text, sizeof(text));
-    file_read(doctor, "/proc/cpuinfo", cpuinfo, sizeof(cpuinfo));
+    doctor_read_file(doctor, CLOCKSOURCE_FILE, text, sizeof(text));
+    doctor_read_file(doctor, "/proc/cpuinfo", cpuinfo, sizeof(cpuinfo));
     bool steady = strstr(cpuinfo, "nonstop_tsc") != NULL || strstr(cpuinfo, "constant_tsc") != NULL;
     if (strcmp(text, "tsc") == 0) {
         doctor_add(doctor, DOCTOR_LEVEL_OK, "clock", "", "tsc");
@@ -199,7 +181,7 @@ static bool process_runs(const struct doctor *doctor, const char *name)
             continue;
         }
         (void)snprintf(file, sizeof(file), "/proc/%.20s/comm", entry->d_name);
-        file_read(doctor, file, comm, sizeof(comm));
+        doctor_read_file(doctor, file, comm, sizeof(comm));
         found = strcmp(comm, name) == 0;
     }
     (void)closedir(folder);

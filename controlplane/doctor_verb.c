@@ -79,6 +79,7 @@ int doctor_verb(int argc, char **argv)
     bool runs = server_check(doctor, server);
     if (config != NULL) {
         doctor_check_needs(doctor, runs);
+        doctor_check_data(doctor);
     }
     exit_code = doctor_print(doctor, json);
     heap_free(doctor);

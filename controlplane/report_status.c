@@ -159,10 +159,11 @@ static json_t *shard_json(const struct snapshot *snapshot, uint32_t index)
 static json_t *port_json(const struct snapshot_port *port)
 {
     const struct net_statistics *statistics = &port->statistics;
-    return json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o}", "port", port->name, "number",
+    return json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "port", port->name, "number",
                      (int)port->number, "frames", number(statistics->frames), "datagrams",
                      number(statistics->datagrams), "answered", number(statistics->answered),
-                     "missed", number(statistics->missed), "drops", counts_json(statistics->drop));
+                     "missed", number(statistics->missed), "sent", number(statistics->sent),
+                     "unsent", number(statistics->unsent), "drops", counts_json(statistics->drop));
 }
 
 static json_t *lane_json(const struct lane_report *lane)

@@ -1,6 +1,5 @@
 #include "drivers/ethdev_queue.h"
 
-#include <arpa/inet.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
@@ -35,8 +34,13 @@ enum result ethdev_queue_open(const struct ethdev_device *device,
     queue->echo_tokens_ticks = rte_get_tsc_hz();
     queue->echo_seen_tsc = rte_rdtsc();
     queue->endpoint = *endpoint;
-    if (!queue->receives) {
-        return RESULT_OK;
+    enum result result = RESULT_OK;
+    if (queue->sends) {
+        result = ethdev_answers_open(&queue->answers, device, &queue->endpoint, &queue->net, index,
+                                     error);
+    }
+    if (result != RESULT_OK || !queue->receives) {
+        return result;
     }
     char name[RTE_MEMPOOL_NAMESIZE];
     snprintf(name, sizeof(name), "port%u_queue%u", device->port_id, index);
@@ -61,6 +65,7 @@ enum result ethdev_queue_open(const struct ethdev_device *device,
 void ethdev_queue_close(struct ethdev_queue *queue)
 {
     if (queue != NULL) {
+        ethdev_answers_close(&queue->answers);
         rte_mempool_free(queue->pool);
         heap_free(queue);
     }
@@ -147,8 +152,7 @@ static void frame_take(struct ethdev_queue *queue, struct rte_mbuf *mbuf, struct
         message->data = data + frame.payload_at;
         message->truncated = frame.payload_size > NET_DATAGRAM_SIZE_MAX;
         message->size = message->truncated ? NET_DATAGRAM_SIZE_MAX : frame.payload_size;
-        uint32_t sender = htonl(frame.sender);
-        net_address_set_ip4(&message->sender, &sender, frame.sender_port);
+        frame_read_sender(&frame, data, &message->sender);
         queue->held[burst->count++] = mbuf;
         return;
     }
@@ -202,6 +206,25 @@ void ethdev_queue_release(struct net_queue *net, struct net_burst *burst)
     if (queue->held_count > 0) {
         rte_pktmbuf_free_bulk(queue->held, queue->held_count);
         queue->held_count = 0;
+    }
+}
+
+bool ethdev_queue_send(struct net_queue *net, const struct net_address *to, const void *data,
+                       uint32_t size)
+{
+    struct ethdev_queue *queue = (struct ethdev_queue *)net;
+    if (!queue->sends) {
+        net_count(&net->shared_unsent, 1);
+        return false;
+    }
+    return ethdev_answers_push(&queue->answers, to, data, size);
+}
+
+void ethdev_queue_send_finish(struct net_queue *net)
+{
+    struct ethdev_queue *queue = (struct ethdev_queue *)net;
+    if (queue->answers.count > 0) {
+        ethdev_answers_flush(&queue->answers);
     }
 }
 

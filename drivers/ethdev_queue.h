@@ -1,11 +1,13 @@
 /* One queue of an ethdev port: frames in, sorted into datagrams, answers and drops. It has its own
- * mempool, and answers ARP and ICMP echo from the request's own buffer. Owner: its worker. */
+ * mempool, answers ARP and ICMP echo from the request's own buffer, and has another pool for the
+ * answers of its worker, who owns it all. */
 #pragma once
 
 #include <rte_mempool.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "drivers/ethdev_answers.h"
 #include "drivers/ethdev_device.h"
 #include "drivers/frame.h"
 #include "drivers/net_driver.h"
@@ -23,6 +25,7 @@ struct ethdev_queue {
     struct frame_endpoint endpoint;
     struct rte_mbuf *held[NET_BURST_MAX]; /* Behind the burst given out. */
     struct rte_mempool *pool;             /* NULL where it does not receive. */
+    struct ethdev_answers answers;        /* Zeroed where it does not send. */
 };
 
 /* Makes queue index of a configured device and its pool; the caller sets net.operations. A queue
@@ -37,5 +40,8 @@ void ethdev_queue_close(struct ethdev_queue *queue);
 /* As in net_operations. */
 uint32_t ethdev_queue_receive(struct net_queue *net, struct net_burst *burst);
 void ethdev_queue_release(struct net_queue *net, struct net_burst *burst);
+bool ethdev_queue_send(struct net_queue *net, const struct net_address *to, const void *data,
+                       uint32_t size);
+void ethdev_queue_send_finish(struct net_queue *net);
 /* A polled port wakes nobody, so the sleep is short. */
 void ethdev_queue_wait(struct net_queue *net, uint32_t timeout_us);

@@ -3,20 +3,31 @@
 #include <string.h>
 
 #include "dataplane/base/assert.h"
+#include "drivers/net_driver.h"
 
-#define ETHERNET_SIZE 14
-#define VLAN_SIZE     4
-#define VLAN_TAGS_MAX 2
-#define ARP_SIZE      28
-#define IP_SIZE_MIN   20
-#define UDP_SIZE      8
-#define ICMP_SIZE     8
+#define ETHERNET_SIZE  14
+#define FRAME_SIZE_MIN 60 /* Shorter frames are padded (IEEE 802.3). */
+#define VLAN_SIZE      4
+#define VLAN_TAGS_MAX  2
+#define ARP_SIZE       28
+#define IP_SIZE_MIN    20
+#define UDP_SIZE       8
+#define ICMP_SIZE      8
 
 #define TYPE_IPV4     0x0800
 #define TYPE_ARP      0x0806
+#define TIME_TO_LIVE  64
 #define PROTOCOL_ICMP 1
 #define PROTOCOL_UDP  17
 #define FRAGMENT_MASK 0x3fff /* More-fragments and the offset. */
+#define FRAGMENT_NOT  0x4000
+
+_Static_assert(ETHERNET_SIZE + VLAN_TAGS_MAX * VLAN_SIZE + IP_SIZE_MIN + UDP_SIZE +
+                       NET_ANSWER_SIZE_MAX <=
+                   FRAME_DATAGRAM_SIZE_MAX,
+               "an answer fits its frame");
+_Static_assert(sizeof(((struct net_address *)0)->tags) == VLAN_TAGS_MAX * VLAN_SIZE,
+               "an address keeps all tags that are skipped");
 
 static uint16_t load_16(const uint8_t *at)
 {
@@ -251,7 +262,7 @@ static void answer_echo(uint8_t *ip)
     memcpy(sender, ip + 12, sizeof(sender));
     memcpy(ip + 12, ip + 16, sizeof(sender));
     memcpy(ip + 16, sender, sizeof(sender));
-    ip[8] = 64;
+    ip[8] = TIME_TO_LIVE;
     store_16(ip + 10, 0);
     store_16(ip + 10, (uint16_t)~frame_sum_fold(frame_sum(ip, IP_SIZE_MIN, 0)));
     /* Type 8 becomes 0: the checksum grows by what the sum loses (RFC 1624). */
@@ -273,6 +284,70 @@ uint32_t frame_answer(const struct frame_endpoint *endpoint, const struct frame 
         answer_echo(data + frame->network_at);
     }
     return frame->size;
+}
+
+void frame_read_sender(const struct frame *frame, const uint8_t *data, struct net_address *out)
+{
+    *out = (struct net_address){.local_port = frame->port};
+    uint8_t ip[4];
+    store_32(ip, frame->sender);
+    net_address_set_ip4(out, ip, frame->sender_port);
+    memcpy(out->mac, data + FRAME_MAC_SIZE, FRAME_MAC_SIZE);
+    out->tag_bytes = (uint8_t)(frame->network_at - ETHERNET_SIZE);
+    memcpy(out->tags, data + 2 * (size_t)FRAME_MAC_SIZE, out->tag_bytes);
+}
+
+static void write_ip(const struct frame_endpoint *endpoint, uint32_t to, uint32_t total_size,
+                     uint8_t *ip)
+{
+    memset(ip, 0, IP_SIZE_MIN);
+    ip[0] = 4 << 4 | IP_SIZE_MIN / 4;
+    store_16(ip + 2, (uint16_t)total_size);
+    store_16(ip + 6, FRAGMENT_NOT); /* The identification may be 0 then (RFC 6864). */
+    ip[8] = TIME_TO_LIVE;
+    ip[9] = PROTOCOL_UDP;
+    store_32(ip + 12, endpoint->address);
+    store_32(ip + 16, to);
+    store_16(ip + 10, (uint16_t)~frame_sum_fold(frame_sum(ip, IP_SIZE_MIN, 0)));
+}
+
+static void write_udp(const struct net_address *to, const uint8_t *ip, const void *payload,
+                      uint32_t payload_size, uint8_t *udp)
+{
+    uint32_t size = UDP_SIZE + payload_size;
+    store_16(udp, to->local_port);
+    store_16(udp + 2, to->port);
+    store_16(udp + 4, (uint16_t)size);
+    store_16(udp + 6, 0);
+    memcpy(udp + UDP_SIZE, payload, payload_size);
+    uint16_t field = (uint16_t)~frame_sum_fold(frame_sum(udp, size, pseudo_sum(ip, size)));
+    store_16(udp + 6, field == 0 ? 0xffff : field); /* Zero would say that there is none. */
+}
+
+uint32_t frame_write_datagram(const struct frame_endpoint *endpoint, const struct net_address *to,
+                              const void *payload, uint32_t payload_size,
+                              uint8_t out[FRAME_DATAGRAM_SIZE_MAX])
+{
+    ASSERT(payload_size <= NET_ANSWER_SIZE_MAX);
+    ASSERT(to->tag_bytes <= sizeof(to->tags));
+    uint8_t address[4];
+    if (endpoint->any_address || to->port == 0 || !net_address_ip4(to, address)) {
+        return 0;
+    }
+    memcpy(out, to->mac, FRAME_MAC_SIZE);
+    memcpy(out + FRAME_MAC_SIZE, endpoint->mac, FRAME_MAC_SIZE);
+    memcpy(out + 2 * (size_t)FRAME_MAC_SIZE, to->tags, to->tag_bytes);
+    uint32_t ip_at = ETHERNET_SIZE + to->tag_bytes;
+    store_16(out + ip_at - 2, TYPE_IPV4);
+    uint8_t *ip = out + ip_at;
+    write_ip(endpoint, load_32(address), IP_SIZE_MIN + UDP_SIZE + payload_size, ip);
+    write_udp(to, ip, payload, payload_size, ip + IP_SIZE_MIN);
+    uint32_t size = ip_at + IP_SIZE_MIN + UDP_SIZE + payload_size;
+    if (size < FRAME_SIZE_MIN) {
+        memset(out + size, 0, FRAME_SIZE_MIN - size);
+        size = FRAME_SIZE_MIN;
+    }
+    return size;
 }
 
 void frame_write_announce(const struct frame_endpoint *endpoint, uint8_t out[FRAME_ANNOUNCE_SIZE])

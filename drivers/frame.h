@@ -10,9 +10,11 @@
 #include <stdint.h>
 
 #include "dataplane/base/drops.h"
+#include "drivers/net.h"
 
-#define FRAME_MAC_SIZE      6
-#define FRAME_ANNOUNCE_SIZE 60
+#define FRAME_MAC_SIZE          6
+#define FRAME_ANNOUNCE_SIZE     60
+#define FRAME_DATAGRAM_SIZE_MAX 128 /* With two tags and an answer of NET_ANSWER_SIZE_MAX. */
 
 /* Who we are. */
 struct frame_endpoint {
@@ -54,6 +56,16 @@ void frame_parse(const struct frame_endpoint *endpoint, const uint8_t *data, uin
  * Returns the bytes to send: frame->size. */
 uint32_t frame_answer(const struct frame_endpoint *endpoint, const struct frame *frame,
                       uint8_t *data);
+
+/* Where an answer to a frame, parsed as FRAME_DATAGRAM, goes. */
+void frame_read_sender(const struct frame *frame, const uint8_t *data, struct net_address *out);
+
+/* Writes the frame of a UDP datagram of at most NET_ANSWER_SIZE_MAX bytes, from our address and
+ * to->local_port, with both checksums. Returns the bytes to send, or 0 when there is no way: to is
+ * not IPv4, or the endpoint has no address of its own. */
+uint32_t frame_write_datagram(const struct frame_endpoint *endpoint, const struct net_address *to,
+                              const void *payload, uint32_t payload_size,
+                              uint8_t out[FRAME_DATAGRAM_SIZE_MAX]);
 
 /* Writes a gratuitous ARP request: neighbours learn or correct our MAC. */
 void frame_write_announce(const struct frame_endpoint *endpoint, uint8_t out[FRAME_ANNOUNCE_SIZE]);

@@ -89,9 +89,11 @@ bool net_send(struct net_queue *queue, const struct net_address *to, const void 
               uint32_t size)
 {
     ASSERT(size <= NET_ANSWER_SIZE_MAX);
-    bool sent = queue->operations->send != NULL && queue->operations->send(queue, to, data, size);
-    net_count(sent ? &queue->shared_sent : &queue->shared_unsent, 1);
-    return sent;
+    if (queue->operations->send == NULL) {
+        net_count(&queue->shared_unsent, 1);
+        return false;
+    }
+    return queue->operations->send(queue, to, data, size);
 }
 
 void net_send_finish(struct net_queue *queue)

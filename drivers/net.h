@@ -22,6 +22,8 @@ struct net_address {
     uint16_t port;       /* Host order. */
     uint16_t local_port; /* The one it came in on; answers leave from it. */
     uint8_t mac[6];      /* ethdev: of the next hop. */
+    uint8_t tag_bytes;   /* ethdev: size of tags; 0, 4 or 8. */
+    uint8_t tags[8];     /* ethdev: VLAN tags as they came, answers carry the same. */
 };
 
 struct net_message {
@@ -45,7 +47,7 @@ struct net_statistics {
     uint64_t drop[DROP_COUNT]; /* Scope FRAME only. */
     uint64_t missed;           /* Dropped before us, by kernel socket or NIC; whole port if the
                                   hardware does not say which queue. */
-    uint64_t sent;             /* Answers that left by net_send(). */
+    uint64_t sent;             /* Answers that left: net_send() = sent + unsent once a turn ends. */
     uint64_t unsent;           /* Answers for which there was no room or no way. */
 };
 
@@ -86,11 +88,12 @@ void net_port_close(struct net_port *port); /* NULL is fine. */
  * Fills the burst with up to NET_BURST_MAX datagrams; returns their number. Never blocks. */
 uint32_t net_receive(struct net_queue *queue, struct net_burst *burst);
 void net_release(struct net_queue *queue, struct net_burst *burst);
-/* Queues a datagram of at most NET_ANSWER_SIZE_MAX bytes (copied) to where another one came from;
- * false when there is no room: it is lost, as on any network, and counted in `unsent`. */
+/* Queues a datagram of at most NET_ANSWER_SIZE_MAX bytes (copied) to where another one came from,
+ * whichever queue of the port that was. False when there is no room or no way: it is lost, as on
+ * any network, and counted in `unsent`; one that was queued may still be. */
 bool net_send(struct net_queue *queue, const struct net_address *to, const void *data,
               uint32_t size);
-/* Sends what is queued; once a turn. */
+/* Sends what is queued; once a turn. Each answer is in `sent` or `unsent` afterwards. */
 void net_send_finish(struct net_queue *queue);
 /* Sleeps until a datagram may be there or timeout_us passed: for `idle: sleep`. */
 void net_wait(struct net_queue *queue, uint32_t timeout_us);

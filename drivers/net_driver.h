@@ -19,7 +19,7 @@ struct net_operations {
     uint64_t (*missed)(const struct net_port *port); /* NULL: nothing is lost before us. */
     uint32_t (*receive)(struct net_queue *queue, struct net_burst *burst);
     void (*release)(struct net_queue *queue, struct net_burst *burst); /* NULL: nothing is held. */
-    /* NULL: there is no way back. */
+    /* Counts what it takes and what it loses later, or itself. NULL: there is no way back. */
     bool (*send)(struct net_queue *queue, const struct net_address *to, const void *data,
                  uint32_t size);
     void (*send_finish)(struct net_queue *queue); /* NULL: nothing is held back. */
@@ -68,6 +68,14 @@ static inline void net_address_set_ip4(struct net_address *out, const void *ip, 
     out->ip[11] = 0xff;
     memcpy(out->ip + 12, ip, 4);
     out->port = port;
+}
+
+/* Writes the 4 bytes in network order; false when it is no IPv4 address. */
+static inline bool net_address_ip4(const struct net_address *address, void *out_ip)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    memcpy(out_ip, address->ip + sizeof(mapped), 4);
+    return memcmp(address->ip, mapped, sizeof(mapped)) == 0;
 }
 
 __attribute__((format(printf, 2, 3))) static inline void net_error(char error[NET_ERROR_SIZE_MAX],

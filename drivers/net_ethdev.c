@@ -95,6 +95,8 @@ static const struct net_operations ethdev_operations = {
     .missed = port_missed,
     .receive = ethdev_queue_receive,
     .release = ethdev_queue_release,
+    .send = ethdev_queue_send,
+    .send_finish = ethdev_queue_send_finish,
     .wait = ethdev_queue_wait,
 };
 

@@ -8,6 +8,7 @@
 #include "drivers/net_driver.h"
 
 #define RING_BYTES_DEFAULT (4 * MIB)
+#define ANSWER_LINES       1024u
 
 struct simulated_record {
     struct net_address sender;
@@ -21,7 +22,8 @@ struct simulated_queue {
     uint32_t cycle_at;
     uint64_t popped; /* Owner: worker. */
     struct ring ring;
-    void *lines;
+    struct ring answers;            /* Producer: the worker; consumer: the pushing thread. */
+    void *lines;                    /* Owned, of both rings. */
     _Atomic uint64_t shared_missed; /* Owner: the pushing thread. */
     _Atomic uint64_t shared_pushed; /* Owner: the pushing thread. */
     _Atomic bool shared_finished;   /* Owner: the pushing thread. */
@@ -59,6 +61,22 @@ bool net_simulated_push(struct net_queue *net, const void *data, uint32_t size,
     }
     ring_push_finish(&queue->ring);
     net_count(&queue->shared_pushed, 1);
+    return true;
+}
+
+bool net_simulated_take(struct net_queue *net, void *data, uint32_t *out_size,
+                        struct net_address *out_to)
+{
+    struct simulated_queue *queue = queue_of(net);
+    uint32_t size;
+    const uint8_t *place = ring_pop(&queue->answers, &size);
+    if (place == NULL) {
+        return false;
+    }
+    memcpy(out_to, place, sizeof(*out_to));
+    *out_size = size - (uint32_t)sizeof(*out_to);
+    memcpy(data, place + sizeof(*out_to), *out_size);
+    ring_pop_finish(&queue->answers);
     return true;
 }
 
@@ -125,6 +143,25 @@ static void queue_release(struct net_queue *net, struct net_burst *burst)
     }
 }
 
+static bool queue_send(struct net_queue *net, const struct net_address *to, const void *data,
+                       uint32_t size)
+{
+    uint8_t *place = ring_push(&queue_of(net)->answers, (uint32_t)sizeof(*to) + size);
+    if (place == NULL) {
+        net_count(&net->shared_unsent, 1);
+        return false;
+    }
+    memcpy(place, to, sizeof(*to));
+    memcpy(place + sizeof(*to), data, size);
+    net_count(&net->shared_sent, 1);
+    return true;
+}
+
+static void queue_send_finish(struct net_queue *net)
+{
+    ring_push_finish(&queue_of(net)->answers);
+}
+
 /* There is no time on the simulated side: waiting is the simulator's business. */
 static void queue_wait(struct net_queue *net, uint32_t timeout_us)
 {
@@ -179,6 +216,8 @@ static const struct net_operations simulated_operations = {
     .missed = port_missed,
     .receive = queue_receive,
     .release = queue_release,
+    .send = queue_send,
+    .send_finish = queue_send_finish,
     .wait = queue_wait,
     .finished = queue_finished,
 };
@@ -189,13 +228,15 @@ static struct simulated_queue *queue_open(uint32_t line_count)
     if (queue == NULL) {
         return NULL;
     }
-    queue->lines = heap_alloc_lines(ring_footprint(line_count));
+    uint64_t ring_bytes = ring_footprint(line_count);
+    queue->lines = heap_alloc_lines(ring_bytes + ring_footprint(ANSWER_LINES));
     if (queue->lines == NULL) {
         heap_free(queue);
         return NULL;
     }
     queue->net.operations = &simulated_operations;
     ring_init(&queue->ring, queue->lines, line_count);
+    ring_init(&queue->answers, (uint8_t *)queue->lines + ring_bytes, ANSWER_LINES);
     return queue;
 }
 

@@ -21,5 +21,11 @@ bool net_simulated_push(struct net_queue *queue, const void *data, uint32_t size
 void net_simulated_cycle(struct net_queue *queue, const struct net_message *messages,
                          uint32_t count);
 
+/* Pushing thread. Takes the oldest answer that the worker sent, its turn over: its bytes to data,
+ * which has room for NET_ANSWER_SIZE_MAX. False when there is none. Answers that nobody takes fill
+ * their ring (64 KiB); further ones are counted in `unsent`. */
+bool net_simulated_take(struct net_queue *queue, void *data, uint32_t *out_size,
+                        struct net_address *out_to);
+
 /* Pushing thread. What is pushed already is the last: net_finished() turns true after it. */
 void net_simulated_finish(struct net_queue *queue);

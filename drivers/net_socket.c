@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,28 +13,10 @@
 #include "dataplane/base/units.h"
 #include "drivers/memory.h"
 #include "drivers/net_driver.h"
+#include "drivers/socket_queue.h"
 
-#define BUFFER_BYTES                 9024 /* NET_DATAGRAM_SIZE_MAX in whole cache lines. */
 #define RECEIVE_BUFFER_BYTES_DEFAULT (8 * MIB)
 #define PORT_TRIES_MAX               32
-/* Bursts that one socket may give in a row while the other was last seen empty. */
-#define TURNS_MAX 8
-
-_Static_assert(BUFFER_BYTES >= NET_DATAGRAM_SIZE_MAX, "a message fits its buffer");
-
-enum socket_side { SOCKET_SHARED, SOCKET_OWN, SOCKET_SIDES };
-
-struct socket_queue {
-    struct net_queue net;
-    int socket[SOCKET_SIDES];
-    uint32_t side;            /* Asked next. */
-    uint32_t turns;           /* Bursts in a row from it. */
-    bool quiet[SOCKET_SIDES]; /* Empty when last asked. */
-    struct mmsghdr header[NET_BURST_MAX];
-    struct iovec vector[NET_BURST_MAX];
-    struct sockaddr_in6 sender[NET_BURST_MAX]; /* Or a sockaddr_in, which is shorter. */
-    uint8_t *buffer;                           /* NET_BURST_MAX * BUFFER_BYTES. */
-};
 
 struct socket_port {
     struct net_port net;
@@ -46,11 +27,6 @@ struct socket_port {
     char listen[INET6_ADDRSTRLEN + 16];
     struct socket_queue *queue[]; /* net.queue_count of them. */
 };
-
-static struct socket_queue *queue_of(struct net_queue *queue)
-{
-    return (struct socket_queue *)queue;
-}
 
 static const struct socket_port *port_of(const struct net_port *port)
 {
@@ -244,31 +220,6 @@ static void error_of_bind(const struct socket_port *port, uint32_t number, int c
     }
 }
 
-static struct socket_queue *queue_open(const struct net_operations *operations)
-{
-    struct socket_queue *queue = heap_alloc_lines(sizeof(*queue));
-    if (queue == NULL) {
-        return NULL;
-    }
-    queue->net.operations = operations;
-    queue->socket[SOCKET_SHARED] = -1;
-    queue->socket[SOCKET_OWN] = -1;
-    queue->buffer = heap_alloc_lines((uint64_t)NET_BURST_MAX * BUFFER_BYTES);
-    if (queue->buffer == NULL) {
-        heap_free(queue);
-        return NULL;
-    }
-    for (uint32_t i = 0; i < NET_BURST_MAX; i++) {
-        queue->vector[i] = (struct iovec){.iov_base = queue->buffer + (size_t)i * BUFFER_BYTES,
-                                          .iov_len = NET_DATAGRAM_SIZE_MAX};
-        queue->header[i].msg_hdr = (struct msghdr){.msg_name = &queue->sender[i],
-                                                   .msg_namelen = sizeof(queue->sender[i]),
-                                                   .msg_iov = &queue->vector[i],
-                                                   .msg_iovlen = 1};
-    }
-    return queue;
-}
-
 static void port_close(struct net_port *net)
 {
     struct socket_port *port = (struct socket_port *)net;
@@ -277,8 +228,7 @@ static void port_close(struct net_port *net)
         if (queue != NULL) {
             socket_close(&queue->socket[SOCKET_SHARED]);
             socket_close(&queue->socket[SOCKET_OWN]);
-            heap_free(queue->buffer);
-            heap_free(queue);
+            socket_queue_close(queue);
         }
     }
     heap_free(port);
@@ -334,75 +284,29 @@ static uint64_t port_missed(const struct net_port *net)
     return missed;
 }
 
-static void sender_read(const struct sockaddr_in6 *from, struct net_address *out)
-{
-    if (from->sin6_family == AF_INET6) {
-        memcpy(out->ip, &from->sin6_addr, sizeof(out->ip));
-        out->port = ntohs(from->sin6_port);
-        return;
-    }
-    const struct sockaddr_in *ip4 = (const struct sockaddr_in *)(const void *)from;
-    net_address_set_ip4(out, &ip4->sin_addr, ntohs(ip4->sin_port));
-}
-
-/* One system call per turn, also when both sockets are empty. Two busy sockets alternate; beside a
- * quiet one a busy socket gives up to TURNS_MAX bursts before the quiet one is asked again. */
-static void side_choose(struct socket_queue *queue, bool empty)
-{
-    uint32_t other = 1 - queue->side;
-    queue->quiet[queue->side] = empty;
-    queue->turns++;
-    if (empty || !queue->quiet[other] || queue->turns >= TURNS_MAX) {
-        queue->side = other;
-        queue->turns = 0;
-    }
-}
-
-static uint32_t queue_receive(struct net_queue *net, struct net_burst *burst)
-{
-    struct socket_queue *queue = queue_of(net);
-    int got =
-        recvmmsg(queue->socket[queue->side], queue->header, NET_BURST_MAX, MSG_DONTWAIT, NULL);
-    side_choose(queue, got <= 0);
-    burst->count = 0;
-    if (got <= 0) {
-        return 0;
-    }
-    uint32_t count = (uint32_t)got;
-    for (uint32_t i = 0; i < count; i++) {
-        struct mmsghdr *header = &queue->header[i];
-        struct net_message *message = &burst->message[i];
-        message->data = queue->vector[i].iov_base;
-        message->size = header->msg_len;
-        message->truncated = (header->msg_hdr.msg_flags & MSG_TRUNC) != 0;
-        sender_read(&queue->sender[i], &message->sender);
-        header->msg_hdr.msg_namelen = sizeof(queue->sender[i]);
-    }
-    return net_burst_finish(net, burst, count);
-}
-
-static void queue_wait(struct net_queue *net, uint32_t timeout_us)
-{
-    struct socket_queue *queue = queue_of(net);
-    struct pollfd poll[SOCKET_SIDES] = {
-        {.fd = queue->socket[SOCKET_SHARED], .events = POLLIN},
-        {.fd = queue->socket[SOCKET_OWN], .events = POLLIN},
-    };
-    struct timespec timeout = {.tv_sec = timeout_us / 1000000,
-                               .tv_nsec = (long)(timeout_us % 1000000) * 1000};
-    if (ppoll(poll, SOCKET_SIDES, &timeout, NULL) > 0) {
-        queue->side = poll[SOCKET_SHARED].revents != 0 ? SOCKET_SHARED : SOCKET_OWN;
-    }
-}
-
 static const struct net_operations socket_operations = {
     .close = port_close,
     .queue = port_queue,
     .describe = port_describe,
     .missed = port_missed,
-    .receive = queue_receive,
-    .wait = queue_wait,
+    .receive = socket_queue_receive,
+    .send = socket_queue_send,
+    .send_finish = socket_queue_send_finish,
+    .wait = socket_queue_wait,
 };
+
+/* What the queues need to know to answer, once the sockets are bound. */
+static void queues_number(struct socket_port *port)
+{
+    for (uint32_t i = 0; i < port->net.queue_count; i++) {
+        struct socket_queue *queue = port->queue[i];
+        queue->number[SOCKET_SHARED] = port->net.number;
+        queue->number[SOCKET_OWN] = (uint16_t)(port->net.number + 1 + i);
+        queue->family = port->address.ss_family;
+        queue->all = port->queue;
+        queue->all_count = port->net.queue_count;
+    }
+}
 
 enum result net_socket_open(const struct net_options *options, struct net_port **out_port,
                             char error[NET_ERROR_SIZE_MAX])
@@ -434,7 +338,7 @@ enum result net_socket_open(const struct net_options *options, struct net_port *
     }
     result = RESULT_NO_MEMORY;
     for (uint32_t i = 0; i < options->queue_count; i++) {
-        port->queue[i] = queue_open(&socket_operations);
+        port->queue[i] = socket_queue_open(&socket_operations);
         if (port->queue[i] == NULL) {
             net_error(error, "%s: %s", port->listen, result_name(RESULT_NO_MEMORY));
             goto fail;
@@ -448,6 +352,7 @@ enum result net_socket_open(const struct net_options *options, struct net_port *
         error_of_bind(port, number, errno, error);
         goto fail;
     }
+    queues_number(port);
     *out_port = &port->net;
     return RESULT_OK;
 fail:

@@ -1,5 +1,5 @@
-/* Opens one DPDK port, counts what comes, and prints the counters as JSON: the receiving side of
- * test_links.py. Ends when its standard input does, or after 60 seconds. */
+/* Opens one DPDK port, counts what comes, answers who asks, and prints the counters as JSON: the
+ * receiving side of test_links.py. Ends when its standard input does, or after 60 seconds. */
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +26,7 @@ static void report(struct net_port *port, uint32_t queue_count, uint64_t bytes,
     net_port_statistics(port, &seen);
     printf("{\"frames\":%lu,\"datagrams\":%lu,\"answered\":%lu,\"missed\":%lu,\"bytes\":%lu,",
            seen.frames, seen.datagrams, seen.answered, seen.missed, bytes);
+    printf("\"sent\":%lu,\"unsent\":%lu,", seen.sent, seen.unsent);
     printf("\"drops\":%lu,\"queues\":[", port_drops(&seen));
     for (uint32_t i = 0; i < queue_count; i++) {
         printf("%s%lu", i == 0 ? "" : ",", queue_datagrams[i]);

@@ -2,8 +2,9 @@
 """A DPDK port over a real kernel link: net_af_packet or net_af_xdp on veth, or net_tap.
 
 Everything happens in two network namespaces that this test makes and removes. The other side is
-the kernel: it asks by ARP, pings, sends UDP as any program does, and raw frames with every fault.
-Proved: frames sent = datagrams + answers + drops, each under its name.
+the kernel: it asks by ARP, pings, sends UDP as any program does and waits for answers, and raw
+frames with every fault. Proved: frames sent = datagrams + answers + drops, each under its name, and
+answers arrive intact.
 
 usage: test_links.py PROGRAM af_packet|af_xdp|tap
 """
@@ -20,6 +21,7 @@ import time
 US, PEER, PORT = "192.0.2.10", "192.0.2.1", 4700
 UDP_COUNT = 400
 PINGS = 5
+QUESTIONS = 20
 ICMP_ECHO = 8
 AF_XDP = 44
 
@@ -71,6 +73,23 @@ def ping(count):
     return answered
 
 
+def ask(port, mine):
+    """Asks by UDP and counts the answers that the kernel took: their checksums are right then, and
+    they came from the address and port that was asked."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.settimeout(2)
+        udp.connect((US, port))
+        for number in range(QUESTIONS):
+            question = b"answer me %d." % number + b"?" * (number * 7)
+            udp.send(question)
+            mine["datagrams"] += 1
+            mine["bytes"] += len(question)
+            try:
+                mine["answers"] += udp.recv(2048) == question[:64]
+            except socket.timeout:
+                pass
+
+
 def neighbour(link):
     """MAC that ARP found for us."""
     shown = json.loads(subprocess.check_output(["ip", "-j", "neigh", "show", US, "dev", link]))
@@ -84,7 +103,9 @@ def sent_frames(link):
 
 def send(link, queues):
     """Runs inside the peer's namespace; prints what was sent."""
-    mine = {"pinged": ping(PINGS), "datagrams": 0, "bytes": 0}
+    mine = {"pinged": ping(PINGS), "datagrams": 0, "bytes": 0, "answers": 0}
+    for port in range(PORT, PORT + 1 + queues):
+        ask(port, mine)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         for i in range(UDP_COUNT):
             payload = b"x" * (1 + i * 7 % 1400)
@@ -151,8 +172,11 @@ def expect(name, seen, wanted):
     return seen == wanted
 
 
-def check(kind, seen, sent):
+def check(kind, seen, sent, queues):
     ok = expect("pings answered", sent["pinged"], PINGS)
+    questions = QUESTIONS * (1 + queues)
+    ok &= expect("answers that arrived", sent["answers"], questions)
+    ok &= expect("answers sent", (seen["sent"], seen["unsent"]), (questions, 0))
     ok &= expect("datagrams", seen["datagrams"], sent["datagrams"])
     ok &= expect("bytes", seen["bytes"], sent["bytes"])
     ok &= expect("bad checksum", seen["frame_bad_checksum"], 20)
@@ -228,7 +252,7 @@ def through_port(program, kind, ours, theirs, link):
              link, str(queues)], timeout=40))
         out, _ = port.communicate(timeout=20)
         print(sent, out, sep="\n", end="")
-        return 0 if check(kind, json.loads(out), sent) else 1
+        return 0 if check(kind, json.loads(out), sent, queues) else 1
     finally:
         if port is not None and port.poll() is None:
             port.kill()

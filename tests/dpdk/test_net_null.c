@@ -36,6 +36,32 @@ static void frames_of_zeros_are_no_ip(void **state)
     net_port_close(port);
 }
 
+static void a_port_answers_only_if_it_has_an_address(void **state)
+{
+    (void)state;
+    for (int with = 0; with <= 1; with++) {
+        struct net_options options = {.driver = NET_DRIVER_ETHDEV,
+                                      .vdev = "net_null2",
+                                      .address = with == 1 ? "192.0.2.10/24" : NULL,
+                                      .port = 4700,
+                                      .queue_count = 1};
+        struct net_port *port;
+        char error[NET_ERROR_SIZE_MAX];
+        assert_int_equal(net_port_open(&options, &port, error), RESULT_OK);
+        struct net_queue *queue = net_port_queue(port, 0);
+        struct net_address to = {.ip = {[10] = 0xff, [11] = 0xff, 192, 0, 2, 1}, .port = 9};
+        for (int i = 0; i < 100; i++) {
+            assert_int_equal(net_send(queue, &to, "x", 1), with == 1);
+        }
+        net_send_finish(queue);
+        struct net_statistics seen;
+        net_port_statistics(port, &seen);
+        assert_int_equal(seen.sent, with == 1 ? 100 : 0);
+        assert_int_equal(seen.unsent, with == 1 ? 0 : 100);
+        net_port_close(port);
+    }
+}
+
 static void a_device_that_is_not_there_is_an_error_with_its_name(void **state)
 {
     (void)state;
@@ -114,6 +140,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_of_zeros_are_no_ip),
+        cmocka_unit_test(a_port_answers_only_if_it_has_an_address),
         cmocka_unit_test(a_device_that_is_not_there_is_an_error_with_its_name),
         cmocka_unit_test(a_device_is_free_again_after_close),
         cmocka_unit_test(threads_of_dpdk_leave_the_polling_cores),

@@ -128,6 +128,80 @@ static void arp_and_ping_are_answered_and_a_flood_of_pings_is_not(void **state)
     assert_int_equal(seen.frames, seen.datagrams + seen.answered + port_drops(&seen));
 }
 
+/* Receives the one datagram that waits; returns where it came from. */
+static struct net_address receive_one(struct net_queue *queue)
+{
+    struct net_burst burst;
+    for (int tries = 0; tries < 1000 && net_receive(queue, &burst) == 0; tries++) {
+    }
+    assert_int_equal(burst.count, 1);
+    struct net_address sender = burst.message[0].sender;
+    net_release(queue, &burst);
+    return sender;
+}
+
+static void an_answer_is_the_frame_that_a_kernel_would_have_sent(void **state)
+{
+    (void)state;
+    struct net_queue *queue = net_port_queue(port, 1);
+    struct net_statistics before;
+    net_port_statistics(port, &before);
+    for (uint32_t tags = 0; tags <= 2; tags++) {
+        struct mix mix = {0};
+        struct made_frame frame;
+        mix_datagram(&mix, &frame, tags, 2, 100);
+        assert_true(frame_send(&frame, 1, false));
+        struct net_address sender = receive_one(queue);
+        assert_true(net_send(queue, &sender, "a whole answer, long enough", 27));
+        struct rte_mbuf *mbuf;
+        assert_int_equal(rte_eth_rx_burst(port_id, 1, &mbuf, 1), 0);
+        net_send_finish(queue);
+        assert_int_equal(rte_eth_rx_burst(port_id, 1, &mbuf, 1), 1);
+        struct made_address us = mix_us;
+        struct rte_ether_addr mac;
+        assert_int_equal(rte_eth_macaddr_get(port_id, &mac), 0);
+        memcpy(us.mac, mac.addr_bytes, sizeof(us.mac));
+        us.port = (uint16_t)(us.port + 2);
+        made_udp(&frame, &us, &mix_peer, tags, "a whole answer, long enough", 27);
+        assert_int_equal(mbuf->pkt_len, frame.size);
+        assert_memory_equal(rte_pktmbuf_mtod(mbuf, void *), frame.data, frame.size);
+        rte_pktmbuf_free(mbuf);
+    }
+    struct net_statistics seen;
+    net_port_statistics(port, &seen);
+    assert_int_equal(seen.sent - before.sent, 3);
+    assert_int_equal(seen.unsent, before.unsent);
+}
+
+static void
+answers_that_the_device_cannot_take_are_counted_and_their_buffers_given_back(void **state)
+{
+    (void)state;
+    struct net_queue *queue = net_port_queue(port, 0);
+    struct net_address to = {.ip = {[10] = 0xff, [11] = 0xff, 192, 0, 2, 1}, .port = 9};
+    struct net_statistics before;
+    struct net_statistics seen;
+    net_port_statistics(port, &before);
+    enum { ROUNDS = 20, ANSWERS = 1500 };
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        for (uint32_t i = 0; i < ANSWERS; i++) {
+            (void)net_send(queue, &to, &i, sizeof(i));
+        }
+        net_send_finish(queue);
+        net_port_statistics(port, &seen);
+        uint64_t datagrams[QUEUES] = {0};
+        (void)port_drain(port, QUEUES, before.frames + seen.sent - before.sent, 5, datagrams);
+    }
+    net_port_statistics(port, &seen);
+    uint64_t sent = seen.sent - before.sent;
+    assert_int_equal(sent + (seen.unsent - before.unsent), ROUNDS * ANSWERS);
+    assert_int_equal(seen.frames - before.frames, sent);
+    /* The ring is smaller than a round, and is as large in the last one as in the first. */
+    assert_true(seen.unsent > before.unsent);
+    assert_int_equal(sent % ROUNDS, 0);
+    assert_true(sent >= ROUNDS * 100);
+}
+
 static void a_held_burst_is_given_back(void **state)
 {
     (void)state;
@@ -153,6 +227,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_sent_are_datagrams_and_named_drops),
+        cmocka_unit_test(an_answer_is_the_frame_that_a_kernel_would_have_sent),
+        cmocka_unit_test(
+            answers_that_the_device_cannot_take_are_counted_and_their_buffers_given_back),
         cmocka_unit_test(a_held_burst_is_given_back),
         cmocka_unit_test(arp_and_ping_are_answered_and_a_flood_of_pings_is_not),
     };

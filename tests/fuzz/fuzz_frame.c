@@ -1,5 +1,6 @@
-/* Any bytes as a frame: every offset that comes out lies inside it, and an answer is written inside
- * it. The first byte chooses what hardware and driver say. */
+/* Any bytes as a frame: every offset that comes out lies inside it, an answer in place is written
+ * inside it, and one to a datagram is a datagram again. The first byte chooses what hardware and
+ * driver say. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,27 @@
 #include "drivers/frame.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* An answer comes to the sender as a datagram, whatever tags it had. */
+static void answer_check(const struct frame_endpoint *endpoint, const struct frame *frame,
+                         const uint8_t *frame_bytes)
+{
+    struct net_address to;
+    uint8_t answer[FRAME_DATAGRAM_SIZE_MAX];
+    frame_read_sender(frame, frame_bytes, &to);
+    uint32_t size = frame_write_datagram(endpoint, &to, "answer", 6, answer);
+    ASSERT((size == 0) == (endpoint->any_address || to.port == 0));
+    if (size == 0) {
+        return;
+    }
+    struct frame_endpoint sender = {.address = frame->sender, .port = to.port, .port_count = 1};
+    struct frame seen;
+    frame_parse(&sender, answer, size, FRAME_CHECKSUM_UNKNOWN, FRAME_CHECKSUM_UNKNOWN, &seen);
+    ASSERT(seen.kind == FRAME_DATAGRAM);
+    ASSERT(seen.payload_size == 6);
+    ASSERT(seen.network_at == frame->network_at);
+    ASSERT(seen.sender_port == frame->port);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -37,6 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ASSERT(frame.payload_size <= frame.size - frame.payload_at);
         ASSERT(frame.port >= 4700);
         ASSERT(frame.port <= 4702);
+        answer_check(&endpoint, &frame, frame_bytes);
     } else if (frame.kind != FRAME_DROPPED) {
         ASSERT(!endpoint.any_address);
         ASSERT(frame_answer(&endpoint, &frame, frame_bytes) == frame.size);

@@ -5,18 +5,12 @@ static const struct config_row rows[] = {
     {"keys of later versions",
      "appliance:\n"
      "  auth: keys.yaml\n"
-     "  data: {ack: durable, checkpoint: 10s, mirror: {keep: 7d}}\n"
      "  query: {auth: no}\n"
      "  ingest:\n"
      "    - {driver: socket, listen: \"127.0.0.1:4700\", auth: keys.yaml}\n" STREAM_S,
      "f:2:3: `auth: keys.yaml` is not built yet (who may send and read); remove it\n"
-     "f:3:10: `ack: durable` is not built yet (when a producer is told that its events are "
-     "kept); remove it\n"
-     "f:3:24: `checkpoint: 10s` is not built yet (how often recoverable state is written); "
-     "remove it\n"
-     "f:3:41: `mirror` is not built yet (the log of accepted events); remove it\n"
-     "f:4:11: `auth: no` is not built yet (who may read); remove it\n"
-     "f:6:50: `auth: keys.yaml` is not built yet (keys and prefixes of the producers that may "
+     "f:3:11: `auth: no` is not built yet (who may read); remove it\n"
+     "f:5:50: `auth: keys.yaml` is not built yet (keys and prefixes of the producers that may "
      "send); remove it\n"},
     {"shards",
      "appliance:\n"
@@ -229,6 +223,80 @@ static const struct config_row rows[] = {
      "appliance:\n"
      "  data: {directory: \"\"}\n" STREAM_S,
      "f:2:21: `directory` has 0 bytes; 1 to 255 are allowed\n"},
+    {"data without directory",
+     "appliance:\n"
+     "  data: {ack: durable, checkpoint: 10s, mirror: {keep: 7d}}\n" STREAM_S,
+     "f:2:10: `ack` needs a folder to keep data in; add `directory` to `data`, as directory: "
+     "var/freshet\n"
+     "f:2:24: `checkpoint` needs a folder to keep data in; add `directory` to `data`, as "
+     "directory: var/freshet\n"
+     "f:2:41: `mirror` needs a folder to keep data in; add `directory` to `data`, as directory: "
+     "var/freshet\n"},
+    {"data, bad values",
+     "appliance:\n"
+     "  data: {directory: d, ack: durabel, checkpoint: 10, mirror: 7d}\n" STREAM_S,
+     "f:2:29: `ack` is `durabel`; did you mean `durable`? allowed: none, durable\n"
+     "f:2:50: `checkpoint` is `10`; a whole number with a unit us, ms, s, m, h or d is allowed, "
+     "as 10m\n"
+     "f:2:62: `mirror` is a map of `key: value` lines\n"},
+    {"checkpoint, too often",
+     "appliance:\n"
+     "  data: {directory: d, checkpoint: 99ms}\n" STREAM_S,
+     "f:2:36: `checkpoint` is `99ms`; 100ms to 1h is allowed\n"},
+    {"checkpoint, too rare",
+     "appliance:\n"
+     "  data: {directory: d, checkpoint: 61m}\n" STREAM_S,
+     "f:2:36: `checkpoint` is `61m`; 100ms to 1h is allowed\n"},
+    {"mirror, below its limits",
+     "appliance:\n"
+     "  data: {directory: d, mirror: {keep: 59s, bytes: 3MiB, segment: 1020KiB, size: "
+     "1}}\n" STREAM_S,
+     "f:2:39: `keep` is `59s`; 1m to 3650d is allowed\n"
+     "f:2:51: `bytes` is `3MiB`; 4MiB to 1024TiB is allowed\n"
+     "f:2:66: `segment` is `1020KiB`; 1MiB to 1GiB is allowed\n"
+     "f:2:75: `size` is no key of `mirror`; allowed: keep, bytes, archive, segment\n"},
+    {"mirror, above its limits",
+     "appliance:\n"
+     "  data: {directory: d, mirror: {keep: 3651d, bytes: 1025TiB, segment: 1025MiB}}\n" STREAM_S,
+     "f:2:39: `keep` is `3651d`; 1m to 3650d is allowed\n"
+     "f:2:53: `bytes` is `1025TiB`; 4MiB to 1024TiB is allowed\n"
+     "f:2:71: `segment` is `1025MiB`; 1MiB to 1GiB is allowed\n"},
+    {"a segment of no whole blocks",
+     "appliance:\n"
+     "  data: {directory: d, mirror: {segment: 1025KiB}}\n" STREAM_S,
+     "f:2:42: `segment` is `1025KiB`; whole multiples of 4KiB are allowed\n"},
+    {"a mirror of too few segments",
+     "appliance:\n"
+     "  data: {directory: d, mirror: {bytes: 1023MiB}}\n" STREAM_S,
+     "f:2:9: `bytes` of `mirror` is 1023MiB; at least 1GiB is allowed, 4 segments of 256MiB for "
+     "each shard\n"},
+    {"a mirror of too few segments for so many shards",
+     "appliance:\n"
+     "  shards: 51\n"
+     "  state: {memory: 1GiB}\n"
+     "  data: {directory: d}\n" STREAM_S,
+     "f:4:9: `bytes` of `mirror` is 50GiB; at least 51GiB is allowed, 4 segments of 256MiB for "
+     "each shard\n"},
+    {"archive, elsewhere",
+     "appliance:\n"
+     "  data: {directory: d, mirror: {archive: /var/archive}}\n" STREAM_S,
+     "f:2:42: `archive` is `/var/archive`; a folder below `directory` is allowed, as archive/, "
+     "because files move there without being copied\n"},
+    {"archive, above",
+     "appliance:\n"
+     "  data: {directory: d, mirror: {archive: a/../../b}}\n" STREAM_S,
+     "f:2:42: `archive` is `a/../../b`; a folder below `directory` is allowed, as archive/, "
+     "because files move there without being copied\n"},
+    {"archive, an empty part",
+     "appliance:\n"
+     "  data: {directory: d, mirror: {archive: a//b}}\n" STREAM_S,
+     "f:2:42: `archive` is `a//b`; a folder below `directory` is allowed, as archive/, because "
+     "files move there without being copied\n"},
+    {"archive, too long",
+     "appliance:\n"
+     "  data: {directory: d, mirror: {archive: "
+     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa}}\n" STREAM_S,
+     "f:2:42: `archive` has 64 bytes; 1 to 63 are allowed\n"},
     {"data, a list",
      "appliance:\n"
      "  data: []\n" STREAM_S,

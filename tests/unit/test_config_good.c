@@ -91,6 +91,19 @@ static const struct config_row rows[] = {
      "  state: {memory: 64MiB, lanes: 7}\n"
      "  data: {directory: var/freshet}\n" STREAM_S,
      ""},
+    {"data with everything",
+     "appliance:\n"
+     "  data:\n"
+     "    directory: /srv/freshet\n"
+     "    ack: none\n"
+     "    checkpoint: 100ms\n"
+     "    mirror: {keep: 3650d, bytes: 4MiB, archive: a/b.c/, segment: 1MiB}\n" STREAM_S,
+     ""},
+    {"a mirror of just enough segments",
+     "appliance:\n"
+     "  shards: 50\n"
+     "  data: {directory: d, checkpoint: 1h, mirror: {keep: 1m, segment: 262144KiB}}\n" STREAM_S,
+     ""},
     {"a byte order mark and CRLF",
      "\xef\xbb\xbfstreams:\r\n"
      "  s:\r\n"

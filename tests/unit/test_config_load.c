@@ -402,6 +402,12 @@ static void what_is_not_written_has_the_documented_default(void **state)
     assert_int_equal(options->state_memory_bytes, GIB);
     assert_int_equal(options->lanes_max, 4096);
     assert_string_equal(options->data_directory, "");
+    assert_int_equal(options->ack, CONFIG_ACK_NONE);
+    assert_int_equal(options->checkpoint_us, 10 * US_PER_SECOND);
+    assert_int_equal(options->mirror_keep_us, 7 * 86400 * US_PER_SECOND);
+    assert_int_equal(options->mirror_bytes, 50 * GIB);
+    assert_string_equal(options->mirror_archive, "");
+    assert_int_equal(options->mirror_segment_bytes, 256 * MIB);
     const struct plan_stream *stream = &place->config->plan.stream[0];
     assert_int_equal(stream->lateness_us, 3600 * US_PER_SECOND);
     assert_int_equal(stream->future_us, 10 * US_PER_SECOND);
@@ -534,6 +540,28 @@ static void a_check_knows_the_places_of_the_row_store(void **state)
     }
 }
 
+static void who_names_a_folder_for_data_is_told_what_is_kept(void **state)
+{
+    struct place *place = *state;
+    const struct config_options *options = &place->config->options;
+    add(place, "%sappliance:\n  data: {directory: var/freshet}\n", stream_s);
+    assert_int_equal(load_added(place), RESULT_OK);
+    assert_string_equal(options->data_directory, "var/freshet");
+    assert_int_equal(options->ack, CONFIG_ACK_DURABLE);
+    add(place,
+        "%sappliance:\n  data: {directory: /d, ack: none, checkpoint: 1m, mirror: {keep: 1h, "
+        "bytes: 1GiB, archive: old/segments/, segment: 4MiB}}\n",
+        stream_s);
+    assert_int_equal(load_added(place), RESULT_OK);
+    assert_string_equal(options->data_directory, "/d");
+    assert_int_equal(options->ack, CONFIG_ACK_NONE);
+    assert_int_equal(options->checkpoint_us, 60 * US_PER_SECOND);
+    assert_int_equal(options->mirror_keep_us, 3600 * US_PER_SECOND);
+    assert_int_equal(options->mirror_bytes, GIB);
+    assert_string_equal(options->mirror_archive, "old/segments");
+    assert_int_equal(options->mirror_segment_bytes, 4 * MIB);
+}
+
 /* Every key, kind and limit that a user can write is explained. */
 static void every_key_is_in_the_manual(void **state)
 {
@@ -597,6 +625,7 @@ int main(void)
         PLACE_TEST(all_views_together_have_their_limit_of_features),
         PLACE_TEST(a_row_that_could_grow_beyond_its_limit_is_refused),
         PLACE_TEST(what_is_not_written_has_the_documented_default),
+        PLACE_TEST(who_names_a_folder_for_data_is_told_what_is_kept),
         PLACE_TEST(the_card_example_is_what_it_says),
         PLACE_TEST(the_first_example_loads),
         PLACE_TEST(the_lines_in_the_examples_are_events),

@@ -379,6 +379,76 @@ static void an_announcement_asks_for_our_own_address(void **state)
     assert_memory_equal(announced, made.data, FRAME_ANNOUNCE_SIZE);
 }
 
+/* What drivers/frame.c writes, beside the same frame made the plain way. */
+static void assert_datagram_written(const struct net_address *to, uint32_t tags,
+                                    const void *payload, uint32_t size)
+{
+    uint8_t written[FRAME_DATAGRAM_SIZE_MAX];
+    memset(written, 0xee, sizeof(written));
+    uint32_t written_size = frame_write_datagram(&endpoint, to, payload, size, written);
+    struct made_address from = us;
+    from.port = to->local_port;
+    made_udp(&made, &from, &peer, tags, payload, size);
+    assert_int_equal(written_size, made.size < 60 ? 60 : made.size);
+    assert_memory_equal(written, made.data, written_size);
+}
+
+static void an_answer_goes_back_where_the_datagram_came_from(void **state)
+{
+    (void)state;
+    uint8_t payload[NET_ANSWER_SIZE_MAX];
+    for (uint32_t tags = 0; tags <= 2; tags++) {
+        for (uint32_t size = 0; size <= sizeof(payload); size++) {
+            struct made_address to = us;
+            to.port = (uint16_t)(us.port + size % 3);
+            made_udp(&made, &peer, &to, tags, "question", 8);
+            parse();
+            assert_int_equal(frame.kind, FRAME_DATAGRAM);
+            struct net_address sender;
+            frame_read_sender(&frame, made.data, &sender);
+            assert_int_equal(sender.local_port, to.port);
+            memset(payload, (int)size, sizeof(payload));
+            assert_datagram_written(&sender, tags, payload, size);
+        }
+    }
+}
+
+static void a_checksum_of_zero_is_written_as_all_ones(void **state)
+{
+    (void)state;
+    struct net_address to = {.port = peer.port, .local_port = us.port};
+    memcpy(to.mac, peer.mac, sizeof(to.mac));
+    to.ip[10] = to.ip[11] = 0xff;
+    memcpy(to.ip + 12, peer.ip, sizeof(peer.ip));
+    uint8_t written[FRAME_DATAGRAM_SIZE_MAX];
+    uint32_t zeros = 0;
+    for (uint32_t value = 0; value <= UINT16_MAX; value++) {
+        uint8_t payload[2] = {(uint8_t)(value >> 8), (uint8_t)value};
+        assert_int_equal(frame_write_datagram(&endpoint, &to, payload, 2, written), 60);
+        uint32_t field = (uint32_t)written[40] << 8 | written[41];
+        assert_int_not_equal(field, 0);
+        zeros += field == 0xffff;
+    }
+    /* The sum over a header that is not all zeros is never zero: all ones stand for a zero. */
+    assert_int_equal(zeros, 1);
+}
+
+static void without_an_address_on_either_side_there_is_no_way_back(void **state)
+{
+    (void)state;
+    uint8_t written[FRAME_DATAGRAM_SIZE_MAX];
+    struct net_address good = {.ip = {[10] = 0xff, [11] = 0xff, [15] = 1}, .port = 1};
+    struct net_address ip6 = {.ip = {[15] = 1}, .port = 1};
+    struct net_address no_port = good;
+    no_port.port = 0;
+    struct frame_endpoint any = endpoint;
+    any.any_address = true;
+    assert_int_equal(frame_write_datagram(&endpoint, &good, "x", 1, written), 60);
+    assert_int_equal(frame_write_datagram(&endpoint, &ip6, "x", 1, written), 0);
+    assert_int_equal(frame_write_datagram(&endpoint, &no_port, "x", 1, written), 0);
+    assert_int_equal(frame_write_datagram(&any, &good, "x", 1, written), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -399,6 +469,9 @@ int main(void)
         cmocka_unit_test(other_arp_is_not_ours),
         cmocka_unit_test(a_ping_comes_back_as_it_was),
         cmocka_unit_test(other_icmp_is_not_answered),
+        cmocka_unit_test(an_answer_goes_back_where_the_datagram_came_from),
+        cmocka_unit_test(a_checksum_of_zero_is_written_as_all_ones),
+        cmocka_unit_test(without_an_address_on_either_side_there_is_no_way_back),
         cmocka_unit_test(an_announcement_asks_for_our_own_address),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,6 +91,14 @@ static void an_empty_file_is_finished_at_once(void **state)
     char error[NET_ERROR_SIZE_MAX];
     assert_int_equal(file_open(1, &port, error), RESULT_OK);
     assert_true(net_finished(net_port_queue(port, 0)));
+    /* A file has no way back. */
+    struct net_address nobody = {0};
+    assert_false(net_send(net_port_queue(port, 0), &nobody, "x", 1));
+    net_send_finish(net_port_queue(port, 0));
+    struct net_statistics seen;
+    net_port_statistics(port, &seen);
+    assert_int_equal(seen.sent, 0);
+    assert_int_equal(seen.unsent, 1);
     net_port_close(port);
 }
 

@@ -133,6 +133,52 @@ static void it_is_finished_when_the_last_was_taken(void **state)
     assert_true(net_finished(queue));
 }
 
+static void answers_come_out_in_order_once_the_turn_is_over(void **state)
+{
+    (void)state;
+    struct net_address to = {.ip = {9}, .port = 7, .local_port = 4700};
+    uint8_t data[NET_ANSWER_SIZE_MAX];
+    uint32_t size;
+    struct net_address got;
+    assert_false(net_simulated_take(queue, data, &size, &got));
+    assert_true(net_send(queue, &to, "first", 5));
+    assert_true(net_send(queue, &to, "", 0));
+    assert_false(net_simulated_take(queue, data, &size, &got));
+    net_send_finish(queue);
+    assert_false(net_simulated_take(net_port_queue(port, 1), data, &size, &got));
+    assert_true(net_simulated_take(queue, data, &size, &got));
+    assert_int_equal(size, 5);
+    assert_memory_equal(data, "first", 5);
+    assert_memory_equal(&got, &to, sizeof(to));
+    assert_true(net_simulated_take(queue, data, &size, &got));
+    assert_int_equal(size, 0);
+    assert_false(net_simulated_take(queue, data, &size, &got));
+}
+
+static void answers_that_nobody_takes_are_lost_and_counted(void **state)
+{
+    (void)state;
+    struct net_address to = {.port = 7};
+    uint64_t sent = 0;
+    uint8_t data[NET_ANSWER_SIZE_MAX] = {0};
+    while (net_send(queue, &to, data, sizeof(data))) {
+        sent++;
+    }
+    net_send_finish(queue);
+    struct net_statistics seen;
+    net_port_statistics(port, &seen);
+    assert_true(sent > 0);
+    assert_int_equal(seen.sent, sent);
+    assert_int_equal(seen.unsent, 1);
+    uint32_t size;
+    struct net_address got;
+    for (uint64_t i = 0; i < sent; i++) {
+        assert_true(net_simulated_take(queue, data, &size, &got));
+    }
+    assert_false(net_simulated_take(queue, data, &size, &got));
+    assert_true(net_send(queue, &to, data, sizeof(data)));
+}
+
 #define THREAD_DATAGRAMS 20000u
 
 static void *push_all(void *argument)
@@ -168,6 +214,56 @@ static void another_thread_may_push(void **state)
     assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
+/* Echoes until everything is taken. */
+static void *echo_all(void *argument)
+{
+    (void)argument;
+    while (!net_finished(queue)) {
+        struct net_burst burst;
+        if (net_receive(queue, &burst) == 0) {
+            sched_yield();
+        }
+        for (uint32_t i = 0; i < burst.count; i++) {
+            const struct net_message *message = &burst.message[i];
+            while (!net_send(queue, &message->sender, message->data, message->size)) {
+                net_send_finish(queue);
+                sched_yield();
+            }
+        }
+        net_release(queue, &burst);
+        net_send_finish(queue);
+    }
+    return NULL;
+}
+
+static void another_thread_may_take_answers(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, echo_all, NULL), 0);
+    uint32_t pushed = 0;
+    uint32_t taken = 0;
+    while (taken < THREAD_DATAGRAMS) {
+        if (pushed < THREAD_DATAGRAMS && net_simulated_push(queue, &pushed, sizeof(pushed), NULL)) {
+            pushed++;
+        }
+        uint32_t got;
+        uint32_t size;
+        uint8_t data[NET_ANSWER_SIZE_MAX];
+        struct net_address to;
+        if (net_simulated_take(queue, data, &size, &to)) {
+            assert_int_equal(size, sizeof(got));
+            memcpy(&got, data, sizeof(got));
+            assert_int_equal(got, taken);
+            taken++;
+        } else if (pushed == THREAD_DATAGRAMS) {
+            sched_yield();
+        }
+    }
+    net_simulated_finish(queue);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,7 +276,12 @@ int main(void)
                                         port_close),
         cmocka_unit_test_setup_teardown(it_is_finished_when_the_last_was_taken, port_open,
                                         port_close),
+        cmocka_unit_test_setup_teardown(answers_come_out_in_order_once_the_turn_is_over, port_open,
+                                        port_close),
+        cmocka_unit_test_setup_teardown(answers_that_nobody_takes_are_lost_and_counted, port_open,
+                                        port_close),
         cmocka_unit_test_setup_teardown(another_thread_may_push, port_open, port_close),
+        cmocka_unit_test_setup_teardown(another_thread_may_take_answers, port_open, port_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

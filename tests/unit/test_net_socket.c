@@ -110,6 +110,14 @@ static void a_datagram_over_ip6_arrives_too(void **state)
     }
     assert_int_equal(burst.count, 1);
     assert_memory_equal(burst.message[0].sender.ip, &to.sin6_addr, 16);
+    assert_true(net_send(queue, &burst.message[0].sender, "answer", 6));
+    net_send_finish(queue);
+    char answer[8];
+    struct sockaddr_in6 from;
+    socklen_t from_size = sizeof(from);
+    assert_int_equal(
+        recvfrom(sender, answer, sizeof(answer), 0, (struct sockaddr *)&from, &from_size), 6);
+    assert_int_equal(from.sin6_port, to.sin6_port);
     char text[256];
     net_port_describe(port, text, sizeof(text));
     assert_non_null(strstr(text, "[::1]:"));
@@ -139,6 +147,140 @@ static void each_queue_has_a_port_of_its_own(void **state)
     assert_int_equal(seen.frames, 6);
     assert_int_equal(seen.datagrams, 6);
     assert_int_equal(seen.missed, 0);
+    close(sender);
+    net_port_close(port);
+}
+
+/* A sender that only listens to who it sent to: it hears the right address and port, or nothing. */
+static int sender_connected(uint32_t number)
+{
+    int sender = sender_open();
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)number),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(connect(sender, (struct sockaddr *)&to, sizeof(to)), 0);
+    struct timeval timeout = {.tv_sec = 2};
+    assert_int_equal(setsockopt(sender, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)), 0);
+    return sender;
+}
+
+/* Receives one datagram on any queue; returns where it came from. */
+static struct net_address receive_one(struct net_port *port, uint32_t queues)
+{
+    for (int tries = 0; tries < 2000; tries++) {
+        struct net_queue *queue = net_port_queue(port, (uint32_t)tries % queues);
+        struct net_burst burst;
+        if (net_receive(queue, &burst) > 0) {
+            assert_int_equal(burst.count, 1);
+            struct net_address sender = burst.message[0].sender;
+            net_release(queue, &burst);
+            return sender;
+        }
+        net_wait(queue, 1000);
+    }
+    fail_msg("no datagram came");
+    return (struct net_address){0};
+}
+
+static void assert_answer_counts(struct net_port *port, uint64_t sent, uint64_t unsent)
+{
+    struct net_statistics seen;
+    net_port_statistics(port, &seen);
+    assert_int_equal(seen.sent, sent);
+    assert_int_equal(seen.unsent, unsent);
+}
+
+static void an_answer_leaves_from_the_port_that_was_sent_to(void **state)
+{
+    (void)state;
+    enum { QUEUES = 3 };
+    struct net_port *port = port_open("127.0.0.1:0", QUEUES, 0);
+    uint8_t answer[NET_ANSWER_SIZE_MAX];
+    uint64_t sent = 0;
+    for (uint32_t side = 0; side <= QUEUES; side++) {
+        uint32_t number = net_port_number(port) + side;
+        int sender = sender_connected(number);
+        assert_int_equal(send(sender, "ask", 3, 0), 3);
+        struct net_address from = receive_one(port, QUEUES);
+        assert_int_equal(from.local_port, number);
+        /* Any worker may answer: it may have got the message from another. */
+        for (uint32_t i = 0; i < QUEUES; i++) {
+            struct net_queue *queue = net_port_queue(port, i);
+            memset(answer, (int)(side * 16 + i), sizeof(answer));
+            assert_true(net_send(queue, &from, answer, sizeof(answer)));
+            net_send_finish(queue);
+            sent++;
+            uint8_t got[2 * NET_ANSWER_SIZE_MAX];
+            assert_int_equal(recv(sender, got, sizeof(got), 0), sizeof(answer));
+            assert_memory_equal(got, answer, sizeof(answer));
+        }
+        close(sender);
+    }
+    assert_answer_counts(port, sent, 0);
+    net_port_close(port);
+}
+
+static void answers_of_a_turn_leave_in_order_whatever_their_number(void **state)
+{
+    (void)state;
+    static const uint32_t counts[] = {0, 1, 31, 32, 33, 100};
+    struct net_port *port = port_open("127.0.0.1:0", 1, 0);
+    struct net_queue *queue = net_port_queue(port, 0);
+    int sender[2];
+    struct net_address from[2];
+    for (uint32_t side = 0; side < 2; side++) {
+        sender[side] = sender_connected(net_port_number(port) + side);
+        assert_int_equal(send(sender[side], "ask", 3, 0), 3);
+        from[side] = receive_one(port, 1);
+    }
+    uint64_t sent = 0;
+    for (size_t row = 0; row < ARRAY_COUNT(counts); row++) {
+        for (uint32_t i = 0; i < 2 * counts[row]; i++) {
+            assert_true(net_send(queue, &from[i % 2], &i, sizeof(i)));
+        }
+        net_send_finish(queue);
+        net_send_finish(queue);
+        sent += 2 * counts[row];
+        assert_answer_counts(port, sent, 0);
+        for (uint32_t i = 0; i < 2 * counts[row]; i++) {
+            uint32_t got;
+            assert_int_equal(recv(sender[i % 2], &got, sizeof(got), 0), sizeof(got));
+            assert_int_equal(got, i);
+        }
+        uint8_t more;
+        assert_int_equal(recv(sender[0], &more, 1, MSG_DONTWAIT), -1);
+    }
+    close(sender[0]);
+    close(sender[1]);
+    net_port_close(port);
+}
+
+static void an_answer_without_a_way_is_counted_and_keeps_nobody_else_from_his(void **state)
+{
+    (void)state;
+    struct net_port *port = port_open("127.0.0.1:0", 1, 0);
+    struct net_queue *queue = net_port_queue(port, 0);
+    int sender = sender_connected(net_port_number(port));
+    assert_int_equal(send(sender, "ask", 3, 0), 3);
+    struct net_address from = receive_one(port, 1);
+    /* From 127.0.0.1 there is no route to another machine: only the kernel can tell. */
+    struct net_address far = from;
+    far.ip[12] = 192;
+    struct net_address nowhere = {.local_port = from.local_port};
+    struct net_address ip6 = {.ip = {[15] = 1}, .port = from.port};
+    assert_false(net_send(queue, &nowhere, "x", 1));
+    assert_false(net_send(queue, &ip6, "x", 1));
+    assert_answer_counts(port, 0, 2);
+    for (uint32_t i = 0; i < 20; i++) {
+        assert_true(net_send(queue, i % 4 == 3 ? &from : &far, &i, sizeof(i)));
+    }
+    net_send_finish(queue);
+    assert_answer_counts(port, 5, 2 + 15);
+    for (uint32_t i = 3; i < 20; i += 4) {
+        uint32_t got;
+        assert_int_equal(recv(sender, &got, sizeof(got), 0), sizeof(got));
+        assert_int_equal(got, i);
+    }
     close(sender);
     net_port_close(port);
 }
@@ -337,6 +479,9 @@ int main(void)
         cmocka_unit_test(a_datagram_arrives_with_its_sender),
         cmocka_unit_test(a_datagram_over_ip6_arrives_too),
         cmocka_unit_test(each_queue_has_a_port_of_its_own),
+        cmocka_unit_test(an_answer_leaves_from_the_port_that_was_sent_to),
+        cmocka_unit_test(answers_of_a_turn_leave_in_order_whatever_their_number),
+        cmocka_unit_test(an_answer_without_a_way_is_counted_and_keeps_nobody_else_from_his),
         cmocka_unit_test(everyones_port_reaches_some_queue_once),
         cmocka_unit_test(a_flood_on_one_socket_does_not_starve_the_other),
         cmocka_unit_test(a_datagram_that_is_too_long_is_flagged),

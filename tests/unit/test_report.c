@@ -53,6 +53,8 @@ static int figures_make(void **state)
     snapshot.port_count = 1;
     strcpy(snapshot.port[0].name, "socket");
     snapshot.port[0].statistics.missed = 9;
+    snapshot.port[0].statistics.sent = 11;
+    snapshot.port[0].statistics.unsent = 12;
     for (uint32_t i = 0; i < ARRAY_COUNT(lane); i++) {
         lane[i] = (struct lane_report){
             .producer = i / 2, .lane = i % 2, .messages = 1000 - i / 2, .gaps = 1};
@@ -129,6 +131,9 @@ static void status_derives_ratios_lags_and_quantiles(void **state)
     double p99_us = json_real_value(json_object_get(readable, "p99_us"));
     assert_true(p99_us >= 2000 && p99_us < 2080);
     assert_int_equal(integer_of(json_object_get(status, "reads"), "count"), 4);
+    const json_t *port = json_array_get(json_object_get(status, "ports"), 0);
+    assert_int_equal(integer_of(port, "sent"), 11);
+    assert_int_equal(integer_of(port, "unsent"), 12);
     json_decref(status);
 }
 
@@ -199,6 +204,8 @@ static void metrics_carry_the_figures(void **state)
         "\nfreshet_view_apply_seconds_total{view=\"activity\"} 2e-06\n",
         "\nfreshet_core_busy_seconds_total{shard=\"0\"} 1\n",
         "\nfreshet_listener_missed_total{listener=\"0\"} 9\n",
+        "\nfreshet_listener_sent_total{listener=\"0\"} 11\n",
+        "\nfreshet_listener_unsent_total{listener=\"0\"} 12\n",
         "stage=\"event_to_readable\",le=\"0.001\"} 0\n",
         "stage=\"event_to_readable\",le=\"0.0025\"} 10\n",
         "stage=\"event_to_readable\",le=\"+Inf\"} 10\n",
