@@ -4,11 +4,15 @@
 import json
 import os
 import re
+import socket
 import stat
+import struct
 import subprocess
 import sys
 import tempfile
 
+SOURCE = os.environ["FRESHET_SOURCE"]
+CARDS = os.path.join(SOURCE, "config/examples/cards.yaml")
 PROGRAM = os.path.join(os.environ["FRESHET_BUILD"], "freshet")
 HEX = re.compile(r"[0-9a-f]{32}")
 
@@ -81,6 +85,34 @@ def changes_at_once_are_all_kept(path):
     expect(codes == [0] * 8 and known >= set(range(100, 108)), done, "no change is lost")
 
 
+def tag_of(message, key):
+    """As docs/formats/wire.md computes it."""
+    page = read(os.path.join(SOURCE, "docs/formats/wire.md"))
+    names = {"__name__": "example"}
+    exec(re.findall(r"```python\n(.*?)```", page, re.S)[1], names)
+    return names["tagged"](message, bytes.fromhex(key), message[57])[8:16]
+
+
+def messages_are_sent_with_the_newest_key(path):
+    answer = json.loads(keys("rotate", "--file", path, "--producer", "7", "--show",
+                             "--json").stdout)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as inlet:
+        inlet.bind(("127.0.0.1", 0))
+        inlet.settimeout(10)
+        send = [PROGRAM, "send", "--to", "127.0.0.1:%d" % inlet.getsockname()[1], "--config",
+                CARDS, "--stream", "transaction", "--keys", path]
+        event = b'{"card": 1, "amount": 1, "status": "ok", "ts": 1700000000000000}\n'
+        done = subprocess.run(send + ["--producer", "7"], input=event, capture_output=True,
+                              timeout=20, check=False)
+        message = inlet.recv(9000)
+        expect(struct.unpack_from("<Q", message, 16) == (7,), done, "the producer")
+        expect(message[57] == answer["epoch"], done, "the newest key epoch")
+        expect(message[8:16] == tag_of(message, answer["key"]), done, "the tag")
+        done = subprocess.run(send + ["--producer", "99999"], input=event, capture_output=True,
+                              timeout=20, check=False)
+        expect(done.returncode == 1 and b"99999 has no key" in done.stderr, done, "no key")
+
+
 def wrong_use_is_refused(path):
     os.chmod(path, 0o640)
     done = keys("list", "--file", path)
@@ -106,6 +138,7 @@ def main():
         rotation_keeps_two(path)
         lists_show_no_key(path)
         changes_at_once_are_all_kept(path)
+        messages_are_sent_with_the_newest_key(path)
         wrong_use_is_refused(path)
 
 
