@@ -11,9 +11,11 @@
 #include "dataplane/base/result.h"
 #include "dataplane/base/units.h"
 #include "dataplane/feature/plan.h"
+#include "dataplane/feature/prefix.h"
 
 #define CONFIG_PATH_SIZE_MAX    256
 #define CONFIG_INGEST_MAX       8
+#define CONFIG_ALLOW_MAX        16
 #define CONFIG_ARCHIVE_SIZE_MAX 64 /* With the name of a segment it fits DISK_NAME_SIZE_MAX. */
 #define CONFIG_ERRORS_MAX       256
 /* Below it a shard has no room for rows of all sizes. */
@@ -32,6 +34,13 @@ struct config_ingest {
     uint16_t port;                      /* ethdev */
     char path[CONFIG_PATH_SIZE_MAX];    /* file */
     int stream;                         /* `stream:` for NDJSON without one; index or -1 */
+    /* Key file of the producers that may send, beside its definition file when it is relative. "":
+     * none. Then text is taken too, from everyone that reaches the listener... */
+    char auth_path[CONFIG_PATH_SIZE_MAX];
+    /* ... or, when `auth: none` is written, only from these prefixes: whoever starts says so. */
+    bool auth_none;
+    uint32_t allow_count;
+    struct prefix allow[CONFIG_ALLOW_MAX];
 };
 
 struct config_options {

@@ -30,6 +30,11 @@ void stream_read_all(struct loader *loader);
 void view_read_all(struct loader *loader);
 void options_read(struct loader *loader);
 
+/* `auth` and `allow` of one entry of `ingest`. reachable: other machines can send to it. */
+void ingest_auth_read(struct config *config, const struct node *map,
+                      const struct keyword_values *values, bool reachable,
+                      struct config_ingest *ingest);
+
 /* Rules between views and streams, and what only they decide together (`shard_by`). */
 void across_check(struct loader *loader);
 /* plan_finish() and what only the compiled plan shows; when nothing is wrong so far. */

@@ -25,6 +25,8 @@ void node_tree_deinit(struct node_tree *tree)
 {
     while (tree->block != NULL) {
         struct node_block *next = tree->block->next;
+        /* It may be a tree of keys. */
+        explicit_bzero(tree->block->data, tree->block->used);
         free(tree->block);
         tree->block = next;
     }

@@ -87,18 +87,13 @@ static bool endpoint_read(struct config *config, const struct node *node, const 
     return true;
 }
 
-static void listen_read(struct config *config, const struct node *listen,
+/* True when other machines can reach it. */
+static bool listen_read(struct config *config, const struct node *listen,
                         struct config_ingest *ingest)
 {
     struct endpoint endpoint;
     if (!endpoint_read(config, listen, "`listen`", ingest->listen, &endpoint)) {
-        return;
-    }
-    if (!endpoint.loopback) {
-        error_at(config, listen,
-                 "`listen` is `%s`, which other machines can reach, and nobody is "
-                 "authenticated yet; listen on \"127.0.0.1:%u\" or \"[::1]:%u\"",
-                 listen->text, endpoint.port, endpoint.port);
+        return false;
     }
     if (endpoint.port > UINT16_MAX - SHARDS_MAX) {
         error_at(config, listen,
@@ -106,6 +101,7 @@ static void listen_read(struct config *config, const struct node *listen,
                  "up); at most %d is allowed",
                  endpoint.port, UINT16_MAX - SHARDS_MAX);
     }
+    return !endpoint.loopback;
 }
 
 static void cidr_read(struct config *config, const struct node *address,
@@ -238,10 +234,11 @@ static void ingest_read(struct config *config, const struct node *map, struct co
     }
     ingest->driver = (enum config_driver)driver;
     driver_keys_check(config, value, ingest->driver);
+    bool reachable = ingest->driver == CONFIG_DRIVER_ETHDEV;
     if (ingest->driver == CONFIG_DRIVER_SOCKET) {
         require(config, map, KEYWORD_ingest_listen, "socket", "\"127.0.0.1:4700\"");
         if (value[KEYWORD_ingest_listen] != NULL) {
-            listen_read(config, value[KEYWORD_ingest_listen], ingest);
+            reachable = listen_read(config, value[KEYWORD_ingest_listen], ingest);
         }
     } else if (ingest->driver == CONFIG_DRIVER_ETHDEV) {
         ethdev_read(config, map, value, ingest);
@@ -252,6 +249,7 @@ static void ingest_read(struct config *config, const struct node *map, struct co
                                    CONFIG_PATH_SIZE_MAX, ingest->path);
         }
     }
+    ingest_auth_read(config, map, &values, reachable, ingest);
 }
 
 static void ingest_list_read(struct config *config, const struct node *list)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "dataplane/base/result.h"
+#include "dataplane/base/siphash.h"
 #include "dataplane/feature/limits.h"
 #include "dataplane/feature/schema.h"
 
@@ -23,6 +24,9 @@ struct encoder {
     uint8_t flags;        /* WIRE_FLAG_... */
     uint16_t event_max;   /* Per message. */
     uint16_t event_count; /* In the message being filled. */
+    bool has_key;         /* Messages carry tags, as the next two say. */
+    uint8_t key_epoch;
+    struct siphash_key key;
     uint8_t data[MESSAGE_SIZE_MAX];
 };
 
@@ -30,6 +34,9 @@ struct encoder {
 MUST_USE enum result encoder_init(struct encoder *encoder, const struct schema *schema,
                                   uint64_t producer, uint32_t incarnation, uint16_t lane,
                                   uint8_t flags, uint32_t message_bytes);
+
+/* From now on messages carry tags under this key. */
+void encoder_key_set(struct encoder *encoder, uint8_t key_epoch, const struct siphash_key *key);
 
 /* Room for the next event, filled with nulls; it belongs to the message once encoder_add() said so.
  * Only while the message is not full. */

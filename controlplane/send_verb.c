@@ -10,11 +10,13 @@
 #include "controlplane/event_file.h"
 #include "controlplane/send.h"
 #include "controlplane/send_outcome.h"
+#include "controlplane/sender_key.h"
 #include "controlplane/verb.h"
 #include "dataplane/base/units.h"
 #include "dataplane/feature/text.h"
 #include "dataplane/feature/text_time.h"
 #include "drivers/memory.h"
+#include "drivers/secret.h"
 
 #define RATE_DEFAULT  100000u
 #define BAD_SHOWN_MAX 5u
@@ -27,6 +29,7 @@ struct send_run {
     const char *stream;
     const char *retime;
     const char *server;
+    const char *keys; /* NULL: messages without tags. */
     uint64_t rate;
     uint64_t producer;
     uint64_t incarnation;
@@ -295,6 +298,23 @@ static int send_all(struct send_run *run)
     return clean ? VERB_EXIT_OK : VERB_EXIT_FAILED;
 }
 
+/* Without --keys there is nothing to do. False: said why. */
+static bool key_set(struct send_run *run)
+{
+    struct sender_key key;
+    char error[SENDER_KEY_ERROR_SIZE_MAX];
+    if (run->keys == NULL) {
+        return true;
+    }
+    if (sender_key_read(run->keys, run->producer, &key, error) != RESULT_OK) {
+        (void)fprintf(stderr, "freshet send: %s\n", error);
+        return false;
+    }
+    encoder_key_set(&run->lane->encoder, key.epoch, &key.secret);
+    secret_wipe(&key, sizeof(key));
+    return true;
+}
+
 static int send_prepared(struct send_run *run, FILE *in)
 {
     char error[SEND_ERROR_SIZE_MAX > EVENT_FILE_ERROR_SIZE_MAX ? SEND_ERROR_SIZE_MAX
@@ -312,11 +332,12 @@ static int send_prepared(struct send_run *run, FILE *in)
     }
     if (opened != RESULT_OK) {
         (void)fprintf(stderr, "freshet send: %s\n", error);
-    } else {
+    } else if (key_set(run)) {
         exit_code = send_all(run);
     }
     event_file_close(&run->file);
     send_lane_close(run->lane);
+    secret_wipe(&run->lane->encoder.key, sizeof(run->lane->encoder.key));
     heap_free(run->lane);
     heap_free(run->kept);
     return exit_code;
@@ -378,6 +399,8 @@ int send_verb(int argc, char **argv)
          "shift event times alike, so that the newest is now"},
         {"producer", "N", VERB_OPTION_NUMBER, &run.producer,
          "identity of this sender; its process id without it"},
+        {"keys", "FILE", VERB_OPTION_TEXT, &run.keys,
+         "key file: tag messages with --producer's key"},
         {"incarnation", "N", VERB_OPTION_NUMBER, &run.incarnation,
          "greater at each start of a producer; seconds since 1970 without it"},
         {"server", "PATH|HOST:PORT", VERB_OPTION_TEXT, &run.server, CLIENT_SERVER_SENTENCE},

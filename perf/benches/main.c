@@ -39,6 +39,7 @@ int main(int argc, char **argv)
     }
     pages_note();
     ingest_register();
+    auth_register();
     read_register();
     under_register();
     memory_register();

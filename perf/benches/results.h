@@ -19,6 +19,7 @@ double results_seconds(double seconds);
 struct workload *results_ladder(void);
 
 void ingest_register(void);
+void auth_register(void);
 void memory_register(void);
 void read_register(void);
 void under_register(void);

@@ -174,7 +174,8 @@ def through_null(folder):
 
 
 def ethdev(vdev):
-    return '{driver: ethdev, vdev: "%s", address: %s/24, port: %d}' % (vdev, links.US, links.PORT)
+    return '{driver: ethdev, vdev: "%s", address: %s/24, port: %d, auth: none, ' \
+        'allow: [0.0.0.0/0]}' % (vdev, links.US, links.PORT)
 
 
 def started(appliance, test):

@@ -151,9 +151,11 @@ static void the_golden_message_decodes_to_its_events(void **state)
     free(burst);
 }
 
-static void the_encoder_writes_the_golden_message(void **state)
+/* Of the tagged golden message; test_tags verifies it. */
+static const struct siphash_key golden_key = {{0x0706050403020100, 0x0f0e0d0c0b0a0908}};
+
+static void encoder_check(bool tagged)
 {
-    (void)state;
     static const char *const rows[2][5] = {
         {"1700000000000000", "4711", "books", "9.50", "ok"},
         {"1700000000000001", "4712", "", "1.2", "declined"},
@@ -165,6 +167,9 @@ static void the_encoder_writes_the_golden_message(void **state)
         encoder_init(encoder, &schema, 7, 1700000000, 0, WIRE_FLAG_UNACKED, ENCODER_MESSAGE_BYTES),
         RESULT_OK);
     encoder->sequence = 42;
+    if (tagged) {
+        encoder_key_set(encoder, 1, &golden_key);
+    }
     for (uint32_t r = 0; r < 2; r++) {
         uint8_t *block = encoder_event(encoder);
         for (uint32_t f = 0; f < 5; f++) {
@@ -175,9 +180,16 @@ static void the_encoder_writes_the_golden_message(void **state)
         encoder_add(encoder);
     }
     uint32_t size = encoder_finish(encoder, 1700000000500000);
-    golden_check("transaction.bin", encoder->data, size);
+    golden_check(tagged ? "transaction_tagged.bin" : "transaction.bin", encoder->data, size);
     assert_int_equal(encoder->sequence, 43);
     free(encoder);
+}
+
+static void the_encoder_writes_the_golden_messages(void **state)
+{
+    (void)state;
+    encoder_check(false);
+    encoder_check(true);
 }
 
 static void text_twins_give_the_same_events(void **state)
@@ -236,7 +248,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_golden_message_decodes_to_its_events),
-        cmocka_unit_test(the_encoder_writes_the_golden_message),
+        cmocka_unit_test(the_encoder_writes_the_golden_messages),
         cmocka_unit_test(text_twins_give_the_same_events),
         cmocka_unit_test(every_cut_and_flipped_byte_is_events_or_named_drops),
     };

@@ -9,9 +9,7 @@ static const struct config_row rows[] = {
      "  ingest:\n"
      "    - {driver: socket, listen: \"127.0.0.1:4700\", auth: keys.yaml}\n" STREAM_S,
      "f:2:3: `auth: keys.yaml` is not built yet (who may send and read); remove it\n"
-     "f:3:11: `auth: no` is not built yet (who may read); remove it\n"
-     "f:5:50: `auth: keys.yaml` is not built yet (keys and prefixes of the producers that may "
-     "send); remove it\n"},
+     "f:3:11: `auth: no` is not built yet (who may read); remove it\n"},
     {"shards",
      "appliance:\n"
      "  shards: 65\n" STREAM_S,
@@ -104,10 +102,52 @@ static const struct config_row rows[] = {
      "  ingest:\n"
      "    - {driver: socket, listen: \"0.0.0.0:4700\"}\n"
      "    - {driver: socket, listen: \"[::]:4700\"}\n" STREAM_S,
-     "f:3:32: `listen` is `0.0.0.0:4700`, which other machines can reach, and nobody is "
-     "authenticated yet; listen on \"127.0.0.1:4700\" or \"[::1]:4700\"\n"
-     "f:4:32: `listen` is `[::]:4700`, which other machines can reach, and nobody is "
-     "authenticated yet; listen on \"127.0.0.1:4700\" or \"[::1]:4700\"\n"},
+     "f:3:32: other machines can send to this listener: it needs `auth: keys.yaml` (see `freshet "
+     "keys`), or `auth: none` with `allow: [PREFIX...]`; or listen on 127.0.0.1 or [::1]\n"
+     "f:4:32: other machines can send to this listener: it needs `auth: keys.yaml` (see `freshet "
+     "keys`), or `auth: none` with `allow: [PREFIX...]`; or listen on 127.0.0.1 or [::1]\n"},
+    {"ethdev without auth",
+     "appliance:\n"
+     "  ingest:\n"
+     "    - {driver: ethdev, vdev: n, address: 192.0.2.1/24, port: 1}\n" STREAM_S,
+     "f:3:7: other machines can send to this listener: it needs `auth: keys.yaml` (see `freshet "
+     "keys`), or `auth: none` with `allow: [PREFIX...]`\n"},
+    {"auth: none without prefixes",
+     "appliance:\n"
+     "  ingest:\n"
+     "    - {driver: socket, listen: \"0.0.0.0:4700\", auth: none}\n" STREAM_S,
+     "f:3:54: `auth: none` needs `allow: [PREFIX...]`, as [192.0.2.0/24]\n"},
+    {"prefixes beside a key file, and without auth",
+     "appliance:\n"
+     "  ingest:\n"
+     "    - {driver: socket, listen: \"0.0.0.0:4700\", auth: k, allow: [192.0.2.0/24]}\n"
+     "    - {driver: socket, listen: \"[::1]:4800\", allow: [192.0.2.0/24]}\n" STREAM_S,
+     "f:3:57: `allow` belongs to `auth: none`; a key file has `from`\n"
+     "f:4:46: `allow` belongs to `auth: none`; a key file has `from`\n"},
+    {"prefixes that are none",
+     "appliance:\n"
+     "  ingest:\n"
+     "    - {driver: socket, listen: \"0.0.0.0:1\", auth: none, allow: []}\n"
+     "    - {driver: socket, listen: \"0.0.0.0:2\", auth: none, allow: 192.0.2.0/24}\n"
+     "    - {driver: socket, listen: \"0.0.0.0:3\", auth: none, allow: [192.0.2.1/24, [], x]}\n"
+     "    - {driver: socket, listen: \"0.0.0.0:4\", auth: none, allow: [1.1.1.1, 1.1.1.1, 1.1.1.1, "
+     "1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, "
+     "1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1]}\n" STREAM_S,
+     "f:3:64: `allow` is a list of 1 to 16 prefixes, as [192.0.2.0/24]\n"
+     "f:4:64: `allow` is a list of 1 to 16 prefixes, as [192.0.2.0/24]\n"
+     "f:5:65: `allow` is `192.0.2.1/24`; an address with its prefix is allowed, the bits behind it "
+     "zero, as 192.0.2.0/24 or \"2001:db8::/32\"\n"
+     "f:5:79: `allow` is one value, not a list\n"
+     "f:5:83: `allow` is `x`; an address with its prefix is allowed, the bits behind it zero, as "
+     "192.0.2.0/24 or \"2001:db8::/32\"\n"
+     "f:6:64: `allow` is a list of 1 to 16 prefixes, as [192.0.2.0/24]\n"},
+    {"auth, a list, and a stream beside a key file",
+     "appliance:\n"
+     "  ingest:\n"
+     "    - {driver: socket, listen: \"0.0.0.0:4700\", auth: []}\n"
+     "    - {driver: socket, listen: \"0.0.0.0:4700\", auth: keys.yaml, stream: s}\n" STREAM_S,
+     "f:3:54: `auth` is one value, not a list\n"
+     "f:4:65: `stream` is for text, which carries no tag: a listener with `auth` takes none\n"},
     {"listen near the last port",
      "appliance:\n"
      "  ingest:\n"
@@ -140,7 +180,7 @@ static const struct config_row rows[] = {
     {"ethdev with nothing",
      "appliance:\n"
      "  ingest:\n"
-     "    - {driver: ethdev}\n" STREAM_S,
+     "    - {driver: ethdev, auth: k}\n" STREAM_S,
      "f:3:7: driver ethdev needs `address`, as 192.0.2.10/24\n"
      "f:3:7: driver ethdev needs `device`, as \"0000:3b:00.0\", or `vdev`, as "
      "\"net_af_packet0,iface=eth1\"\n"
@@ -149,15 +189,15 @@ static const struct config_row rows[] = {
      "appliance:\n"
      "  ingest:\n"
      "    - {driver: ethdev, device: \"0000:3b:00.0\", vdev: net_null0, address: 192.0.2.1/24, "
-     "port: 4700}\n" STREAM_S,
+     "port: 4700, auth: k}\n" STREAM_S,
      "f:3:48: `device` and `vdev` in one entry; one of them is allowed\n"},
     {"ethdev with bad values",
      "appliance:\n"
      "  ingest:\n"
-     "    - {driver: ethdev, vdev: [], address: 192.0.2.1, port: 0}\n"
-     "    - {driver: ethdev, device: {}, address: 192.0.2.1/33, port: 65500}\n"
-     "    - {driver: ethdev, vdev: n, address: 192.0.2/24, port: x}\n"
-     "    - {driver: ethdev, vdev: n, address: [], port: 1}\n" STREAM_S,
+     "    - {driver: ethdev, vdev: [], address: 192.0.2.1, port: 0, auth: k}\n"
+     "    - {driver: ethdev, device: {}, address: 192.0.2.1/33, port: 65500, auth: k}\n"
+     "    - {driver: ethdev, vdev: n, address: 192.0.2/24, port: x, auth: k}\n"
+     "    - {driver: ethdev, vdev: n, address: [], port: 1, auth: k}\n" STREAM_S,
      "f:3:30: `vdev` is one value, not a list\n"
      "f:3:43: `address` is `192.0.2.1`; an IPv4 address with its prefix is allowed, as "
      "192.0.2.10/24\n"

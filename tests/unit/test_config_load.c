@@ -530,6 +530,35 @@ static void a_check_orders_sizes_and_stays_below_the_worst(void **state)
     free(check);
 }
 
+static void who_may_send_is_kept_with_paths_beside_the_file(void **state)
+{
+    struct place *place = *state;
+    char expected[CONFIG_PATH_SIZE_MAX];
+    file_write(place, "a.yaml", stream_s);
+    file_write(place, "b.yaml",
+               "appliance:\n"
+               "  ingest:\n"
+               "    - {driver: socket, listen: \"127.0.0.1:4700\"}\n"
+               "    - {driver: socket, listen: \"0.0.0.0:4800\", auth: keys/a.yaml}\n"
+               "    - {driver: socket, listen: \"0.0.0.0:4900\", auth: /etc/keys.yaml}\n"
+               "    - {driver: socket, listen: \"0.0.0.0:5000\", auth: none,\n"
+               "       allow: [192.0.2.0/24, 198.51.100.7]}\n");
+    const char *paths[] = {place->folder};
+    assert_int_equal(config_load(paths, 1, place->config), RESULT_OK);
+    const struct config_ingest *ingest = place->config->options.ingest;
+    assert_int_equal(place->config->options.ingest_count, 4);
+    assert_string_equal(ingest[0].auth_path, "");
+    assert_false(ingest[0].auth_none);
+    (void)snprintf(expected, sizeof(expected), "%s/keys/a.yaml", place->folder);
+    assert_string_equal(ingest[1].auth_path, expected);
+    assert_string_equal(ingest[2].auth_path, "/etc/keys.yaml");
+    assert_true(ingest[3].auth_none);
+    assert_string_equal(ingest[3].auth_path, "");
+    assert_int_equal(ingest[3].allow_count, 2);
+    assert_int_equal(ingest[3].allow[0].bits, 120);
+    assert_int_equal(ingest[3].allow[1].ip[15], 7);
+}
+
 static void a_check_knows_the_places_of_the_row_store(void **state)
 {
     (void)state;
@@ -606,6 +635,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         PLACE_TEST(files_merge_by_top_level_key),
+        PLACE_TEST(who_may_send_is_kept_with_paths_beside_the_file),
         PLACE_TEST(a_folder_means_its_yaml_files_in_name_order),
         PLACE_TEST(a_name_defined_twice_shows_both_places),
         PLACE_TEST(what_cannot_be_read_is_an_error_of_the_file),

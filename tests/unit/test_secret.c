@@ -6,6 +6,13 @@
 
 #include "drivers/secret.h"
 
+/* Sanitizers leave mlock() out and say that it succeeded. */
+#ifdef FRESHET_COSTLY_ASSERTS
+#define MLOCK_IS_REAL false
+#else
+#define MLOCK_IS_REAL true
+#endif
+
 static bool all_are(const uint8_t *bytes, uint64_t size, uint8_t value)
 {
     for (uint64_t i = 0; i < size; i++) {
@@ -61,7 +68,7 @@ static void the_kernel_neither_dumps_nor_swaps_it(void **state)
     assert_int_equal(secret_alloc(4096, &secret), RESULT_OK);
     flags_read(secret.base, flags, sizeof(flags));
     assert_non_null(strstr(flags, " dd"));
-    assert_int_equal(strstr(flags, " lo") != NULL, secret.locked);
+    assert_int_equal(strstr(flags, " lo") != NULL, secret.locked && MLOCK_IS_REAL);
     secret_free(&secret);
 }
 
