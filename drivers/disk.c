@@ -15,8 +15,7 @@ enum result disk_open(const struct disk_options *options, struct disk **out_disk
     switch (options->driver) {
     case DISK_DRIVER_URING:
     case DISK_DRIVER_THREADS:
-        disk_error(error, "%s: this build has the simulated disk alone", options->directory);
-        return RESULT_UNSUPPORTED;
+        return disk_files_open(options, out_disk, error);
     case DISK_DRIVER_SIMULATED:
         return disk_simulated_open(options, out_disk, error);
     }

@@ -7,8 +7,9 @@
  * perhaps none, sends the rest again, from the last whole block on.
  *
  * Names are relative to the directory, without "..": "mirror-000-00000001.log" or
- * "archive/mirror-000-00000001.log". Buffers of log files are 4 KiB aligned, in offset, size and
- * address. What a failed or unfinished operation left on the disk is unknown. */
+ * "archive/mirror-000-00000001.log". "lock" and ".probe" are the driver's own. Buffers of log files
+ * are 4 KiB aligned, in offset, size and address. What a failed or unfinished operation left on the
+ * disk is unknown. */
 #pragma once
 
 #include <stdbool.h>

@@ -78,5 +78,7 @@ __attribute__((format(printf, 2, 3))) static inline void disk_error(char error[D
 MUST_USE enum result disk_listing_push(struct disk_listing *listing, const char *name,
                                        uint64_t size);
 
+MUST_USE enum result disk_files_open(const struct disk_options *options, struct disk **out_disk,
+                                     char error[DISK_ERROR_SIZE_MAX]);
 MUST_USE enum result disk_simulated_open(const struct disk_options *options, struct disk **out_disk,
                                          char error[DISK_ERROR_SIZE_MAX]);

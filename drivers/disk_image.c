@@ -1,6 +1,5 @@
 #include "drivers/disk_image.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "dataplane/base/assert.h"
@@ -25,6 +24,11 @@ static uint8_t *page_find(const struct disk_image *image, uint64_t offset)
 {
     uint64_t index = offset / DISK_IMAGE_PAGE_BYTES;
     return index < image->page_count ? image->page[index] : NULL;
+}
+
+bool disk_image_has(const struct disk_image *image, uint64_t offset)
+{
+    return page_find(image, offset) != NULL;
 }
 
 void disk_image_read(const struct disk_image *image, uint64_t offset, void *data, uint64_t size)

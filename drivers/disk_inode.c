@@ -210,8 +210,8 @@ static uint64_t decide_each(struct disk_inode *inode, uint64_t offset, const uin
     return spoilt;
 }
 
-/* Zeros over what was never written are zeros, kept or lost: only some sectors need a decision. A
- * filled log has thousands, and none that is interesting more than once. */
+/* Zeros over what was never written are zeros, kept or lost, so only what is there is decided, and
+ * some sectors are spoilt wherever they are: a filled log has thousands that are alike. */
 #define ZERO_SECTORS_SPOILT_MAX 8u
 
 static uint64_t decide_zeros(struct disk_inode *inode, uint64_t offset, uint64_t size,
@@ -219,8 +219,12 @@ static uint64_t decide_zeros(struct disk_inode *inode, uint64_t offset, uint64_t
 {
     uint64_t spoilt = 0;
     uint64_t end = min_u64(offset + size, inode->image.page_count * DISK_IMAGE_PAGE_BYTES);
-    if (offset < end) {
-        spoilt += decide_each(inode, offset, NULL, end - offset, random);
+    for (uint64_t at = offset; at < end;) {
+        uint64_t next = min_u64(align_up(at + 1, DISK_IMAGE_PAGE_BYTES), end);
+        if (disk_image_has(&inode->image, at)) {
+            spoilt += decide_each(inode, at, NULL, next - at, random);
+        }
+        at = next;
     }
     for (uint64_t left = random_below(random, ZERO_SECTORS_SPOILT_MAX + 1); left > 0; left--) {
         sector_spoil(inode, offset + random_below(random, size), random);

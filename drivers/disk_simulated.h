@@ -7,8 +7,8 @@
  * order. Creating, renaming, removing and growing become durable by disk_folder_sync() (names) and
  * disk_file_sync() (length); at a crash each that is not is kept or lost, in order of its folder.
  * A rename between two folders is one change, of both. What fails leaves what a crash might.
- * Every operation takes virtual time. After disk_simulated_crash() every call returns
- * RESULT_CLOSED until disk_simulated_restart(). */
+ * Every operation but lock, size and space takes virtual time. After disk_simulated_crash() every
+ * call returns RESULT_CLOSED until disk_simulated_restart(). */
 #pragma once
 
 #include <stdbool.h>

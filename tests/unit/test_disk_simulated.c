@@ -864,6 +864,36 @@ static void a_filled_file_costs_no_memory(void **state)
     disk_close(disk);
 }
 
+/* A fill of an old log: what was there is kept, lost or zeroed by sectors; what was not is zeros,
+ * but for a few sectors of garbage. */
+static void a_fill_in_flight_is_decided_too(void **state)
+{
+    (void)state;
+    uint32_t longer = 0;
+    uint32_t garbage = 0;
+    uint32_t zeroed = 0;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct disk *disk = disk_of_seed(seed);
+        file_keep(disk, "log", 3, 8192);
+        struct disk_file *file = file_open(disk, "log", DISK_WRITE);
+        disk_simulated_crash_after(disk, 1);
+        assert_int_equal(disk_file_fill(file, 32 * KIB), RESULT_CLOSED);
+        disk_file_close(file);
+        disk_simulated_restart(disk);
+        content_read(disk, "log", &content);
+        assert_in_range(content.size, 8192, 32 * KIB);
+        longer += content.size > 8192;
+        for (int64_t i = 0; i < content.size; i++) {
+            garbage += content.data[i] != 0 && content.data[i] != 3;
+            zeroed += i < 8192 && content.data[i] == 0;
+        }
+        disk_close(disk);
+    }
+    assert_in_range(longer, 1, SEEDS - 1);
+    assert_true(garbage > 0);
+    assert_true(zeroed > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -889,6 +919,7 @@ int main(void)
         cmocka_unit_test(promises_hold_with_a_crash_or_failure_in_every_operation),
         cmocka_unit_test(the_same_seed_leaves_the_same_disk),
         cmocka_unit_test(a_filled_file_costs_no_memory),
+        cmocka_unit_test(a_fill_in_flight_is_decided_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
