@@ -2,7 +2,7 @@
  * are believed. A file of two slots, written in turns, so that one is always whole. This comment is
  * the specification of the file `epochs`; numbers are little-endian.
  *
- *   slot i at i * EPOCHS_SLOT_BYTES:
+ *   slot i at i * EPOCHS_SLOT_BYTES, of the generations whose remainder by two is i:
  *      0 magic u64 | 8 format version u32 = 1 | 12 crc u32 of the slot's used bytes, itself as zero
  *     16 store id 16 bytes | 32 generation u64 (the greater one counts) | 40 epoch u32: the newest
  *     44 shard count u32 of it | 48 count u32 of cuts | 52 used bytes u32 | 56 created i64 us
@@ -10,13 +10,17 @@
  *
  * cut: LSN of the last durable record of a shard in that epoch, or of an epoch before when it wrote
  * none. Forwards whose home LSN is of the epoch and above its home's cut are void, for ever. The
- * oldest cuts leave when the slot is full: nothing that is replayed is that old. */
+ * oldest cuts leave when the slot is full: nothing that is replayed is that old.
+ *
+ * A claim writes a new file of the slot that was read and the next one, and renames it; on a full
+ * disk it writes the next one over the older slot. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "dataplane/base/result.h"
+#include "dataplane/base/units.h"
 #include "dataplane/feature/limits.h"
 #include "dataplane/feature/mirror_format.h"
 #include "drivers/disk.h"
@@ -51,12 +55,13 @@ MUST_USE enum result epochs_create(struct disk *disk, const uint8_t store_id[MIR
                                    int64_t now_us, struct epochs *out_epochs);
 /* Claims the next epoch for shard_count shards, together with the cut of the one before (NULL:
  * there was none): durable when it returns RESULT_OK. After any other result nobody may go on: the
- * claim may or may not have been made. */
+ * claim may or may not have been made. RESULT_NO_SPACE: epochs are used up, or the disk is. */
 MUST_USE enum result epochs_claim(struct disk *disk, struct epochs *epochs, uint32_t shard_count,
                                   const struct epoch_cut *cut);
 /* True when a forward with this home LSN was never durable at its home. */
 bool epochs_is_void(const struct epochs *epochs, uint32_t home, uint64_t home_lsn);
 /* Takes a cut that the log itself tells (an EPOCH entry), if it is not known. */
 void epochs_learn(struct epochs *epochs, const struct epoch_cut *cut);
-/* Reads a slot's bytes; for inspection and fuzzing. */
+/* Reads a slot's bytes; for inspection and fuzzing. RESULT_TRUNCATED, RESULT_INVALID (no slot, or
+ * of another format version), RESULT_CORRUPT. */
 MUST_USE enum result epochs_decode(const uint8_t *slot, uint32_t size, struct epochs *out_epochs);
