@@ -16,8 +16,9 @@ static enum result listeners_open(struct server *server, const struct server_opt
     struct sockaddr_storage address = {0};
     socklen_t size = sizeof(address);
     if (options->unix_path[0] != '\0') {
-        enum result result = listener_open_unix(
-            options->unix_path, &server->listener_fd[LISTENER_UNIX], error, error_size);
+        enum result result =
+            listener_open_unix(options->unix_path, options->unix_mode,
+                               &server->listener_fd[LISTENER_UNIX], error, error_size);
         if (result != RESULT_OK) {
             return result;
         }

@@ -14,6 +14,7 @@ struct server;
 
 struct server_options {
     const char *unix_path; /* "" : off. A stale socket file is replaced, a live one is an error. */
+    uint32_t unix_mode;    /* Of the socket's file: who may connect. */
     const char *tcp;       /* "127.0.0.1:6380"; port 0: the kernel picks; "" : off. */
     uint32_t thread_count;
 };
