@@ -67,8 +67,7 @@ static const char *environment_of(const char *name)
     return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
-/* Says who asks. Without a user nobody is named, and the server decides what that may do. */
-static bool client_login(struct client *client, const char *user)
+bool client_login(struct client *client, const char *user)
 {
     const char *password = environment_of("FRESHET_PASSWORD");
     user = user != NULL ? user : environment_of("FRESHET_USER");

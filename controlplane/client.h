@@ -31,6 +31,9 @@ bool client_open_as(struct client *client, const char *verb, const char *server,
 /* The same, but says why in error. */
 bool client_try(struct client *client, const char *verb, const char *server,
                 char error[CLIENT_ERROR_SIZE_MAX]);
+/* Says who asks: user, else $FRESHET_USER, else nobody, and the server decides what that may do.
+ * False: said why on stderr. */
+bool client_login(struct client *client, const char *user);
 void client_close(struct client *client);
 
 /* One command. NULL: said why on stderr (an error reply too). The caller frees the reply. */

@@ -3,9 +3,11 @@
 network namespaces and with users that the machine has anyway."""
 
 import base64
+import contextlib
 import os
 import pathlib
 import re
+import socket
 import stat
 import subprocess
 import sys
@@ -179,6 +181,62 @@ def wrong_passwords_are_slow_and_bounded_and_hold_up_nobody():
         assert error_of(redis, "AUTH", "a", "b", "c").startswith("ERR syntax error")
         assert appliance.redis().call("HELLO", "2", "AUTH", "admin", "operate!")[:2] == \
             [b"server", b"redis"]
+
+
+STRANGERS = [
+    b"PING\r\n", b"FOO\r\n", b"PING a b\r\n", b"HELLO\r\n", b"HELLO 3\r\n", b"HELLO 9\r\n",
+    b"HELLO 3 FOO\r\n", b"HELLO 3 AUTH default y\r\n", b"AUTH y\r\n", b"AUTH a b\r\n",
+    b"AUTH a b c\r\n", b"AUTH\r\n", b"AUTH plain\r\nPING\r\nRESET\r\nPING\r\n", b"QUIT\r\nPING\r\n",
+    b"AUTH default plain\r\nPING\r\n", b"AUTH plain\r\nAUTH y\r\nPING\r\n", b"RESET\r\nPING\r\n",
+    b"*11\r\n$4\r\nPING\r\n", b"*2\r\n$16385\r\n", b"*10\r\n$16384\r\n", b"CLIENT GETNAME\r\n",
+    b"SELECT 0\r\n", b"SELECT\r\n", b"CLIENT REPLY OFF\r\nAUTH plain\r\n",
+    b"CLIENT SETNAME a\r\nAUTH plain\r\nCLIENT GETNAME\r\n", b"SET a b\r\n", b"COMMAND COUNT\r\n",
+    b"AUTH plain\r\nCLIENT REPLY SKIP\r\nAUTH y\r\nECHO a\r\n",
+    b"AUTH plain\r\nCLIENT REPLY OFF\r\nAUTH y\r\nCLIENT REPLY ON\r\nECHO a\r\n",
+]
+
+
+def exchange(port, data):
+    """Everything that comes back until the other side closes."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+        sock.sendall(data)
+        sock.shutdown(socket.SHUT_WR)
+        out = b""
+        while True:
+            some = sock.recv(65536)
+            if not some:
+                return out
+            out += some
+
+
+def same_words(ours, theirs):
+    """Line by line; an error of ours may go on after a semicolon, or suggest in its own words."""
+    ours, theirs = ours.split(b"\r\n"), theirs.split(b"\r\n")
+    return len(ours) == len(theirs) and all(
+        mine == other or (other[:1] == b"-" and (mine.startswith(other + b";") or
+                                                 mine[:12] == other[:12] == b"-ERR unknown"))
+        for mine, other in zip(ours, theirs))
+
+
+def strangers_are_answered_as_redis_answers_them():
+    support.need("redis-server")
+    with tempfile.TemporaryDirectory() as folder, door(folder) as appliance:
+        port = support.port_free()
+        redis = subprocess.Popen(["redis-server", "--port", str(port), "--bind", "127.0.0.1",
+                                  "--requirepass", "plain", "--save", "", "--dir", folder],
+                                 stdout=subprocess.DEVNULL)
+        try:
+            def listens():
+                with contextlib.suppress(OSError):
+                    socket.create_connection(("127.0.0.1", port)).close()
+                    return True
+            support.wait_until(listens, "redis-server listens")
+            for row in STRANGERS:
+                theirs, ours = exchange(port, row), exchange(appliance.tcp, row)
+                assert same_words(ours, theirs), f"{row!r}: {ours!r}, redis {theirs!r}"
+        finally:
+            redis.terminate()
+            redis.wait(10)
 
 
 def without_users_this_machine_reads_over_tcp():
@@ -457,6 +515,7 @@ def verbs_say_who_asks():
 
 TESTS = [every_role_may_what_the_manual_says,
          wrong_passwords_are_slow_and_bounded_and_hold_up_nobody,
+         strangers_are_answered_as_redis_answers_them,
          without_users_this_machine_reads_over_tcp, from_outside_only_users_get_in,
          health_is_answered_while_passwords_are_guessed,
          the_unix_socket_knows_its_peer_by_the_kernel, every_thread_drops_what_it_does_not_need,
