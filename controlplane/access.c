@@ -106,6 +106,11 @@ struct verifier *access_verifier(struct access *access)
     return access == NULL ? NULL : access->verifier;
 }
 
+uint64_t access_logins_refused(const struct access *access)
+{
+    return access == NULL || access->verifier == NULL ? 0 : verifier_refused(access->verifier);
+}
+
 bool access_is_loopback(const struct sockaddr *peer)
 {
     if (peer->sa_family == AF_INET) {

@@ -31,6 +31,7 @@ void access_close(struct access *access); /* After the servers. NULL is fine. */
 bool access_has_users(const struct access *access);
 /* NULL without users. */
 struct verifier *access_verifier(struct access *access);
+uint64_t access_logins_refused(const struct access *access); /* Any thread. */
 bool access_is_loopback(const struct sockaddr *peer);
 enum user_role access_role_of_unix(int fd);
 /* USER_ROLE_NONE with users: AUTH changes that. Without: nobody may ask from there. */

@@ -29,7 +29,8 @@ uint16_t server_tcp_port(const struct server *server);
 struct server_statistics {
     uint64_t connections_accepted;
     uint64_t connections_open;
-    uint64_t connections_refused; /* Over the limit. */
+    uint64_t connections_refused; /* Over the limit, or denied. */
+    uint64_t logins_refused;      /* HTTP's too. */
     uint64_t commands;
     uint64_t errors; /* Commands answered with an error. */
     uint64_t bytes_in;

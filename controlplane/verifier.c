@@ -1,6 +1,7 @@
 #include "controlplane/verifier.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/random.h>
@@ -38,6 +39,8 @@ struct verifier {
     const struct users *users; /* Borrowed. */
     uint64_t secret[2];
     pthread_t thread;
+    /* Owner: the thread. */
+    _Atomic uint64_t shared_refused;
     /* Under lock. */
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -162,6 +165,7 @@ static void login_verify(struct verifier *verifier)
             (struct remembered){.known = true, .tag = tag};
         login_tell(verifier, login, LOGIN_TAKEN);
     } else {
+        atomic_fetch_add_explicit(&verifier->shared_refused, 1, memory_order_relaxed);
         login->due_ns = now_ns() + VERIFIER_REFUSAL_DELAY_NS;
         list_push(&verifier->refused, login);
     }
@@ -340,4 +344,9 @@ void verifier_forget(struct verifier *verifier, struct login *login)
     if (told) {
         login_free(login);
     }
+}
+
+uint64_t verifier_refused(const struct verifier *verifier)
+{
+    return atomic_load_explicit(&verifier->shared_refused, memory_order_relaxed);
 }

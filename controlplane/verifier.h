@@ -49,3 +49,5 @@ const struct user *verifier_knows(struct verifier *verifier, const struct login_
 enum login_state verifier_look(struct verifier *verifier, const struct login *login,
                                const struct user **out_user);
 void verifier_forget(struct verifier *verifier, struct login *login);
+/* How many passwords were wrong so far. Any thread. */
+uint64_t verifier_refused(const struct verifier *verifier);

@@ -150,7 +150,12 @@ def every_role_may_what_the_manual_says():
 
 def wrong_passwords_are_slow_and_bounded_and_hold_up_nobody():
     with tempfile.TemporaryDirectory() as folder, door(folder) as appliance:
+        def refused():
+            with urllib.request.urlopen(f"http://127.0.0.1:{appliance.http}/metrics") as page:
+                return int(re.search(rb"^freshet_query_logins_refused_total (\d+)", page.read(),
+                                     re.M)[1])
         other = appliance.redis("admin")
+        assert refused() == 0
         for words in (("AUTH", "model", "x"), ("AUTH", "nobody", "read me"), ("AUTH", "operate!"),
                       ("AUTH", "model", ""), ("AUTH", "model", "x" * 9000),
                       ("AUTH", "model", b"read me\0"), ("AUTH", "Model", "read me"),
@@ -169,6 +174,7 @@ def wrong_passwords_are_slow_and_bounded_and_hold_up_nobody():
             assert time.monotonic() - start >= 0.5, "told at once"
             assert error_of(redis, "PING") == NOAUTH
             redis.close()
+        assert refused() == 9
         redis = appliance.redis()
         for _ in range(8):
             assert error_of(redis, "AUTH", "model", "x") == WRONGPASS
