@@ -8,6 +8,7 @@
 
 #include "controlplane/password.h"
 #include "drivers/memory.h"
+#include "drivers/secret.h"
 
 struct access {
     struct users users;
@@ -92,7 +93,7 @@ void access_close(struct access *access)
         return;
     }
     verifier_close(access->verifier);
-    explicit_bzero(access, sizeof(*access));
+    secret_wipe(access, sizeof(*access));
     heap_free(access);
 }
 

@@ -11,6 +11,7 @@
 #include "controlplane/appliance.h"
 #include "controlplane/report.h"
 #include "dataplane/base/units.h"
+#include "drivers/secret.h"
 
 #define CONNECTIONS_MAX      512u
 #define CONNECTION_BYTES_MAX ((size_t)(32 * KIB))
@@ -122,7 +123,7 @@ static enum login_state login_look(struct verifier *verifier, struct MHD_Connect
         }
     }
     if (password != NULL) {
-        explicit_bzero(password, strlen(password));
+        secret_wipe(password, strlen(password));
     }
     MHD_free(name);
     MHD_free(password);

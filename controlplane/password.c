@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "drivers/memory.h"
+#include "drivers/secret.h"
 
 #define METHOD "$y$" /* yescrypt, the default of Debian 12's own passwords. */
 
@@ -23,7 +24,7 @@ static bool hash_with(const char *password, const char *setting, char out_hash[U
     if (good) {
         memcpy(out_hash, hash, strlen(hash) + 1);
     }
-    explicit_bzero(data, sizeof(*data));
+    secret_wipe(data, sizeof(*data));
     heap_free(data);
     return good;
 }

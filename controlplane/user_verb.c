@@ -8,6 +8,7 @@
 #include "controlplane/verb.h"
 #include "dataplane/base/units.h"
 #include "drivers/memory.h"
+#include "drivers/secret.h"
 
 struct user_options {
     const char *file;
@@ -59,7 +60,7 @@ static bool password_ask(char password[PASSWORD_SIZE_MAX + 2])
     }
     bool same = password_prompt("password: ", password) && password_prompt("again: ", again) &&
                 strcmp(password, again) == 0;
-    explicit_bzero(again, sizeof(again));
+    secret_wipe(again, sizeof(again));
     return same;
 }
 
@@ -84,7 +85,7 @@ static int user_add(struct users *users, const char *name, const struct user_opt
     (void)user_role_read(options->role, &user->role);
     enum result result =
         password_ask(password) ? password_hash(password, user->hash) : RESULT_INVALID;
-    explicit_bzero(password, sizeof(password));
+    secret_wipe(password, sizeof(password));
     if (result == RESULT_INVALID) {
         return fail("no password: type the same one twice, or pipe one line of 1 to 255 bytes");
     }

@@ -4,13 +4,14 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "controlplane/password.h"
 #include "dataplane/base/assert.h"
+#include "dataplane/base/siphash.h"
 #include "dataplane/base/units.h"
 #include "drivers/memory.h"
+#include "drivers/secret.h"
 
 struct login {
     enum login_state state;
@@ -37,7 +38,7 @@ struct remembered {
 struct verifier {
     /* Constant after open. */
     const struct users *users; /* Borrowed. */
-    uint64_t secret[2];
+    struct siphash_key secret;
     pthread_t thread;
     /* Owner: the thread. */
     _Atomic uint64_t shared_refused;
@@ -78,51 +79,17 @@ static struct login *list_pop(struct login_list *list)
 
 static void login_free(struct login *login)
 {
-    explicit_bzero(login->password, sizeof(login->password));
+    secret_wipe(login->password, sizeof(login->password));
     heap_free(login);
 }
 
-static uint64_t rotate(uint64_t word, unsigned bits)
+/* Of a password that is padded with zeros to its greatest size: who reads this memory, but not the
+ * secret, learns nothing of it. */
+static uint64_t password_tag(const struct verifier *verifier,
+                             const char password[PASSWORD_SIZE_MAX])
 {
-    return word << bits | word >> (64 - bits);
-}
-
-static void sip_round(uint64_t v[4])
-{
-    v[0] += v[1];
-    v[2] += v[3];
-    v[1] = rotate(v[1], 13) ^ v[0];
-    v[3] = rotate(v[3], 16) ^ v[2];
-    v[0] = rotate(v[0], 32);
-    v[2] += v[1];
-    v[0] += v[3];
-    v[1] = rotate(v[1], 17) ^ v[2];
-    v[3] = rotate(v[3], 21) ^ v[0];
-    v[2] = rotate(v[2], 32);
-}
-
-/* SipHash-2-4 of a password that is padded with zeros to its greatest size: who reads this memory,
- * but not the secret, learns nothing of it. */
-static uint64_t password_tag(const uint64_t secret[2], const char password[PASSWORD_SIZE_MAX])
-{
-    uint64_t v[4] = {
-        secret[0] ^ UINT64_C(0x736f6d6570736575), secret[1] ^ UINT64_C(0x646f72616e646f6d),
-        secret[0] ^ UINT64_C(0x6c7967656e657261), secret[1] ^ UINT64_C(0x7465646279746573)};
-    for (uint32_t at = 0; at <= PASSWORD_SIZE_MAX; at += 8) {
-        uint64_t word = (uint64_t)(PASSWORD_SIZE_MAX & 0xff) << 56;
-        if (at < PASSWORD_SIZE_MAX) {
-            memcpy(&word, password + at, sizeof(word));
-        }
-        v[3] ^= word;
-        sip_round(v);
-        sip_round(v);
-        v[0] ^= word;
-    }
-    v[2] ^= 0xff;
-    for (uint32_t i = 0; i < 4; i++) {
-        sip_round(v);
-    }
-    return v[0] ^ v[1] ^ v[2] ^ v[3];
+    return siphash_tag(&verifier->secret, (const uint8_t *)password, PASSWORD_SIZE_MAX,
+                       SIPHASH_NO_HOLE);
 }
 
 static uint32_t index_of(const struct verifier *verifier, const struct user *user)
@@ -158,7 +125,7 @@ static void login_verify(struct verifier *verifier)
     const char *hash = (login->user != NULL ? login->user : &verifier->users->user[0])->hash;
     (void)pthread_mutex_unlock(&verifier->lock);
     bool matches = password_matches(hash, login->password) && login->user != NULL;
-    uint64_t tag = matches ? password_tag(verifier->secret, login->password) : 0;
+    uint64_t tag = matches ? password_tag(verifier, login->password) : 0;
     (void)pthread_mutex_lock(&verifier->lock);
     if (matches) {
         verifier->remembered[index_of(verifier, login->user)] =
@@ -213,18 +180,17 @@ enum result verifier_open(const struct users *users, const struct cpu_layout *la
         return RESULT_NO_MEMORY;
     }
     *verifier = (struct verifier){.users = users};
-    if (getrandom(verifier->secret, sizeof(verifier->secret), 0) !=
-        (ssize_t)sizeof(verifier->secret)) {
+    enum result result = secret_fill(&verifier->secret, sizeof(verifier->secret));
+    if (result != RESULT_OK) {
         heap_free(verifier);
-        return RESULT_SYSTEM;
+        return result;
     }
     (void)pthread_condattr_init(&monotonic);
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     (void)pthread_mutex_init(&verifier->lock, NULL);
     (void)pthread_cond_init(&verifier->wake, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
-    enum result result =
-        cpu_thread_start(layout, -1, "verifier", verifier_run, verifier, &verifier->thread);
+    result = cpu_thread_start(layout, -1, "verifier", verifier_run, verifier, &verifier->thread);
     if (result != RESULT_OK) {
         verifier->stopped = true;
         verifier_close(verifier);
@@ -254,7 +220,7 @@ void verifier_close(struct verifier *verifier)
     verifier_stop(verifier);
     (void)pthread_cond_destroy(&verifier->wake);
     (void)pthread_mutex_destroy(&verifier->lock);
-    explicit_bzero(verifier->secret, sizeof(verifier->secret));
+    secret_wipe(&verifier->secret, sizeof(verifier->secret));
     heap_free(verifier);
 }
 
@@ -263,7 +229,7 @@ static bool is_remembered(const struct verifier *verifier, const struct user *us
                           const char password[PASSWORD_SIZE_MAX])
 {
     const struct remembered *remembered = &verifier->remembered[index_of(verifier, user)];
-    uint64_t tag = password_tag(verifier->secret, password);
+    uint64_t tag = password_tag(verifier, password);
     return remembered->known && password_bytes_equal(&tag, &remembered->tag, sizeof(tag));
 }
 
@@ -290,7 +256,7 @@ const struct user *verifier_knows(struct verifier *verifier, const struct login_
         user = NULL;
     }
     (void)pthread_mutex_unlock(&verifier->lock);
-    explicit_bzero(password, sizeof(password));
+    secret_wipe(password, sizeof(password));
     return user;
 }
 
