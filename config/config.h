@@ -16,6 +16,7 @@
 #define CONFIG_PATH_SIZE_MAX    256
 #define CONFIG_INGEST_MAX       8
 #define CONFIG_ALLOW_MAX        16
+#define CONFIG_USER_SIZE_MAX    33 /* As the system's own limit. */
 #define CONFIG_ARCHIVE_SIZE_MAX 64 /* With the name of a segment it fits DISK_NAME_SIZE_MAX. */
 #define CONFIG_ERRORS_MAX       256
 /* Below it a shard has no room for rows of all sizes. */
@@ -48,9 +49,12 @@ struct config_options {
     enum config_idle idle;
     uint32_t ingest_count;
     struct config_ingest ingest[CONFIG_INGEST_MAX];
-    char query_unix[CONFIG_PATH_SIZE_MAX]; /* "" : off */
-    char query_tcp[CONFIG_PATH_SIZE_MAX];  /* "127.0.0.1:6380", "" : off */
-    char query_http[CONFIG_PATH_SIZE_MAX]; /* "127.0.0.1:6566", "" : off */
+    char query_unix[CONFIG_PATH_SIZE_MAX];  /* "" : off */
+    char query_tcp[CONFIG_PATH_SIZE_MAX];   /* "127.0.0.1:6380", "" : off */
+    char query_http[CONFIG_PATH_SIZE_MAX];  /* "127.0.0.1:6566", "" : off */
+    char query_users[CONFIG_PATH_SIZE_MAX]; /* File of users; "" : none. */
+    uint32_t query_unix_mode;               /* 0660 */
+    char user[CONFIG_USER_SIZE_MAX];        /* To become when root started us; "" : by default. */
     uint64_t state_memory_bytes;
     uint32_t lanes_max;                        /* Producer lanes per shard. */
     char data_directory[CONFIG_PATH_SIZE_MAX]; /* "" : all state lives in memory. */

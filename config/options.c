@@ -14,6 +14,7 @@
 #define MEMORY_MIN         CONFIG_SHARD_MEMORY_MIN
 #define MEMORY_MAX         (64 * 1024 * GIB)
 #define MEMORY_DEFAULT     (1 * GIB)
+#define UNIX_MODE_DEFAULT  0660
 #define LANES_DEFAULT      4096
 #define LANES_MAX          1048576
 
@@ -29,6 +30,7 @@ void options_set_defaults(struct config_options *options)
         .query_unix = "run/freshet.sock",
         .query_tcp = "127.0.0.1:6380",
         .query_http = "127.0.0.1:6566",
+        .query_unix_mode = UNIX_MODE_DEFAULT,
         .state_memory_bytes = MEMORY_DEFAULT,
         .lanes_max = LANES_DEFAULT,
     };
@@ -275,6 +277,24 @@ static void ingest_list_read(struct config *config, const struct node *list)
     }
 }
 
+/* Three octal digits, with or without a 0 in front. */
+static void unix_mode_read(struct config *config, const struct node *mode)
+{
+    if (!scalar_is(config, mode, "`unix_mode`")) {
+        return;
+    }
+    const char *digits = mode->text + (mode->text[0] == '0' ? 1 : 0);
+    unsigned long value = strtoul(digits, NULL, 8);
+    if (strlen(digits) != 3 || strspn(digits, "01234567") != 3 || (value & 0600) != 0600) {
+        error_at(config, mode,
+                 "`unix_mode` is `%.64s`; a file mode that lets the owner read and write is "
+                 "allowed, as \"0660\" or \"0600\"",
+                 mode->text);
+        return;
+    }
+    config->options.query_unix_mode = (uint32_t)value;
+}
+
 static void query_read(struct config *config, const struct node *map)
 {
     struct config_options *options = &config->options;
@@ -298,6 +318,13 @@ static void query_read(struct config *config, const struct node *map)
     if (values.value[KEYWORD_query_http] != NULL) {
         (void)endpoint_read(config, values.value[KEYWORD_query_http], "`http`", options->query_http,
                             &endpoint);
+    }
+    if (values.value[KEYWORD_query_unix_mode] != NULL) {
+        unix_mode_read(config, values.value[KEYWORD_query_unix_mode]);
+    }
+    if (values.value[KEYWORD_query_users] != NULL) {
+        (void)scalar_read_text(config, values.value[KEYWORD_query_users], "`users`",
+                               CONFIG_PATH_SIZE_MAX, options->query_users);
     }
 }
 
@@ -359,6 +386,10 @@ void options_read(struct loader *loader)
     }
     if (value[KEYWORD_appliance_query] != NULL) {
         query_read(config, value[KEYWORD_appliance_query]);
+    }
+    if (value[KEYWORD_appliance_user] != NULL) {
+        (void)scalar_read_text(config, value[KEYWORD_appliance_user], "`user`",
+                               CONFIG_USER_SIZE_MAX, config->options.user);
     }
     if (value[KEYWORD_appliance_state] != NULL) {
         state_read(config, value[KEYWORD_appliance_state]);

@@ -8,6 +8,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include "controlplane/access.h"
 #include "controlplane/freshness.h"
 #include "controlplane/housekeeping.h"
 #include "controlplane/http.h"
@@ -219,7 +220,8 @@ static enum result threads_start(struct appliance *appliance, char error[APPLIAN
 }
 
 /* The default socket lives in run/, which a fresh checkout does not have. */
-static enum result socket_folder_make(const char *path, char error[APPLIANCE_ERROR_SIZE_MAX])
+static enum result socket_folder_make(const struct privileges *privileges, const char *path,
+                                      char error[APPLIANCE_ERROR_SIZE_MAX])
 {
     char folder[CONFIG_PATH_SIZE_MAX];
     (void)snprintf(folder, sizeof(folder), "%s", path);
@@ -228,7 +230,11 @@ static enum result socket_folder_make(const char *path, char error[APPLIANCE_ERR
         return RESULT_OK;
     }
     *slash = '\0';
-    if (mkdir(folder, 0755) != 0 && errno != EEXIST) {
+    if (mkdir(folder, 0755) == 0) {
+        /* Whoever we become removes the socket in the end. */
+        return privileges_own(privileges, folder);
+    }
+    if (errno != EEXIST) {
         return fail_with(error, RESULT_SYSTEM,
                          "query.unix: cannot make the folder %s: %s; make it, or choose another "
                          "path",
@@ -240,12 +246,18 @@ static enum result socket_folder_make(const char *path, char error[APPLIANCE_ERR
 static enum result doors_open(struct appliance *appliance, char error[APPLIANCE_ERROR_SIZE_MAX])
 {
     const struct config_options *options = &appliance->config->options;
-    enum result result = socket_folder_make(options->query_unix, error);
+    enum result result = socket_folder_make(&appliance->privileges, options->query_unix, error);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    result = access_open(options->query_users, &appliance->layout, &appliance->access, error,
+                         APPLIANCE_ERROR_SIZE_MAX);
     if (result != RESULT_OK) {
         return result;
     }
     struct server_options server_options = {
         .unix_path = options->query_unix,
+        .unix_mode = options->query_unix_mode,
         .tcp = options->query_tcp,
         .thread_count = appliance->serving_thread_count,
     };
@@ -274,6 +286,45 @@ static enum result observers_open(struct appliance *appliance, char error[APPLIA
     return RESULT_OK;
 }
 
+static bool has_network_devices(const struct config_options *options)
+{
+    for (uint32_t i = 0; i < options->ingest_count; i++) {
+        if (options->ingest[i].driver == CONFIG_DRIVER_ETHDEV) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum result privileges_open(struct appliance *appliance,
+                                   char error[APPLIANCE_ERROR_SIZE_MAX])
+{
+    const struct config_options *options = &appliance->config->options;
+    char text[PRIVILEGES_ERROR_SIZE_MAX];
+    enum result result = privileges_choose(options->user, has_network_devices(options),
+                                           &appliance->privileges, text);
+    if (result != RESULT_OK) {
+        return fail_with(error, result, "appliance.%s", text);
+    }
+    result = privileges_begin(&appliance->privileges);
+    return result == RESULT_OK ? result
+                               : fail_with(error, result, "appliance.user: %s", strerror(errno));
+}
+
+/* Everything that took root is open. */
+static enum result privileges_give_up(struct appliance *appliance,
+                                      char error[APPLIANCE_ERROR_SIZE_MAX])
+{
+    const char *path = appliance->config->options.query_unix;
+    char text[PRIVILEGES_ERROR_SIZE_MAX];
+    if (path[0] != '\0' && privileges_own(&appliance->privileges, path) != RESULT_OK) {
+        return fail_with(error, RESULT_SYSTEM, "query.unix: cannot give %s to %s: %s", path,
+                         appliance->privileges.user, strerror(errno));
+    }
+    enum result result = privileges_drop(&appliance->privileges, text);
+    return result == RESULT_OK ? result : fail_with(error, result, "appliance.%s", text);
+}
+
 enum result appliance_open(const struct config *config, struct appliance *appliance,
                            char error[APPLIANCE_ERROR_SIZE_MAX])
 {
@@ -286,6 +337,10 @@ enum result appliance_open(const struct config *config, struct appliance *applia
         return fail_with(error, RESULT_SYSTEM, "getrandom: %s", strerror(errno));
     }
     result = layout_choose(appliance, error);
+    if (result != RESULT_OK) {
+        goto fail;
+    }
+    result = privileges_open(appliance, error);
     if (result != RESULT_OK) {
         goto fail;
     }
@@ -314,6 +369,10 @@ enum result appliance_open(const struct config *config, struct appliance *applia
         goto fail;
     }
     cpu_move_helpers(&appliance->layout);
+    result = privileges_give_up(appliance, error);
+    if (result != RESULT_OK) {
+        goto fail;
+    }
     /* Pairs with the acquires of /readyz and snapshot_take(). */
     atomic_store_explicit(&appliance->shared_ready, true, memory_order_release);
     return RESULT_OK;
@@ -326,8 +385,10 @@ void appliance_close(struct appliance *appliance)
 {
     atomic_store_explicit(&appliance->shared_ready, false, memory_order_release);
     /* The doors first: who asks for a report needs everything behind them. */
+    access_stop(appliance->access);
     http_close(appliance->http);
     server_close(appliance->server);
+    access_close(appliance->access);
     freshness_close(appliance->freshness);
     housekeeping_close(appliance->housekeeping);
     atomic_store_explicit(&appliance->shared_stop, true, memory_order_relaxed);
@@ -346,6 +407,7 @@ void appliance_close(struct appliance *appliance)
     appliance->freshness = NULL;
     appliance->http = NULL;
     appliance->server = NULL;
+    appliance->access = NULL;
     appliance->housekeeping = NULL;
     appliance->worker_thread_count = 0;
     appliance->port_count = 0;

@@ -12,10 +12,12 @@
 #include "drivers/cpu.h"
 #include "drivers/memory.h"
 #include "drivers/net.h"
+#include "drivers/privileges.h"
 
 #define APPLIANCE_ERROR_SIZE_MAX 512
 #define APPLIANCE_READERS_MAX    16 /* Serving threads and the sampler. */
 
+struct access;       /* controlplane/access.h: who may ask what. */
 struct server;       /* controlplane/server.h: RESP. */
 struct http;         /* controlplane/http.h: metrics and health. */
 struct freshness;    /* controlplane/freshness.h: the sampler. */
@@ -41,6 +43,8 @@ struct appliance {
     uint32_t port_count;
     struct net_port *port[CONFIG_INGEST_MAX];
     struct clock clock;
+    struct privileges privileges;
+    struct access *access; /* NULL: no users. */
     struct server *server; /* NULL until it listens. */
     struct http *http;
     struct freshness *freshness;

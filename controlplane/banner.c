@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "controlplane/access.h"
 #include "controlplane/appliance.h"
 #include "controlplane/http.h"
 #include "controlplane/server.h"
@@ -48,6 +49,20 @@ static void shards_render(const struct appliance *appliance, struct buffer *out)
     buffer_text(out, "\n");
 }
 
+static void privileges_render(const struct appliance *appliance, struct buffer *out)
+{
+    const struct privileges *privileges = &appliance->privileges;
+    if (privileges->drops) {
+        buffer_format(out, "  user     %s; of root's capabilities one thread keeps %s\n",
+                      privileges->user, privileges_kept(privileges));
+    } else if (privileges->is_root && !privileges->asked) {
+        buffer_format(out, "  user     root: there is no user %s to become (freshet doctor)\n",
+                      PRIVILEGES_USER_DEFAULT);
+    } else {
+        buffer_format(out, "  user     %s\n", privileges->user);
+    }
+}
+
 static bool port_is_network(const struct appliance *appliance, uint32_t port)
 {
     return appliance->config->options.ingest[port].driver != CONFIG_DRIVER_FILE;
@@ -69,8 +84,11 @@ static void doors_render(const struct appliance *appliance, struct buffer *out)
         buffer_format(out, "  query    unix %s\n", socket_path(appliance, absolute));
     }
     if (options->query_tcp[0] != '\0') {
-        buffer_format(out, "  query    tcp %s (port %u), no authentication\n", options->query_tcp,
-                      server_tcp_port(appliance->server));
+        buffer_format(out, "  query    tcp %s (port %u), %s\n", options->query_tcp,
+                      server_tcp_port(appliance->server),
+                      access_has_users(appliance->access)
+                          ? "for users"
+                          : "read only, and only for this machine: no users");
     }
     if (appliance->http != NULL) {
         buffer_format(out, "  http     %s (port %u): /metrics /healthz /readyz\n",
@@ -115,6 +133,7 @@ void banner_render(const struct appliance *appliance, struct buffer *out)
                   (unsigned long long)(appliance->config->options.state_memory_bytes / MIB),
                   memory_pages_name(appliance->region[0].pages), MEMORY_ONLY);
     buffer_format(out, "  clock    %s\n", clock_describe(&appliance->clock));
+    privileges_render(appliance, out);
     doors_render(appliance, out);
     try_render(appliance, out);
 }
@@ -131,13 +150,14 @@ void banner_render_json(const struct appliance *appliance, struct buffer *out)
                                                      (int)net_port_number(appliance->port[i])));
     }
     json_t *root = json_pack(
-        "{s:s, s:s, s:i, s:b, s:s, s:s, s:o, s:s, s:i, s:i, s:s}", "version", FRESHET_VERSION,
-        "run_id", appliance->run_id, "shards", (int)appliance->shard_count, "sleeps",
-        (int)appliance->sleeps, "pages", memory_pages_name(appliance->region[0].pages), "clock",
-        clock_describe(&appliance->clock), "ingest", ports, "unix",
+        "{s:s, s:s, s:i, s:b, s:s, s:s, s:o, s:s, s:i, s:i, s:s, s:s, s:b}", "version",
+        FRESHET_VERSION, "run_id", appliance->run_id, "shards", (int)appliance->shard_count,
+        "sleeps", (int)appliance->sleeps, "pages", memory_pages_name(appliance->region[0].pages),
+        "clock", clock_describe(&appliance->clock), "ingest", ports, "unix",
         options->query_unix[0] == '\0' ? "" : socket_path(appliance, absolute), "tcp_port",
         (int)server_tcp_port(appliance->server), "http_port",
-        appliance->http == NULL ? 0 : (int)http_port(appliance->http), "durability", MEMORY_ONLY);
+        appliance->http == NULL ? 0 : (int)http_port(appliance->http), "durability", MEMORY_ONLY,
+        "user", appliance->privileges.user, "users", (int)access_has_users(appliance->access));
     char *text = json_dumps(root, JSON_COMPACT);
     buffer_text(out, text == NULL ? "{}" : text);
     buffer_text(out, "\n");

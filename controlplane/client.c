@@ -60,11 +60,46 @@ bool client_try(struct client *client, const char *verb, const char *server,
     return true;
 }
 
+/* A variable of the environment that says something, else NULL. */
+static const char *environment_of(const char *name)
+{
+    const char *value = getenv(name);
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+bool client_login(struct client *client, const char *user)
+{
+    const char *password = environment_of("FRESHET_PASSWORD");
+    user = user != NULL ? user : environment_of("FRESHET_USER");
+    if (user == NULL) {
+        return true;
+    }
+    if (password == NULL) {
+        (void)fprintf(stderr, "freshet %s: the password of %s is missing: set FRESHET_PASSWORD\n",
+                      client->verb, user);
+        return false;
+    }
+    const char *argument[] = {"AUTH", user, password};
+    redisReply *reply = client_command(client, 3, argument);
+    bool taken = reply != NULL;
+    freeReplyObject(reply);
+    return taken;
+}
+
 bool client_open(struct client *client, const char *verb, const char *server)
+{
+    return client_open_as(client, verb, server, NULL);
+}
+
+bool client_open_as(struct client *client, const char *verb, const char *server, const char *user)
 {
     char error[CLIENT_ERROR_SIZE_MAX];
     if (client_try(client, verb, server, error)) {
-        return true;
+        bool taken = client_login(client, user);
+        if (!taken) {
+            client_close(client);
+        }
+        return taken;
     }
     (void)fprintf(stderr,
                   "freshet %s: %s\n"
@@ -103,7 +138,9 @@ redisReply *client_command(struct client *client, uint32_t count, const char *co
     }
     if (reply->type == REDIS_REPLY_ERROR) {
         const char *text = strncmp(reply->str, "ERR ", 4) == 0 ? reply->str + 4 : reply->str;
-        (void)fprintf(stderr, "freshet %s: %s\n", client->verb, text);
+        bool stranger = strncmp(text, "NOAUTH ", 7) == 0;
+        (void)fprintf(stderr, "freshet %s: %s%s\n", client->verb, text,
+                      stranger ? " Give --user NAME, and its password in FRESHET_PASSWORD" : "");
         freeReplyObject(reply);
         return NULL;
     }

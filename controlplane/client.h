@@ -12,6 +12,10 @@
 #define CLIENT_SERVER_DEFAULT  "run/freshet.sock"
 #define CLIENT_SERVER_SENTENCE "where it is; else $FRESHET_SERVER, else " CLIENT_SERVER_DEFAULT
 
+/* Who asks, where no --user is given: $FRESHET_USER, else nobody; the password is in
+ * $FRESHET_PASSWORD. */
+#define CLIENT_USER_SENTENCE "who asks, with the password in $FRESHET_PASSWORD; else $FRESHET_USER"
+
 struct client {
     const char *verb;   /* For errors. */
     const char *server; /* Borrowed: what was tried. */
@@ -22,9 +26,14 @@ struct client {
 
 /* server: PATH, HOST:PORT, or NULL for the default. False: said why on stderr. */
 bool client_open(struct client *client, const char *verb, const char *server);
+/* The same as a user, NULL for the default. */
+bool client_open_as(struct client *client, const char *verb, const char *server, const char *user);
 /* The same, but says why in error. */
 bool client_try(struct client *client, const char *verb, const char *server,
                 char error[CLIENT_ERROR_SIZE_MAX]);
+/* Says who asks: user, else $FRESHET_USER, else nobody, and the server decides what that may do.
+ * False: said why on stderr. */
+bool client_login(struct client *client, const char *user);
 void client_close(struct client *client);
 
 /* One command. NULL: said why on stderr (an error reply too). The caller frees the reply. */

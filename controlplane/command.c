@@ -84,7 +84,16 @@ void session_init(struct session *session, uint64_t id, int64_t now_us)
         .shared_active_us = now_us,
         .shared_command = command_count,
         .protocol = 2,
+        .wake_fd = -1,
+        .user = "default",
     };
+}
+
+void session_admit(struct session *session, enum user_role role, int wake_fd)
+{
+    session->role = role;
+    session->role_first = role;
+    session->wake_fd = wake_fd;
 }
 
 const char *command_show(const struct resp_argument *argument, char *out, uint32_t size)
@@ -143,17 +152,45 @@ static bool arity_fits(const struct command *command, uint32_t count)
                                : count >= (uint32_t)-command->arity;
 }
 
+/* "client|list" */
+static const char *name_lower(const struct command *command, char *out, uint32_t size)
+{
+    (void)snprintf(out, size, "%s%s%s", command->container == NULL ? "" : command->container,
+                   command->container == NULL ? "" : "|", command->name);
+    for (uint32_t i = 0; out[i] != '\0'; i++) {
+        out[i] = (char)tolower((unsigned char)out[i]);
+    }
+    return out;
+}
+
 static void write_arity_error(struct resp_writer *reply, const struct command *command)
 {
     char name[64];
-    (void)snprintf(name, sizeof(name), "%s%s%s",
-                   command->container == NULL ? "" : command->container,
-                   command->container == NULL ? "" : "|", command->name);
-    for (uint32_t i = 0; name[i] != '\0'; i++) {
-        name[i] = (char)tolower((unsigned char)name[i]);
-    }
-    resp_write_error(reply, "ERR wrong number of arguments for '%s' command; it takes: %s", name,
+    resp_write_error(reply, "ERR wrong number of arguments for '%s' command; it takes: %s",
+                     name_lower(command, name, sizeof(name)),
                      command->syntax[0] == '\0' ? "nothing" : command->syntax);
+}
+
+/* Whether the session's role goes that far; if not, says so as Redis does. */
+static bool role_allows(const struct session *session, struct resp_writer *reply,
+                        const struct command *command)
+{
+    char name[64];
+    if ((command->flags & COMMAND_FLAG_NO_AUTH) != 0) {
+        return true;
+    }
+    if (session->role == USER_ROLE_NONE) {
+        resp_write_error(reply, "NOAUTH Authentication required.");
+        return false;
+    }
+    if ((command->flags & COMMAND_FLAG_ADMIN) != 0 && session->role != USER_ROLE_OPERATE) {
+        resp_write_error(reply,
+                         "NOPERM this user has no permissions to run the '%s' command; it takes "
+                         "the role operate",
+                         name_lower(command, name, sizeof(name)));
+        return false;
+    }
+    return true;
 }
 
 static void write_unknown_command(struct resp_writer *reply, const struct resp_argument *argument,
@@ -224,7 +261,9 @@ const struct command *command_run(struct command_host *host, struct session *ses
         return NULL;
     }
     if ((command->flags & COMMAND_FLAG_WRITE) != 0) {
-        resp_write_error(reply, "ERR read only; events arrive over UDP");
+        if (role_allows(session, reply, command)) {
+            resp_write_error(reply, "ERR read only; events arrive over UDP");
+        }
         return command;
     }
     if (arity_fits(command, count)) {
@@ -235,6 +274,9 @@ const struct command *command_run(struct command_host *host, struct session *ses
                           memory_order_relaxed);
     if (!arity_fits(command, count)) {
         write_arity_error(reply, command);
+        return command;
+    }
+    if (!role_allows(session, reply, command)) {
         return command;
     }
     struct command_call call = {

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "config/users.h"
 #include "controlplane/buffer.h"
 #include "controlplane/name_cache.h"
 #include "controlplane/resp.h"
@@ -16,6 +17,7 @@
 #include "dataplane/reader.h"
 
 struct appliance;
+struct login; /* controlplane/verifier.h */
 struct server;
 
 #define COMMAND_REDIS_VERSION    "7.0.15" /* Whose protocol and commands clients may expect. */
@@ -27,9 +29,12 @@ _Static_assert(COMMAND_VALUES_MAX <= READER_ANSWERS_MAX, "one reader_read() take
 
 #define COMMAND_FLAG_READ         0x01u /* Reads features: its duration is measured. */
 #define COMMAND_FLAG_FAST         0x02u
-#define COMMAND_FLAG_ADMIN        0x04u
+#define COMMAND_FLAG_ADMIN        0x04u /* Takes the role operate; all others take read. */
 #define COMMAND_FLAG_KEYS_COUNTED 0x08u /* Its keys follow a count: `movablekeys`. */
 #define COMMAND_FLAG_WRITE        0x10u /* Known, and refused by name. */
+#define COMMAND_FLAG_NO_AUTH      0x20u /* Takes no role: it comes before AUTH, or is it. */
+
+#define SESSION_FAILURES_MAX 8u /* Logins that fail on one connection before it is closed. */
 
 /* What a client has told and chosen. Owner: its serving thread. Other threads read, for CLIENT
  * LIST, the constants, what is shared_, and under the server's lock the names. */
@@ -49,6 +54,13 @@ struct session {
     bool close_after_reply;
     bool reply_off;     /* CLIENT REPLY OFF */
     uint8_t reply_skip; /* 2: from the next reply on, 1: this one. */
+    /* Who it is: see session_login.c. */
+    enum user_role role;
+    enum user_role role_first;     /* Constant: what it may do without AUTH. */
+    int wake_fd;                   /* Constant: written when a login no longer waits; -1: none. */
+    uint32_t login_failures;       /* Of this connection. */
+    struct login *login;           /* Owned. Waits for its password to be verified; else NULL. */
+    char user[USER_NAME_SIZE_MAX]; /* Changed as name is. */
 };
 
 /* One view of the fields that a request asks for. */
@@ -113,10 +125,21 @@ MUST_USE enum result command_host_init(struct command_host *host, struct applian
                                        struct server *server, struct reader *reader);
 void command_host_deinit(struct command_host *host);
 
+/* A session that may do nothing; session_admit() says what it may do without AUTH. */
 void session_init(struct session *session, uint64_t id, int64_t now_us);
+void session_admit(struct session *session, enum user_role role, int wake_fd);
 
-/* Runs one request (count > 0): exactly one reply, errors included. Returns the command that ran,
- * NULL when there is none by that name. */
+enum session_login_result { SESSION_LOGIN_DONE, SESSION_LOGIN_WAITS, SESSION_LOGIN_FAILED };
+/* AUTH, and AUTH of HELLO. WAITS: no reply was written, session->login waits, and the same request
+ * is to be run again once session_login_ready(). FAILED: the error is written. */
+enum session_login_result session_login(struct command_call *call, const struct resp_argument *user,
+                                        const struct resp_argument *password);
+bool session_login_ready(const struct appliance *appliance, const struct session *session);
+/* Gives up a login that waits. */
+void session_login_forget(const struct appliance *appliance, struct session *session);
+
+/* Runs one request (count > 0): exactly one reply, errors included; none yet while session->login
+ * waits. Returns the command that ran, NULL when there is none by that name. */
 const struct command *command_run(struct command_host *host, struct session *session,
                                   struct resp_writer *reply, const struct resp_argument *argument,
                                   uint32_t count);

@@ -49,10 +49,9 @@ static void write_flags(struct resp_writer *reply, const struct command *command
         uint8_t flag;
         const char *name;
     } names[] = {
-        {COMMAND_FLAG_READ, "readonly"},
-        {COMMAND_FLAG_FAST, "fast"},
-        {COMMAND_FLAG_ADMIN, "admin"},
-        {COMMAND_FLAG_KEYS_COUNTED, "movablekeys"},
+        {COMMAND_FLAG_READ, "readonly"},   {COMMAND_FLAG_FAST, "fast"},
+        {COMMAND_FLAG_ADMIN, "admin"},     {COMMAND_FLAG_KEYS_COUNTED, "movablekeys"},
+        {COMMAND_FLAG_NO_AUTH, "no_auth"},
     };
     uint32_t count = 0;
     for (uint32_t i = 0; i < ARRAY_COUNT(names); i++) {

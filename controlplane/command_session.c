@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controlplane/access.h"
 #include "controlplane/appliance.h"
 #include "controlplane/command.h"
 #include "controlplane/server_clients.h"
@@ -76,16 +77,6 @@ static bool name_check(struct command_call *call, const struct resp_argument *na
     return true;
 }
 
-static bool user_check(struct command_call *call, const struct resp_argument *user)
-{
-    if (!resp_is(user, "default")) {
-        resp_write_error(call->reply, "WRONGPASS invalid username-password pair or user is "
-                                      "disabled.");
-        return false;
-    }
-    return true;
-}
-
 static void write_hello(struct command_call *call)
 {
     struct resp_writer *reply = call->reply;
@@ -108,22 +99,28 @@ static void write_hello(struct command_call *call)
     resp_write_array(reply, 0);
 }
 
-/* AUTH and SETNAME of HELLO, from argument[2]. name stays NULL without SETNAME. */
-static bool hello_options(struct command_call *call, const struct resp_argument **out_name)
+/* What HELLO was asked beside the protocol; NULL without. */
+struct hello_options {
+    const struct resp_argument *user;
+    const struct resp_argument *password;
+    const struct resp_argument *name;
+};
+
+/* AUTH and SETNAME of HELLO, from argument[2]; the last of each counts. */
+static bool hello_options(struct command_call *call, struct hello_options *out)
 {
     char show[64];
-    *out_name = NULL;
+    *out = (struct hello_options){0};
     for (uint32_t i = 2; i < call->count;) {
         const struct resp_argument *word = &call->argument[i];
         uint32_t left = call->count - i - 1;
         if (resp_is(word, "AUTH") && left >= 2) {
-            if (!user_check(call, &call->argument[i + 1])) {
-                return false;
-            }
+            out->user = &call->argument[i + 1];
+            out->password = &call->argument[i + 2];
             i += 3;
         } else if (resp_is(word, "SETNAME") && left >= 1) {
-            *out_name = &call->argument[i + 1];
-            if (!name_check(call, *out_name, "Client names")) {
+            out->name = &call->argument[i + 1];
+            if (!name_check(call, out->name, "Client names")) {
                 return false;
             }
             i += 2;
@@ -136,9 +133,26 @@ static bool hello_options(struct command_call *call, const struct resp_argument 
     return true;
 }
 
+/* Whether the client is known by now. */
+static bool hello_login(struct command_call *call, const struct hello_options *options)
+{
+    if (options->user != NULL) {
+        return session_login(call, options->user, options->password) == SESSION_LOGIN_DONE;
+    }
+    if (call->session->role == USER_ROLE_NONE) {
+        resp_write_error(call->reply,
+                         "NOAUTH HELLO must be called with the client already authenticated, "
+                         "otherwise the HELLO AUTH <user> <pass> option can be used to "
+                         "authenticate the client and select the RESP protocol version at the "
+                         "same time");
+        return false;
+    }
+    return true;
+}
+
 void command_hello(struct command_call *call)
 {
-    const struct resp_argument *name = NULL;
+    struct hello_options options;
     int64_t protocol = call->session->protocol;
     if (call->count > 1) {
         const struct resp_argument *version = &call->argument[1];
@@ -151,11 +165,11 @@ void command_hello(struct command_call *call)
             return;
         }
     }
-    if (!hello_options(call, &name)) {
+    if (!hello_options(call, &options) || !hello_login(call, &options)) {
         return;
     }
-    if (name != NULL) {
-        server_client_rename(call->host->server, call->session->name, name);
+    if (options.name != NULL) {
+        server_client_rename(call->host->server, call->session->name, options.name);
     }
     call->session->protocol = (uint8_t)protocol;
     call->reply->protocol = (uint8_t)protocol;
@@ -164,14 +178,15 @@ void command_hello(struct command_call *call)
 
 void command_auth(struct command_call *call)
 {
+    static const struct resp_argument standard = {.data = "default", .size = 7};
+    const struct resp_argument *user = call->count == 2 ? &standard : &call->argument[1];
     if (call->count > 3) {
-        resp_write_error(call->reply, "ERR wrong number of arguments for 'auth' command; it takes: "
-                                      "[<user>] <password>");
-    } else if (call->count == 2) {
+        resp_write_error(call->reply, "ERR syntax error; AUTH takes: %s", call->command->syntax);
+    } else if (call->count == 2 && !access_has_users(call->host->appliance->access)) {
         resp_write_error(call->reply,
                          "ERR AUTH <password> called without any password configured for the "
                          "default user. Are you sure your configuration is correct?");
-    } else if (user_check(call, &call->argument[1])) {
+    } else if (session_login(call, user, &call->argument[call->count - 1]) == SESSION_LOGIN_DONE) {
         resp_write_simple(call->reply, "OK");
     }
 }
@@ -180,7 +195,10 @@ void command_reset(struct command_call *call)
 {
     struct session *session = call->session;
     const struct resp_argument nothing = {.data = "", .size = 0};
+    const struct resp_argument standard = {.data = "default", .size = 7};
     server_client_rename(call->host->server, session->name, &nothing);
+    server_client_rename(call->host->server, session->user, &standard);
+    session->role = session->role_first;
     session->protocol = 2;
     session->reply_off = false;
     session->reply_skip = 0;

@@ -26,6 +26,7 @@ void connection_open(struct connection *connection, int fd, uint64_t id, int64_t
     connection->fd = fd;
     connection->received_ns = connection_now_ns();
     connection->progress_ns = connection->received_ns;
+    connection->opened_ns = connection->received_ns;
     session_init(&connection->session, id, now_us);
     resp_parser_init(&connection->parser);
     buffer_init(&connection->input, RESP_REQUEST_SIZE_MAX + 2 * RECEIVE_BYTES);
@@ -119,6 +120,9 @@ static void request_run(struct connection *connection, struct command_host *host
     uint64_t size_before = connection->output.size;
     const struct command *command = command_run(host, session, &reply, connection->parser.argument,
                                                 connection->parser.argument_count);
+    if (connection_login_waits(connection)) {
+        return; /* It runs again, from the parser's arguments, and answers then. */
+    }
     reply_apply(session, &connection->output, size_before);
     counter_add(&counters->shared_commands, 1);
     counter_add(&counters->shared_errors, reply.error_count);
@@ -158,11 +162,13 @@ static void requests_run(struct connection *connection, struct command_host *hos
     atomic_store_explicit(&connection->session.shared_active_us,
                           clock_now_us(&host->appliance->clock), memory_order_relaxed);
     for (uint32_t i = 0; i < CONNECTION_COMMANDS_PER_TURN; i++) {
-        if (connection_output_waiting(connection) > CONNECTION_OUTPUT_SOFT_BYTES ||
+        if (connection_login_waits(connection) ||
+            connection_output_waiting(connection) > CONNECTION_OUTPUT_SOFT_BYTES ||
             connection->session.close_after_reply || connection->closed_by_us) {
             return;
         }
         uint64_t used = 0;
+        connection->parser.stranger = connection->session.role == USER_ROLE_NONE;
         enum resp_status status =
             resp_parse(&connection->parser, input->data + connection->input_used,
                        input->size - connection->input_used, &used);
@@ -188,7 +194,7 @@ static bool is_over(const struct connection *connection)
     if (connection->closed_by_us && !connection->session.close_after_reply) {
         return true;
     }
-    return answered &&
+    return answered && !connection_login_waits(connection) &&
            (connection->session.close_after_reply || (connection->ended && !connection->more));
 }
 
@@ -196,9 +202,12 @@ bool connection_turn(struct connection *connection, struct command_host *host,
                      struct serving_counters *counters, bool readable)
 {
     output_send(connection, counters);
-    if (readable && !connection->more && !connection->ended && !connection->broken &&
-        !connection->session.close_after_reply) {
+    if (readable && !connection_login_waits(connection) && !connection->more &&
+        !connection->ended && !connection->broken && !connection->session.close_after_reply) {
         input_receive(connection, counters);
+    }
+    if (session_login_ready(host->appliance, &connection->session)) {
+        request_run(connection, host, counters);
     }
     if (connection->more && !connection->broken) {
         requests_run(connection, host, counters);
@@ -215,6 +224,7 @@ uint32_t connection_events(const struct connection *connection)
 {
     uint64_t waiting = connection_output_waiting(connection);
     bool reads = waiting <= CONNECTION_OUTPUT_SOFT_BYTES && !connection->ended &&
-                 !connection->more && !connection->session.close_after_reply;
+                 !connection_login_waits(connection) && !connection->more &&
+                 !connection->session.close_after_reply;
     return (reads ? (uint32_t)EPOLLIN : 0u) | (waiting > 0 ? (uint32_t)EPOLLOUT : 0u);
 }

@@ -6,9 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config/users.h"
+#include "controlplane/access.h"
 #include "controlplane/address.h"
 #include "controlplane/doctor.h"
 #include "dataplane/base/units.h"
+#include "drivers/memory.h"
+#include "drivers/privileges.h"
 
 static void memory_check(struct doctor *doctor)
 {
@@ -120,6 +124,60 @@ static void port_check(struct doctor *doctor, const char *address, int type, boo
     }
 }
 
+static bool is_for_others(const char *address_text)
+{
+    struct sockaddr_storage address;
+    socklen_t size = 0;
+    return address_text[0] != '\0' &&
+           address_from_text(address_text, &address, &size) == RESULT_OK &&
+           !access_is_loopback((const struct sockaddr *)&address);
+}
+
+/* Whether those that an address is meant for may ask there. */
+static void users_check(struct doctor *doctor)
+{
+    const struct config_options *options = &doctor->config->options;
+    char error[USERS_ERROR_SIZE_MAX];
+    struct users *users = heap_alloc(sizeof(*users));
+    bool opens = is_for_others(options->query_tcp) || is_for_others(options->query_http);
+    if (users == NULL) {
+        return;
+    }
+    if (options->query_users[0] != '\0' &&
+        users_load(options->query_users, users, error) != RESULT_OK) {
+        doctor_add(doctor, DOCTOR_LEVEL_FAIL, "users",
+                   "freshet user add NAME --role read --file FILE; chmod 600 FILE", "%s", error);
+    } else if (options->query_users[0] != '\0') {
+        doctor_add(doctor, DOCTOR_LEVEL_OK, "users", "", "%u in %s", users->count,
+                   options->query_users);
+    } else if (opens) {
+        doctor_add(doctor, DOCTOR_LEVEL_WARN, "users",
+                   "freshet user add NAME --role read --file users.yaml; query: {users: "
+                   "users.yaml}",
+                   "`query` listens for other machines, and denies them without users");
+    }
+    heap_free(users);
+}
+
+/* Who the appliance would be, were it started by who asks. */
+static void privileges_check(struct doctor *doctor)
+{
+    char error[PRIVILEGES_ERROR_SIZE_MAX];
+    struct privileges privileges;
+    if (privileges_choose(doctor->config->options.user, false, &privileges, error) != RESULT_OK) {
+        doctor_add(doctor, DOCTOR_LEVEL_FAIL, "privileges", "set `user` in the definitions", "%s",
+                   error);
+    } else if (privileges.is_root && !privileges.asked) {
+        doctor_add(doctor, DOCTOR_LEVEL_WARN, "privileges",
+                   "sudo useradd --system --user-group --no-create-home --shell "
+                   "/usr/sbin/nologin " PRIVILEGES_USER_DEFAULT,
+                   "the appliance would stay root: no user %s", PRIVILEGES_USER_DEFAULT);
+    } else {
+        doctor_add(doctor, DOCTOR_LEVEL_OK, "privileges", "", "the appliance runs as %s",
+                   privileges.user);
+    }
+}
+
 void doctor_check_needs(struct doctor *doctor, bool server_runs)
 {
     const struct config_options *options = &doctor->config->options;
@@ -135,4 +193,6 @@ void doctor_check_needs(struct doctor *doctor, bool server_runs)
     }
     port_check(doctor, options->query_tcp, SOCK_STREAM, server_runs);
     port_check(doctor, options->query_http, SOCK_STREAM, server_runs);
+    users_check(doctor);
+    privileges_check(doctor);
 }

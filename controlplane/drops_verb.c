@@ -13,6 +13,7 @@
 
 struct drops_options {
     const char *server;
+    const char *user;
     double seconds; /* Of --follow; 0: until interrupted. */
     bool follow;
     bool json;
@@ -116,6 +117,7 @@ int drops_verb(int argc, char **argv)
     struct drops_options options = {0};
     const struct verb_option option[] = {
         {"server", "PATH|HOST:PORT", VERB_OPTION_TEXT, &options.server, CLIENT_SERVER_SENTENCE},
+        {"user", "NAME", VERB_OPTION_TEXT, &options.user, CLIENT_USER_SENTENCE},
         {"follow", NULL, VERB_OPTION_FLAG, &options.follow, "wait for more"},
         {"for", "SECONDS", VERB_OPTION_SECONDS, &options.seconds, "with --follow: how long"},
         {"json", NULL, VERB_OPTION_FLAG, &options.json,
@@ -135,7 +137,7 @@ int drops_verb(int argc, char **argv)
     if (!verb_parse(&usage, &argc, argv, &exit_code)) {
         return exit_code;
     }
-    if (!client_open(&client, "drops", options.server)) {
+    if (!client_open_as(&client, "drops", options.server, options.user)) {
         return VERB_EXIT_FAILED;
     }
     exit_code = drops_run(&client, &options);

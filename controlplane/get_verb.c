@@ -15,6 +15,7 @@
 
 struct get_options {
     const char *server;
+    const char *user;
     const char *at;
     bool latest;
     bool json;
@@ -250,6 +251,7 @@ int get_verb(int argc, char **argv)
     struct get_options options = {0};
     const struct verb_option option[] = {
         {"server", "PATH|HOST:PORT", VERB_OPTION_TEXT, &options.server, CLIENT_SERVER_SENTENCE},
+        {"user", "NAME", VERB_OPTION_TEXT, &options.user, CLIENT_USER_SENTENCE},
         {"at", "US", VERB_OPTION_TEXT, &options.at, "as of that time, microseconds since 1970"},
         {"latest", NULL, VERB_OPTION_FLAG, &options.latest, "as of the entity's newest event"},
         {"json", NULL, VERB_OPTION_FLAG, &options.json, "one JSON object on stdout"},
@@ -274,7 +276,7 @@ int get_verb(int argc, char **argv)
     if (options.at != NULL && options.latest) {
         return verb_usage_error(&usage, "--at and --latest exclude one another");
     }
-    if (!client_open(&client, "get", options.server)) {
+    if (!client_open_as(&client, "get", options.server, options.user)) {
         return VERB_EXIT_FAILED;
     }
     exit_code = entity_get(&client, &options, argv + 1, (uint32_t)argc - 1);

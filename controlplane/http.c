@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controlplane/access.h"
 #include "controlplane/address.h"
 #include "controlplane/appliance.h"
 #include "controlplane/report.h"
 #include "dataplane/base/units.h"
+#include "drivers/secret.h"
 
 #define CONNECTIONS_MAX      512u
 #define CONNECTION_BYTES_MAX ((size_t)(32 * KIB))
@@ -17,7 +19,7 @@
 #define METRICS_BYTES_MAX    (64 * MIB)
 
 struct http {
-    const struct appliance *appliance; /* Borrowed. */
+    struct appliance *appliance; /* Borrowed. */
     struct MHD_Daemon *daemon;
 };
 
@@ -62,6 +64,115 @@ static enum MHD_Result metrics_answer(const struct appliance *appliance,
     return result;
 }
 
+static enum MHD_Result login_ask_answer(struct MHD_Connection *connection)
+{
+    static const char text[] = "say who you are: a user of the appliance and the password\n";
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_PERSISTENT);
+    if (response == NULL) {
+        return MHD_NO;
+    }
+    enum MHD_Result result = MHD_queue_basic_auth_fail_response(connection, "freshet", response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* Stands in a request's context for a login that was refused before it waited. */
+static char refused_mark;
+
+/* From the verifier's thread. */
+static void login_resume(void *argument)
+{
+    MHD_resume_connection(argument);
+}
+
+/* Has the password verified; the request comes again when it is. Suspended first: the verdict may
+ * be there before verifier_ask() returns. */
+static void login_begin(struct verifier *verifier, struct MHD_Connection *connection,
+                        const struct login_claim *claim, void **request_context)
+{
+    struct login *login = NULL;
+    const struct user *user = NULL;
+    MHD_suspend_connection(connection);
+    enum login_state state = verifier_ask(verifier, claim, login_resume, connection, &login, &user);
+    *request_context = login;
+    if (state != LOGIN_WAITS) {
+        *request_context = state == LOGIN_REFUSED ? &refused_mark : NULL;
+        MHD_resume_connection(connection);
+    }
+}
+
+/* Basic authentication. Every role may read. LOGIN_WAITS: the request comes again. */
+static enum login_state login_look(struct verifier *verifier, struct MHD_Connection *connection,
+                                   void **request_context)
+{
+    const struct user *user = NULL;
+    enum login_state state = LOGIN_REFUSED;
+    if (*request_context != NULL) {
+        return *request_context == &refused_mark ? LOGIN_REFUSED
+                                                 : verifier_look(verifier, *request_context, &user);
+    }
+    char *password = NULL;
+    char *name = MHD_basic_auth_get_username_password(connection, &password);
+    if (name != NULL && password != NULL) {
+        const struct login_claim claim = {name, password, strlen(name), strlen(password)};
+        state = LOGIN_TAKEN;
+        if (verifier_knows(verifier, &claim) == NULL) {
+            state = LOGIN_WAITS;
+            login_begin(verifier, connection, &claim, request_context);
+        }
+    }
+    if (password != NULL) {
+        secret_wipe(password, strlen(password));
+    }
+    MHD_free(name);
+    MHD_free(password);
+    return state;
+}
+
+static bool is_local(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    return info != NULL && info->client_addr != NULL && access_is_loopback(info->client_addr);
+}
+
+/* This machine sees the metrics; others as a user, and not at all without users. */
+static enum MHD_Result metrics_guard(const struct http *http, struct MHD_Connection *connection,
+                                     void **request_context)
+{
+    struct verifier *verifier = access_verifier(http->appliance->access);
+    if (is_local(connection)) {
+        return metrics_answer(http->appliance, connection);
+    }
+    if (verifier == NULL) {
+        return text_answer(connection, MHD_HTTP_FORBIDDEN,
+                           "only this machine may see the metrics, because no users are "
+                           "configured (query: {users: users.yaml})\n");
+    }
+    switch (login_look(verifier, connection, request_context)) {
+    case LOGIN_TAKEN:
+        return metrics_answer(http->appliance, connection);
+    case LOGIN_WAITS:
+        return MHD_YES;
+    case LOGIN_REFUSED:
+        break;
+    }
+    return login_ask_answer(connection);
+}
+
+static void request_end(void *context, struct MHD_Connection *connection, void **request_context,
+                        enum MHD_RequestTerminationCode code)
+{
+    const struct http *http = context;
+    (void)connection;
+    (void)code;
+    if (*request_context != NULL && *request_context != &refused_mark) {
+        verifier_forget(access_verifier(http->appliance->access), *request_context);
+    }
+    *request_context = NULL;
+}
+
 /* libmicrohttpd calls this once with the headers and again when the body (none is taken) is
  * over. */
 static enum MHD_Result request_answer(void *context, struct MHD_Connection *connection,
@@ -72,14 +183,13 @@ static enum MHD_Result request_answer(void *context, struct MHD_Connection *conn
     const struct http *http = context;
     (void)version;
     (void)upload_data;
-    (void)request_context;
     *upload_data_size = 0;
     if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
         return text_answer(connection, MHD_HTTP_METHOD_NOT_ALLOWED,
                            "only GET and HEAD are answered here\n");
     }
     if (strcmp(url, "/metrics") == 0) {
-        return metrics_answer(http->appliance, connection);
+        return metrics_guard(http, connection, request_context);
     }
     if (strcmp(url, "/healthz") == 0) {
         return text_answer(connection, MHD_HTTP_OK, "ok\n");
@@ -112,17 +222,17 @@ enum result http_open(struct appliance *appliance, const char *address, struct h
     }
     /* poll, not epoll: edge-triggered, libmicrohttpd misses the end of a client that left before it
      * was accepted, and holds its place until it is idle for too long. */
-    unsigned flags = MHD_USE_POLL_INTERNAL_THREAD;
+    unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
     if (socket_address.ss_family == AF_INET6) {
         flags |= MHD_USE_IPv6;
     }
     http->appliance = appliance;
     errno = 0;
-    http->daemon =
-        MHD_start_daemon(flags, 0, NULL, NULL, request_answer, http, MHD_OPTION_SOCK_ADDR,
-                         (struct sockaddr *)&socket_address, MHD_OPTION_CONNECTION_LIMIT,
-                         CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES_MAX,
-                         MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS_MAX, MHD_OPTION_END);
+    http->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, request_answer, http, MHD_OPTION_SOCK_ADDR,
+        (struct sockaddr *)&socket_address, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+        IDLE_SECONDS_MAX, MHD_OPTION_NOTIFY_COMPLETED, request_end, http, MHD_OPTION_END);
     if (http->daemon == NULL) {
         (void)snprintf(error, error_size,
                        "query.http: cannot listen on %s: %s; stop what listens there or choose "

@@ -1,5 +1,6 @@
 /* GET /metrics, /healthz, /readyz over HTTP/1.1 (libmicrohttpd), for Prometheus and orchestrators.
- * Bounded: connections, header bytes, time. */
+ * Bounded: connections, header bytes, time. Other machines see the metrics as a user (Basic
+ * authentication, any role), or not at all without users; health is for everyone. */
 #pragma once
 
 #include <stdint.h>

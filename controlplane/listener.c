@@ -73,7 +73,8 @@ static enum result stale_remove(const struct sockaddr_un *address, char *error, 
     return RESULT_OK;
 }
 
-enum result listener_open_unix(const char *path, int *out_fd, char *error, uint32_t error_size)
+enum result listener_open_unix(const char *path, uint32_t mode, int *out_fd, char *error,
+                               uint32_t error_size)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof(address.sun_path)) {
@@ -92,7 +93,7 @@ enum result listener_open_unix(const char *path, int *out_fd, char *error, uint3
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     /* Nobody can connect before listen(), so the mode is set in time. */
     if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
-        chmod(path, 0660) != 0 || listen(fd, LISTENER_BACKLOG) != 0) {
+        chmod(path, mode) != 0 || listen(fd, LISTENER_BACKLOG) != 0) {
         result = fail_with(error, error_size, RESULT_SYSTEM,
                            "query.unix: cannot listen on %s: %s; choose another path", path,
                            strerror(errno));

@@ -6,9 +6,9 @@
 #include "dataplane/base/result.h"
 
 /* Listens on a path: makes its folder, replaces a socket that nobody serves any more, refuses one
- * that is served and whatever is no socket. Owner and group may connect (0660). On failure error
- * says what, where and what to do. */
-MUST_USE enum result listener_open_unix(const char *path, int *out_fd, char *error,
+ * that is served and whatever is no socket. mode says who may connect. On failure error says what,
+ * where and what to do. */
+MUST_USE enum result listener_open_unix(const char *path, uint32_t mode, int *out_fd, char *error,
                                         uint32_t error_size);
 
 /* Listens on "127.0.0.1:6380" or "[::1]:6380"; port 0: the kernel picks. */

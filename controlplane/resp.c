@@ -240,6 +240,9 @@ static enum resp_status array_begin(struct resp_parser *parser, const char *data
         return parser_fail(parser,
                            "Protocol error: invalid multibulk length, at most 4096 arguments");
     }
+    if (parser->stranger && count > (int64_t)RESP_STRANGER_ARGUMENTS_MAX) {
+        return parser_fail(parser, "Protocol error: unauthenticated multibulk length");
+    }
     parser->at = end + 2;
     parser->in_array = true;
     parser->left = count > 0 ? (uint32_t)count : 0;
@@ -268,6 +271,9 @@ static enum resp_status bulk_begin(struct resp_parser *parser, const char *data,
     }
     if (bulk_size > (int64_t)RESP_BULK_SIZE_MAX) {
         return parser_fail(parser, "Protocol error: invalid bulk length, at most 1048576 bytes");
+    }
+    if (parser->stranger && bulk_size > (int64_t)RESP_STRANGER_BULK_SIZE_MAX) {
+        return parser_fail(parser, "Protocol error: unauthenticated bulk length");
     }
     if (end + 2 + (uint64_t)bulk_size + 2 > RESP_REQUEST_SIZE_MAX) {
         return parser_fail(parser, "Protocol error: too big request, at most 4194304 bytes");

@@ -13,6 +13,9 @@
 #define RESP_BULK_SIZE_MAX    (1024u * 1024)
 #define RESP_ARGUMENTS_MAX    4096u /* 500 keys and 20 features need 525. */
 #define RESP_REQUEST_SIZE_MAX (4u * 1024 * 1024)
+/* Of clients that did not say who they are; as Redis. */
+#define RESP_STRANGER_ARGUMENTS_MAX 10u
+#define RESP_STRANGER_BULK_SIZE_MAX (16u * 1024)
 
 struct resp_argument {
     const char *data; /* Into the input; valid until the input moves. */
@@ -31,6 +34,7 @@ struct resp_parser {
     uint32_t left;     /* Arguments of the current array still to come. */
     int32_t bulk_size; /* Of the argument being received; -1: its header comes next. */
     bool in_array;
+    bool stranger; /* Set by the caller: the client has not said who it is. */
     uint32_t argument_count;
     uint32_t argument_capacity;
     struct resp_argument *argument; /* Owned. */

@@ -275,7 +275,7 @@ static int send_all(struct send_run *run)
     struct client client;
     struct send_outcome before = {0};
     struct send_answer answer = {0};
-    bool reachable = client_try(&client, "send", run->server, error);
+    bool reachable = client_try(&client, "send", run->server, error) && client_login(&client, NULL);
     if (reachable) {
         json_t *status = client_json(&client, 1, argument);
         reachable = status != NULL && send_outcome_read(status, run->stream, &before);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "controlplane/access.h"
 #include "controlplane/appliance.h"
 #include "controlplane/listener.h"
 #include "controlplane/server_inside.h"
@@ -16,8 +17,9 @@ static enum result listeners_open(struct server *server, const struct server_opt
     struct sockaddr_storage address = {0};
     socklen_t size = sizeof(address);
     if (options->unix_path[0] != '\0') {
-        enum result result = listener_open_unix(
-            options->unix_path, &server->listener_fd[LISTENER_UNIX], error, error_size);
+        enum result result =
+            listener_open_unix(options->unix_path, options->unix_mode,
+                               &server->listener_fd[LISTENER_UNIX], error, error_size);
         if (result != RESULT_OK) {
             return result;
         }
@@ -155,6 +157,7 @@ void server_statistics_read(const struct server *server, struct server_statistic
     *out = (struct server_statistics){
         .connections_accepted = counter_read(&server->shared_accepted),
         .connections_refused = counter_read(&server->shared_refused),
+        .logins_refused = access_logins_refused(server->appliance->access),
     };
     out->connections_open = out->connections_accepted - ended;
     for (uint32_t i = 0; i < server->thread_count; i++) {

@@ -14,6 +14,7 @@ struct server;
 
 struct server_options {
     const char *unix_path; /* "" : off. A stale socket file is replaced, a live one is an error. */
+    uint32_t unix_mode;    /* Of the socket's file: who may connect. */
     const char *tcp;       /* "127.0.0.1:6380"; port 0: the kernel picks; "" : off. */
     uint32_t thread_count;
 };
@@ -28,7 +29,8 @@ uint16_t server_tcp_port(const struct server *server);
 struct server_statistics {
     uint64_t connections_accepted;
     uint64_t connections_open;
-    uint64_t connections_refused; /* Over the limit. */
+    uint64_t connections_refused; /* Over the limit, or denied. */
+    uint64_t logins_refused;      /* HTTP's too. */
     uint64_t commands;
     uint64_t errors; /* Commands answered with an error. */
     uint64_t bytes_in;

@@ -4,9 +4,11 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "controlplane/access.h"
 #include "controlplane/appliance.h"
 #include "controlplane/server_inside.h"
 
@@ -59,12 +61,41 @@ static void session_locate(struct server *server, struct connection *connection,
     }
 }
 
-static void client_refuse(struct server *server, int fd)
+static const char text_full[] = "-ERR max number of clients reached\r\n";
+/* As Redis says it in its protected mode. */
+static const char text_denied[] =
+    "-DENIED Freshet is running in protected mode because no users are configured. In this mode "
+    "connections are only accepted from the loopback interface. To connect from other machines, "
+    "make users (freshet user add NAME --role read --file users.yaml), name their file in the "
+    "definitions (query: {users: users.yaml}), and start the appliance again.\r\n";
+
+static void client_refuse(struct server *server, int fd, const char *text)
 {
-    static const char text[] = "-ERR max number of clients reached\r\n";
-    (void)send(fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    char bytes[4096];
+    (void)send(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
+    /* What it sent already and nobody reads would make the kernel throw the text away. */
+    (void)shutdown(fd, SHUT_WR);
+    (void)recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
     (void)close(fd);
     counter_add(&server->shared_refused, 1);
+}
+
+/* What the client may do before it says who it is. False: nothing, not even that. */
+static bool client_admit(const struct server *server, int fd, enum listener_kind kind,
+                         enum user_role *out_role)
+{
+    struct sockaddr_storage peer = {0};
+    socklen_t size = sizeof(peer);
+    const struct access *access = server->appliance->access;
+    if (kind == LISTENER_UNIX) {
+        *out_role = access_role_of_unix(fd);
+        return true;
+    }
+    *out_role = USER_ROLE_NONE;
+    if (getpeername(fd, (struct sockaddr *)&peer, &size) == 0) {
+        *out_role = access_role_of_tcp(access, (const struct sockaddr *)&peer);
+    }
+    return *out_role != USER_ROLE_NONE || access_has_users(access);
 }
 
 static struct server_thread *thread_choose(struct server *server)
@@ -86,14 +117,20 @@ static void client_begin(struct server *server, int fd, enum listener_kind kind)
 {
     int on = 1;
     int idle_s = KEEPALIVE_SECONDS;
+    enum user_role role;
+    if (!client_admit(server, fd, kind, &role)) {
+        client_refuse(server, fd, text_denied);
+        return;
+    }
     struct server_thread *thread = thread_choose(server);
     struct connection *connection = server_client_take(server);
     if (connection == NULL) {
-        client_refuse(server, fd);
+        client_refuse(server, fd, text_full);
         return;
     }
     connection_open(connection, fd, server->id_next, clock_now_us(&server->appliance->clock));
     connection->thread = thread->index;
+    session_admit(&connection->session, role, thread->wake_fd);
     connection->events = EPOLLIN;
     session_locate(server, connection, kind);
     if (kind == LISTENER_TCP) {
@@ -123,7 +160,7 @@ static void accept_without_descriptors(struct server *server, int listener_fd)
         (void)close(server->spare_fd);
         int fd = accept4(listener_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            client_refuse(server, fd);
+            client_refuse(server, fd, text_full);
         }
         server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     }

@@ -63,12 +63,12 @@ void server_client_describe(const struct session *session, int64_t now_us, struc
     int64_t active_us = atomic_load_explicit(&session->shared_active_us, memory_order_relaxed);
     buffer_format(out,
                   "id=%" PRIu64 " addr=%s laddr=%s name=%s age=%" PRId64 " idle=%" PRId64
-                  " flags=N db=0 cmd=%s user=default lib-name=%s lib-ver=%s\n",
+                  " flags=N db=0 cmd=%s user=%s lib-name=%s lib-ver=%s\n",
                   session->id, session->peer, session->local, session->name,
                   (now_us - session->start_us) / US_PER_SECOND,
                   (now_us - active_us) / US_PER_SECOND,
-                  command_name_of(session, command, sizeof(command)), session->library,
-                  session->library_version);
+                  command_name_of(session, command, sizeof(command)), session->user,
+                  session->library, session->library_version);
 }
 
 static bool client_fits(const struct session *session, const struct client_filter *filter)

@@ -29,6 +29,8 @@ struct server_thread {
     struct command_host host;
     struct serving_counters counters;
     struct connection *queue; /* Connections with more to run. Owner: the thread. */
+    struct connection *waits; /* Connections whose login is being verified. Owner: the thread. */
+    bool woken;               /* wake_fd was written. */
     int64_t looked_ns;
     uint64_t assigned; /* Connections it was given. Owner: the accepting thread. */
 };

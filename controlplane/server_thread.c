@@ -20,6 +20,14 @@ static void client_end(struct server_thread *thread, struct connection *connecti
         }
         *at = connection->queue_next;
     }
+    if (connection->waits) {
+        struct connection **at = &thread->waits;
+        while (*at != connection) {
+            at = &(*at)->wait_next;
+        }
+        *at = connection->wait_next;
+    }
+    session_login_forget(thread->server->appliance, &connection->session);
     (void)epoll_ctl(thread->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
     server_client_give_back(thread->server, connection);
     counter_add(&thread->counters.shared_ended, 1);
@@ -31,7 +39,12 @@ static void client_turn(struct server_thread *thread, struct connection *connect
         client_end(thread, connection);
         return;
     }
-    if (connection->more && !connection->queued &&
+    if (connection_login_waits(connection) && !connection->waits) {
+        connection->waits = true;
+        connection->wait_next = thread->waits;
+        thread->waits = connection;
+    }
+    if (connection->more && !connection->queued && !connection_login_waits(connection) &&
         connection_output_waiting(connection) <= CONNECTION_OUTPUT_SOFT_BYTES) {
         connection->queued = true;
         connection->queue_next = thread->queue;
@@ -59,7 +72,34 @@ static void queue_turn(struct server_thread *thread)
     }
 }
 
-/* Closes clients that have not read a byte of their replies for too long. */
+/* A login no longer waits: one turn for each connection that may be meant. */
+static void waits_turn(struct server_thread *thread)
+{
+    uint64_t count;
+    struct connection *connection = thread->waits;
+    ssize_t taken = read(thread->wake_fd, &count, sizeof(count));
+    (void)taken; /* Nothing to take: it was for a turn that came before. */
+    thread->waits = NULL;
+    while (connection != NULL) {
+        struct connection *next = connection->wait_next;
+        connection->waits = false;
+        connection->wait_next = NULL;
+        client_turn(thread, connection, false);
+        connection = next;
+    }
+}
+
+static bool is_over_time(const struct connection *connection, int64_t now_ns)
+{
+    bool stalled = connection_output_waiting(connection) > 0 &&
+                   now_ns - connection->progress_ns > CONNECTION_STALL_NS;
+    bool unknown = connection->session.role == USER_ROLE_NONE &&
+                   now_ns - connection->opened_ns > CONNECTION_LOGIN_NS;
+    return stalled || unknown;
+}
+
+/* Closes clients that have not read a byte of their replies, or not said who they are, for too
+ * long. */
 static void stalled_close(struct server_thread *thread, int64_t now_ns)
 {
     struct server *server = thread->server;
@@ -68,8 +108,7 @@ static void stalled_close(struct server_thread *thread, int64_t now_ns)
         struct connection *connection = server->client[i];
         bool mine = connection != NULL && connection->thread == thread->index;
         (void)pthread_mutex_unlock(&server->lock);
-        if (mine && connection_output_waiting(connection) > 0 &&
-            now_ns - connection->progress_ns > CONNECTION_STALL_NS) {
+        if (mine && is_over_time(connection, now_ns)) {
             connection->broken = true;
             counter_add(&thread->counters.shared_clients_closed, 1);
             client_end(thread, connection);
@@ -81,7 +120,8 @@ static void event_take(struct server_thread *thread, const struct epoll_event *e
 {
     struct server *server = thread->server;
     if (event->data.ptr == &thread->wake_fd) {
-        return; /* shared_stop is looked at next. */
+        thread->woken = true;
+        return;
     }
     for (uint32_t kind = 0; kind < LISTENER_COUNT; kind++) {
         if (event->data.ptr == &server->listener_fd[kind]) {
@@ -89,7 +129,11 @@ static void event_take(struct server_thread *thread, const struct epoll_event *e
             return;
         }
     }
-    client_turn(thread, event->data.ptr,
+    struct connection *connection = event->data.ptr;
+    /* Who waits for its login is not read from, so its end would be told again and again. */
+    connection->broken |= connection_login_waits(connection) &&
+                          (event->events & (uint32_t)(EPOLLHUP | EPOLLERR)) != 0;
+    client_turn(thread, connection,
                 (event->events & (uint32_t)(EPOLLIN | EPOLLHUP | EPOLLERR)) != 0);
 }
 
@@ -106,6 +150,10 @@ static void *thread_run(void *argument)
         /* Events first: a connection that ended in the queue could still be among them. */
         for (int i = 0; i < count; i++) {
             event_take(thread, &events[i]);
+        }
+        if (thread->woken) {
+            thread->woken = false;
+            waits_turn(thread);
         }
         queue_turn(thread);
         int64_t now_ns = connection_now_ns();

@@ -30,9 +30,11 @@ static void table_print(const json_t *status, const json_t *previous, bool table
 int status_verb(int argc, char **argv)
 {
     const char *server = NULL;
+    const char *user = NULL;
     bool json = false;
     const struct verb_option option[] = {
         {"server", "PATH|HOST:PORT", VERB_OPTION_TEXT, &server, CLIENT_SERVER_SENTENCE},
+        {"user", "NAME", VERB_OPTION_TEXT, &user, CLIENT_USER_SENTENCE},
         {"json", NULL, VERB_OPTION_FLAG, &json, "the whole report as JSON"},
     };
     const struct verb_usage usage = {"status",
@@ -48,7 +50,7 @@ int status_verb(int argc, char **argv)
     if (!verb_parse(&usage, &argc, argv, &exit_code)) {
         return exit_code;
     }
-    if (!client_open(&client, "status", server)) {
+    if (!client_open_as(&client, "status", server, user)) {
         return VERB_EXIT_FAILED;
     }
     json_t *status = status_ask(&client);
@@ -67,6 +69,7 @@ int status_verb(int argc, char **argv)
 
 struct top_options {
     const char *server;
+    const char *user;
     double seconds; /* 0: until interrupted. */
     bool json;
 };
@@ -118,6 +121,7 @@ int top_verb(int argc, char **argv)
     struct top_options options = {0};
     const struct verb_option option[] = {
         {"server", "PATH|HOST:PORT", VERB_OPTION_TEXT, &options.server, CLIENT_SERVER_SENTENCE},
+        {"user", "NAME", VERB_OPTION_TEXT, &options.user, CLIENT_USER_SENTENCE},
         {"for", "SECONDS", VERB_OPTION_SECONDS, &options.seconds, "end by itself after that long"},
         {"json", NULL, VERB_OPTION_FLAG, &options.json, "a JSON report per line"},
     };
@@ -134,7 +138,7 @@ int top_verb(int argc, char **argv)
     if (!verb_parse(&usage, &argc, argv, &exit_code)) {
         return exit_code;
     }
-    if (!client_open(&client, "top", options.server)) {
+    if (!client_open_as(&client, "top", options.server, options.user)) {
         return VERB_EXIT_FAILED;
     }
     exit_code = top_run(&client, &options);

@@ -64,6 +64,7 @@ static int set_up(void **state)
     fake.online = true;
     buffer_init(&out, 0);
     session_init(&session, 42, 0);
+    session_admit(&session, USER_ROLE_OPERATE, -1);
     return command_host_init(&host, appliance, NULL, fake_reader_of(&fake)) == RESULT_OK ? 0 : 1;
 }
 

@@ -2,14 +2,30 @@
 #include "tests/unit/config_rows.h"
 
 static const struct config_row rows[] = {
-    {"keys of later versions",
+    {"a socket for nobody",
      "appliance:\n"
-     "  auth: keys.yaml\n"
-     "  query: {auth: no}\n"
-     "  ingest:\n"
-     "    - {driver: socket, listen: \"127.0.0.1:4700\", auth: keys.yaml}\n" STREAM_S,
-     "f:2:3: `auth: keys.yaml` is not built yet (who may send and read); remove it\n"
-     "f:3:11: `auth: no` is not built yet (who may read); remove it\n"},
+     "  query: {unix_mode: 0060}\n" STREAM_S,
+     "f:2:22: `unix_mode` is `0060`; a file mode that lets the owner read and write is allowed, as "
+     "\"0660\" or \"0600\"\n"},
+    {"a mode of a wrong digit",
+     "appliance:\n"
+     "  query: {unix_mode: \"0680\"}\n" STREAM_S,
+     "f:2:22: `unix_mode` is `0680`; a file mode that lets the owner read and write is allowed, as "
+     "\"0660\" or \"0600\"\n"},
+    {"a mode of four digits",
+     "appliance:\n"
+     "  query: {unix_mode: 1660}\n" STREAM_S,
+     "f:2:22: `unix_mode` is `1660`; a file mode that lets the owner read and write is allowed, as "
+     "\"0660\" or \"0600\"\n"},
+    {"modes that are taken",
+     "appliance:\n"
+     "  query: {unix_mode: 600, users: users.yaml}\n"
+     "  user: freshet\n" STREAM_S,
+     ""},
+    {"a user of too many characters",
+     "appliance:\n"
+     "  user: abcdefghijklmnopqrstuvwxyz0123456\n" STREAM_S,
+     "f:2:9: `user` has 33 bytes; 1 to 32 are allowed\n"},
     {"shards",
      "appliance:\n"
      "  shards: 65\n" STREAM_S,
@@ -223,7 +239,8 @@ static const struct config_row rows[] = {
      "f:2:30: `http` is `localhost`; an address with a port is allowed, as \"127.0.0.1:4700\" or "
      "\"[::1]:4700\" (numbers, no host names)\n"
      "f:2:47: `unix` is one value, not a list\n"
-     "f:2:51: `udp` is no key of `query`; allowed: unix, tcp, http\n"},
+     "f:2:51: `udp` is no key of `query`; allowed: unix, tcp, http, "
+     "unix_mode, users\n"},
     {"query, a word",
      "appliance:\n"
      "  query: yes\n" STREAM_S,

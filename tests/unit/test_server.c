@@ -13,7 +13,10 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "controlplane/access.h"
 #include "controlplane/appliance.h"
+#include "controlplane/command.h"
+#include "controlplane/password.h"
 #include "controlplane/server.h"
 #include "dataplane/base/random.h"
 #include "dataplane/base/units.h"
@@ -42,7 +45,8 @@ static char error[512];
 
 static struct server_options options_of(const char *tcp, uint32_t threads)
 {
-    return (struct server_options){.unix_path = path, .tcp = tcp, .thread_count = threads};
+    return (struct server_options){
+        .unix_path = path, .unix_mode = 0660, .tcp = tcp, .thread_count = threads};
 }
 
 static int set_up(void **state)
@@ -429,8 +433,8 @@ static void clients_over_the_limit_are_told_so(void **state)
 static void clients_are_listed_named_and_killed(void **state)
 {
     struct server *server = open_server(2);
-    int one = connect_unix();
-    int two = connect_tcp(server);
+    int one = connect_tcp(server);
+    int two = connect_unix();
     char list[1024] = "";
     (void)state;
     say(one, "CLIENT SETNAME first\r\n");
@@ -439,10 +443,10 @@ static void clients_are_listed_named_and_killed(void **state)
     struct pollfd ready = {.fd = two, .events = POLLIN};
     assert_int_equal(poll(&ready, 1, WAIT_MS), 1);
     assert_true(recv(two, list, sizeof(list) - 1, 0) > 0);
-    assert_non_null(strstr(list, "id=1 addr="));
+    assert_non_null(strstr(list, "id=1 addr=127.0.0.1:"));
     assert_non_null(strstr(list, "name=first"));
-    assert_non_null(strstr(list, "cmd=client|setname"));
-    assert_non_null(strstr(list, "id=2 addr=127.0.0.1:"));
+    assert_non_null(strstr(list, "cmd=client|setname user=default"));
+    assert_non_null(strstr(list, "id=2 addr="));
     say(two, "CLIENT KILL ID 1\r\n");
     expect(two, ":1\r\n");
     expect_end(one);
@@ -467,6 +471,158 @@ static void replies_can_be_turned_off(void **state)
     server_close(server);
 }
 
+/* Opens the users `model`, who reads, and `admin`, who operates; the password of each is its name
+ * twice. */
+static void users_open(void)
+{
+    static const struct {
+        const char *name;
+        const char *password;
+        enum user_role role;
+    } rows[] = {{"model", "modelmodel", USER_ROLE_READ},
+                {"admin", "adminadmin", USER_ROLE_OPERATE}};
+    char file[64];
+    char text[USERS_ERROR_SIZE_MAX];
+    struct users *users = calloc(1, sizeof(*users));
+    assert_non_null(users);
+    for (uint32_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        struct user *user = &users->user[users->count++];
+        (void)snprintf(user->name, sizeof(user->name), "%s", rows[i].name);
+        user->role = rows[i].role;
+        assert_int_equal(password_hash(rows[i].password, user->hash), RESULT_OK);
+    }
+    (void)snprintf(file, sizeof(file), "%s/users.yaml", folder);
+    assert_int_equal(users_save(file, users, text), RESULT_OK);
+    free(users);
+    assert_int_equal(
+        access_open(file, &appliance->layout, &appliance->access, error, sizeof(error)), RESULT_OK);
+    (void)unlink(file);
+}
+
+static void users_close(struct server *server)
+{
+    access_stop(appliance->access);
+    server_close(server);
+    access_close(appliance->access);
+    appliance->access = NULL;
+}
+
+static const char noauth[] = "-NOAUTH Authentication required.\r\n";
+static const char wrongpass[] =
+    "-WRONGPASS invalid username-password pair or user is disabled.\r\n";
+
+static void with_users_tcp_says_nothing_before_auth_and_then_what_the_role_may(void **state)
+{
+    (void)state;
+    users_open();
+    struct server *server = open_server(2);
+    int fd = connect_tcp(server);
+    say(fd, "PING\r\nHGET card:7 spend.n_10m\r\nSET a b\r\nCLIENT ID\r\n");
+    for (uint32_t i = 0; i < 4; i++) {
+        expect(fd, noauth);
+    }
+    say(fd, "AUTH model modelmodel\r\nHGET card:7 spend.n_10m\r\nCONFIG GET port\r\n");
+    expect(fd, "+OK\r\n$4\r\n0.07\r\n-NOPERM this user has no permissions to run the 'config|get' "
+               "command; it takes the role operate\r\n");
+    say(fd, "AUTH admin adminadmin\r\nCONFIG GET databases\r\nRESET\r\nPING\r\nQUIT\r\n");
+    expect(fd, "+OK\r\n*2\r\n$9\r\ndatabases\r\n$1\r\n1\r\n+RESET\r\n");
+    expect(fd, noauth);
+    expect(fd, "+OK\r\n");
+    expect_end(fd);
+    (void)close(fd);
+    users_close(server);
+}
+
+static void requests_behind_a_login_wait_for_it_and_keep_their_order(void **state)
+{
+    (void)state;
+    users_open();
+    struct server *server = open_server(1);
+    int fd = connect_tcp(server);
+    int other = connect_unix();
+    /* A name of HELLO is taken only with its password. */
+    say(fd, "HELLO 3 AUTH model wrong SETNAME a\r\nPING\r\n");
+    say(fd, "CLIENT REPLY SKIP\r\nAUTH model modelmodel\r\nECHO after\r\n");
+    /* Nobody else waits. */
+    say(other, "PING\r\nCLIENT INFO\r\n");
+    expect(other, "+PONG\r\n");
+    expect(fd, wrongpass);
+    expect(fd, noauth);
+    expect(fd, noauth); /* CLIENT REPLY */
+    expect(fd, "+OK\r\n$5\r\nafter\r\n");
+    say(fd, "HELLO 3 AUTH nobody x AUTH admin adminadmin SETNAME b\r\nCLIENT GETNAME\r\n");
+    expect(fd, "%8\r\n");
+    (void)close(fd);
+    (void)close(other);
+    users_close(server);
+}
+
+static void a_connection_has_a_bounded_number_of_failed_logins(void **state)
+{
+    (void)state;
+    users_open();
+    struct server *server = open_server(1);
+    int fd = connect_tcp(server);
+    for (uint32_t i = 0; i < SESSION_FAILURES_MAX; i++) {
+        say(fd, i % 2 == 0 ? "AUTH model bad\r\n" : "AUTH nobody bad\r\n");
+    }
+    say(fd, "AUTH model modelmodel\r\n");
+    for (uint32_t i = 0; i < SESSION_FAILURES_MAX; i++) {
+        expect(fd, wrongpass);
+    }
+    expect_end(fd);
+    (void)close(fd);
+    users_close(server);
+}
+
+static void who_leaves_while_a_login_is_verified_leaves_nothing_behind(void **state)
+{
+    struct server_statistics statistics;
+    (void)state;
+    users_open();
+    struct server *server = open_server(2);
+    for (uint32_t i = 0; i < 40; i++) {
+        int fd = i % 2 == 0 ? connect_tcp(server) : connect_unix();
+        say(fd, i % 3 == 0 ? "AUTH model modelmodel\r\nPING\r\n" : "AUTH model wrong\r\n");
+        if (i % 4 == 0) {
+            const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+            (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+        }
+        (void)close(fd);
+    }
+    int64_t end_ms = WAIT_MS;
+    do {
+        const struct timespec pause = {.tv_nsec = 10000000};
+        (void)nanosleep(&pause, NULL);
+        server_statistics_read(server, &statistics);
+        end_ms -= 10;
+    } while (statistics.connections_open > 0 && end_ms > 0);
+    assert_int_equal(statistics.connections_open, 0);
+    /* Some that still wait when the server closes. */
+    int last = connect_tcp(server);
+    say(last, "AUTH model wrong\r\n");
+    users_close(server);
+    (void)close(last);
+}
+
+static void a_stranger_cannot_make_the_server_keep_much(void **state)
+{
+    (void)state;
+    users_open();
+    struct server *server = open_server(1);
+    int fd = connect_tcp(server);
+    say(fd, "*11\r\n");
+    expect(fd, "-ERR Protocol error: unauthenticated multibulk length\r\n");
+    expect_end(fd);
+    (void)close(fd);
+    fd = connect_tcp(server);
+    say(fd, "*2\r\n$4\r\nAUTH\r\n$16385\r\n");
+    expect(fd, "-ERR Protocol error: unauthenticated bulk length\r\n");
+    expect_end(fd);
+    (void)close(fd);
+    users_close(server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -482,6 +638,11 @@ int main(void)
         cmocka_unit_test(clients_over_the_limit_are_told_so),
         cmocka_unit_test(clients_are_listed_named_and_killed),
         cmocka_unit_test(replies_can_be_turned_off),
+        cmocka_unit_test(with_users_tcp_says_nothing_before_auth_and_then_what_the_role_may),
+        cmocka_unit_test(requests_behind_a_login_wait_for_it_and_keep_their_order),
+        cmocka_unit_test(a_connection_has_a_bounded_number_of_failed_logins),
+        cmocka_unit_test(who_leaves_while_a_login_is_verified_leaves_nothing_behind),
+        cmocka_unit_test(a_stranger_cannot_make_the_server_keep_much),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
