@@ -397,8 +397,8 @@ def threads_of(pid):
 
 def every_thread_drops_what_it_does_not_need():
     rows = [(None, IPC_LOCK),
-            ('{driver: ethdev, vdev: "net_null0", address: 192.0.2.10/24, port: 4700}',
-             IPC_LOCK | NET_RAW | NET_ADMIN)]
+            ('{driver: ethdev, vdev: "net_null0", address: 192.0.2.10/24, port: 4700, auth: none, '
+             'allow: ["192.0.2.0/24"]}', IPC_LOCK | NET_RAW | NET_ADMIN)]
     for ingest, kept in rows:
         with tempfile.TemporaryDirectory() as folder, \
                 door(folder, lines="  user: nobody\n", ingest=ingest) as appliance:
