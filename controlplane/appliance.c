@@ -1,38 +1,26 @@
-#include "controlplane/appliance.h"
+#include "controlplane/appliance_inside.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "controlplane/access.h"
 #include "controlplane/freshness.h"
 #include "controlplane/housekeeping.h"
 #include "controlplane/http.h"
 #include "controlplane/server.h"
+#include "controlplane/store.h"
 #include "dataplane/base/units.h"
 #include "drivers/eal.h"
 
-#define IDLE_TURNS_BEFORE_SLEEP 64u
-#define IDLE_SLEEP_US           500u
-#define PAGE_BYTES              4096u
-#define STATE_TOUCH_BYTES       (32 * MIB)
-#define EPOCH_FIRST             1u /* Nothing is kept yet, so each process starts the LSNs anew. */
-
-_Static_assert(CONFIG_INGEST_MAX <= WORKER_PORTS_MAX, "a worker takes every port");
-
-__attribute__((format(printf, 3, 4))) static enum result
-fail_with(char error[APPLIANCE_ERROR_SIZE_MAX], enum result result, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(error, APPLIANCE_ERROR_SIZE_MAX, format, arguments);
-    va_end(arguments);
-    return result;
-}
+#define EPOCH_FIRST 1u /* Without a store each process starts the LSNs anew. */
+/* At the end: for what came, and for the last checkpoint. */
+#define DRAIN_US_MAX  (5 * US_PER_SECOND)
+#define FINISH_US_MAX (60 * US_PER_SECOND)
 
 static bool run_id_make(char run_id[41])
 {
@@ -53,169 +41,25 @@ static enum result layout_choose(struct appliance *appliance, char error[APPLIAN
     appliance->shard_count = appliance->layout.shard_count;
     if (appliance->shard_count > SHARDS_MAX) {
         if (options->shards != 0) {
-            return fail_with(error, RESULT_INVALID, "appliance.shards: %u is too many, at most %d",
-                             options->shards, SHARDS_MAX);
+            return appliance_fail(error, RESULT_INVALID,
+                                  "appliance.shards: %u is too many, at most %d", options->shards,
+                                  SHARDS_MAX);
         }
         cpu_layout_choose(SHARDS_MAX, &appliance->layout);
         appliance->shard_count = SHARDS_MAX;
     }
     if (options->state_memory_bytes / appliance->shard_count < CONFIG_SHARD_MEMORY_MIN) {
-        return fail_with(error, RESULT_INVALID,
-                         "appliance.state.memory: %llu MiB for %u shards; each needs at least "
-                         "%llu MiB: raise it, or lower `shards`",
-                         (unsigned long long)(options->state_memory_bytes / MIB),
-                         appliance->shard_count,
-                         (unsigned long long)(CONFIG_SHARD_MEMORY_MIN / MIB));
+        return appliance_fail(error, RESULT_INVALID,
+                              "appliance.state.memory: %llu MiB for %u shards; each needs at least "
+                              "%llu MiB: raise it, or lower `shards`",
+                              (unsigned long long)(options->state_memory_bytes / MIB),
+                              appliance->shard_count,
+                              (unsigned long long)(CONFIG_SHARD_MEMORY_MIN / MIB));
     }
     uint32_t threads = appliance->layout.serving_count;
     appliance->serving_thread_count =
         threads < APPLIANCE_READERS_MAX - 1 ? threads : APPLIANCE_READERS_MAX - 1;
     appliance->sleeps = options->idle == CONFIG_IDLE_SLEEP || appliance->layout.shared;
-    return RESULT_OK;
-}
-
-static void net_options_of(const struct appliance *appliance, const struct config_ingest *ingest,
-                           struct net_options *out)
-{
-    *out = (struct net_options){
-        .listen = ingest->listen,
-        .device = ingest->device[0] == '\0' ? NULL : ingest->device,
-        .vdev = ingest->vdev[0] == '\0' ? NULL : ingest->vdev,
-        .address = ingest->address[0] == '\0' ? NULL : ingest->address,
-        .port = ingest->port,
-        .path = ingest->path,
-        .queue_count = appliance->shard_count,
-    };
-    switch (ingest->driver) {
-    case CONFIG_DRIVER_SOCKET:
-        out->driver = NET_DRIVER_SOCKET;
-        break;
-    case CONFIG_DRIVER_ETHDEV:
-        out->driver = NET_DRIVER_ETHDEV;
-        break;
-    case CONFIG_DRIVER_FILE:
-        out->driver = NET_DRIVER_FILE;
-        break;
-    }
-}
-
-static enum result ports_open(struct appliance *appliance, char error[APPLIANCE_ERROR_SIZE_MAX])
-{
-    const struct config_options *options = &appliance->config->options;
-    for (uint32_t i = 0; i < options->ingest_count; i++) {
-        struct net_options net_options;
-        char port_error[NET_ERROR_SIZE_MAX] = "";
-        net_options_of(appliance, &options->ingest[i], &net_options);
-        enum result result = net_port_open(&net_options, &appliance->port[i], port_error);
-        if (result != RESULT_OK) {
-            return fail_with(error, result, "appliance.ingest[%u]: %s", i, port_error);
-        }
-        appliance->port_count = i + 1;
-    }
-    return RESULT_OK;
-}
-
-static void worker_options_of(struct appliance *appliance, uint32_t shard, uint64_t secret,
-                              struct worker_options *out)
-{
-    const struct config_options *options = &appliance->config->options;
-    *out = (struct worker_options){
-        .plan = appliance->plan,
-        .clock = &appliance->clock,
-        .shard = shard,
-        .shard_count = appliance->shard_count,
-        .port_count = appliance->port_count,
-        .state_bytes = options->state_memory_bytes / appliance->shard_count,
-        .lanes_max = options->lanes_max,
-        .readers_max = appliance->serving_thread_count + 1,
-        .table_secret = secret,
-        .epoch = EPOCH_FIRST,
-    };
-    for (uint32_t i = 0; i < appliance->port_count; i++) {
-        out->port[i] = (struct worker_port){
-            .queue = net_port_queue(appliance->port[i], shard),
-            .default_stream = options->ingest[i].stream,
-            .text_allowed = true,
-        };
-    }
-}
-
-/* Faults in what the hot path uses at once: all but the state, and the state's start. The rest
- * comes 2 MiB at a time as rows do. */
-static void region_touch(struct memory_region *region, uint64_t state_bytes)
-{
-    uint64_t bytes = region->size_bytes - state_bytes + STATE_TOUCH_BYTES;
-    if (bytes > region->size_bytes) {
-        bytes = region->size_bytes;
-    }
-    for (uint64_t at = 0; at < bytes; at += PAGE_BYTES) {
-        ((uint8_t *)region->base)[at] = 0;
-    }
-}
-
-static enum result workers_open(struct appliance *appliance, char error[APPLIANCE_ERROR_SIZE_MAX])
-{
-    uint64_t secret = 0;
-    if (getrandom(&secret, sizeof(secret), 0) != (ssize_t)sizeof(secret)) {
-        return fail_with(error, RESULT_SYSTEM, "getrandom: %s", strerror(errno));
-    }
-    for (uint32_t i = 0; i < appliance->shard_count; i++) {
-        struct worker_options options;
-        worker_options_of(appliance, i, secret, &options);
-        uint64_t bytes = worker_footprint(&options);
-        enum result result = memory_map(bytes, 0, &appliance->region[i]);
-        if (result == RESULT_OK) {
-            region_touch(&appliance->region[i], options.state_bytes);
-            result = worker_init(&options, appliance->region[i].base, &appliance->worker[i]);
-        }
-        if (result != RESULT_OK) {
-            return fail_with(error, result,
-                             "shard %u needs %llu MiB of memory: %s; lower `state.memory` or "
-                             "`shards`",
-                             i, (unsigned long long)div_ceil(bytes, MIB), result_name(result));
-        }
-    }
-    worker_connect(appliance->worker, appliance->shard_count);
-    return RESULT_OK;
-}
-
-static void *worker_run(void *argument)
-{
-    const struct appliance_worker *self = argument;
-    struct appliance *appliance = self->appliance;
-    struct worker *worker = appliance->worker[self->shard];
-    struct net_queue *queue = appliance->port_count > 0 && appliance->sleeps
-                                  ? net_port_queue(appliance->port[0], self->shard)
-                                  : NULL;
-    uint32_t idle_turns = 0;
-    /* Relaxed: the join that follows orders everything else. */
-    while (!atomic_load_explicit(&appliance->shared_stop, memory_order_relaxed)) {
-        idle_turns = worker_turn(worker) > 0 ? 0 : idle_turns + 1;
-        if (queue != NULL && idle_turns > IDLE_TURNS_BEFORE_SLEEP) {
-            net_wait(queue, IDLE_SLEEP_US);
-        }
-    }
-    return NULL;
-}
-
-static enum result threads_start(struct appliance *appliance, char error[APPLIANCE_ERROR_SIZE_MAX])
-{
-    for (uint32_t i = 0; i < appliance->shard_count; i++) {
-        char name[24];
-        (void)snprintf(name, sizeof(name), "shard-%u", i);
-        appliance->worker_argument[i] = (struct appliance_worker){appliance, i};
-        int core = appliance->layout.shard_core[i];
-        enum result result =
-            cpu_thread_start(&appliance->layout, core, name, worker_run,
-                             &appliance->worker_argument[i], &appliance->worker_thread[i]);
-        if (result != RESULT_OK) {
-            return fail_with(error, result,
-                             "no thread for shard %u on core %d: %s; allow the core (taskset, "
-                             "cgroup) or lower `shards`",
-                             i, core, result_name(result));
-        }
-        appliance->worker_thread_count = i + 1;
-    }
     return RESULT_OK;
 }
 
@@ -235,10 +79,11 @@ static enum result socket_folder_make(const struct privileges *privileges, const
         return privileges_own(privileges, folder);
     }
     if (errno != EEXIST) {
-        return fail_with(error, RESULT_SYSTEM,
-                         "query.unix: cannot make the folder %s: %s; make it, or choose another "
-                         "path",
-                         folder, strerror(errno));
+        return appliance_fail(
+            error, RESULT_SYSTEM,
+            "query.unix: cannot make the folder %s: %s; make it, or choose another "
+            "path",
+            folder, strerror(errno));
     }
     return RESULT_OK;
 }
@@ -280,8 +125,8 @@ static enum result observers_open(struct appliance *appliance, char error[APPLIA
         result = freshness_open(appliance, appliance->serving_thread_count, &appliance->freshness);
     }
     if (result != RESULT_OK) {
-        return fail_with(error, result, "no thread for housekeeping or freshness: %s",
-                         result_name(result));
+        return appliance_fail(error, result, "no thread for housekeeping or freshness: %s",
+                              result_name(result));
     }
     return RESULT_OK;
 }
@@ -304,11 +149,12 @@ static enum result privileges_open(struct appliance *appliance,
     enum result result = privileges_choose(options->user, has_network_devices(options),
                                            &appliance->privileges, text);
     if (result != RESULT_OK) {
-        return fail_with(error, result, "appliance.%s", text);
+        return appliance_fail(error, result, "appliance.%s", text);
     }
     result = privileges_begin(&appliance->privileges);
-    return result == RESULT_OK ? result
-                               : fail_with(error, result, "appliance.user: %s", strerror(errno));
+    return result == RESULT_OK
+               ? result
+               : appliance_fail(error, result, "appliance.user: %s", strerror(errno));
 }
 
 /* Everything that took root is open. */
@@ -318,11 +164,74 @@ static enum result privileges_give_up(struct appliance *appliance,
     const char *path = appliance->config->options.query_unix;
     char text[PRIVILEGES_ERROR_SIZE_MAX];
     if (path[0] != '\0' && privileges_own(&appliance->privileges, path) != RESULT_OK) {
-        return fail_with(error, RESULT_SYSTEM, "query.unix: cannot give %s to %s: %s", path,
-                         appliance->privileges.user, strerror(errno));
+        return appliance_fail(error, RESULT_SYSTEM, "query.unix: cannot give %s to %s: %s", path,
+                              appliance->privileges.user, strerror(errno));
     }
     enum result result = privileges_drop(&appliance->privileges, text);
-    return result == RESULT_OK ? result : fail_with(error, result, "appliance.%s", text);
+    return result == RESULT_OK ? result : appliance_fail(error, result, "appliance.%s", text);
+}
+
+static enum result workers_reset(void *context)
+{
+    return appliance_workers_reset(context);
+}
+
+/* The data directory, if the definitions name one: what is there decides the epoch. */
+static enum result directory_open(struct appliance *appliance, char error[APPLIANCE_ERROR_SIZE_MAX])
+{
+    const struct config_options *options = &appliance->config->options;
+    appliance->epoch = EPOCH_FIRST;
+    if (options->data_directory[0] == '\0') {
+        return RESULT_OK;
+    }
+    const struct store_options store_options = {.options = options,
+                                                .plan = appliance->plan,
+                                                .clock = &appliance->clock,
+                                                .layout = &appliance->layout,
+                                                .shard_count = appliance->shard_count,
+                                                .workers_reset = workers_reset,
+                                                .context = appliance};
+    enum result result = store_open(&store_options, &appliance->store, error);
+    if (result == RESULT_OK) {
+        appliance->epoch = store_epoch(appliance->store);
+    }
+    return result;
+}
+
+/* What the store holds, into the workers; then reads are answered. */
+static enum result state_load(struct appliance *appliance, char error[APPLIANCE_ERROR_SIZE_MAX])
+{
+    enum result result = RESULT_OK;
+    if (appliance->store != NULL) {
+        result = store_load(appliance->store, appliance->worker, error);
+        if (result == RESULT_OK) {
+            result = store_begin(appliance->store, error);
+        }
+    }
+    if (result == RESULT_OK) {
+        /* Pairs with the acquire of the serving threads: rows are there before they are read. */
+        atomic_store_explicit(&appliance->shared_loaded, true, memory_order_release);
+    }
+    return result;
+}
+
+static enum result threads_start(struct appliance *appliance, char error[APPLIANCE_ERROR_SIZE_MAX])
+{
+    /* DPDK's threads too; before the workers start, so that nobody delays their first turns. */
+    cpu_move_helpers(&appliance->layout);
+    enum result result = RESULT_OK;
+    if (appliance->store != NULL) {
+        result = store_start(appliance->store, error);
+    }
+    if (result == RESULT_OK) {
+        result = appliance_workers_start(appliance, error);
+    }
+    /* What homes forward again is taken before anything new is. */
+    while (result == RESULT_OK && appliance->store != NULL && !store_is_ready(appliance->store)) {
+        struct timespec pause = {.tv_nsec = NS_PER_SECOND / 1000};
+        (void)nanosleep(&pause, NULL);
+    }
+    return result;
 }
 
 enum result appliance_open(const struct config *config, struct appliance *appliance,
@@ -334,7 +243,7 @@ enum result appliance_open(const struct config *config, struct appliance *applia
     appliance->plan = &config->plan;
     error[0] = '\0';
     if (!run_id_make(appliance->run_id)) {
-        return fail_with(error, RESULT_SYSTEM, "getrandom: %s", strerror(errno));
+        return appliance_fail(error, RESULT_SYSTEM, "getrandom: %s", strerror(errno));
     }
     result = layout_choose(appliance, error);
     if (result != RESULT_OK) {
@@ -346,25 +255,33 @@ enum result appliance_open(const struct config *config, struct appliance *applia
     }
     clock_open(&appliance->clock);
     appliance->start_us = clock_now_us(&appliance->clock);
-    result = ports_open(appliance, error);
+    result = directory_open(appliance, error);
     if (result != RESULT_OK) {
         goto fail;
     }
-    result = workers_open(appliance, error);
+    result = appliance_workers_open(appliance, error);
     if (result != RESULT_OK) {
         goto fail;
     }
+    /* Queries are answered first, with LOADING; events are taken last. */
+    result = doors_open(appliance, error);
+    if (result != RESULT_OK) {
+        goto fail;
+    }
+    result = state_load(appliance, error);
+    if (result != RESULT_OK) {
+        goto fail;
+    }
+    result = appliance_ports_open(appliance, error);
+    if (result != RESULT_OK) {
+        goto fail;
+    }
+    appliance_workers_listen(appliance);
     result = observers_open(appliance, error);
     if (result != RESULT_OK) {
         goto fail;
     }
-    /* DPDK's threads too; before the workers start, so that nobody delays their first turns. */
-    cpu_move_helpers(&appliance->layout);
     result = threads_start(appliance, error);
-    if (result != RESULT_OK) {
-        goto fail;
-    }
-    result = doors_open(appliance, error);
     if (result != RESULT_OK) {
         goto fail;
     }
@@ -381,9 +298,20 @@ fail:
     return result;
 }
 
+/* Lets the workers finish and the store make its last checkpoint, while reads go on. */
+static void state_finish(struct appliance *appliance)
+{
+    if (appliance->store == NULL || appliance->worker_thread_count < appliance->shard_count) {
+        return;
+    }
+    appliance_workers_drain(appliance, DRAIN_US_MAX);
+    appliance->finished = store_finish(appliance->store, FINISH_US_MAX) == RESULT_OK;
+}
+
 void appliance_close(struct appliance *appliance)
 {
     atomic_store_explicit(&appliance->shared_ready, false, memory_order_release);
+    state_finish(appliance);
     /* The doors first: who asks for a report needs everything behind them. */
     access_stop(appliance->access);
     http_close(appliance->http);
@@ -391,25 +319,17 @@ void appliance_close(struct appliance *appliance)
     access_close(appliance->access);
     freshness_close(appliance->freshness);
     housekeeping_close(appliance->housekeeping);
-    atomic_store_explicit(&appliance->shared_stop, true, memory_order_relaxed);
-    for (uint32_t i = 0; i < appliance->worker_thread_count; i++) {
-        (void)pthread_join(appliance->worker_thread[i], NULL);
-    }
-    for (uint32_t i = appliance->port_count; i > 0; i--) {
-        net_port_close(appliance->port[i - 1]);
-    }
-    for (uint32_t i = 0; i < appliance->shard_count; i++) {
-        if (appliance->region[i].base != NULL) {
-            memory_unmap(&appliance->region[i]);
-        }
-    }
+    store_stop(appliance->store);
+    appliance_workers_stop(appliance);
+    store_close(appliance->store);
+    appliance_ports_close(appliance);
+    appliance_workers_close(appliance);
     eal_close();
     appliance->freshness = NULL;
     appliance->http = NULL;
     appliance->server = NULL;
     appliance->access = NULL;
     appliance->housekeeping = NULL;
-    appliance->worker_thread_count = 0;
-    appliance->port_count = 0;
+    appliance->store = NULL;
     appliance->shard_count = 0;
 }

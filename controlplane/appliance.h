@@ -22,6 +22,8 @@ struct server;       /* controlplane/server.h: RESP. */
 struct http;         /* controlplane/http.h: metrics and health. */
 struct freshness;    /* controlplane/freshness.h: the sampler. */
 struct housekeeping; /* controlplane/housekeeping.h: what has to happen every second. */
+struct keys_live;    /* controlplane/keys_live.h: who may send. */
+struct store;        /* controlplane/store.h: the data directory. */
 struct appliance;
 
 /* What a worker's thread is told. */
@@ -42,6 +44,11 @@ struct appliance {
     struct memory_region region[SHARDS_MAX];
     uint32_t port_count;
     struct net_port *port[CONFIG_INGEST_MAX];
+    struct keys_live *keys[CONFIG_INGEST_MAX]; /* NULL: the listener has none. */
+    struct store *store;                       /* NULL: everything is in memory only. */
+    uint32_t epoch;
+    uint64_t table_secret;
+    bool finished; /* At the end: a last checkpoint has all. */
     struct clock clock;
     struct privileges privileges;
     struct access *access; /* NULL: no users. */
@@ -51,6 +58,7 @@ struct appliance {
     struct housekeeping *housekeeping;
     uint32_t serving_thread_count; /* Readers 0 .. count - 1; the sampler's is the next one. */
     bool sleeps;                   /* Idle workers sleep: asked for, or cores are shared. */
+    _Atomic bool shared_loaded;    /* Rows may be read. */
     _Atomic bool shared_ready;     /* Serving and ingesting. */
     _Atomic bool shared_stop;      /* Workers leave their loops. */
     pthread_t worker_thread[SHARDS_MAX];
@@ -63,3 +71,6 @@ struct appliance {
 MUST_USE enum result appliance_open(const struct config *config, struct appliance *appliance,
                                     char error[APPLIANCE_ERROR_SIZE_MAX]);
 void appliance_close(struct appliance *appliance);
+/* Reads the key files of all listeners again; one that is wrong changes nothing of its own. */
+MUST_USE enum result appliance_keys_reload(struct appliance *appliance,
+                                           char error[APPLIANCE_ERROR_SIZE_MAX]);

@@ -9,11 +9,11 @@
 #include "controlplane/appliance.h"
 #include "controlplane/http.h"
 #include "controlplane/server.h"
+#include "controlplane/store.h"
 #include "controlplane/version.h"
 #include "dataplane/base/units.h"
 
-#define MEMORY_ONLY                                                                                \
-    "state lives in memory only: a restart starts empty (`data.directory` is not written to)"
+#define MEMORY_ONLY "state lives in memory only: a restart starts empty (`data.directory` keeps it)"
 
 /* The absolute path, so that the line works from another folder. */
 static const char *socket_path(const struct appliance *appliance, char absolute[PATH_MAX])
@@ -49,6 +49,41 @@ static void shards_render(const struct appliance *appliance, struct buffer *out)
     buffer_text(out, "\n");
 }
 
+/* What was found, and how it is kept. */
+static void store_render(const struct appliance *appliance, struct buffer *out)
+{
+    static const char *const names[] = {"loaded", "rebuilt from the mirror", "starts empty"};
+    const struct config_options *options = &appliance->config->options;
+    if (appliance->store == NULL) {
+        buffer_text(out, "  store    none: " MEMORY_ONLY "\n");
+        return;
+    }
+    struct store_report report;
+    store_report_read(appliance->store, &report);
+    const struct recovery_report *recovery = report.recovery;
+    buffer_format(out, "  store    %s, epoch %u, acknowledgements %s; log by %s\n",
+                  options->data_directory, recovery->epoch,
+                  options->ack == CONFIG_ACK_DURABLE ? "when durable" : "off", report.disk);
+    if (recovery->fresh) {
+        buffer_text(out, "           new: nothing was there\n");
+        return;
+    }
+    buffer_format(
+        out, "           checkpoint %llu: %llu rows, then %llu records of the log, in %.2f s\n",
+        (unsigned long long)recovery->generation, (unsigned long long)recovery->rows,
+        (unsigned long long)recovery->records, (double)report.load_us / (double)US_PER_SECOND);
+    for (uint32_t v = 0; v < appliance->plan->view_count; v++) {
+        if (recovery->view[v] != RECOVERY_VIEW_LOADED) {
+            buffer_format(out, "           view %s is new or changed: %s\n",
+                          appliance->plan->view[v].name, names[recovery->view[v]]);
+        }
+    }
+    for (uint32_t i = 0; i < recovery->dropped_count; i++) {
+        buffer_format(out, "           view %s is gone: its rows were dropped\n",
+                      recovery->dropped[i]);
+    }
+}
+
 static void privileges_render(const struct appliance *appliance, struct buffer *out)
 {
     const struct privileges *privileges = &appliance->privileges;
@@ -63,9 +98,21 @@ static void privileges_render(const struct appliance *appliance, struct buffer *
     }
 }
 
-static bool port_is_network(const struct appliance *appliance, uint32_t port)
+/* Who may send to a listener. */
+static const char *port_door(const struct appliance *appliance, uint32_t port)
 {
-    return appliance->config->options.ingest[port].driver != CONFIG_DRIVER_FILE;
+    const struct config_ingest *ingest = &appliance->config->options.ingest[port];
+    if (ingest->driver == CONFIG_DRIVER_FILE) {
+        return "";
+    }
+    if (appliance->keys[port] != NULL) {
+        return "; takes only messages with a producer's tag";
+    }
+    if (ingest->auth_none) {
+        return "; `auth: none`: takes events from anyone in the allowed prefixes, no "
+               "authentication";
+    }
+    return "; takes events from anyone who reaches it: no authentication";
 }
 
 static void doors_render(const struct appliance *appliance, struct buffer *out)
@@ -75,10 +122,7 @@ static void doors_render(const struct appliance *appliance, struct buffer *out)
     char port[NET_ERROR_SIZE_MAX];
     for (uint32_t i = 0; i < appliance->port_count; i++) {
         net_port_describe(appliance->port[i], port, sizeof(port));
-        buffer_format(out, "  ingest   %s%s\n", port,
-                      port_is_network(appliance, i)
-                          ? "; takes events from anyone who reaches it: no authentication"
-                          : "");
+        buffer_format(out, "  ingest   %s%s\n", port, port_door(appliance, i));
     }
     if (options->query_unix[0] != '\0') {
         buffer_format(out, "  query    unix %s\n", socket_path(appliance, absolute));
@@ -129,9 +173,10 @@ void banner_render(const struct appliance *appliance, struct buffer *out)
                   plan->stream_count, plan->view_count, plan->feature_count,
                   (unsigned long long)plan->fingerprint);
     shards_render(appliance, out);
-    buffer_format(out, "  memory   %llu MiB for state, on %s pages; %s\n",
+    buffer_format(out, "  memory   %llu MiB for state, on %s pages\n",
                   (unsigned long long)(appliance->config->options.state_memory_bytes / MIB),
-                  memory_pages_name(appliance->region[0].pages), MEMORY_ONLY);
+                  memory_pages_name(appliance->region[0].pages));
+    store_render(appliance, out);
     buffer_format(out, "  clock    %s\n", clock_describe(&appliance->clock));
     privileges_render(appliance, out);
     doors_render(appliance, out);
@@ -156,8 +201,9 @@ void banner_render_json(const struct appliance *appliance, struct buffer *out)
         "clock", clock_describe(&appliance->clock), "ingest", ports, "unix",
         options->query_unix[0] == '\0' ? "" : socket_path(appliance, absolute), "tcp_port",
         (int)server_tcp_port(appliance->server), "http_port",
-        appliance->http == NULL ? 0 : (int)http_port(appliance->http), "durability", MEMORY_ONLY,
-        "user", appliance->privileges.user, "users", (int)access_has_users(appliance->access));
+        appliance->http == NULL ? 0 : (int)http_port(appliance->http), "durability",
+        appliance->store == NULL ? MEMORY_ONLY : options->data_directory, "user",
+        appliance->privileges.user, "users", (int)access_has_users(appliance->access));
     char *text = json_dumps(root, JSON_COMPACT);
     buffer_text(out, text == NULL ? "{}" : text);
     buffer_text(out, "\n");

@@ -98,6 +98,8 @@ static void walks_begin(struct checkpoint *checkpoint, int64_t now_us)
     for (uint32_t i = 0; i < options->shard_count; i++) {
         struct checkpoint_shard *shard = &checkpoint->shard[i];
         shard->ended = false;
+        shard->rows = (struct checkpoint_file){0};
+        shard->lanes = (struct checkpoint_file){0};
         shard->whole = shard_is_whole(checkpoint, i);
         uint64_t since = shard->whole ? 0 : checkpoint_base(checkpoint)->shard[i].replay_lsn;
         worker_walk_begin(options->workers[i], checkpoint->generation, since);

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "controlplane/appliance.h"
+#include "controlplane/store.h"
 #include "controlplane/suggest.h"
 #include "dataplane/base/units.h"
 #include "drivers/memory.h"
@@ -171,6 +172,40 @@ static void write_arity_error(struct resp_writer *reply, const struct command *c
                      command->syntax[0] == '\0' ? "nothing" : command->syntax);
 }
 
+/* While the store is loaded only the connection itself, and what tells how far it is, are
+ * answered. */
+static bool runs_while_loading(const struct command *command)
+{
+    static const char *const names[] = {"INFO", "COMMAND", "TIME", "ROLE"};
+    const char *name = command->container != NULL ? command->container : command->name;
+    if (strcmp(command->group, "connection") == 0 || strcmp(name, "CLIENT") == 0) {
+        return true;
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        if (strcmp(name, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool command_host_loaded(const struct command_host *host)
+{
+    return host->server == NULL || host->reader != NULL;
+}
+
+static bool loaded_allows(const struct command_host *host, struct resp_writer *reply,
+                          const struct command *command)
+{
+    if (command_host_loaded(host) || runs_while_loading(command)) {
+        return true;
+    }
+    const struct store *store = host->appliance->store;
+    resp_write_error(reply, "LOADING Freshet is loading its store, %.0f %% of the log so far",
+                     store == NULL ? 0.0 : 100 * store_load_done(store));
+    return false;
+}
+
 /* Whether the session's role goes that far; if not, says so as Redis does. */
 static bool role_allows(const struct session *session, struct resp_writer *reply,
                         const struct command *command)
@@ -276,7 +311,7 @@ const struct command *command_run(struct command_host *host, struct session *ses
         write_arity_error(reply, command);
         return command;
     }
-    if (!role_allows(session, reply, command)) {
+    if (!role_allows(session, reply, command) || !loaded_allows(host, reply, command)) {
         return command;
     }
     struct command_call call = {

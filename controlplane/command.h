@@ -124,6 +124,8 @@ extern const uint32_t command_count;
 MUST_USE enum result command_host_init(struct command_host *host, struct appliance *appliance,
                                        struct server *server, struct reader *reader);
 void command_host_deinit(struct command_host *host);
+/* True when rows may be read: the store, if there is one, is loaded. */
+bool command_host_loaded(const struct command_host *host);
 
 /* A session that may do nothing; session_admit() says what it may do without AUTH. */
 void session_init(struct session *session, uint64_t id, int64_t now_us);

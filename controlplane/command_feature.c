@@ -59,7 +59,7 @@ static bool option_at(struct command_call *call, uint32_t *at, struct read_reque
     return true;
 }
 
-static bool option_level(struct command_call *call, uint32_t *at)
+static bool option_level(struct command_call *call, uint32_t *at, struct read_request *request)
 {
     char show[64];
     if (*at + 1 >= call->count) {
@@ -67,12 +67,13 @@ static bool option_level(struct command_call *call, uint32_t *at)
         return false;
     }
     const struct resp_argument *argument = &call->argument[*at + 1];
-    if (resp_is(argument, "durable")) {
-        resp_write_error(call->reply, "ERR LEVEL durable is not built yet: this version keeps "
-                                      "state in memory only; applied is allowed");
+    request->durable = resp_is(argument, "durable");
+    if (request->durable && call->host->appliance->store == NULL) {
+        resp_write_error(call->reply, "ERR LEVEL durable needs a store: set `data.directory`; "
+                                      "without one only applied is allowed");
         return false;
     }
-    if (!resp_is(argument, "applied")) {
+    if (!request->durable && !resp_is(argument, "applied")) {
         resp_write_error(call->reply, "ERR LEVEL takes applied or durable, not '%s'",
                          command_show(argument, show, sizeof(show)));
         return false;
@@ -110,7 +111,7 @@ static bool option_parse(struct command_call *call, uint32_t *at, struct feature
         return !option_time_twice(call, options) && option_at(call, at, request);
     }
     if (resp_is(word, "LEVEL")) {
-        return option_level(call, at);
+        return option_level(call, at, request);
     }
     if (resp_is(word, "REQUEST")) {
         resp_write_error(call->reply, "ERR REQUEST is not built yet: it belongs to services, which "

@@ -11,6 +11,7 @@
 #include "controlplane/keyspace.h"
 #include "controlplane/server.h"
 #include "controlplane/server_clients.h"
+#include "controlplane/store.h"
 #include "controlplane/version.h"
 #include "dataplane/base/units.h"
 
@@ -75,8 +76,24 @@ static void info_memory(struct command_call *call, struct buffer *out)
 
 static void info_persistence(struct command_call *call, struct buffer *out)
 {
-    (void)call;
-    buffer_text(out, "# Persistence\r\nloading:0\r\nasync_loading:0\r\naof_enabled:0\r\n");
+    struct store *store = call->host->appliance->store;
+    bool loading = !command_host_loaded(call->host);
+    buffer_format(out, "# Persistence\r\nloading:%d\r\nasync_loading:0\r\naof_enabled:%d\r\n",
+                  loading ? 1 : 0, store == NULL ? 0 : 1);
+    if (store != NULL && loading) {
+        buffer_format(out, "loading_loaded_perc:%.2f\r\n", 100 * store_load_done(store));
+    } else if (store != NULL) {
+        struct store_report report;
+        store_report_read(store, &report);
+        const struct checkpoint_report *checkpoint = &report.checkpoint;
+        buffer_format(out,
+                      "rdb_bgsave_in_progress:%d\r\nrdb_last_save_time:%" PRId64 "\r\n"
+                      "rdb_last_bgsave_status:%s\r\nrdb_saves:%" PRIu64 "\r\n"
+                      "rdb_last_bgsave_time_sec:%" PRId64 "\r\n",
+                      checkpoint->running ? 1 : 0, checkpoint->published_us / US_PER_SECOND,
+                      checkpoint->failed > 0 && checkpoint->count == 0 ? "err" : "ok",
+                      checkpoint->count, checkpoint->duration_us / US_PER_SECOND);
+    }
 }
 
 static void info_stats(struct command_call *call, struct buffer *out)
@@ -151,12 +168,13 @@ static void info_keyspace(struct command_call *call, struct buffer *out)
 static const struct {
     const char *name;
     void (*write)(struct command_call *call, struct buffer *out);
+    bool always; /* Also while the store is loaded, when there are no rows and counts yet. */
 } info_sections[] = {
-    {"server", info_server},   {"clients", info_clients},
-    {"memory", info_memory},   {"persistence", info_persistence},
-    {"stats", info_stats},     {"replication", info_replication},
-    {"cpu", info_cpu},         {"cluster", info_cluster},
-    {"freshet", info_freshet}, {"keyspace", info_keyspace},
+    {"server", info_server, true},    {"clients", info_clients, true},
+    {"memory", info_memory, false},   {"persistence", info_persistence, true},
+    {"stats", info_stats, true},      {"replication", info_replication, true},
+    {"cpu", info_cpu, true},          {"cluster", info_cluster, true},
+    {"freshet", info_freshet, false}, {"keyspace", info_keyspace, false},
 };
 
 static bool section_asked(const struct command_call *call, const char *name)
@@ -178,7 +196,8 @@ void command_info(struct command_call *call)
 {
     struct buffer *text = &call->host->text;
     for (uint32_t i = 0; i < ARRAY_COUNT(info_sections); i++) {
-        if (section_asked(call, info_sections[i].name)) {
+        bool there = info_sections[i].always || command_host_loaded(call->host);
+        if (there && section_asked(call, info_sections[i].name)) {
             if (text->size > 0) {
                 buffer_text(text, "\r\n");
             }

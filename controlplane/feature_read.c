@@ -1,10 +1,17 @@
 #include "controlplane/feature_read.h"
 
 #include <string.h>
+#include <time.h>
 
+#include "controlplane/appliance.h"
 #include "controlplane/suggest.h"
 #include "dataplane/feature/key.h"
+#include "dataplane/mirror_door.h"
 #include "drivers/memory.h"
+
+/* A durable read looks that often whether its commit is through. */
+#define DURABLE_LOOK_NS   50000
+#define DURABLE_LOOKS_MAX 5000
 
 static bool write_no_memory(struct command_call *call)
 {
@@ -292,6 +299,37 @@ static bool queries_make(struct command_call *call, const struct resp_argument *
     return true;
 }
 
+/* LSN up to which a shard's records, and the home records of its forwards, are durable. */
+static uint64_t complete_lsn(const struct appliance *appliance, uint32_t shard)
+{
+    /* Acquire, pairs with release L2 in mirror_complete_turn(). */
+    return atomic_load_explicit(&worker_mirror(appliance->worker[shard])->shared_complete_lsn,
+                                memory_order_acquire);
+}
+
+/* Waits until what was read is durable: a commit or two. The answers stay as they were read. */
+static bool answers_await(struct command_call *call, uint32_t count)
+{
+    const struct appliance *appliance = call->host->appliance;
+    const struct answer *answer = call->host->scratch.answer;
+    struct timespec pause = {.tv_nsec = DURABLE_LOOK_NS};
+    uint32_t looks = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        while (answer[i].lsn > complete_lsn(appliance, answer[i].shard)) {
+            if (looks++ == DURABLE_LOOKS_MAX) {
+                resp_write_error(call->reply,
+                                 "ERR what was read is not durable yet after %u ms: the disk is "
+                                 "slow, full or failed (freshet status); LEVEL applied does not "
+                                 "wait",
+                                 DURABLE_LOOKS_MAX * DURABLE_LOOK_NS / 1000000);
+                return false;
+            }
+            (void)nanosleep(&pause, NULL);
+        }
+    }
+    return true;
+}
+
 bool read_answers(struct command_call *call, const struct resp_argument *keys,
                   struct read_request *request)
 {
@@ -315,7 +353,7 @@ bool read_answers(struct command_call *call, const struct resp_argument *keys,
         return false;
     }
     reader_read(call->host->reader, scratch->query, queries);
-    return true;
+    return !request->durable || answers_await(call, (uint32_t)values);
 }
 
 const struct answer *read_answer(const struct command_call *call,

@@ -19,6 +19,7 @@ struct read_request {
     uint32_t field_count;
     uint32_t group_count;
     enum read_time time;
+    bool durable; /* LEVEL durable: nothing that a crash could take back. */
     int64_t at_us;
 };
 

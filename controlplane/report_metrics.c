@@ -294,6 +294,31 @@ static void core_busy_seconds(const struct metrics *metrics)
     }
 }
 
+static void checkpoint_age(const struct metrics *metrics)
+{
+    const struct snapshot *snapshot = metrics->snapshot;
+    int64_t published_us = snapshot->store.checkpoint.published_us;
+    if (published_us != 0) {
+        buffer_text(metrics->out, metrics->name);
+        real_write(metrics,
+                   (double)(snapshot->appliance.now_us - published_us) / (double)US_PER_SECOND);
+    }
+}
+
+static void checkpoints(const struct metrics *metrics)
+{
+    if (metrics->snapshot->has_store) {
+        plain_write(metrics, metrics->snapshot->store.checkpoint.count);
+    }
+}
+
+static void checkpoints_failed(const struct metrics *metrics)
+{
+    if (metrics->snapshot->has_store) {
+        plain_write(metrics, metrics->snapshot->store.checkpoint.failed);
+    }
+}
+
 #define METRIC_ROW_OWN(member)      METRIC_OWN, 0, member
 #define METRIC_ROW_STREAM(member)   METRIC_STREAM, offsetof(struct snapshot_stream, member), NULL
 #define METRIC_ROW_VIEW(member)     METRIC_VIEW, offsetof(struct snapshot_view, member), NULL

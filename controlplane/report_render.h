@@ -13,3 +13,5 @@ void report_metrics_render(const struct snapshot *snapshot, struct buffer *out);
 json_t *report_drop_json(const struct plan *plan, uint32_t shard, const struct drop_entry *entry);
 /* Appends the object's text to out, and gives the reference up. */
 void report_json_write(json_t *root, struct buffer *out);
+/* What there is to say of the store; null without one. A new reference. */
+json_t *report_store_json(const struct snapshot *snapshot);

@@ -205,7 +205,8 @@ static json_t *appliance_json(const struct snapshot *snapshot)
     set(object, "cores_shared", json_boolean(appliance->cores_shared));
     set(object, "serving_threads", json_integer(appliance->serving_threads));
     set(object, "heap_bytes", number(appliance->heap_bytes));
-    set(object, "durability", json_string("memory only"));
+    set(object, "durability",
+        json_string(snapshot->has_store ? snapshot->store.disk : "memory only"));
     return object;
 }
 
@@ -262,6 +263,7 @@ void report_status_render(const struct snapshot *snapshot, struct buffer *out)
     json_t *root = json_object();
     set(root, "appliance", appliance_json(snapshot));
     totals_set(snapshot, root);
+    set(root, "store", report_store_json(snapshot));
     set(root, "streams", streams);
     set(root, "views", views);
     set(root, "shards", shards);

@@ -137,16 +137,36 @@ static void event_take(struct server_thread *thread, const struct epoll_event *e
                 (event->events & (uint32_t)(EPOLLIN | EPOLLHUP | EPOLLERR)) != 0);
 }
 
+/* Rows may be read from when they were loaded on: the reader comes then. */
+static void reader_await(struct server_thread *thread)
+{
+    struct appliance *appliance = thread->server->appliance;
+    /* Pairs with the release in state_load(). */
+    if (thread->reader != NULL ||
+        !atomic_load_explicit(&appliance->shared_loaded, memory_order_acquire)) {
+        return;
+    }
+    if (reader_open(appliance->worker, appliance->shard_count, thread->index, &thread->reader) ==
+        RESULT_OK) {
+        thread->host.reader = thread->reader;
+    }
+}
+
 static void *thread_run(void *argument)
 {
     struct server_thread *thread = argument;
     struct epoll_event events[EVENTS_PER_TURN];
     /* Pairs with the release in server_close(). */
     while (!atomic_load_explicit(&thread->server->shared_stop, memory_order_acquire)) {
-        reader_offline(thread->reader);
+        if (thread->reader != NULL) {
+            reader_offline(thread->reader);
+        }
         int count = epoll_wait(thread->epoll_fd, events, EVENTS_PER_TURN,
                                thread->queue != NULL ? 0 : LOOK_MS);
-        reader_online(thread->reader);
+        reader_await(thread);
+        if (thread->reader != NULL) {
+            reader_online(thread->reader);
+        }
         /* Events first: a connection that ended in the queue could still be among them. */
         for (int i = 0; i < count; i++) {
             event_take(thread, &events[i]);
@@ -162,7 +182,9 @@ static void *thread_run(void *argument)
             stalled_close(thread, now_ns);
         }
     }
-    reader_offline(thread->reader);
+    if (thread->reader != NULL) {
+        reader_offline(thread->reader);
+    }
     return NULL;
 }
 
@@ -177,14 +199,7 @@ enum result server_thread_open(struct server *server, uint32_t index)
     struct server_thread *thread = &server->thread[index];
     struct appliance *appliance = server->appliance;
     char name[24];
-    enum result result =
-        reader_open(appliance->worker, appliance->shard_count, index, &thread->reader);
-    if (result != RESULT_OK) {
-        return result;
-    }
-    /* It comes online in its own thread, before its first read. */
-    reader_offline(thread->reader);
-    result = command_host_init(&thread->host, appliance, server, thread->reader);
+    enum result result = command_host_init(&thread->host, appliance, server, NULL);
     if (result != RESULT_OK) {
         return result;
     }

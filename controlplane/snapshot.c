@@ -138,6 +138,37 @@ static void appliance_take(const struct appliance *appliance, struct snapshot_ap
     out->ns_per_tick = clock_ns_per_tick(&appliance->clock);
 }
 
+static void shard_log_take(const struct worker *worker, const struct segments_report *segments,
+                           struct snapshot_shard *out)
+{
+    const struct mirror_shared *log = worker_mirror(worker);
+    out->log_durable_lsn = counter_read(&log->shared_durable_lsn);
+    out->log_complete_lsn = counter_read(&log->shared_complete_lsn);
+    out->log_held = atomic_load_explicit(&log->shared_held, memory_order_relaxed);
+    out->log_gathered_bytes = counter_read(&log->shared_gathered_bytes);
+    out->log_segment = counter_read(&log->shared_segment);
+    out->log_commit_p50_us = histogram_quantile(&log->commit_ns, 0.5) / (uint64_t)NS_PER_US;
+    out->log_commit_p99_us = histogram_quantile(&log->commit_ns, 0.99) / (uint64_t)NS_PER_US;
+    out->segments_kept = segments->kept;
+    out->segments_kept_bytes = segments->kept_bytes;
+    out->segments_ready = segments->ready;
+}
+
+/* Once the store is loaded and its keepers are there. */
+static void store_take(const struct appliance *appliance, struct snapshot *snapshot)
+{
+    if (appliance->store == NULL || !snapshot->appliance.ready) {
+        return;
+    }
+    store_report_read(appliance->store, &snapshot->store);
+    snapshot->has_store = true;
+    snapshot->recovery = *snapshot->store.recovery;
+    snapshot->store.recovery = &snapshot->recovery;
+    for (uint32_t i = 0; i < appliance->shard_count; i++) {
+        shard_log_take(appliance->worker[i], &snapshot->store.segments[i], &snapshot->shard[i]);
+    }
+}
+
 enum result snapshot_take(const struct appliance *appliance, struct snapshot **out_snapshot)
 {
     struct snapshot *snapshot = heap_alloc(sizeof(*snapshot));
@@ -148,6 +179,7 @@ enum result snapshot_take(const struct appliance *appliance, struct snapshot **o
     snapshot->plan = appliance->plan;
     shards_take(appliance, snapshot);
     appliance_take(appliance, &snapshot->appliance);
+    store_take(appliance, snapshot);
     ports_take(appliance, snapshot);
     if (appliance->freshness != NULL) {
         snapshot->freshness = freshness_histogram(appliance->freshness, 0, (enum freshness_stage)0);

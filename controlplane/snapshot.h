@@ -7,6 +7,7 @@
 
 #include "controlplane/freshness.h"
 #include "controlplane/server.h"
+#include "controlplane/store.h"
 #include "dataplane/base/histogram.h"
 #include "dataplane/base/result.h"
 #include "dataplane/counters.h"
@@ -43,6 +44,17 @@ struct snapshot_shard {
     const char *pages;
     double busy_ratio;
     double events_per_second;
+    /* Of its log; zeros without a store. */
+    uint64_t log_durable_lsn;
+    uint64_t log_complete_lsn;
+    uint64_t log_held; /* MIRROR_HELD_*: 0 unless it waits for space, or is dead. */
+    uint64_t log_gathered_bytes;
+    uint64_t log_segment;
+    uint64_t log_commit_p50_us;
+    uint64_t log_commit_p99_us;
+    uint64_t segments_kept;
+    uint64_t segments_kept_bytes;
+    uint64_t segments_ready;
 };
 
 struct snapshot_port {
@@ -80,6 +92,9 @@ struct snapshot {
     const struct histogram *freshness; /* Borrowed, [view][stage]; NULL: no view. */
     struct server_statistics server;
     struct histogram reads; /* Nanoseconds. */
+    bool has_store;
+    struct store_report store;
+    struct recovery_report recovery;
 };
 
 struct appliance;

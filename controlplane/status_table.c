@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #define CELL_SIZE 32
 
@@ -49,7 +50,7 @@ static const char *bytes_format(double bytes, char out[CELL_SIZE])
 static void appliance_render(const json_t *status, struct buffer *out)
 {
     const json_t *appliance = json_object_get(status, "appliance");
-    buffer_format(out, "freshet %s, up %.0f s, %s; state in %s\n", text_of(appliance, "version"),
+    buffer_format(out, "freshet %s, up %.0f s, %s;\n  state: %s\n", text_of(appliance, "version"),
                   real_of(appliance, "uptime_seconds"),
                   json_is_true(json_object_get(appliance, "ready")) ? "ready" : "not ready",
                   text_of(appliance, "durability"));
@@ -58,6 +59,29 @@ static void appliance_render(const json_t *status, struct buffer *out)
                   "  received - applied - dropped = %" PRId64 "\n",
                   integer_of(status, "received"), integer_of(status, "applied"),
                   integer_of(status, "dropped"), integer_of(status, "balance"));
+}
+
+/* One line: what a restart would find. */
+static void store_render(const json_t *status, struct buffer *out)
+{
+    const json_t *store = json_object_get(status, "store");
+    const json_t *checkpoint = json_object_get(store, "checkpoint");
+    const json_t *log;
+    size_t i;
+    if (!json_is_object(store)) {
+        return;
+    }
+    buffer_format(out, "  store: epoch %" PRId64 ", checkpoint %" PRId64 " (%.0f s ago)",
+                  integer_of(store, "epoch"), integer_of(checkpoint, "generation"),
+                  real_of(checkpoint, "age_seconds"));
+    json_array_foreach(json_object_get(store, "logs"), i, log)
+    {
+        const char *held = text_of(log, "held");
+        if (strcmp(held, "no") != 0) {
+            buffer_format(out, "; LOG OF SHARD %zu HELD: %s", i, held);
+        }
+    }
+    buffer_text(out, "\n");
 }
 
 /* "12.3 us / 4.5 ms" of event to readable, "-" without a sample. */
@@ -210,6 +234,7 @@ static void times_render(const json_t *status, struct buffer *out)
 void status_table_render(const json_t *status, struct buffer *out)
 {
     appliance_render(status, out);
+    store_render(status, out);
     streams_render(status, out);
     views_render(status, out);
     shards_render(status, out);

@@ -41,10 +41,9 @@ struct store {
     bool started;
 };
 
-static enum result fail_with(char error[STORE_ERROR_SIZE_MAX], enum result result,
-                             const char *what)
+static enum result fail_with(char error[STORE_ERROR_SIZE_MAX], enum result result, const char *what)
 {
-    (void)snprintf(error, STORE_ERROR_SIZE_MAX, "data.directory: %s: %s", what,
+    (void)snprintf(error, STORE_ERROR_SIZE_MAX, "data.directory: %.400s: %s", what,
                    result_name(result));
     return result;
 }
@@ -53,8 +52,8 @@ static void load_progress(void *context, uint64_t done_bytes, uint64_t all_bytes
 {
     struct store *store = context;
     uint64_t ppm = all_bytes == 0 ? 0 : done_bytes * RATIO_UNIT / all_bytes;
-    atomic_store_explicit(&store->shared_load_ppm,
-                          (uint32_t)(ppm < RATIO_UNIT ? ppm : RATIO_UNIT), memory_order_relaxed);
+    atomic_store_explicit(&store->shared_load_ppm, (uint32_t)(ppm < RATIO_UNIT ? ppm : RATIO_UNIT),
+                          memory_order_relaxed);
 }
 
 static enum result recovery_begin(struct store *store, char error[STORE_ERROR_SIZE_MAX])
@@ -144,20 +143,20 @@ enum result store_load(struct store *store, struct worker *const *workers,
 static enum result logs_open(struct store *store, char error[STORE_ERROR_SIZE_MAX])
 {
     for (uint32_t i = 0; i < store->options.shard_count; i++) {
-        struct disk_queue_options options = {
-            .helper_core = store->options.layout->serving_count > 0
-                               ? store->options.layout->serving_core[0]
-                               : -1};
+        struct disk_queue_options options = {.helper_core =
+                                                 store->options.layout->serving_count > 0
+                                                     ? store->options.layout->serving_core[0]
+                                                     : -1};
         worker_mirror_buffers(store->workers[i], options.buffer, &options.buffer_bytes);
         enum result result = disk_queue_open(store->disk, &options, &store->queue[i]);
         if (result != RESULT_OK) {
             return fail_with(error, result, "the log's queue");
         }
-        struct mirror_options mirror = {
-            .epoch = store->epoch,
-            .segment_bytes = store->options.options->mirror_segment_bytes,
-            .before_lsn = recovery_before_lsn(store->recovery, i),
-            .queue = store->queue[i]};
+        struct mirror_options mirror = {.epoch = store->epoch,
+                                        .segment_bytes =
+                                            store->options.options->mirror_segment_bytes,
+                                        .before_lsn = recovery_before_lsn(store->recovery, i),
+                                        .queue = store->queue[i]};
         memcpy(mirror.store_id, store->store_id, sizeof(mirror.store_id));
         worker_mirror_open(store->workers[i], &mirror);
     }
@@ -180,17 +179,17 @@ static enum result keepers_open(struct store *store, char error[STORE_ERROR_SIZE
     if (result != RESULT_OK) {
         return fail_with(error, result, "no segment of the log can be prepared");
     }
-    struct checkpoint_options checkpoint = {
-        .disk = store->disk,
-        .segments = store->segments,
-        .workers = store->workers,
-        .plan = store->options.plan,
-        .shard_count = store->options.shard_count,
-        .epoch = store->epoch,
-        .interval_us = config->checkpoint_us,
-        .loaded = recovery_manifest(store->recovery),
-        .generation_last = recovery_generation_last(store->recovery),
-        .since_us = store->since_us};
+    struct checkpoint_options checkpoint = {.disk = store->disk,
+                                            .segments = store->segments,
+                                            .workers = store->workers,
+                                            .plan = store->options.plan,
+                                            .shard_count = store->options.shard_count,
+                                            .epoch = store->epoch,
+                                            .interval_us = config->checkpoint_us,
+                                            .loaded = recovery_manifest(store->recovery),
+                                            .generation_last =
+                                                recovery_generation_last(store->recovery),
+                                            .since_us = store->since_us};
     memcpy(checkpoint.store_id, store->store_id, sizeof(checkpoint.store_id));
     result = checkpoint_open(&checkpoint, &store->checkpoint);
     return result == RESULT_OK ? RESULT_OK : fail_with(error, result, "checkpoints");
@@ -253,8 +252,8 @@ static void *store_run(void *argument)
 
 enum result store_start(struct store *store, char error[STORE_ERROR_SIZE_MAX])
 {
-    enum result result = cpu_thread_start(store->options.layout, -1, "store", store_run, store,
-                                          &store->thread);
+    enum result result =
+        cpu_thread_start(store->options.layout, -1, "store", store_run, store, &store->thread);
     if (result != RESULT_OK) {
         return fail_with(error, result, "no thread for the store");
     }
@@ -313,8 +312,7 @@ void store_close(struct store *store)
 
 double store_load_done(const struct store *store)
 {
-    return (double)atomic_load_explicit(&store->shared_load_ppm, memory_order_relaxed) /
-           RATIO_UNIT;
+    return (double)atomic_load_explicit(&store->shared_load_ppm, memory_order_relaxed) / RATIO_UNIT;
 }
 
 void store_report_read(struct store *store, struct store_report *out)

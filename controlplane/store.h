@@ -48,7 +48,7 @@ MUST_USE enum result store_start(struct store *store, char error[STORE_ERROR_SIZ
 bool store_is_ready(const struct store *store);
 /* Waits for a last checkpoint, at most timeout_us; the workers turn meanwhile. RESULT_TIMEOUT. */
 MUST_USE enum result store_finish(struct store *store, int64_t timeout_us);
-void store_stop(struct store *store); /* Ends the thread. */
+void store_stop(struct store *store);  /* Ends the thread. */
 void store_close(struct store *store); /* NULL is fine. */
 
 /* Any thread. */
@@ -57,7 +57,7 @@ struct store_report {
     const struct recovery_report *recovery; /* Constant after store_load(). */
     struct checkpoint_report checkpoint;
     struct segments_report segments[SHARDS_MAX];
-    int64_t load_us; /* What loading took, and replay in it. */
+    int64_t load_us;  /* What loading took, and replay in it. */
     double load_done; /* 0 to 1 while it goes on. */
     bool fallback;    /* Log writes take a slower way. */
     char disk[128];   /* How the log is written. */

@@ -189,6 +189,13 @@ static void take_mesh(struct worker *worker)
     }
 }
 
+void worker_ports_set(struct worker *worker, const struct worker_port *port, uint32_t count)
+{
+    ASSERT(count <= WORKER_PORTS_MAX);
+    worker->options.port_count = count;
+    memcpy(worker->options.port, port, count * sizeof(*port));
+}
+
 /* Asks the port for a burst and authentication for its verdicts. */
 static void port_receive(struct worker *worker, uint32_t index)
 {
@@ -213,10 +220,11 @@ static void port_receive(struct worker *worker, uint32_t index)
 static void take_port(struct worker *worker, uint32_t index, uint32_t end)
 {
     struct worker_intake *intake = &worker->intake[index];
-    if (intake->next == intake->burst.count) {
+    bool drains = atomic_load_explicit(&worker->shared_drain, memory_order_relaxed);
+    if (intake->next == intake->burst.count && !drains) {
         port_receive(worker, index);
     }
-    if (intake->burst.count == 0) {
+    if (intake->next == intake->burst.count) {
         return;
     }
     /* One at least, however long the turn took so far: a message that was received is never left
@@ -322,7 +330,21 @@ uint32_t worker_turn(struct worker *worker)
     walk_turn(worker);
     shard_turn(&worker->shard, worker->turn.events == 0);
     count_turn(worker, start_ticks);
+    if (atomic_load_explicit(&worker->shared_drain, memory_order_relaxed)) {
+        atomic_store_explicit(&worker->shared_drained, worker_is_quiet(worker),
+                              memory_order_release);
+    }
     return worker->turn.events;
+}
+
+void worker_drain(struct worker *worker)
+{
+    atomic_store_explicit(&worker->shared_drain, true, memory_order_relaxed);
+}
+
+bool worker_is_drained(const struct worker *worker)
+{
+    return atomic_load_explicit(&worker->shared_drained, memory_order_acquire);
 }
 
 bool worker_is_quiet(const struct worker *worker)

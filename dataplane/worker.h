@@ -66,6 +66,9 @@ uint64_t worker_footprint(const struct worker_options *options);
 MUST_USE enum result worker_init(const struct worker_options *options, void *memory,
                                  struct worker **out_worker);
 
+/* Where datagrams come in; before the first turn, instead of options.port. */
+void worker_ports_set(struct worker *worker, const struct worker_port *port, uint32_t count);
+
 /* Connects the mesh; once, after all worker_init() and before the first turn. */
 void worker_connect(struct worker *const *workers, uint32_t count);
 
@@ -74,6 +77,11 @@ uint32_t worker_turn(struct worker *worker);
 
 /* Worker thread only: true when nothing waits in the mesh, the log or the ports' last bursts. */
 bool worker_is_quiet(const struct worker *worker);
+
+/* Control thread: from now on nothing is asked of the ports; what came is finished. */
+void worker_drain(struct worker *worker);
+/* Any thread: true when a worker that drains has nothing left. */
+bool worker_is_drained(const struct worker *worker);
 
 /* Any thread. */
 const struct counters *worker_counters(const struct worker *worker);

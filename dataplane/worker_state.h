@@ -6,6 +6,7 @@
 
 #include <stdalign.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "dataplane/acks.h"
@@ -89,7 +90,9 @@ struct worker {
     uint32_t sample_bursts; /* That were asked for a sample. */
     struct counters *counters;
     struct drop_log *drop_log;
-    struct ring sample_ring; /* Producer: worker; consumer: the sampling thread. */
+    struct ring sample_ring;     /* Producer: worker; consumer: the sampling thread. */
+    _Atomic bool shared_drain;   /* Owner: control thread. */
+    _Atomic bool shared_drained; /* Nothing is left, and nothing more is asked for. */
     alignas(CACHE_LINE_BYTES) _Atomic int64_t shared_apply_us;
     _Atomic int64_t shared_fold_us[STREAMS_MAX];
 };

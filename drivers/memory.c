@@ -91,6 +91,15 @@ enum result memory_map(uint64_t size_bytes, int touch, struct memory_region *out
     return RESULT_OK;
 }
 
+void memory_clear(struct memory_region *region)
+{
+    /* Private anonymous pages that are given back come back as zeros; hugetlb ones stay. */
+    if (region->pages == MEMORY_PAGES_HUGETLB ||
+        madvise(region->base, region->size_bytes, MADV_DONTNEED) != 0) {
+        memset(region->base, 0, region->size_bytes);
+    }
+}
+
 void memory_unmap(struct memory_region *region)
 {
     if (region->base != NULL) {

@@ -18,6 +18,8 @@ struct memory_region {
  * where the kernel faults in 2 MiB at a time). */
 MUST_USE enum result memory_map(uint64_t size_bytes, int touch, struct memory_region *out_region);
 void memory_unmap(struct memory_region *region);
+/* Zeros again, at the same place. */
+void memory_clear(struct memory_region *region);
 /* "2 MiB hugetlb", "2 MiB transparent", "4 KiB". */
 const char *memory_pages_name(enum memory_pages pages);
 /* Looks again at what backs the region (transparent pages come late): reads smaps. */
