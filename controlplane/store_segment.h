@@ -13,7 +13,7 @@
 enum store_segment_state {
     STORE_SEGMENT_GOOD,    /* Good frames, then nothing of this segment. */
     STORE_SEGMENT_TORN,    /* A bad frame with nothing behind it: what a crash leaves. */
-    STORE_SEGMENT_DAMAGED, /* Bad bytes before good frames, or a file shorter than its header says. */
+    STORE_SEGMENT_DAMAGED, /* Bad bytes before good frames, or a file that was cut. */
     STORE_SEGMENT_EMPTY,   /* No header of this segment: not begun. */
 };
 
