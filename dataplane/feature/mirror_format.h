@@ -49,7 +49,9 @@
  * Reading. A frame is good when its header and crc hold, and it names this store, shard, segment
  * and the LSN that is due. A bad frame followed anywhere in this or a later segment by a good one
  * with a greater LSN, or at or below a good frame's acked LSN, is damage; else it is the torn end
- * of the log. Source: Alagappan et al., "Protocol-Aware Recovery", FAST 2018. */
+ * of the log. A later segment whose header says that the log before it ended at the last good LSN
+ * is no such sign: recovery began it after it had seen the torn end. One that names a greater LSN
+ * is, whatever its frames are. Source: Alagappan et al., "Protocol-Aware Recovery", FAST 2018. */
 #pragma once
 
 #include <stdbool.h>

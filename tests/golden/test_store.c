@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "dataplane/feature/row.h"
 #include "tests/support/manifest_example.h"
 #include "tests/support/segment_make.h"
 
@@ -125,12 +126,22 @@ static uint32_t block_close(uint8_t *data, enum tile_kind kind, uint32_t number,
     return bytes;
 }
 
-static uint32_t row_add(uint8_t *content, uint8_t seed)
+/* A row of view 0 whose key is a number; behind its first line only a pattern. */
+static uint32_t row_add(uint8_t *content, uint64_t key)
 {
     const uint32_t words[2] = {ROW_FRONT, ROW_BACK};
+    uint64_t row[1 + ROW_FRONT + ROW_BACK];
+    memset(row, 0x11, sizeof(row));
+    row_meta_store(row, (struct row_meta){.slot = 7, .key_size = sizeof(key), .single_count = 1});
+    row[ROW_APPLY] = (uint64_t)SEGMENT_TIME_US;
+    row[ROW_LSN] = lsn_of(SEGMENT_EPOCH, 2 + key);
+    row[ROW_NEWEST] = (uint64_t)SEGMENT_TIME_US - 1;
+    row[ROW_HORIZON] = (uint64_t)SEGMENT_TIME_US - 10000000;
+    row[ROW_KEY] = key;
+    row[ROW_KEY + 1] = 0;
     memcpy(content, words, sizeof(words));
-    memset(content + TILE_ROW_HEADER, seed, (ROW_FRONT + ROW_BACK) * 8);
-    return TILE_ROW_HEADER + (ROW_FRONT + ROW_BACK) * 8;
+    memcpy(content + TILE_ROW_HEADER, row + 1, (ROW_FRONT + ROW_BACK) * sizeof(row[0]));
+    return TILE_ROW_HEADER + (ROW_FRONT + ROW_BACK) * sizeof(row[0]);
 }
 
 static uint32_t rows_make(uint8_t *data, uint32_t *crcs)

@@ -1,0 +1,34 @@
+/* The files of a data directory as they were when it was read, in the order in which they are
+ * checked: manifests (newest first), tiles, segments (by shard, oldest first), the rest. */
+#pragma once
+
+#include <stdint.h>
+
+#include "controlplane/store_tile.h"
+#include "dataplane/base/result.h"
+
+#define STORE_NAME_SIZE_MAX 256u
+
+enum store_name_kind { STORE_NAME_MANIFEST, STORE_NAME_TILE, STORE_NAME_SEGMENT, STORE_NAME_OTHER };
+
+struct store_name {
+    char name[STORE_NAME_SIZE_MAX];
+    enum store_name_kind kind;
+    uint32_t shard;
+    uint64_t number; /* Generation, or number of a segment. */
+    bool checked;    /* Of a tile file: tile says what was found. */
+    struct store_tile tile;
+};
+
+struct store_directory {
+    struct store_name *name; /* Owned. */
+    uint32_t count;
+    uint32_t capacity;
+};
+
+/* RESULT_SYSTEM (errno), RESULT_NO_MEMORY. */
+MUST_USE enum result store_directory_read(struct store_directory *directory, const char *path);
+void store_directory_free(struct store_directory *directory);
+
+/* NULL when it was not there. */
+struct store_name *store_directory_find(struct store_directory *directory, const char *name);
