@@ -204,15 +204,13 @@ static enum result state_load(struct appliance *appliance, char error[APPLIANCE_
     enum result result = RESULT_OK;
     if (appliance->store != NULL) {
         result = store_load(appliance->store, appliance->worker, error);
-        if (result == RESULT_OK) {
-            result = store_begin(appliance->store, error);
-        }
     }
-    if (result == RESULT_OK) {
-        /* Pairs with the acquire of the serving threads: rows are there before they are read. */
-        atomic_store_explicit(&appliance->shared_loaded, true, memory_order_release);
+    if (result != RESULT_OK) {
+        return result;
     }
-    return result;
+    /* Pairs with the acquire of the serving threads: rows are there before they are read. */
+    atomic_store_explicit(&appliance->shared_loaded, true, memory_order_release);
+    return appliance->store == NULL ? RESULT_OK : store_begin(appliance->store, error);
 }
 
 static enum result threads_start(struct appliance *appliance, char error[APPLIANCE_ERROR_SIZE_MAX])

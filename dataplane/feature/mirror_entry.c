@@ -45,7 +45,8 @@ static bool note_is_good(const struct mirror_entry *entry)
     bool good = entry->flags == 0 && entry->stream_id == 0 &&
                 entry->note_size <= ENTRY_BYTES_MAX - MIRROR_NOTE_HEADER;
     if (entry->kind == MIRROR_EPOCH) {
-        good = good && entry->epoch == lsn_epoch(entry->lsn) && entry->shard_count <= SHARDS_MAX &&
+        good = good && entry->epoch > 0 && entry->epoch < lsn_epoch(entry->lsn) &&
+               entry->shard_count <= SHARDS_MAX &&
                entry->note_size == entry->shard_count * CUT_BYTES;
     }
     return good;

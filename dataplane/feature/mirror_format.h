@@ -39,7 +39,7 @@
  *   PLAN      the plan from here on: 8 apply time i64 | 16 LSN u64 | 24 size of the catalog u32
  *             | 28 zero u32 | 32 catalog (catalog.h) | zeros to a multiple of 8
  *   EPOCH     the first entry of an epoch: what of the epoch before is believed
- *             8 apply time i64 | 16 LSN u64 | 24 epoch u32 | 28 shard count u32 (of the one before)
+ *             8 apply time i64 | 16 LSN u64 | 24 epoch u32: the one before | 28 its shard count u32
  *            32 cut u64 per shard: LSN of its last durable record. Forwards in any log whose home
  *             LSN is of that epoch and above its home's cut are void.
  *

@@ -45,7 +45,7 @@ static void epoch_add(struct segment_make *make)
     struct mirror_entry entry = {.kind = MIRROR_EPOCH,
                                  .apply_us = SEGMENT_TIME_US,
                                  .lsn = make->next_lsn,
-                                 .epoch = SEGMENT_EPOCH,
+                                 .epoch = SEGMENT_EPOCH - 1,
                                  .shard_count = 1,
                                  .note = (const uint8_t *)&cut,
                                  .note_size = sizeof(cut)};
