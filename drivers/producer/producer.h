@@ -167,6 +167,11 @@ void freshet_producer_stats(struct freshet_producer *producer,
  * Sends nothing: flush first. No other call may run; not from callbacks. NULL is allowed. */
 void freshet_producer_close(struct freshet_producer *producer);
 
+/* Reads a key from a file: 32 hexadecimal digits (white space around them is skipped) or 16 bytes.
+ * OK, SYSTEM (errno says why), or INVALID: the file is neither. */
+enum freshet_producer_result
+freshet_producer_key_of_file(const char *path, uint8_t out_key[FRESHET_PRODUCER_KEY_BYTES]);
+
 /* A sentence for a result, and a word for a reason. Static; never NULL. */
 const char *freshet_producer_result_name(enum freshet_producer_result result);
 const char *freshet_producer_reason_name(enum freshet_producer_reason reason);

@@ -1,4 +1,4 @@
-/* What the producer library sends, byte for byte, and its hashes: the files that the Python producer
+/* What the producer library sends, byte for byte, and its hashes: what the Python producer
  * is held against. With UPDATE_GOLDEN set the files become what they are compared with. */
 #include "tests/support/unit.h"
 

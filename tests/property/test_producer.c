@@ -1,8 +1,8 @@
-/* A lane of the producer library against a fake home over a network that loses, repeats and reorders
- * by seed, with crashes of the home, credit that comes and goes, and a virtual clock.
+/* A lane of the producer library against a fake home over a network that loses, repeats and
+ * reorders by seed, with crashes of the home, credit that comes and goes, and a virtual clock.
  *
- * Law: every event ends in exactly one callback; what was called durable is durable at the home, once;
- * what is not durable was called lost; once the faults stop, all is settled in bounded time.
+ * Law: every event ends in exactly one callback; what was called durable is durable at the home,
+ * once; what is not durable was called lost; once the faults stop, all is settled in bounded time.
  * SEED=n repeats a run. */
 #include "tests/support/unit.h"
 
