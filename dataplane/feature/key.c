@@ -43,7 +43,7 @@ uint32_t key_of_event(const struct plan_view *view, const struct burst *burst, u
     return at;
 }
 
-/* An integer or bool as the wire has it, sign-extended; false when it is null or of another type. */
+/* An integer or bool as the wire has it, sign-extended; false: it is null or of another type. */
 static bool number_of_block(const struct schema_field *field, const uint8_t *data,
                             int64_t *out_value)
 {

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 
-SOURCE = pathlib.Path(__file__).parents[2]
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(SOURCE / "drivers" / "producer"))
 sys.dont_write_bytecode = True
 from freshet_producer import siphash24  # noqa: E402
