@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""docs/producers.md works as it stands: its C example is built with pkg-config against what `meson
-install` leaves, shared and static, and as C++ the header compiles alone; both examples end durable."""
+"""docs/producers.md works as it stands: its C example is built with pkg-config against what
+`meson install` leaves, shared and static; the header compiles alone as C++; both examples end with
+everything durable."""
 
 import os
 import pathlib
