@@ -45,7 +45,7 @@ class FakeHome:
         self.events = []           # Durable, in commit order.
         self.arrived = []          # (port offset, lane, number of events) of each message.
         self.heartbeats = self.refused = self.bad_tags = self.duplicates = 0
-        self.answers = {}          # (producer, incarnation, lane) to address: wants an ack.
+        self.answers = {}          # (producer, incarnation, lane) to (address, key epoch).
         self.sockets = []
         self.delayed = []
         self.ends = threading.Event()
@@ -78,7 +78,7 @@ class FakeHome:
             sock.close()
 
     def take(self, offset, data, address):
-        (_, _, _, _, tag, producer, sequence, oldest, _, incarnation, _, flags, _, number, size,
+        (_, _, _, _, tag, producer, sequence, oldest, _, incarnation, _, flags, epoch, number, size,
          count) = HEAD.unpack_from(data)
         if self.key is not None and tag != siphash24(self.key, data[:8] + bytes(8) + data[16:]):
             self.bad_tags += 1
@@ -90,7 +90,7 @@ class FakeHome:
             self.events += events
             return
         lane = self.lanes.setdefault((producer, incarnation, number), Lane())
-        self.answers[producer, incarnation, number] = address
+        self.answers[producer, incarnation, number] = address, epoch
         held = (sequence for sequence in range(lane.base + 1, oldest))
         lane.above.update(sequence for sequence in held if sequence not in lane.pending)
         lane.base_move()
@@ -114,11 +114,11 @@ class FakeHome:
             lane.base_move()
 
     def acks_send(self):
-        for (producer, incarnation, number), address in self.answers.items():
+        for (producer, incarnation, number), (address, epoch) in self.answers.items():
             lane = self.lanes[producer, incarnation, number]
             bits = sum(1 << i for i in range(128) if lane.base + 1 + i in lane.above)
             ack = ACK.pack(56, 65000, 65000, 1, 0, producer, lane.base, bits & (1 << 64) - 1,
-                           bits >> 64, incarnation, number, self.shards, self.credit, 0, 0, 1)
+                           bits >> 64, incarnation, number, self.shards, self.credit, epoch, 0, 1)
             if self.key is not None:
                 tag = struct.pack("<Q", siphash24(self.key, ack))
                 ack = ack[:8] + tag + ack[16:]
