@@ -7,10 +7,7 @@
 
 #include "controlplane/client.h"
 #include "controlplane/definitions.h"
-#include "controlplane/event_file.h"
-#include "controlplane/send.h"
-#include "controlplane/send_outcome.h"
-#include "controlplane/sender_key.h"
+#include "controlplane/send_run.h"
 #include "controlplane/verb.h"
 #include "dataplane/base/units.h"
 #include "dataplane/feature/text.h"
@@ -21,35 +18,6 @@
 #define RATE_DEFAULT  100000u
 #define BAD_SHOWN_MAX 5u
 #define PROGRESS_NS   (NS_PER_SECOND / 5)
-
-struct send_run {
-    /* Options. */
-    const char *to;
-    const char *config_path;
-    const char *stream;
-    const char *retime;
-    const char *server;
-    const char *keys; /* NULL: messages without tags. */
-    uint64_t rate;
-    uint64_t producer;
-    uint64_t incarnation;
-    bool json;
-
-    struct config *config;
-    const struct schema *schema;
-    struct event_file file;
-    struct send_lane *lane;
-    uint64_t bad_count; /* Records that are no events. */
-    int64_t end_ns;
-    int64_t progress_ns;
-    bool progress; /* stderr is a terminal. */
-
-    /* With --retime: all events, before the first is sent. */
-    uint8_t *kept;
-    uint64_t kept_count;
-    uint64_t kept_capacity;
-    int64_t newest; /* Event time on the wire; INT64_MIN: none. */
-};
 
 static int64_t block_time(const struct send_run *run, const uint8_t *block)
 {
@@ -84,31 +52,58 @@ static void progress_show(struct send_run *run, bool last)
         return;
     }
     run->progress_ns = now_ns + PROGRESS_NS;
-    (void)fprintf(stderr, "\rsent %" PRIu64 " events%s", run->lane->events_sent,
+    (void)fprintf(stderr, "\rsent %" PRIu64 " events%s", send_events_sent(run),
                   last ? "\n" : " ...");
 }
 
-static bool step(struct send_run *run, bool all)
+/* Room for the next event. */
+static uint8_t *event_begin(struct send_run *run)
+{
+    return run->is_acked ? send_acked_event(run->acked) : encoder_event(&run->lane->encoder);
+}
+
+/* Sends the event that was begun. */
+static bool event_end(struct send_run *run)
 {
     char error[SEND_ERROR_SIZE_MAX];
-    if (send_lane_step(run->lane, all, error) != RESULT_OK) {
+    enum result result;
+    if (run->is_acked) {
+        result = send_acked_add(run->acked, error);
+    } else {
+        encoder_add(&run->lane->encoder);
+        result = send_lane_step(run->lane, false, error);
+    }
+    if (result != RESULT_OK) {
         (void)fprintf(stderr, "freshet send: --to %s: %s\n", run->to, error);
         return false;
     }
-    progress_show(run, all);
+    progress_show(run, false);
+    return true;
+}
+
+/* Sends what is waiting, and waits for acknowledgements where they are wanted. */
+static bool events_finish(struct send_run *run)
+{
+    char error[SEND_ERROR_SIZE_MAX];
+    if (run->is_acked) {
+        send_acked_finish(run->acked);
+    } else if (send_lane_step(run->lane, true, error) != RESULT_OK) {
+        (void)fprintf(stderr, "freshet send: --to %s: %s\n", run->to, error);
+        return false;
+    }
+    progress_show(run, true);
     return true;
 }
 
 static bool send_streaming(struct send_run *run)
 {
     for (;;) {
-        uint8_t *block = encoder_event(&run->lane->encoder);
+        uint8_t *block = event_begin(run);
         enum event_file_step taken = event_take(run, block);
         if (taken != EVENT_FILE_EVENT) {
-            return step(run, true) && taken == EVENT_FILE_END;
+            return events_finish(run) && taken == EVENT_FILE_END;
         }
-        encoder_add(&run->lane->encoder);
-        if (!step(run, false)) {
+        if (!event_end(run)) {
             return false;
         }
     }
@@ -161,110 +156,18 @@ static bool send_retimed(struct send_run *run)
     }
     int64_t shift = run->newest == INT64_MIN ? 0 : sub_clamped(now, run->newest);
     for (uint64_t i = 0; i < run->kept_count; i++) {
-        uint8_t *block = encoder_event(&run->lane->encoder);
+        uint8_t *block = event_begin(run);
         memcpy(block, run->kept + i * run->schema->block_size, run->schema->block_size);
         int64_t time = block_time(run, block);
         if (time != INT64_MIN) {
             time = add_clamped(time, shift);
             memcpy(block + field->offset, &time, sizeof(time));
         }
-        encoder_add(&run->lane->encoder);
-        if (!step(run, false)) {
+        if (!event_end(run)) {
             return false;
         }
     }
-    return step(run, true);
-}
-
-/* The server's word for it. */
-struct send_answer {
-    bool known;
-    struct send_outcome outcome;
-    uint64_t lost;
-};
-
-static void answer_ask(struct send_run *run, struct client *client,
-                       const struct send_outcome *before, struct send_answer *out)
-{
-    uint64_t sent = run->lane->events_sent;
-    json_t *status = send_outcome_wait(client, run->stream, before, sent);
-    struct send_outcome after;
-    if (status == NULL || !send_outcome_read(status, run->stream, &after)) {
-        json_decref(status);
-        return;
-    }
-    out->known = true;
-    out->outcome = (struct send_outcome){
-        .received = after.received - before->received,
-        .applied = after.applied - before->applied,
-        .late = after.late - before->late,
-        .duplicate = after.duplicate - before->duplicate,
-        .dropped = after.dropped - before->dropped,
-    };
-    uint64_t messages;
-    out->lost = out->outcome.received < sent ? sent - out->outcome.received : 0;
-    /* Others send to the stream, too: only the lane knows which messages are missing. */
-    if (out->outcome.received > sent &&
-        send_lane_messages(status, run->producer, (uint32_t)run->incarnation, &messages) &&
-        messages < run->lane->messages_sent) {
-        uint64_t missing = run->lane->messages_sent - messages;
-        uint64_t events = missing * run->lane->encoder.event_max;
-        out->lost = events < sent ? events : sent;
-    }
-    json_decref(status);
-}
-
-static void answer_print_json(const struct send_run *run, const struct send_answer *answer)
-{
-    json_t *object =
-        json_pack("{s:s, s:I, s:I, s:I, s:I, s:f}", "stream", run->stream, "sent",
-                  (json_int_t)run->lane->events_sent, "messages",
-                  (json_int_t)run->lane->messages_sent, "not_events", (json_int_t)run->bad_count,
-                  "ignored", (json_int_t)run->file.ignored, "seconds",
-                  run->lane->start_ns == 0
-                      ? 0.0
-                      : (double)(run->end_ns - run->lane->start_ns) / (double)NS_PER_SECOND);
-    const struct send_outcome *o = &answer->outcome;
-    json_t *outcome =
-        answer->known
-            ? json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "received", (json_int_t)o->received,
-                        "applied", (json_int_t)o->applied, "late", (json_int_t)o->late, "duplicate",
-                        (json_int_t)o->duplicate, "dropped", (json_int_t)o->dropped, "lost",
-                        (json_int_t)answer->lost)
-            : json_null();
-    (void)json_object_set_new(object, "outcome", outcome);
-    (void)json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
-    printf("\n");
-    json_decref(object);
-}
-
-static void answer_print(const struct send_run *run, const struct send_answer *answer)
-{
-    if (run->json) {
-        answer_print_json(run, answer);
-        return;
-    }
-    if (run->file.ignored > 0) {
-        printf("ignored           %" PRIu32 " %s that are no fields of %s\n", run->file.ignored,
-               run->file.is_csv ? "columns" : "members", run->stream);
-    }
-    if (run->bad_count > 0) {
-        printf("not sent          %" PRIu64 " records that are no events\n", run->bad_count);
-    }
-    printf("sent              %" PRIu64 " events in %" PRIu64 " messages\n", run->lane->events_sent,
-           run->lane->messages_sent);
-    if (!answer->known) {
-        printf("no server answers: what became of them cannot be told\n");
-        return;
-    }
-    printf("applied           %" PRIu64 "\n"
-           "late              %" PRIu64 "\n"
-           "duplicate         %" PRIu64 "\n"
-           "dropped           %" PRIu64 "%s\n"
-           "lost on the way   %" PRIu64 "\n",
-           answer->outcome.applied, answer->outcome.late, answer->outcome.duplicate,
-           answer->outcome.dropped, answer->outcome.dropped > 0 ? " (see `freshet drops`)" : "",
-           answer->lost);
+    return events_finish(run);
 }
 
 /* Asks the server before and after, where there is one. */
@@ -290,55 +193,83 @@ static int send_all(struct send_run *run)
     bool sent = run->retime != NULL ? send_retimed(run) : send_streaming(run);
     run->end_ns = send_now_ns();
     if (reachable) {
-        answer_ask(run, &client, &before, &answer);
+        send_answer_ask(run, &client, &before, &answer);
     }
-    answer_print(run, &answer);
+    send_answer_print(run, &answer);
     client_close(&client);
-    bool clean = sent && run->bad_count == 0 && answer.lost == 0 && answer.known == reachable;
+    uint64_t lost = run->is_acked ? run->acked->lost : answer.lost;
+    bool clean = sent && run->bad_count == 0 && lost == 0 && answer.known == reachable;
     return clean ? VERB_EXIT_OK : VERB_EXIT_FAILED;
 }
 
-/* Without --keys there is nothing to do. False: said why. */
-static bool key_set(struct send_run *run)
+/* key: NULL without --keys. */
+static enum result sender_open(struct send_run *run, const struct sender_key *key,
+                               char error[SEND_ERROR_SIZE_MAX])
 {
-    struct sender_key key;
-    char error[SENDER_KEY_ERROR_SIZE_MAX];
-    if (run->keys == NULL) {
-        return true;
+    enum result result = RESULT_NO_MEMORY;
+    if (run->is_acked) {
+        const struct send_acked_options options = {.to = run->to,
+                                                   .key = key,
+                                                   .producer = run->producer,
+                                                   .incarnation = (uint32_t)run->incarnation,
+                                                   .rate = run->rate};
+        run->acked = heap_alloc(sizeof(*run->acked));
+        if (run->acked != NULL) {
+            return send_acked_open(run->acked, &options, &run->config->plan, run->stream_index,
+                                   error);
+        }
+    } else {
+        run->lane = heap_alloc(sizeof(*run->lane));
+        if (run->lane != NULL) {
+            result = send_lane_open(run->lane, run->to, run->schema, run->producer,
+                                    (uint32_t)run->incarnation, run->rate, error);
+            if (result == RESULT_OK && key != NULL) {
+                encoder_key_set(&run->lane->encoder, key->epoch, &key->secret);
+            }
+            return result;
+        }
     }
-    if (sender_key_read(run->keys, run->producer, &key, error) != RESULT_OK) {
-        (void)fprintf(stderr, "freshet send: %s\n", error);
-        return false;
+    (void)snprintf(error, SEND_ERROR_SIZE_MAX, "no memory");
+    return result;
+}
+
+static void sender_close(struct send_run *run)
+{
+    if (run->acked != NULL) {
+        send_acked_close(run->acked);
+        heap_free(run->acked);
     }
-    encoder_key_set(&run->lane->encoder, key.epoch, &key.secret);
-    secret_wipe(&key, sizeof(key));
-    return true;
+    if (run->lane != NULL) {
+        send_lane_close(run->lane);
+        secret_wipe(&run->lane->encoder.key, sizeof(run->lane->encoder.key));
+        heap_free(run->lane);
+    }
 }
 
 static int send_prepared(struct send_run *run, FILE *in)
 {
     char error[SEND_ERROR_SIZE_MAX > EVENT_FILE_ERROR_SIZE_MAX ? SEND_ERROR_SIZE_MAX
                                                                : EVENT_FILE_ERROR_SIZE_MAX];
+    char key_error[SENDER_KEY_ERROR_SIZE_MAX];
+    struct sender_key key;
     int exit_code = VERB_EXIT_FAILED;
-    run->lane = heap_alloc(sizeof(*run->lane));
-    if (run->lane == NULL) {
-        (void)fprintf(stderr, "freshet send: no memory\n");
+    if (run->keys != NULL &&
+        sender_key_read(run->keys, run->producer, &key, key_error) != RESULT_OK) {
+        (void)fprintf(stderr, "freshet send: %s\n", key_error);
         return exit_code;
     }
-    enum result opened = send_lane_open(run->lane, run->to, run->schema, run->producer,
-                                        (uint32_t)run->incarnation, run->rate, error);
+    enum result opened = sender_open(run, run->keys != NULL ? &key : NULL, error);
+    secret_wipe(&key, sizeof(key));
     if (opened == RESULT_OK) {
         opened = event_file_open(&run->file, in, run->schema, error);
     }
     if (opened != RESULT_OK) {
         (void)fprintf(stderr, "freshet send: %s\n", error);
-    } else if (key_set(run)) {
+    } else {
         exit_code = send_all(run);
     }
     event_file_close(&run->file);
-    send_lane_close(run->lane);
-    secret_wipe(&run->lane->encoder.key, sizeof(run->lane->encoder.key));
-    heap_free(run->lane);
+    sender_close(run);
     heap_free(run->kept);
     return exit_code;
 }
@@ -362,6 +293,7 @@ static int schema_load(struct send_run *run)
         (void)fprintf(stderr, "\n");
         return VERB_EXIT_FAILED;
     }
+    run->stream_index = (uint32_t)stream;
     run->schema = &plan->stream[stream].schema;
     return VERB_EXIT_OK;
 }
@@ -403,6 +335,8 @@ int send_verb(int argc, char **argv)
          "key file: tag messages with --producer's key"},
         {"incarnation", "N", VERB_OPTION_NUMBER, &run.incarnation,
          "greater at each start of a producer; seconds since 1970 without it"},
+        {"acked", NULL, VERB_OPTION_FLAG, &run.is_acked,
+         "send again until the appliance says that all is durable"},
         {"server", "PATH|HOST:PORT", VERB_OPTION_TEXT, &run.server, CLIENT_SERVER_SENTENCE},
         {"json", NULL, VERB_OPTION_FLAG, &run.json, "the outcome as JSON"},
     };

@@ -43,6 +43,78 @@ uint32_t key_of_event(const struct plan_view *view, const struct burst *burst, u
     return at;
 }
 
+/* An integer or bool as the wire has it, sign-extended; false: it is null or of another type. */
+static bool number_of_block(const struct schema_field *field, const uint8_t *data,
+                            int64_t *out_value)
+{
+    uint32_t unused = 64 - 8u * field->size;
+    uint64_t raw = 0;
+    if (field->size > sizeof(raw)) {
+        return false;
+    }
+    memcpy(&raw, data, field->size);
+    switch (field->type) {
+    case FIELD_TYPE_bool:
+        *out_value = (int64_t)raw;
+        return raw <= 1;
+    case FIELD_TYPE_u8:
+    case FIELD_TYPE_u16:
+    case FIELD_TYPE_u32:
+    case FIELD_TYPE_u64:
+        *out_value = (int64_t)raw;
+        return raw != UINT64_MAX >> unused;
+    case FIELD_TYPE_i8:
+    case FIELD_TYPE_i16:
+    case FIELD_TYPE_i32:
+    case FIELD_TYPE_i64:
+        *out_value = (int64_t)(raw << unused) >> unused;
+        return *out_value != INT64_MIN >> unused;
+    case FIELD_TYPE_f64:
+    case FIELD_TYPE_decimal:
+    case FIELD_TYPE_string:
+    case FIELD_TYPE_timestamp:
+    case FIELD_TYPE_COUNT:
+        break;
+    }
+    return false;
+}
+
+static uint32_t part_of_block(const struct schema_field *field, const uint8_t *block, uint8_t *out)
+{
+    const uint8_t *data = block + field->offset;
+    int64_t value;
+    if (field->type == FIELD_TYPE_string) {
+        const uint8_t *end = memchr(data, 0, field->size);
+        uint32_t size = end != NULL ? (uint32_t)(end - data) : field->size;
+        memcpy(out, data, size);
+        return size;
+    }
+    if (!number_of_block(field, data, &value)) {
+        return 0;
+    }
+    memcpy(out, &value, NUMBER_BYTES);
+    return NUMBER_BYTES;
+}
+
+uint32_t key_of_block(const struct plan_view *view, const struct schema *schema,
+                      const uint8_t *block, uint8_t *out)
+{
+    if (view->key_count == 1) {
+        return part_of_block(&schema->field[view->key_field[0]], block, out);
+    }
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < view->key_count; i++) {
+        const struct schema_field *field = &schema->field[view->key_field[i]];
+        uint16_t size = (uint16_t)part_of_block(field, block, out + at + 2);
+        if (size == 0) {
+            return 0;
+        }
+        memcpy(out + at, &size, sizeof(size));
+        at += 2u + size;
+    }
+    return at;
+}
+
 /* Range of an integer type in decoded form. */
 static bool number_fits(enum field_type type, bool negative, uint64_t magnitude)
 {

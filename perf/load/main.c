@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "perf/load/command.h"
 #include "perf/load/load.h"
+#include "perf/load/sender_acked.h"
 
 #define MAIN_LOOK_NS (50 * 1000 * 1000)
 
@@ -118,7 +119,14 @@ static int main_run(struct load *load, int udp)
         probe_start(&load->probe, options, &load->maker, producer, udp, error) != 0) {
         return main_fail(error);
     }
-    if (sender_start(&load->sender, options, &load->maker, producer, udp) != 0) {
+    if (options->acked) {
+        /* Another producer than the probes, which are not acked. */
+        load->acked = sender_acked_open(options, &load->maker, producer + 1, error);
+        if (load->acked == NULL) {
+            return main_fail(error);
+        }
+    }
+    if (sender_start(&load->sender, options, &load->maker, producer, udp, load->acked) != 0) {
         return main_fail("no thread for the sender");
     }
     main_wait(load);
@@ -193,6 +201,7 @@ int main(int argc, char **argv)
     code = main_run(&load, udp);
     probe_stop(&load.probe);
     querier_stop(&load.querier);
+    freshet_producer_close(load.acked);
 end:
     if (load.context != NULL) {
         redisFree(load.context);

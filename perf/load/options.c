@@ -224,12 +224,19 @@ bool options_parse(int argc, char **argv, struct options *options, int *out_exit
         {"max-lost", "EVENTS", OPTION_COUNT, 0, UINT64_MAX - 1, &options->lost_max,
          "fail when more are lost on the way"},
         {"seed", "N", OPTION_COUNT, 0, UINT64_MAX, &options->seed, "of everything random (1)"},
+        {"acked", NULL, OPTION_FLAG, 0, 0, &options->acked,
+         "send again until all is durable; fail when something is lost"},
         {"live", NULL, OPTION_FLAG, 0, 0, &options->live, "a table that is renewed every second"},
         {"json", NULL, OPTION_FLAG, 0, 0, &options->json, "the end as one JSON object"},
     };
     int verdict = options_read(argc, argv, rows, ARRAY_COUNT(rows));
     if (verdict == 1 && values.rate == 0) {
         (void)fprintf(stderr, "freshet-load: --rate 0: allowed is a number above 0\n");
+        verdict = -1;
+    }
+    if (verdict == 1 && options->acked &&
+        (options->late > 0 || options->duplicate > 0 || options->malformed > 0)) {
+        (void)fprintf(stderr, "freshet-load: --acked: not with --late, --duplicate, --malformed\n");
         verdict = -1;
     }
     if (verdict != 1) {

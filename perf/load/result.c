@@ -43,6 +43,11 @@ uint32_t load_bounds_check(const struct load *load, const struct load_result *re
         failed += bound_check("freshness p99", quantile_us(&load->probe.latency_ns, 0.99),
                               options->freshness_p99_max_us, " us");
     }
+    for (uint32_t reason = 0; reason < FRESHET_PRODUCER_REASON_COUNT; reason++) {
+        failed +=
+            bound_check(freshet_producer_reason_name((enum freshet_producer_reason)reason),
+                        (double)load->sender.acked.events_lost[reason], 0, " events, not durable");
+    }
     if (options->lost_max != UINT64_MAX && result->lost > 0) {
         failed += bound_check("lost", (double)result->lost, (double)options->lost_max, " events");
     }
@@ -66,6 +71,18 @@ static void latency_print(const char *name, const struct histogram *histogram, c
                  from);
 }
 
+static void acked_print(const struct freshet_producer_stats *acked)
+{
+    (void)printf("durable    %llu, retransmitted %llu messages, lost:",
+                 (unsigned long long)acked->events_durable,
+                 (unsigned long long)acked->messages_retransmitted);
+    for (uint32_t reason = 0; reason < FRESHET_PRODUCER_REASON_COUNT; reason++) {
+        (void)printf(" %s %llu", freshet_producer_reason_name((enum freshet_producer_reason)reason),
+                     (unsigned long long)acked->events_lost[reason]);
+    }
+    (void)printf("\n");
+}
+
 void load_print_text(const struct load *load, const struct load_result *result)
 {
     const struct sender_counts *sent = &result->sent;
@@ -79,6 +96,9 @@ void load_print_text(const struct load *load, const struct load_result *result)
     if (sent->refused > 0) {
         (void)printf("refused    %llu events: the kernel did not take them\n",
                      (unsigned long long)sent->refused);
+    }
+    if (load->options->acked) {
+        acked_print(&load->sender.acked);
     }
     (void)printf("received   %llu\napplied    %llu\ndropped    %llu\n",
                  (unsigned long long)server->received, (unsigned long long)server->applied,
@@ -115,6 +135,18 @@ static json_t *latency_json(const struct histogram *histogram)
                      "p999_us", quantile_us(histogram, 0.999));
 }
 
+static json_t *acked_json(const struct freshet_producer_stats *acked)
+{
+    json_t *lost = json_object();
+    for (uint32_t reason = 0; reason < FRESHET_PRODUCER_REASON_COUNT; reason++) {
+        (void)json_object_set_new(
+            lost, freshet_producer_reason_name((enum freshet_producer_reason)reason),
+            json_integer((json_int_t)acked->events_lost[reason]));
+    }
+    return json_pack("{s:I, s:I, s:o}", "durable", (json_int_t)acked->events_durable,
+                     "retransmitted", (json_int_t)acked->messages_retransmitted, "lost", lost);
+}
+
 void load_print_json(const struct load *load, const struct load_result *result, uint32_t failed)
 {
     const struct sender_counts *sent = &result->sent;
@@ -148,6 +180,9 @@ void load_print_json(const struct load *load, const struct load_result *result, 
         "read_unanswered",
         (json_int_t)atomic_load_explicit(&load->querier.shared_unanswered, memory_order_relaxed),
         "interrupted", (int)load->interrupted, "bounds_failed", (int)failed);
+    if (load->options->acked) {
+        (void)json_object_set_new(root, "acked", acked_json(&load->sender.acked));
+    }
     char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     (void)printf("%s\n", text != NULL ? text : "{}");
     free(text);

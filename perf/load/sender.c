@@ -8,6 +8,7 @@
 
 #include "dataplane/feature/wire.h"
 #include "perf/load/endpoint.h"
+#include "perf/load/sender_acked.h"
 
 #define SENDER_BATCH   64
 #define SENDER_STEP_NS (20 * 1000)         /* Shorter waits are not worth a sleep. */
@@ -193,12 +194,10 @@ static void sender_send_due(struct sender *sender, struct sender_batch *batch, i
     sender_flush(sender, batch);
 }
 
-static void *sender_run(void *argument)
+static void sender_send_all(struct sender *sender)
 {
-    struct sender *sender = argument;
     static _Thread_local struct sender_batch batch;
     double end_ns = sender->options->seconds * 1e9;
-    (void)prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
     while (sender->schedule.at_ns < end_ns &&
            (double)(endpoint_now_ns() - sender->start_ns) < end_ns + SENDER_OVER_NS &&
            !atomic_load_explicit(&sender->shared_stop, memory_order_relaxed)) {
@@ -212,6 +211,18 @@ static void *sender_run(void *argument)
             sender_send_due(sender, &batch, now_ns + SENDER_STEP_NS, end_ns);
         }
     }
+}
+
+static void *sender_run(void *argument)
+{
+    struct sender *sender = argument;
+    double end_ns = sender->options->seconds * 1e9;
+    (void)prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
+    if (sender->producer_acked != NULL) {
+        sender_acked_run(sender);
+    } else {
+        sender_send_all(sender);
+    }
     if (sender->schedule.at_ns < end_ns &&
         !atomic_load_explicit(&sender->shared_stop, memory_order_relaxed)) {
         atomic_store_explicit(&sender->shared_unsent_ns, (int64_t)(end_ns - sender->schedule.at_ns),
@@ -223,7 +234,8 @@ static void *sender_run(void *argument)
 }
 
 int sender_start(struct sender *sender, const struct options *options,
-                 const struct event_maker *maker, uint64_t producer, int fd)
+                 const struct event_maker *maker, uint64_t producer, int fd,
+                 struct freshet_producer *acked)
 {
     *sender = (struct sender){
         .options = options,
@@ -232,6 +244,7 @@ int sender_start(struct sender *sender, const struct options *options,
         .producer = producer,
         .incarnation = 1,
         .fd = fd,
+        .producer_acked = acked,
         .start_ns = endpoint_now_ns(),
         .start_time_us = endpoint_time_us(),
     };

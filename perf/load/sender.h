@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "drivers/producer/producer.h"
 #include "perf/load/event.h"
 #include "perf/load/options.h"
 
@@ -37,8 +38,10 @@ struct sender {
     uint32_t last_size;
     uint32_t last_events;
     int fd;
-    int64_t start_ns;      /* Monotonic time of the timetable's zero. */
-    int64_t start_time_us; /* The same moment as an event time. */
+    struct freshet_producer *producer_acked; /* With --acked; borrowed. */
+    struct freshet_producer_stats acked; /* The same. Owner: the thread until it has finished. */
+    int64_t start_ns;                    /* Monotonic time of the timetable's zero. */
+    int64_t start_time_us;               /* The same moment as an event time. */
     pthread_t thread;
     _Atomic bool shared_stop;
     _Atomic bool shared_finished; /* Owner: the thread. */
@@ -54,9 +57,11 @@ struct sender {
     uint8_t last[MESSAGE_SIZE_MAX]; /* Owner: the thread. */
 };
 
-/* Starts the thread. fd: a connected UDP socket, borrowed. The maker is copied. */
+/* Starts the thread. fd: a connected UDP socket, borrowed; acked: a producer, borrowed, by which
+ * events go instead, or NULL. The maker is copied. */
 int sender_start(struct sender *sender, const struct options *options,
-                 const struct event_maker *maker, uint64_t producer, int fd);
+                 const struct event_maker *maker, uint64_t producer, int fd,
+                 struct freshet_producer *acked);
 /* Any thread. */
 void sender_counts_read(const struct sender *sender, struct sender_counts *out);
 /* Asks the thread to end and waits for it. */

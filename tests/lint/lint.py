@@ -65,7 +65,7 @@ def line_comments_of(text):
 
 def folder_of(name):
     """The floor folder of a path: the longest of the known ones."""
-    for folder in ("dataplane/base", "dataplane/feature"):
+    for folder in ("dataplane/base", "dataplane/feature", "drivers/producer"):
         if name.startswith(folder + "/"):
             return folder
     return name.split("/")[0]

@@ -14,6 +14,10 @@ import tempfile
 import time
 import unittest
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from fake_home import FakeHome  # noqa: E402
+
 SOURCE = os.environ["FRESHET_SOURCE"]
 BUILD = os.environ["FRESHET_BUILD"]
 LOAD = os.path.join(BUILD, "freshet-load")
@@ -106,6 +110,17 @@ class LoadTest(unittest.TestCase):
         run = self.appliance.load("--rate", str(self.rate), "--json", *arguments)
         self.assertEqual(run.returncode, code, run.stdout + run.stderr)
         return json.loads(run.stdout), run.stderr
+
+    def test_acked_events_are_durable_at_the_end(self):
+        with FakeHome(loss=0.05, twice=0.05, late=0.05) as home:
+            end, _ = self.drive("--acked", "--seconds", "1", "--rate", "2000", "--probe-rate", "0",
+                                "--to", f"127.0.0.1:{home.port}")
+            self.assertEqual(end["sent"], 2000, end)
+            self.assertEqual(end["acked"]["durable"], 2000, end)
+            self.assertEqual(sum(end["acked"]["lost"].values()), 0, end)
+            self.assertEqual(len(home.events), 2000)
+        run = self.appliance.load("--acked", "--late", "0.1")
+        self.assertEqual(run.returncode, 2, run)
 
     def test_the_timetable_keeps_the_rate_and_nothing_is_lost(self):
         end, _ = self.drive("--seconds", "2")

@@ -11,9 +11,11 @@ import tempfile
 import time
 import xml.etree.ElementTree as xml
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "support"))
 import appliance as support  # noqa: E402
 from client import Redis  # noqa: E402
+from fake_home import FakeHome  # noqa: E402
 
 SBE = "{http://fixprotocol.io/2016/sbe}"
 SIZES = {"int8": "b", "uint8": "B", "int16": "h", "uint16": "H", "int32": "i", "uint32": "I",
@@ -201,6 +203,43 @@ def client_verbs_find_the_server_by_environment():
             assert done.returncode == 0 and "received 0" in done.stdout, done
 
 
+def acked(appliance, home, *arguments, events=300, **options):
+    lines = [json.dumps({"ts": time.time_ns() // 1000, "card": card, "amount": 1, "status": "ok"})
+             for card in range(events)]
+    done = support.run("send", "--acked", "--to", f"127.0.0.1:{home.port}", "--config",
+                       appliance.definitions, "--stream", "transaction", "--json", *arguments,
+                       input="\n".join(lines) + "\n", cwd=appliance.folder, **options)
+    return done, json.loads(done.stdout) if done.stdout else None
+
+
+def acked_events_are_durable_at_the_end_over_a_bad_network():
+    with tempfile.TemporaryDirectory() as folder:
+        appliance = support.Appliance(folder)  # Only its definitions.
+        keys = pathlib.Path(folder) / "keys.yaml"
+        keys.write_text("producers:\n  - {producer: 9, keys: [{epoch: 3, key: "
+                        f"{bytes(range(16)).hex()}}}]}}\n")
+        keys.chmod(0o600)
+        with FakeHome(shards=2, loss=0.2, twice=0.2, late=0.2, key=bytes(range(16))) as home:
+            done, end = acked(appliance, home, "--keys", keys, "--producer", "9", "--rate",
+                              "3000")
+            assert done.returncode == 0, done
+            assert (end["sent"], end["acked"]["durable"]) == (300, 300), end
+            assert end["acked"]["shards"] == 2 and sum(end["acked"]["lost"].values()) == 0, end
+            assert len(home.events) == 300 and home.bad_tags == 0
+        done, _ = acked(appliance, home, "--keys", keys, "--producer", "8")
+        assert done.returncode == 1 and "8" in done.stderr, done
+
+
+def acked_events_that_never_become_durable_are_lost_and_exit_code_1():
+    with tempfile.TemporaryDirectory() as folder, FakeHome(commit=1e9) as home:
+        home.commit_all = lambda: None
+        appliance = support.Appliance(folder)
+        done, end = acked(appliance, home, events=3, timeout=60)
+        assert done.returncode == 1, done
+        assert end["acked"]["durable"] == 0 and end["acked"]["lost"]["closed"] == 3, end
+        assert end["acked"]["retransmitted"] > 3, end
+
+
 if __name__ == "__main__":
     support.main([
         a_message_made_from_the_exported_schema_is_applied,
@@ -208,4 +247,6 @@ if __name__ == "__main__":
         sending_a_file_ends_with_its_account,
         events_that_never_arrive_are_lost_and_exit_code_1,
         client_verbs_find_the_server_by_environment,
+        acked_events_are_durable_at_the_end_over_a_bad_network,
+        acked_events_that_never_become_durable_are_lost_and_exit_code_1,
     ])

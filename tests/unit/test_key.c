@@ -145,15 +145,66 @@ static void a_null_part_has_no_key(void **state)
     assert_int_equal(key_of_event(view_of(TEXT, -1), &burst, 0, key), 0);
 }
 
+static void a_block_has_the_key_that_its_text_has(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t first;
+        int8_t second;
+        const char *block; /* u8, u64, i16, bool, string of 8. */
+        const char *id;    /* NULL: no key. */
+    } row[] = {
+        {U8, -1, "\xfe", "254"},
+        {U8, -1, "\xff", NULL},
+        {U64, -1, " \x67\x12\0\0\0\0\0\0", "4711"},
+        {U64, -1, " \xff\xff\xff\xff\xff\xff\xff\xff", NULL},
+        {I16, -1, "         \xfe\xff", "-2"},
+        {I16, -1, "         \0\x80", NULL},
+        {BOOL, -1, "           \1", "true"},
+        {BOOL, -1, "           \xff", NULL},
+        {TEXT, -1, "            ab\0\0\0\0\0\0", "ab"},
+        {TEXT, -1, "            abcdefgh", "abcdefgh"},
+        {TEXT, -1, "            \0\0\0\0\0\0\0\0", NULL},
+        {I16, TEXT, "         \xfb\xff ab\0\0\0\0\0\0", "-5|ab"},
+        {I16, TEXT, "         \0\x80 ab\0\0\0\0\0\0", NULL},
+    };
+    static const uint16_t offset[] = {0, 1, 9, 11, 12};
+    static const uint16_t size[] = {1, 8, 2, 1, 8};
+    struct schema *schema = &plan.stream[0].schema;
+    for (uint32_t i = 0; i < ARRAY_COUNT(offset); i++) {
+        schema->field[i].offset = offset[i];
+        schema->field[i].size = size[i];
+    }
+    for (uint32_t i = 0; i < ARRAY_COUNT(row); i++) {
+        uint8_t key[KEY_SIZE_MAX];
+        uint8_t parsed[KEY_SIZE_MAX];
+        uint8_t block[32] = {0};
+        const struct plan_view *view = view_of(row[i].first, row[i].second);
+        memcpy(block, row[i].block,
+               row[i].first == U8                              ? 1
+               : row[i].first == TEXT || row[i].second == TEXT ? 20
+               : row[i].first == BOOL                          ? 12
+               : row[i].first == I16                           ? 11
+                                                               : 9);
+        uint32_t got = key_of_block(view, schema, block, key);
+        uint32_t wanted = row[i].id == NULL ? 0
+                                            : key_parse(&plan, view, row[i].id,
+                                                        (uint32_t)strlen(row[i].id), parsed);
+        assert_int_equal(got, wanted);
+        assert_memory_equal(key, parsed, got);
+    }
+}
+
 int main(void)
 {
-    struct CMUnitTest tests[3 + ARRAY_COUNT(parse_rows)] = {
+    struct CMUnitTest tests[4 + ARRAY_COUNT(parse_rows)] = {
         cmocka_unit_test(bytes_after_the_size_are_not_read),
         cmocka_unit_test(an_event_has_the_key_that_its_text_has),
         cmocka_unit_test(a_null_part_has_no_key),
+        cmocka_unit_test(a_block_has_the_key_that_its_text_has),
     };
     for (size_t i = 0; i < ARRAY_COUNT(parse_rows); i++) {
-        tests[3 + i] = (struct CMUnitTest){.name = parse_rows[i].name,
+        tests[4 + i] = (struct CMUnitTest){.name = parse_rows[i].name,
                                            .test_func = check_parse,
                                            .initial_state = (void *)(uintptr_t)&parse_rows[i]};
     }
