@@ -146,6 +146,7 @@ static bool segment_seal(struct mirror *mirror, bool broken)
     *sealed = (struct mirror_sealed){
         .number = mirror->segment_number,
         .file = mirror->segment,
+        .first_lsn = mirror->segment_lsn,
         .last_lsn = mirror->durable_lsn,
         .apply_us = atomic_load_explicit(&mirror->shared.shared_durable_us, memory_order_relaxed),
         .broken = broken};
@@ -166,6 +167,7 @@ static bool segment_begin(struct mirror *mirror)
     mirror->segment = ready->file;
     mirror->segment_number = ready->number;
     mirror->segment_offset = 0;
+    mirror->segment_lsn = 0;
     ring_pop_finish(&mirror->ready);
     atomic_store_explicit(&mirror->shared.shared_segment, mirror->segment_number,
                           memory_order_relaxed);
@@ -208,6 +210,7 @@ static void frame_send(struct mirror *mirror, int64_t now_us)
     const uint8_t *data = buffer->frame;
     bool first = mirror->segment_offset == 0;
     if (first) {
+        mirror->segment_lsn = buffer->first_lsn;
         struct mirror_segment segment = {.number = mirror->segment_number,
                                          .epoch = mirror->epoch,
                                          .shard = mirror->shard,

@@ -88,6 +88,7 @@ struct mirror {
     struct disk_file *segment; /* NULL: none yet. */
     uint64_t segment_number;
     uint64_t segment_offset; /* Where the next frame goes. */
+    uint64_t segment_lsn;    /* First one of the segment. */
     uint64_t sealed_lsn;     /* What the log before this segment ends with. */
     uint32_t chain_crc;
     uint64_t durable_lsn;

@@ -29,9 +29,10 @@ struct mirror_ready {
 struct mirror_sealed {
     uint64_t number;
     struct disk_file *file;
-    uint64_t last_lsn; /* Of its last durable record. */
-    int64_t apply_us;  /* Of that record. */
-    uint64_t broken;   /* 1: a write to it failed. */
+    uint64_t first_lsn; /* That its header has; 0: it was never written to. */
+    uint64_t last_lsn;  /* Of its last durable record. */
+    int64_t apply_us;   /* Of that record. */
+    uint64_t broken;    /* 1: a write to it failed. */
 };
 
 /* Any thread. */
