@@ -44,10 +44,12 @@ struct segments_report {
 
 struct segments;
 
-/* Looks at what is there: segments of all shards, also of an earlier shard count, which go to the
- * archive or are removed once `keep` lets them. Numbers go on above the greatest one found. Leftover
- * .tmp files are removed. Recovery is over: every segment that is there is sealed. Returns when each
- * shard has one segment ready. */
+/* Looks at what is there: segments of all shards. Those of an earlier shard count go to the archive
+ * or are removed once `keep` lets them and all manifests that are kept begin behind what is found
+ * now. Numbers go on above the greatest one found, also in the archive. Leftover .tmp files are
+ * removed, files that hold nothing are handed out under new numbers, those of another store are
+ * left alone. Recovery is over: every segment that is there is sealed. Before the workers' first
+ * turn. Returns when each shard has one segment ready. */
 MUST_USE enum result segments_open(const struct segments_options *options, int64_t now_us,
                                    struct segments **out_segments);
 /* Closes files. Segments that were ready and not begun are left as they are. NULL is fine. */

@@ -7,6 +7,25 @@
 #include "drivers/net_simulated.h"
 #include "tests/support/unit.h"
 
+/* Opens a shard's log on the disk: segments are its keeper's, or the test's. */
+static void log_open(struct workbench *bench, const struct workbench_options *options,
+                     uint32_t shard)
+{
+    struct disk_queue_options queue = {.helper_core = -1};
+    worker_mirror_buffers(bench->worker[shard], queue.buffer, &queue.buffer_bytes);
+    assert_int_equal(disk_queue_open(options->logs, &queue, &bench->queue[shard]), RESULT_OK);
+    struct mirror_options mirror = {
+        .epoch = options->epoch > 0 ? options->epoch : 1,
+        .segment_bytes =
+            options->segment_bytes > 0 ? options->segment_bytes : MIRROR_SEGMENT_BYTES_MIN,
+        .before_lsn = options->before_lsn != NULL ? options->before_lsn[shard] : 0,
+        .queue = bench->queue[shard]};
+    if (options->store_id != NULL) {
+        memcpy(mirror.store_id, options->store_id, sizeof(mirror.store_id));
+    }
+    worker_mirror_open(bench->worker[shard], &mirror);
+}
+
 void workbench_open(struct workbench *bench, const struct workbench_options *options)
 {
     memset(bench, 0, sizeof(*bench));
@@ -42,11 +61,16 @@ void workbench_open(struct workbench *bench, const struct workbench_options *opt
             .lanes_max = options->lanes_max > 0 ? options->lanes_max : 1024,
             .readers_max = options->readers_max > 0 ? options->readers_max : 1,
             .table_secret = 0x5eed,
-            .epoch = 1};
+            .epoch = options->epoch > 0 ? options->epoch : 1,
+            .logs = options->logs != NULL,
+            .acks = options->acks};
         assert_int_equal(memory_map(worker_footprint(&worker), 0, &bench->region[i]), RESULT_OK);
         assert_int_equal(worker_init(&worker, bench->region[i].base, &bench->worker[i]), RESULT_OK);
     }
     worker_connect(bench->worker, bench->shard_count);
+    for (uint32_t i = 0; options->logs != NULL && i < bench->shard_count; i++) {
+        log_open(bench, options, i);
+    }
     assert_int_equal(reader_open(bench->worker, bench->shard_count, 0, &bench->reader), RESULT_OK);
 }
 
@@ -55,6 +79,7 @@ void workbench_close(struct workbench *bench)
     reader_close(bench->reader);
     net_port_close(bench->port);
     for (uint32_t i = 0; i < bench->shard_count; i++) {
+        disk_queue_close(bench->queue[i]);
         memory_unmap(&bench->region[i]);
     }
     free(bench->config);

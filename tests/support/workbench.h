@@ -5,9 +5,11 @@
 #include <stdint.h>
 
 #include "config/config.h"
+#include "dataplane/mirror_door.h"
 #include "dataplane/reader.h"
 #include "dataplane/worker.h"
 #include "drivers/clock.h"
+#include "drivers/disk.h"
 #include "drivers/memory.h"
 #include "drivers/net.h"
 
@@ -19,6 +21,7 @@ struct workbench {
     struct net_port *port;
     struct memory_region region[SHARDS_MAX];
     struct worker *worker[SHARDS_MAX];
+    struct disk_queue *queue[SHARDS_MAX]; /* NULL without logs. */
     struct reader *reader;
 };
 
@@ -30,6 +33,12 @@ struct workbench_options {
     int64_t start_us;              /* Of the virtual clock. */
     uint32_t readers_max;          /* 0: 1. */
     const struct net_options *net; /* NULL: the simulated network, that workbench_send() needs. */
+    struct disk *logs;             /* Borrowed: workers log to it. NULL: they do not. */
+    uint16_t epoch;                /* 0: 1. */
+    const uint8_t *store_id;       /* MIRROR_STORE_ID_BYTES; NULL: zeros. */
+    uint64_t segment_bytes;        /* 0: MIRROR_SEGMENT_BYTES_MIN. */
+    const uint64_t *before_lsn;    /* Per shard; NULL: 0. */
+    bool acks;                     /* Producers hear of what is durable. */
 };
 
 /* Fails the test when the definitions are wrong. */
