@@ -279,6 +279,8 @@ enum result appliance_open(const struct config *config, struct appliance *applia
     if (result != RESULT_OK) {
         goto fail;
     }
+    /* Pairs with the acquire in snapshot_take(). */
+    atomic_store_explicit(&appliance->shared_observed, true, memory_order_release);
     result = threads_start(appliance, error);
     if (result != RESULT_OK) {
         goto fail;

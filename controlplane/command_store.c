@@ -8,11 +8,16 @@
 
 static bool store_wanted(struct command_call *call)
 {
-    if (call->host->appliance->store != NULL) {
-        return true;
+    const struct store *store = call->host->appliance->store;
+    if (store == NULL) {
+        resp_write_error(call->reply, "ERR there is no store: set `data.directory`");
+        return false;
     }
-    resp_write_error(call->reply, "ERR there is no store: set `data.directory`");
-    return false;
+    if (!store_has_begun(store)) {
+        resp_write_error(call->reply, "LOADING Freshet is preparing its log");
+        return false;
+    }
+    return true;
 }
 
 void command_bgsave(struct command_call *call)

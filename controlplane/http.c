@@ -189,6 +189,11 @@ static enum MHD_Result request_answer(void *context, struct MHD_Connection *conn
                            "only GET and HEAD are answered here\n");
     }
     if (strcmp(url, "/metrics") == 0) {
+        /* Pairs with the release in state_load(). */
+        if (!atomic_load_explicit(&http->appliance->shared_loaded, memory_order_acquire)) {
+            return text_answer(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+                               "the store is being loaded\n");
+        }
         return metrics_guard(http, connection, request_context);
     }
     if (strcmp(url, "/healthz") == 0) {

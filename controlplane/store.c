@@ -35,6 +35,7 @@ struct store {
     struct checkpoint *checkpoint;
     int64_t load_us;
     _Atomic uint32_t shared_load_ppm;
+    _Atomic bool shared_begun; /* Keepers are there. */
     _Atomic bool shared_stop;
     pthread_mutex_t lock; /* Of segments, for reports. */
     pthread_t thread;
@@ -206,6 +207,8 @@ enum result store_begin(struct store *store, char error[STORE_ERROR_SIZE_MAX])
         }
         result = keepers_open(store, error);
     }
+    /* Pairs with the acquire in store_has_begun(). */
+    atomic_store_explicit(&store->shared_begun, result == RESULT_OK, memory_order_release);
     return result;
 }
 
@@ -259,6 +262,11 @@ enum result store_start(struct store *store, char error[STORE_ERROR_SIZE_MAX])
     }
     store->started = true;
     return RESULT_OK;
+}
+
+bool store_has_begun(const struct store *store)
+{
+    return atomic_load_explicit(&store->shared_begun, memory_order_acquire);
 }
 
 uint64_t store_checkpoint_ask(struct store *store)
@@ -326,6 +334,9 @@ void store_report_read(struct store *store, struct store_report *out)
     uint64_t all = 0;
     if (disk_space(store->disk, &out->free_bytes, &all) != RESULT_OK) {
         out->free_bytes = 0;
+    }
+    if (!store_has_begun(store)) {
+        return;
     }
     checkpoint_report_read(store->checkpoint, &out->checkpoint);
     (void)pthread_mutex_lock(&store->lock);

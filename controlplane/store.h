@@ -51,6 +51,8 @@ MUST_USE enum result store_finish(struct store *store, int64_t timeout_us);
 void store_stop(struct store *store);  /* Ends the thread. */
 void store_close(struct store *store); /* NULL is fine. */
 
+/* Any thread. True after store_begin(): checkpoints may be asked for. */
+bool store_has_begun(const struct store *store);
 /* Any thread. */
 uint64_t store_checkpoint_ask(struct store *store);
 struct store_report {
