@@ -17,6 +17,7 @@ struct inspect_options {
 
 int inspect_segment(struct store_file *file, const struct inspect_options *options);
 int inspect_tile(struct store_file *file, const struct inspect_options *options);
+int inspect_epochs(struct store_file *file, const struct inspect_options *options);
 int inspect_manifest(struct store_file *file, const struct inspect_options *options);
 
 #define INSPECT_TIME_SIZE_MAX  40

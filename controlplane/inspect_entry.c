@@ -110,8 +110,8 @@ static uint64_t cut_of(const struct mirror_entry *entry, uint32_t shard)
 static void epoch_print(const struct mirror_entry *entry)
 {
     char lsn[STORE_LSN_SIZE_MAX];
-    printf("%u begins; of the one before, with %u shards, counts what is up to", entry->epoch,
-           entry->shard_count);
+    printf("%u begins; of epoch %u, with %u shards, counts what is up to", lsn_epoch(entry->lsn),
+           entry->epoch, entry->shard_count);
     for (uint32_t shard = 0; shard < entry->shard_count; shard++) {
         printf(" %s", store_lsn_format(cut_of(entry, shard), lsn));
     }
@@ -189,7 +189,8 @@ static json_t *epoch_json(const struct mirror_entry *entry)
     for (uint32_t shard = 0; shard < entry->shard_count; shard++) {
         json_array_append_new(cuts, inspect_lsn_json(cut_of(entry, shard)));
     }
-    return json_pack("{s:i, s:o}", "epoch", (int)entry->epoch, "cuts", cuts);
+    return json_pack("{s:i, s:i, s:o}", "epoch", (int)lsn_epoch(entry->lsn), "before",
+                     (int)entry->epoch, "cuts", cuts);
 }
 
 static json_t *entry_json(const struct mirror_entry *entry)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "controlplane/inspect.h"
+#include "controlplane/store_epochs.h"
 #include "controlplane/verb.h"
 #include "dataplane/feature/manifest.h"
 
@@ -26,11 +27,14 @@ static int file_inspect(struct store_file *file, const struct inspect_options *o
     if ((uint32_t)magic == TILE_BLOCK_MAGIC) {
         return inspect_tile(file, options);
     }
+    if (store_epochs_is(file)) {
+        return inspect_epochs(file, options);
+    }
     (void)fprintf(
         stderr,
         "freshet inspect: %s: no file that it knows by its first bytes; it reads segments "
-        "(mirror-*.log), tile files (tiles-*.rows, tiles-*.lanes) and manifests "
-        "(manifest-*)%s\n",
+        "(mirror-*.log), tile files (tiles-*.rows, tiles-*.lanes), manifests "
+        "(manifest-*) and epochs%s\n",
         file->path,
         magic == 0 ? "; this one begins with zeros: a segment that was not begun?" : "");
     return VERB_EXIT_FAILED;
@@ -49,8 +53,9 @@ int inspect_verb(int argc, char **argv)
     const struct verb_usage usage = {
         .name = "inspect",
         .arguments = "FILE",
-        .description = "Shows a file of a data directory: a segment of the log, a tile file or a\n"
-                       "manifest, told by its first bytes. Damaged parts are shown by place and\n"
+        .description = "Shows a file of a data directory: a segment of the log, a tile file, a\n"
+                       "manifest or the epochs, told by its first bytes. Damaged parts are shown "
+                       "by place and\n"
                        "reason; exit code 1 when there are any. Reads only.\n",
         .option = option,
         .option_count = ARRAY_COUNT(option),

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "controlplane/store_check_inside.h"
+#include "controlplane/store_epochs.h"
 #include "dataplane/feature/mirror_scan.h"
 #include "drivers/memory.h"
 
@@ -223,6 +224,28 @@ static void manifest_check(struct store_check *check, const struct store_name *n
     store_file_close(&file);
 }
 
+static void epochs_check(struct store_check *check, const struct store_name *name)
+{
+    char path[STORE_PATH_SIZE_MAX];
+    struct store_file file;
+    struct store_line line = store_line_of(name, STORE_DAMAGED);
+    if (!store_check_open(check, name, path, &file)) {
+        return;
+    }
+    enum result result = store_epochs_newest(&file, &check->epochs[0], &check->epochs[1]);
+    if (result != RESULT_OK) {
+        store_damage_put(check, &file, &line, "no slot is whole");
+    } else if (!store_check_is_same(check, check->epochs->store_id)) {
+        store_damage_put(check, &file, &line, "it is of another store");
+    } else {
+        line.state = STORE_GOOD;
+        check->has_epochs = true;
+        store_line_put(check, &line, "epoch %u of %u shards, %u cuts", check->epochs->epoch,
+                       check->epochs->shard_count, check->epochs->cut_count);
+    }
+    store_file_close(&file);
+}
+
 static void tile_left_put(struct store_check *check, struct store_name *name)
 {
     if (name->checked) {
@@ -237,6 +260,9 @@ static void tile_left_put(struct store_check *check, struct store_name *name)
 static void name_check(struct store_check *check, struct store_name *name)
 {
     switch (name->kind) {
+    case STORE_NAME_EPOCHS:
+        epochs_check(check, name);
+        return;
     case STORE_NAME_MANIFEST:
         manifest_check(check, name);
         return;
@@ -250,7 +276,7 @@ static void name_check(struct store_check *check, struct store_name *name)
         break;
     }
     struct store_line line = store_line_of(name, STORE_OTHER);
-    store_line_put(check, &line, "not a segment, tile file or manifest by its name: not looked at");
+    store_line_put(check, &line, "by its name no file of these formats: not looked at");
 }
 
 enum result store_check(const char *directory, store_line_visit *visit, void *context,
@@ -265,12 +291,16 @@ enum result store_check(const char *directory, store_line_visit *visit, void *co
     }
     check.manifest = heap_alloc(sizeof(*check.manifest));
     check.newest = heap_alloc(sizeof(*check.newest));
-    if (check.manifest == NULL || check.newest == NULL) {
+    check.epochs = heap_alloc(2 * sizeof(*check.epochs));
+    if (check.manifest == NULL || check.newest == NULL || check.epochs == NULL) {
         result = RESULT_NO_MEMORY;
         goto done;
     }
     for (uint32_t i = 0; i < check.directory.count; i++) {
         name_check(&check, &check.directory.name[i]);
+    }
+    if (check.has_epochs) {
+        store_check_cut(&check);
     }
     if (check.has_newest) {
         store_check_replay(&check);
@@ -278,6 +308,7 @@ enum result store_check(const char *directory, store_line_visit *visit, void *co
 done:
     heap_free(check.manifest);
     heap_free(check.newest);
+    heap_free(check.epochs);
     store_directory_free(&check.directory);
     return result;
 }

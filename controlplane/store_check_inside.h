@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "controlplane/epochs.h"
 #include "controlplane/store_check.h"
 #include "controlplane/store_directory.h"
 #include "controlplane/store_file.h"
@@ -28,7 +29,9 @@ struct store_check {
     struct store_directory directory;
     struct manifest *manifest; /* The one that is being checked. */
     struct manifest *newest;   /* The newest good one. */
+    struct epochs *epochs;     /* Two: the one that counts, and room. */
     bool has_newest;
+    bool has_epochs;
     bool has_store;
     uint8_t store_id[MIRROR_STORE_ID_BYTES];
     struct shard_log log[SHARDS_MAX];
@@ -51,5 +54,7 @@ bool store_check_is_same(struct store_check *check, const uint8_t store_id[MIRRO
 
 /* store_check_log.c: one segment, and it against the one before; oldest first. */
 void store_check_segment(struct store_check *check, const struct store_name *name);
+/* The epochs: no log ends below the newest cut. */
+void store_check_cut(struct store_check *check);
 /* The newest manifest needs the log from behind its replay LSN on, at least to its walk's end. */
 void store_check_replay(struct store_check *check);

@@ -167,3 +167,27 @@ void store_check_replay(struct store_check *check)
                        store_lsn_format(line.lost_last_lsn, last), s);
     }
 }
+
+void store_check_cut(struct store_check *check)
+{
+    const struct epochs *epochs = check->epochs;
+    char first[STORE_LSN_SIZE_MAX];
+    char last[STORE_LSN_SIZE_MAX];
+    if (epochs->cut_count == 0) {
+        return;
+    }
+    const struct epoch_cut *cut = &epochs->cut[epochs->cut_count - 1];
+    for (uint32_t s = 0; s < cut->shard_count; s++) {
+        const struct shard_log *log = &check->log[s];
+        struct store_line line = {.name = EPOCHS_NAME, .shard = (int32_t)s, .state = STORE_DAMAGED};
+        if (log->begun && log->last_lsn < cut->cut[s]) {
+            line.lost_first_lsn = log->last_lsn + 1;
+            line.lost_last_lsn = cut->cut[s];
+            store_line_put(check, &line,
+                           "its cut says that LSN %s to %s of shard %u are durable, and no segment "
+                           "holds them",
+                           store_lsn_format(line.lost_first_lsn, first),
+                           store_lsn_format(line.lost_last_lsn, last), s);
+        }
+    }
+}

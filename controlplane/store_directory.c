@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controlplane/epochs.h"
 #include "dataplane/feature/manifest.h"
 #include "drivers/memory.h"
 
@@ -15,7 +16,9 @@ static void name_tell(struct store_name *name)
 {
     enum tile_kind kind;
     name->kind = STORE_NAME_OTHER;
-    if (manifest_name_parse(name->name, &name->number)) {
+    if (strcmp(name->name, EPOCHS_NAME) == 0) {
+        name->kind = STORE_NAME_EPOCHS;
+    } else if (manifest_name_parse(name->name, &name->number)) {
         name->kind = STORE_NAME_MANIFEST;
     } else if (tile_name_parse(name->name, &name->number, &name->shard, &kind)) {
         name->kind = STORE_NAME_TILE;

@@ -1,5 +1,5 @@
 /* The files of a data directory as they were when it was read, in the order in which they are
- * checked: manifests (newest first), tiles, segments (by shard, oldest first), the rest. */
+ * checked: epochs, manifests (newest first), tiles, segments (by shard, oldest first), the rest. */
 #pragma once
 
 #include <stdint.h>
@@ -9,7 +9,13 @@
 
 #define STORE_NAME_SIZE_MAX 256u
 
-enum store_name_kind { STORE_NAME_MANIFEST, STORE_NAME_TILE, STORE_NAME_SEGMENT, STORE_NAME_OTHER };
+enum store_name_kind {
+    STORE_NAME_EPOCHS,
+    STORE_NAME_MANIFEST,
+    STORE_NAME_TILE,
+    STORE_NAME_SEGMENT,
+    STORE_NAME_OTHER,
+};
 
 struct store_name {
     char name[STORE_NAME_SIZE_MAX];

@@ -145,3 +145,15 @@ def manifest(generation, shards, epoch=3, store_id=STORE_ID):
                        generation, TIME_US, epoch, len(shards), 64 + len(body), len(what))
     crc = crc32c(head + body)
     return f"manifest-{generation:010}", head[:12] + struct.pack("<I", crc) + head[16:] + body
+
+
+def epochs(slots, store_id=STORE_ID):
+    """The file of epochs: per slot (generation, epoch, shards, [(epoch, [LSN...])...])."""
+    data = b""
+    for generation, epoch, shards, cuts in slots:
+        body = b"".join(struct.pack(f"<II{len(lsns)}Q", of, len(lsns), *lsns) for of, lsns in cuts)
+        head = struct.pack("<QII16sQIIIIq", int.from_bytes(b"FRSHEPO1", "little"), 1, 0, store_id,
+                           generation, epoch, shards, len(cuts), 64 + len(body), TIME_US)
+        crc = crc32c(head + body)
+        data += padded(head[:12] + struct.pack("<I", crc) + head[16:] + body, 65536)
+    return data

@@ -299,6 +299,38 @@ class ManifestTest(StoreTest):
         self.assertEqual(self.inspect(name, exit_code=1)["state"], "damaged")
 
 
+class EpochsTest(StoreTest):
+    def make(self, cut):
+        segment = store.Segment(0, 1, LSN(1, 1), 0, shards=1)
+        segment.messages(2, 1)
+        self.put(segment)
+        self.write("epochs", store.epochs([(2, 2, 1, [(1, [LSN(1, cut)])]), (1, 1, 1, [])]))
+
+    def test_the_slot_of_the_greater_generation_counts(self):
+        self.make(cut=3)
+        self.assertEqual(self.states()["epochs"], "good")
+        shown = self.inspect("epochs")
+        self.assertEqual([s["generation"] for s in shown["slots"]], [2, 1])
+        self.assertEqual(shown["slots"][0]["cuts"], [{"epoch": 1, "lsns": ["1:3"]}])
+        self.assertIn("epoch 1 counts up to 1:3", freshet("inspect", self.path("epochs")).stdout)
+
+    def test_one_whole_slot_is_enough_and_none_is_damage(self):
+        self.make(cut=3)
+        self.flip("epochs", 3)
+        self.assertEqual([s["state"] for s in self.inspect("epochs")["slots"]],
+                         ["damaged", "good"])
+        self.assertEqual(self.states()["epochs"], "good")
+        self.flip("epochs", 65536 + 40)
+        self.inspect("epochs", exit_code=1)
+        self.assertEqual(self.states(1)["epochs"], "damaged")
+
+    def test_a_log_that_ends_below_the_cut_is_damage(self):
+        self.make(cut=5)
+        line = [f for f in self.verify(1)["files"] if f["state"] == "damaged"][0]
+        self.assertEqual((line["shard"], line["lost_first_lsn"], line["lost_last_lsn"]),
+                         (0, "1:4", "1:5"))
+
+
 class VerbTest(StoreTest):
     def test_other_files_are_refused_with_what_is_allowed(self):
         self.write("x", b"no such format")
