@@ -11,6 +11,11 @@
 /* Old segments become ready ones up to here, ahead of need: manifests let them go some at a time,
  * and a file that is there costs a rename, a new one all its bytes. */
 #define SEGMENTS_READY_MAX (2 * SEGMENTS_READY)
+/* New files are filled in slices; when nothing presses, one each while. */
+#define SEGMENTS_SLICE_BYTES (4 * MIB)
+#define SEGMENTS_SLICE_US    (50 * US_PER_MS)
+/* A new file is filled that many times as fast as the current one, at least. */
+#define SEGMENTS_FILL_LEAD 2u
 /* Between tries at what failed. */
 #define SEGMENTS_RETRY_US US_PER_SECOND
 
@@ -79,30 +84,54 @@ static enum result ready_hand(struct segments *segments, uint32_t shard, const c
     return RESULT_OK;
 }
 
-static enum result file_fill(struct segments *segments, const char *name)
+/* The file that is being filled, under a name that does not count. */
+static void filling_name(const struct segments *segments, uint32_t shard,
+                         char out[MIRROR_NAME_SIZE_MAX])
 {
-    struct disk *disk = segments->options.disk;
-    enum result result = disk_remove(disk, name);
+    mirror_name_format(shard, segments->shard[shard].list.number_last + 1, out);
+    memcpy(strrchr(out, '.'), ".tmp", sizeof(".tmp"));
+}
+
+static enum result filling_begin(struct segments *segments, uint32_t shard)
+{
+    struct segments_shard *keeper = &segments->shard[shard];
+    char name[MIRROR_NAME_SIZE_MAX];
+    filling_name(segments, shard, name);
+    enum result result = disk_remove(segments->options.disk, name);
     if (result != RESULT_OK && result != RESULT_NOT_FOUND) {
         return result;
     }
-    struct disk_file *file;
-    result = disk_file_open(disk, name, DISK_CREATE, &file);
-    if (result != RESULT_OK) {
-        return result;
-    }
-    result = disk_file_fill(file, segments->options.segment_bytes);
-    disk_file_close(file);
-    return result;
+    keeper->filling_bytes = 0;
+    return disk_file_open(segments->options.disk, name, DISK_CREATE, &keeper->filling);
 }
 
-/* Makes a new file and hands it to the worker. */
-static enum result ready_fill(struct segments *segments, uint32_t shard)
+/* Whether the next slice may not wait: the worker has none ready, or it fills its segment faster
+ * than the next one is filled. */
+static bool filling_is_urgent(const struct segments *segments, uint32_t shard)
 {
+    const struct mirror_shared *log = worker_mirror(worker_of(segments, shard));
+    uint64_t written = atomic_load_explicit(&log->shared_segment_bytes, memory_order_relaxed);
+    return ready_count(segments, shard) == 0 ||
+           written * SEGMENTS_FILL_LEAD > segments->shard[shard].filling_bytes;
+}
+
+/* Adds a slice of zeros; a file that is whole goes to the worker. */
+static enum result filling_step(struct segments *segments, uint32_t shard)
+{
+    struct segments_shard *keeper = &segments->shard[shard];
+    uint64_t bytes = keeper->filling_bytes + SEGMENTS_SLICE_BYTES;
+    if (bytes > segments->options.segment_bytes) {
+        bytes = segments->options.segment_bytes;
+    }
+    enum result result = disk_file_fill(keeper->filling, bytes);
+    keeper->filling_bytes = bytes;
+    if (result == RESULT_OK && bytes < segments->options.segment_bytes) {
+        return RESULT_OK;
+    }
+    disk_file_close(keeper->filling);
+    keeper->filling = NULL;
     char name[MIRROR_NAME_SIZE_MAX];
-    mirror_name_format(shard, segments->shard[shard].list.number_last + 1, name);
-    memcpy(strrchr(name, '.'), ".tmp", sizeof(".tmp"));
-    enum result result = file_fill(segments, name);
+    filling_name(segments, shard, name);
     if (result == RESULT_OK) {
         result = ready_hand(segments, shard, name);
     }
@@ -112,18 +141,38 @@ static enum result ready_fill(struct segments *segments, uint32_t shard)
     return result;
 }
 
-/* Fills one if the shard has too few, and it was not in vain a moment ago. */
+/* Makes a whole new file and hands it to the worker. */
+static enum result ready_fill(struct segments *segments, uint32_t shard)
+{
+    struct segments_shard *keeper = &segments->shard[shard];
+    enum result result = keeper->filling == NULL ? filling_begin(segments, shard) : RESULT_OK;
+    while (result == RESULT_OK && keeper->filling != NULL) {
+        result = filling_step(segments, shard);
+    }
+    return result;
+}
+
+/* Fills one if the shard has too few, and it was not in vain a moment ago: in slices, so that
+ * commits are not kept waiting behind hundreds of megabytes of zeros. */
 static void ready_keep(struct segments *segments, uint32_t shard, int64_t now_us)
 {
     struct segments_shard *keeper = &segments->shard[shard];
-    if (ready_count(segments, shard) >= SEGMENTS_READY) {
+    if (keeper->filling == NULL && ready_count(segments, shard) >= SEGMENTS_READY) {
         keeper->starved = false;
         return;
     }
     if (keeper->starved && !retry_is_due(keeper->filled_us, now_us)) {
         return;
     }
-    keeper->starved = ready_fill(segments, shard) != RESULT_OK;
+    bool paced = now_us >= keeper->filled_us && now_us - keeper->filled_us < SEGMENTS_SLICE_US;
+    if (paced && !keeper->starved && !filling_is_urgent(segments, shard)) {
+        return;
+    }
+    enum result result = keeper->filling == NULL ? filling_begin(segments, shard) : RESULT_OK;
+    if (result == RESULT_OK) {
+        result = filling_step(segments, shard);
+    }
+    keeper->starved = result != RESULT_OK;
     keeper->filled_us = now_us;
 }
 
@@ -181,6 +230,7 @@ enum result segments_open(const struct segments_options *options, int64_t now_us
 void segments_close(struct segments *segments)
 {
     for (uint32_t i = 0; segments != NULL && i < SHARDS_MAX; i++) {
+        disk_file_close(segments->shard[i].filling);
         segment_list_deinit(&segments->shard[i].list);
         segment_list_deinit(&segments->shard[i].unused);
     }

@@ -13,7 +13,9 @@ struct segments_shard {
     uint64_t released;          /* Manifests need none below it. */
     uint64_t number_found;      /* Greatest one at start. */
     struct segment_list unused; /* While opening: files that hold nothing, to be handed out. */
-    int64_t filled_us;          /* When making one ready failed, if starved. */
+    struct disk_file *filling;  /* A new file on its way; NULL: none. */
+    uint64_t filling_bytes;     /* Zeros in it so far. */
+    int64_t filled_us;          /* When the last slice was made, or making one failed. */
     bool starved;
     uint64_t archived;
     uint64_t recycled;

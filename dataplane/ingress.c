@@ -156,13 +156,15 @@ static void message_accept(struct worker *worker, uint32_t stream, const struct 
 {
     const struct schema *schema = &worker->options.plan->stream[stream].schema;
     struct lane *lane = NULL;
+    /* On an acked lane a heartbeat takes no sequence, also where nobody acknowledges. */
+    bool asks_only = wire->event_count == 0 && (wire->flags & WIRE_FLAG_UNACKED) == 0;
     enum drop drop = decode_check(schema, wire);
     if (drop == DROP_NONE) {
         drop = message_room(worker, wire->event_stride, wire->event_count);
     }
     if (drop == DROP_NONE && worker->options.acks && (wire->flags & WIRE_FLAG_UNACKED) == 0) {
         drop = acked_accept(worker, wire, message, port, &lane);
-    } else if (drop == DROP_NONE) {
+    } else if (drop == DROP_NONE && !asks_only) {
         drop = lanes_accept(&worker->lanes, wire->producer, wire->lane, wire->incarnation,
                             wire->sequence, wire->oldest, worker->turn.apply_us);
     }

@@ -302,6 +302,8 @@ static void frame_durable(struct mirror *mirror, int64_t now_us, mirror_on_durab
 {
     struct mirror_buffer *buffer = &mirror->buffer[mirror->gathering ^ 1];
     mirror->segment_offset = mirror->write_end;
+    atomic_store_explicit(&mirror->shared.shared_segment_bytes, mirror->segment_offset,
+                          memory_order_relaxed);
     mirror->chain_crc = mirror->write_frame_crc;
     mirror->write_us = now_us - mirror->write_start_us;
     mirror->broken_count = 0;

@@ -41,10 +41,11 @@ struct mirror_shared {
     _Atomic uint64_t shared_complete_lsn; /* And the homes of all forwards up to it. */
     _Atomic int64_t shared_durable_us;    /* Apply time of the durable LSN. */
     _Atomic uint64_t shared_gathered_bytes;
-    _Atomic uint64_t shared_segment;  /* Number of the current one. */
-    _Atomic uint32_t shared_held;     /* 1: waits for space or a segment; 2: dead. */
-    _Atomic uint64_t shared_write_us; /* Of the last commit. */
-    struct histogram commit_ns;       /* Of each commit, submit to durable. */
+    _Atomic uint64_t shared_segment;       /* Number of the current one. */
+    _Atomic uint64_t shared_segment_bytes; /* Of it that are written. */
+    _Atomic uint32_t shared_held;          /* 1: waits for space or a segment; 2: dead. */
+    _Atomic uint64_t shared_write_us;      /* Of the last commit. */
+    struct histogram commit_ns;            /* Of each commit, submit to durable. */
 };
 
 #define MIRROR_HELD_NONE    0u

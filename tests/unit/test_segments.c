@@ -501,6 +501,7 @@ static void ready_segments_that_were_not_begun_are_handed_out_again(void **state
     ok(life_begin());
     load(3);
     settle();
+    wait_us(US_PER_SECOND); /* New files are filled a while apart. */
     uint32_t files = names_read("")->count;
     disk_simulated_capacity_set(world.disk, files * FILE_BYTES);
     for (uint32_t life = 0; life < 3; life++) {
