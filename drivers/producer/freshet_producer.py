@@ -19,6 +19,7 @@ MASK = (1 << 64) - 1
 WINDOW = 4096            # What a home's window reaches beyond what is durable.
 CREDIT_INITIAL = 64      # In flight before the first acknowledgement.
 RTO_INITIAL, RTO_MIN, RTO_MAX = 0.050, 0.002, 1.0
+DETOUR = 10.0            # So long everyone's port is used after a home's own was silent.
 SILENT_TIMEOUTS = 2      # In a row; then only one message asks.
 BEAT_DOUBLINGS_MAX = 6   # An answered heartbeat is repeated at most that much slower.
 FLAG_UNACKED = 1
@@ -216,6 +217,7 @@ class Lane:
         self.timeouts = self.beats = 0
         self.beat_due = -1e300
         self.again_due = float("inf")  # No message in flight is due earlier.
+        self.detour_end = -1e300       # Until then by everyone's port.
         self.asks = self.hurries = False
         self.random = random.Random(owner.producer ^ number << 48)
 
@@ -547,15 +549,19 @@ class Producer:
             if address[0] != self.address[0] or not self.take_ack(data, time.monotonic()):
                 self.stats["ignored"] += 1
 
-    def port_offset(self, lane):
-        return 0 if self.shards == 0 else 1 + (self.hash + lane.number) % self.shards
+    def port_offset(self, lane, now):
+        if lane.silent():  # Its home may have moved, or be closed to us.
+            lane.detour_end = now + DETOUR
+        if self.shards == 0 or now < lane.detour_end:
+            return 0
+        return 1 + (self.hash + lane.number) % self.shards
 
     def turn(self):
         self.receive()
         now, wall_us = time.monotonic(), time.time_ns() // 1000
         for lane in self.lanes:
             while (datagram := lane.take(now, wall_us)) is not None:
-                port = self.address[1] + self.port_offset(lane)
+                port = self.address[1] + self.port_offset(lane, now)
                 try:
                     self.socket.sendto(datagram, (self.address[0], port, *self.address[2:]))
                 except OSError:

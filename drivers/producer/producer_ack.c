@@ -85,7 +85,7 @@ void producer_lane_receive(struct producer_lane *lane, int64_t now_us, const str
         lane->counts.acks_ignored++;
         return;
     }
-    uint32_t timeouts = lane->timeouts;
+    bool was_silent = producer_lane_is_silent(lane);
     lane->counts.acks++;
     lane->heard_us = now_us;
     lane->shard_count = ack->shard_count;
@@ -97,7 +97,7 @@ void producer_lane_receive(struct producer_lane *lane, int64_t now_us, const str
     }
     limit_take(lane, ack);
     producer_lane_advance(lane);
-    if (timeouts > 1) {
+    if (was_silent) {
         silence_end(lane, now_us);
     }
 }

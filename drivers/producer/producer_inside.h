@@ -32,6 +32,7 @@ struct freshet_producer {
     uint64_t events_refused;
     uint64_t datagrams_ignored;
     uint64_t send_errors;
+    int64_t detour_end_us[FRESHET_PRODUCER_LANES_MAX]; /* Until then by everyone's port. */
     struct producer_lane lane[FRESHET_PRODUCER_LANES_MAX];
 };
 

@@ -165,6 +165,14 @@ static inline uint8_t *producer_lane_data(const struct producer_lane *lane, uint
     return lane->data + sequence % lane->identity->slot_count * lane->stride;
 }
 
+/* Timeouts in a row after which a lane only asks. */
+#define PRODUCER_SILENT_TIMEOUTS 2u
+
+static inline bool producer_lane_is_silent(const struct producer_lane *lane)
+{
+    return lane->timeouts >= PRODUCER_SILENT_TIMEOUTS;
+}
+
 /* Sequences up to it may be in flight. */
 static inline uint64_t producer_lane_limit(const struct producer_lane *lane)
 {

@@ -8,15 +8,8 @@
 
 #define OLDEST_OFFSET 32u
 #define TIME_OFFSET   40u
-/* Timeouts in a row after which a lane only asks. */
-#define SILENT_TIMEOUTS 2u
 /* An answered heartbeat is repeated at most that much slower than the timeout: 64 times. */
 #define BEAT_DOUBLINGS_MAX 6u
-
-static bool is_silent(const struct producer_lane *lane)
-{
-    return lane->timeouts >= SILENT_TIMEOUTS;
-}
 
 static int64_t wait_us(struct producer_lane *lane, uint32_t doublings)
 {
@@ -106,7 +99,7 @@ static const uint8_t *retransmission_take(struct producer_lane *lane, int64_t no
     if (sequence == 0) {
         return NULL;
     }
-    if (is_silent(lane)) {
+    if (producer_lane_is_silent(lane)) {
         /* Only the oldest asks, and no other becomes due before it. */
         sequence = lane->first;
         if (producer_lane_slot(lane, sequence)->due_us > now_us) {
@@ -116,7 +109,7 @@ static const uint8_t *retransmission_take(struct producer_lane *lane, int64_t no
     }
     timeout_count(lane, sequence, now_us);
     slot_send(lane, sequence, now_us);
-    if (is_silent(lane)) {
+    if (producer_lane_is_silent(lane)) {
         lane->retransmit_due_us = producer_lane_slot(lane, lane->first)->due_us;
     }
     lane->counts.messages_retransmitted++;
@@ -125,7 +118,8 @@ static const uint8_t *retransmission_take(struct producer_lane *lane, int64_t no
 
 static bool next_may_go(const struct producer_lane *lane)
 {
-    return lane->sent < lane->next && lane->sent <= producer_lane_limit(lane) && !is_silent(lane);
+    return lane->sent < lane->next && lane->sent <= producer_lane_limit(lane) &&
+           !producer_lane_is_silent(lane);
 }
 
 static const uint8_t *next_take(struct producer_lane *lane, int64_t now_us, int64_t time_us,

@@ -10,6 +10,8 @@
 #define RECEIVE_BYTES 2048u
 /* Datagrams sent between two looks at what came in. */
 #define BURST_MAX 32u
+/* So long everyone's port is used after a home's own was silent. */
+#define DETOUR_US (10 * US_PER_SECOND)
 
 static int64_t clock_us(clockid_t clock)
 {
@@ -60,11 +62,19 @@ static void acks_receive(struct freshet_producer *producer, int64_t now_us)
     }
 }
 
-/* Where the lane's home listens, beyond everyone's port; 0 as long as that is not known. */
-static uint32_t port_offset_of(const struct freshet_producer *producer, uint32_t lane)
+/* Where the lane's home listens, beyond everyone's port; 0 as long as that is not known, and for a
+ * while when nothing came back from there: the home may have moved, or its port may be closed to
+ * us. */
+static uint32_t port_offset_of(struct freshet_producer *producer, uint32_t lane, int64_t now_us)
 {
     uint32_t shards = producer->shard_count;
-    return shards == 0 ? 0 : 1 + (uint32_t)(((uint64_t)producer->producer_hash + lane) % shards);
+    if (producer_lane_is_silent(&producer->lane[lane])) {
+        producer->detour_end_us[lane] = now_us + DETOUR_US;
+    }
+    if (shards == 0 || now_us < producer->detour_end_us[lane]) {
+        return 0;
+    }
+    return 1 + (uint32_t)(((uint64_t)producer->producer_hash + lane) % shards);
 }
 
 /* Sends at most a burst of what is due on a lane; true when there may be more. */
@@ -78,7 +88,7 @@ static bool lane_send(struct freshet_producer *producer, uint32_t number, int64_
         if (data == NULL) {
             return false;
         }
-        if (!producer_socket_send(&producer->socket, port_offset_of(producer, number), data,
+        if (!producer_socket_send(&producer->socket, port_offset_of(producer, number, now_us), data,
                                   size)) {
             producer->send_errors++;
         }

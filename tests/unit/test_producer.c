@@ -23,6 +23,7 @@ struct server {
     int fd[2];
     char address[32];
     struct fake_home home; /* Owner: the thread, while it runs. */
+    bool is_deaf;          /* Only everyone's port is heard. */
     pthread_t thread;
     _Atomic bool shared_stop;
 };
@@ -64,7 +65,8 @@ static void server_answer(struct server *server, int fd)
     socklen_t from_size = sizeof(from);
     ssize_t size =
         recvfrom(fd, data, sizeof(data), MSG_DONTWAIT, (struct sockaddr *)&from, &from_size);
-    if (size > 0 && fake_home_receive(&server->home, data, (uint32_t)size)) {
+    bool heard = fd == server->fd[0] || !server->is_deaf;
+    if (size > 0 && heard && fake_home_receive(&server->home, data, (uint32_t)size)) {
         fake_home_commit(&server->home);
         fake_home_ack(&server->home, data);
         (void)sendto(fd, data, WIRE_ACK_BYTES, 0, (struct sockaddr *)&from, from_size);
@@ -84,9 +86,10 @@ static void *server_run(void *argument)
     return NULL;
 }
 
-static struct server *server_start(void)
+static struct server *server_start(bool is_deaf)
 {
     static struct server server;
+    server.is_deaf = is_deaf;
     server_open(&server);
     assert_int_equal(pthread_create(&server.thread, NULL, server_run, &server), 0);
     return &server;
@@ -181,7 +184,7 @@ static void on_lost(void *context, uint16_t lane, uint64_t sequence, uint32_t ev
 static void callbacks_find_the_door_shut(void **state)
 {
     (void)state;
-    struct server *server = server_start();
+    struct server *server = server_start(false);
     struct inside inside = {0};
     struct freshet_producer_options options = options_of(server->address);
     options.durable = on_durable;
@@ -236,6 +239,21 @@ static void a_full_buffer_is_refused_or_drops_the_oldest(void **state)
     (void)close(server.fd[1]);
 }
 
+static void a_home_that_cannot_be_reached_is_reached_by_everyone_s_port(void **state)
+{
+    (void)state;
+    struct server *server = server_start(true);
+    struct freshet_producer_options options = options_of(server->address);
+    struct freshet_producer *producer = producer_open(&options);
+    for (uint64_t event = 0; event < 200; event++) {
+        assert_int_equal(freshet_producer_send(producer, &event, 8, &event), FRESHET_PRODUCER_OK);
+        assert_int_equal(freshet_producer_poll(producer, 100), FRESHET_PRODUCER_OK);
+    }
+    assert_int_equal(freshet_producer_flush(producer, 20000000), FRESHET_PRODUCER_OK);
+    freshet_producer_close(producer);
+    server_stop(server);
+}
+
 struct sending {
     struct freshet_producer *producer;
     uint64_t first;
@@ -256,7 +274,7 @@ static void *sending_run(void *argument)
 
 static void threads_send(bool with_thread)
 {
-    struct server *server = server_start();
+    struct server *server = server_start(false);
     struct freshet_producer_options options = options_of(server->address);
     struct freshet_producer_stats stats;
     struct sending sending[THREADS];
@@ -342,6 +360,7 @@ int main(void)
         cmocka_unit_test(each_bad_option_is_named),
         cmocka_unit_test(callbacks_find_the_door_shut),
         cmocka_unit_test(a_full_buffer_is_refused_or_drops_the_oldest),
+        cmocka_unit_test(a_home_that_cannot_be_reached_is_reached_by_everyone_s_port),
         cmocka_unit_test(many_threads_may_send_and_block),
         cmocka_unit_test(many_threads_may_send_beside_the_library_s_own),
         cmocka_unit_test(keys_are_read_from_files),
