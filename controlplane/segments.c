@@ -300,6 +300,13 @@ static enum result old_archive(struct segments *segments, uint32_t shard, const 
     int size = snprintf(to, sizeof(to), "%s/%s", options->archive, name);
     ASSERT(size > 0 && (size_t)size < sizeof(to));
     enum result result = disk_rename(options->disk, name, to);
+    if (result == RESULT_NOT_FOUND) {
+        /* The file is gone, or somebody took the folder away. */
+        result = disk_folder_make(options->disk, options->archive);
+        if (result == RESULT_OK) {
+            result = disk_rename(options->disk, name, to);
+        }
+    }
     if (result == RESULT_OK) {
         result = disk_folder_sync(options->disk, options->archive);
     }
