@@ -403,6 +403,23 @@ enum result log_reader_end(struct log_reader *reader, uint64_t lsn, struct log_e
     return result;
 }
 
+enum result log_reader_whole(struct log_reader *reader, uint32_t *out_index)
+{
+    *out_index = 0;
+    for (uint32_t i = 0; i + 1 < reader->begun_count; i++) {
+        struct log_end end = {.apply_us = INT64_MIN};
+        struct log_damage damage;
+        enum result result =
+            segment_scan(reader, i, (struct segment_end){.end = &end, .damage = &damage});
+        if (result == RESULT_CORRUPT) {
+            *out_index = i + 1;
+        } else if (result != RESULT_OK) {
+            return result;
+        }
+    }
+    return RESULT_OK;
+}
+
 /* Hands the frames of one segment with records in (after, last] on. */
 static enum result segment_read(struct log_reader *reader, uint32_t index, uint64_t after,
                                 uint64_t last, log_frame *call, void *context,

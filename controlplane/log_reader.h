@@ -48,6 +48,10 @@ MUST_USE enum result log_reader_sync(struct log_reader *reader, uint64_t lsn);
 MUST_USE enum result log_reader_end(struct log_reader *reader, uint64_t lsn,
                                     struct log_end *out_end, struct log_damage *out_damage);
 
+/* Index of the first segment from which on the log that is kept has no hole. Before it, segments
+ * that were let go may have come back after a crash. */
+MUST_USE enum result log_reader_whole(struct log_reader *reader, uint32_t *out_index);
+
 /* A good frame and its entries, borrowed during the call. Anything but RESULT_OK ends the reading
  * and is returned. */
 typedef enum result log_frame(void *context, const struct mirror_frame *frame,

@@ -167,9 +167,10 @@ static enum result shard_rebuild(struct recovery *recovery, struct replay *repla
         return result;
     }
     struct replay_counts counts;
-    uint64_t first = log_reader_segment_count(recovery->log[shard]) == 0
-                         ? 0
-                         : log_reader_segment(recovery->log[shard], 0)->before_lsn;
+    const struct log_reader *log = recovery->log[shard];
+    uint32_t kept = recovery->kept_first[shard];
+    uint64_t first =
+        log_reader_segment_count(log) == 0 ? 0 : log_reader_segment(log, kept)->before_lsn;
     return log_pass_run(recovery, replay, shard, first, &counts, error);
 }
 
@@ -261,6 +262,18 @@ static const struct catalog *first_catalog(struct recovery *recovery, struct cat
     return NULL;
 }
 
+/* From which segment on each log is whole, where views are rebuilt from all that is kept. */
+static enum result kept_find(struct recovery *recovery)
+{
+    enum result result = RESULT_OK;
+    for (uint32_t shard = 0; result == RESULT_OK && recovery->rebuild_views != 0 &&
+                             shard < recovery->report.old_shard_count;
+         shard++) {
+        result = log_reader_whole(recovery->log[shard], &recovery->kept_first[shard]);
+    }
+    return result;
+}
+
 /* When the oldest record that is kept came: what a rebuilt view can know. */
 static int64_t kept_since_us(const struct recovery *recovery)
 {
@@ -270,7 +283,7 @@ static int64_t kept_since_us(const struct recovery *recovery)
         if (log_reader_segment_count(log) == 0) {
             continue;
         }
-        const struct mirror_segment *oldest = log_reader_segment(log, 0);
+        const struct mirror_segment *oldest = log_reader_segment(log, recovery->kept_first[shard]);
         if (oldest->before_lsn != 0 && oldest->created_us > since_us) {
             since_us = oldest->created_us;
         }

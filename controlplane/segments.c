@@ -116,10 +116,10 @@ static bool filling_is_urgent(const struct segments *segments, uint32_t shard)
 }
 
 /* Adds a slice of zeros; a file that is whole goes to the worker. */
-static enum result filling_step(struct segments *segments, uint32_t shard)
+static enum result filling_step(struct segments *segments, uint32_t shard, uint64_t slice_bytes)
 {
     struct segments_shard *keeper = &segments->shard[shard];
-    uint64_t bytes = keeper->filling_bytes + SEGMENTS_SLICE_BYTES;
+    uint64_t bytes = keeper->filling_bytes + slice_bytes;
     if (bytes > segments->options.segment_bytes) {
         bytes = segments->options.segment_bytes;
     }
@@ -147,7 +147,7 @@ static enum result ready_fill(struct segments *segments, uint32_t shard)
     struct segments_shard *keeper = &segments->shard[shard];
     enum result result = keeper->filling == NULL ? filling_begin(segments, shard) : RESULT_OK;
     while (result == RESULT_OK && keeper->filling != NULL) {
-        result = filling_step(segments, shard);
+        result = filling_step(segments, shard, segments->options.segment_bytes);
     }
     return result;
 }
@@ -170,7 +170,7 @@ static void ready_keep(struct segments *segments, uint32_t shard, int64_t now_us
     }
     enum result result = keeper->filling == NULL ? filling_begin(segments, shard) : RESULT_OK;
     if (result == RESULT_OK) {
-        result = filling_step(segments, shard);
+        result = filling_step(segments, shard, SEGMENTS_SLICE_BYTES);
     }
     keeper->starved = result != RESULT_OK;
     keeper->filled_us = now_us;
