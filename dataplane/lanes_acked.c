@@ -80,11 +80,12 @@ static void lane_give_up(struct lane *lane, uint64_t oldest)
     }
 }
 
-/* Base of a lane that is met first with this message: what the producer still holds comes yet. */
+/* Base of a lane that is met first with this message: what the producer still holds comes yet, and
+ * is not durable because something far above it came first. */
 static uint64_t base_of(const struct lane_message *message)
 {
     uint64_t first = message->sequence;
-    if (message->oldest != 0 && message->oldest <= first && first - message->oldest < LANE_WINDOW) {
+    if (message->oldest != 0 && message->oldest <= first) {
         first = message->oldest;
     }
     return first == 0 ? 0 : first - 1;

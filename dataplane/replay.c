@@ -301,7 +301,7 @@ static enum result message_replay(struct replay *replay, const struct mirror_ent
     if (result != RESULT_OK || !there) {
         return result;
     }
-    events.old_views = UINT32_MAX;
+    events.old_views = (1u << VIEWS_PER_STREAM_MAX) - 1;
     result = events_gather(replay, entry, &events);
     if ((entry->flags & MIRROR_MESSAGE_FLAG_TEXT) != 0 && result == RESULT_OK) {
         /* One event, whose place in its datagram its order has. */

@@ -233,7 +233,7 @@ static void take_port(struct worker *worker, uint32_t index, uint32_t end)
         uint32_t at = intake->next++;
         ingress_take(worker, &intake->burst.message[at], index, (enum drop)intake->drop[at]);
     } while (intake->next < intake->burst.count && worker->turn.events < end &&
-             clock_ticks() < worker->turn.end_ticks);
+             clock_ticks_of(worker->options.clock) < worker->turn.end_ticks);
 }
 
 static void take_ports(struct worker *worker)
@@ -289,7 +289,8 @@ static void count_turn(struct worker *worker, uint64_t start_ticks)
     counter_add(&counter[COUNTER_turns], 1);
     if (worker->turn.events > 0) {
         counter_add(&counter[COUNTER_turns_busy], 1);
-        counter_add(&counter[COUNTER_busy_ticks], clock_ticks() - start_ticks);
+        counter_add(&counter[COUNTER_busy_ticks],
+                    clock_ticks_of(worker->options.clock) - start_ticks);
     }
 }
 
@@ -318,7 +319,7 @@ static void log_turn(struct worker *worker)
  * are ingress.c and shard.c. */
 uint32_t worker_turn(struct worker *worker)
 {
-    uint64_t start_ticks = clock_ticks();
+    uint64_t start_ticks = clock_ticks_of(worker->options.clock);
     turn_begin(worker, start_ticks);
     keys_enter(worker);
     take_mesh(worker);

@@ -27,6 +27,11 @@ uint64_t clock_ticks(void)
     return __rdtsc();
 }
 
+uint64_t clock_ticks_of(const struct clock *clock)
+{
+    return clock->is_virtual ? (uint64_t)clock_now_ns(clock) : clock_ticks();
+}
+
 /* Reads both clocks at one moment: of several tries the one with the least ticks around it. */
 static void clock_look(uint64_t *out_tsc, int64_t *out_ns)
 {

@@ -42,6 +42,7 @@ static void a_virtual_clock_moves_only_when_told(void **state)
     pause_ms(2);
     clock_calibrate(&clock);
     assert_int_equal(clock_now_us(&clock), 1234567);
+    assert_int_equal(clock_ticks_of(&clock), 1234567000);
     clock_set_virtual(&clock, 42);
     assert_int_equal(clock_now_us(&clock), 42);
     assert_string_equal(clock_describe(&clock), "virtual");
