@@ -400,9 +400,15 @@ static enum result candidate_load(struct recovery *recovery, struct worker *cons
     }
     views_judge(recovery, first_catalog(recovery, space));
     heap_free(space);
+    enum result result = kept_find(recovery);
+    if (result != RESULT_OK) {
+        replay_close(replay);
+        return recovery_fail(error, result, "the logs cannot be read: %s", result_name(result));
+    }
     views_report(recovery);
-    enum result result =
-        recovery_candidate(recovery) == NULL ? logs_check_whole(recovery, error) : RESULT_OK;
+    if (recovery_candidate(recovery) == NULL) {
+        result = logs_check_whole(recovery, error);
+    }
     if (result == RESULT_OK) {
         result = passes_run(recovery, replay, error);
     }
