@@ -456,6 +456,7 @@ static bool producers_sum(struct metrics *metrics)
         sum->holes += lane->holes;
         sum->duplicates += lane->duplicates;
         sum->reordered += lane->reordered;
+        sum->refused += lane->refused;
     }
     qsort(producer, count, sizeof(*producer), messages_compare);
     metrics->producer = producer;

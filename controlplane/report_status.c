@@ -168,11 +168,11 @@ static json_t *port_json(const struct snapshot_port *port)
 
 static json_t *lane_json(const struct lane_report *lane)
 {
-    return json_pack("{s:o, s:i, s:I, s:o, s:o, s:o, s:o, s:o}", "producer", number(lane->producer),
-                     "lane", (int)lane->lane, "incarnation", (json_int_t)lane->incarnation,
-                     "messages", number(lane->messages), "gaps", number(lane->gaps), "holes",
-                     number(lane->holes), "duplicates", number(lane->duplicates), "reordered",
-                     number(lane->reordered));
+    return json_pack("{s:o, s:i, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "producer",
+                     number(lane->producer), "lane", (int)lane->lane, "incarnation",
+                     (json_int_t)lane->incarnation, "messages", number(lane->messages), "gaps",
+                     number(lane->gaps), "holes", number(lane->holes), "duplicates",
+                     number(lane->duplicates), "reordered", number(lane->reordered));
 }
 
 static json_t *reads_json(const struct snapshot *snapshot)

@@ -169,6 +169,9 @@ static void message_accept(struct worker *worker, uint32_t stream, const struct 
                             wire->sequence, wire->oldest, worker->turn.apply_us);
     }
     if (drop != DROP_NONE) {
+        if (drop != DROP_message_duplicate) {
+            lanes_note_refused(&worker->lanes, wire->producer, wire->lane);
+        }
         message_drop(worker, drop, stream, wire->event_count, JUDGE_NO_FIELD, 0, message);
         return;
     }

@@ -190,6 +190,7 @@ static void lane_reset(struct lane *lane, int64_t now_us)
     atomic_store_explicit(&lane->shared_holes, 0, memory_order_relaxed);
     atomic_store_explicit(&lane->shared_duplicates, 0, memory_order_relaxed);
     atomic_store_explicit(&lane->shared_reordered, 0, memory_order_relaxed);
+    atomic_store_explicit(&lane->shared_refused, 0, memory_order_relaxed);
     lane->seen_us = now_us;
     lane->acked = false;
     lane->has_address = false;
@@ -253,6 +254,14 @@ enum drop lanes_accept(struct lanes *lanes, uint64_t producer, uint16_t number,
     return DROP_NONE;
 }
 
+void lanes_note_refused(struct lanes *lanes, uint64_t producer, uint16_t number)
+{
+    uint32_t place = lanes->index[index_find(lanes, producer, number)];
+    if (place != 0) {
+        counter_add(&lanes->lane[place - 1].shared_refused, 1);
+    }
+}
+
 uint32_t lanes_report(const struct lanes *lanes, struct lane_report *out, uint32_t max)
 {
     uint32_t count = 0;
@@ -270,7 +279,8 @@ uint32_t lanes_report(const struct lanes *lanes, struct lane_report *out, uint32
             .gaps = counter_read(&lane->shared_gaps),
             .holes = counter_read(&lane->shared_holes),
             .duplicates = counter_read(&lane->shared_duplicates),
-            .reordered = counter_read(&lane->shared_reordered)};
+            .reordered = counter_read(&lane->shared_reordered),
+            .refused = counter_read(&lane->shared_refused)};
     }
     return count;
 }

@@ -47,6 +47,7 @@ struct lane {
     _Atomic uint64_t shared_holes;
     _Atomic uint64_t shared_duplicates;
     _Atomic uint64_t shared_reordered;
+    _Atomic uint64_t shared_refused;
     uint64_t window[LANE_WINDOW_WORDS];
     uint64_t durable[LANE_WINDOW_WORDS]; /* Acked lanes only. */
 };
@@ -82,6 +83,9 @@ enum drop lanes_accept(struct lanes *lanes, uint64_t producer, uint16_t lane, ui
  * all below it were sent. */
 enum drop lanes_accept_acked(struct lanes *lanes, const struct lane_message *message,
                              bool heartbeat, int64_t now_us, struct lane **out_lane);
+/* A message of the lane was refused (no room, too far ahead, too old): its producer is told apart by
+ * it. Lanes that are not known are not counted. */
+void lanes_note_refused(struct lanes *lanes, uint64_t producer, uint16_t number);
 /* The message's record became durable. False when the place is another lane's or incarnation's by
  * now. */
 bool lane_durable(struct lane *lane, const struct lane_message *message);

@@ -105,5 +105,6 @@ struct lane_report {
     uint64_t holes; /* Messages missing that may still come. */
     uint64_t duplicates;
     uint64_t reordered;
+    uint64_t refused; /* Messages: no room for them, too far ahead, too far behind. */
 };
 uint32_t worker_lanes(const struct worker *worker, struct lane_report *out, uint32_t max);
