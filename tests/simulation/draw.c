@@ -73,6 +73,10 @@ void draw_make(uint64_t seed, enum draw_profile profile, uint32_t shard_count, s
     out->shard_count = shard_count > 0 ? shard_count : out->shard_count;
     out->lives = (uint32_t)between(&random, 3, 9);
     out->life_steps_max = (uint32_t)between(&random, 300, 4000);
+    if (percent(&random, 8)) { /* Long enough for segments to come round. */
+        out->lives = 2;
+        out->life_steps_max = 40000;
+    }
     out->recovery_crash_percent = percent(&random, 50) ? (uint32_t)between(&random, 5, 50) : 0;
     out->senders = (uint32_t)between(&random, 1, 4);
     out->gap_us = (uint32_t)between(&random, 50, 3000);
@@ -87,7 +91,7 @@ void draw_make(uint64_t seed, enum draw_profile profile, uint32_t shard_count, s
     out->keep_us = keeps ? INT64_MAX / 4 : 1;
     out->keep_bytes = keeps ? UINT64_MAX / 4 : 1;
     out->archive = percent(&random, 30);
-    out->checkpoint_us = (int64_t)between(&random, 5, 400) * US_PER_MS;
+    out->checkpoint_us = (int64_t)between(&random, 5, percent(&random, 50) ? 30 : 400) * US_PER_MS;
     out->clock_jumps = percent(&random, 40);
 }
 

@@ -131,7 +131,7 @@ static int64_t event_time(struct random *random, int64_t now_us)
 
 static uint32_t trade_make(struct random *random, int64_t time_us, uint8_t *out)
 {
-    uint32_t account = (uint32_t)random_below(random, 30);
+    uint32_t account = (uint32_t)random_below(random, random_below(random, 2) == 0 ? 30 : 600);
     int64_t amount =
         random_below(random, 10) == 0 ? INT64_MIN : (int64_t)random_below(random, 100000) - 5000;
     double price = random_below(random, 10) == 0
