@@ -1,6 +1,6 @@
 # Verbs over meson. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo test bench lint format tidy fuzz asan tsan clean
+.PHONY: help setup build run demo test simulate bench lint format tidy fuzz asan tsan clean
 
 MESON_SETUP = test -f $(1)/build.ninja || $(2) meson setup $(1) $(3) >$(1).setup.log || \
 	{ cat $(1).setup.log; exit 1; }; rm -f $(1).setup.log
@@ -27,6 +27,12 @@ demo: build ## The tour: spend, spike; every number measured
 test: ## Everything that proves it: all suites, sanitizers, fuzzing
 	@.ci/setup run test
 	@.ci/test
+
+simulate: ## Crash simulated worlds by seed: SEEDS=2000, or SEED=n for one
+	@.ci/setup run test
+	@$(call MESON_SETUP,build,,)
+	@ninja -C build --quiet tests/simulation/simulate
+	@tests/simulation/run.py
 
 bench: ## Measure; writes build/bench.json
 	@.ci/setup run bench

@@ -13,13 +13,10 @@ enum result replay_open(const struct replay_options *options, struct replay **ou
 {
     ASSERT(options->shard_count > 0);
     ASSERT(options->old_shard_count > 0);
-    struct memory_region region;
-    enum result result = memory_map(sizeof(struct replay), /* touch= */ 0, &region);
-    if (result != RESULT_OK) {
-        return result;
+    struct replay *replay = heap_alloc_lines(sizeof(*replay));
+    if (replay == NULL) {
+        return RESULT_NO_MEMORY;
     }
-    struct replay *replay = region.base;
-    replay->region = region;
     replay->options = *options;
     for (uint32_t i = 0; i < options->plan->stream_count; i++) {
         /* Verdicts were given: no rule is asked again. */
@@ -35,10 +32,7 @@ enum result replay_open(const struct replay_options *options, struct replay **ou
 
 void replay_close(struct replay *replay)
 {
-    if (replay != NULL) {
-        struct memory_region region = replay->region;
-        memory_unmap(&region);
-    }
+    heap_free(replay);
 }
 
 /* Place of a view among the views of its stream. */

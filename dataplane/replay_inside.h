@@ -3,12 +3,10 @@
 
 #include "dataplane/replay.h"
 #include "dataplane/worker_state.h"
-#include "drivers/memory.h"
 
 #define REPLAY_NO_PLACE 0xffu
 
 struct replay {
-    struct memory_region region;
     struct replay_options options;
     struct decode_plan decode[STREAMS_MAX]; /* Without rules. */
     struct catalog catalog;                 /* Of what is read now. */

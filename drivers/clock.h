@@ -45,7 +45,7 @@ static inline int64_t clock_now_us(const struct clock *clock)
 
 /* Raw ticks and their length, for measuring short spans on one core. */
 uint64_t clock_ticks(void);
-/* Ticks for decisions about a clock's time: clock_ticks(), or of a virtual clock its nanoseconds, so
+/* Ticks for decisions about a clock's time: clock_ticks(), or a virtual clock's nanoseconds, so
  * that what is decided repeats exactly. */
 uint64_t clock_ticks_of(const struct clock *clock);
 double clock_ns_per_tick(const struct clock *clock);

@@ -1,0 +1,233 @@
+#include "tests/simulation/check.h"
+
+#include <string.h>
+
+#include "dataplane/base/assert.h"
+#include "dataplane/base/hash.h"
+#include "dataplane/worker_state.h"
+#include "tests/simulation/explain.h"
+#include "tests/simulation/law.h"
+#include "tests/simulation/world.h"
+
+/* True when the disk may have lost what it acknowledged. */
+static bool disk_may_lie(const struct world *world)
+{
+    return world->draw.lies || world->rot_count > 0;
+}
+
+/* A record that the log no longer has, although it was durable: nothing may speak of it. */
+static void lie_check(struct world *world, uint32_t shard, uint64_t cut)
+{
+    uint64_t evidence = book_evidence(&world->book, shard);
+    if (evidence > cut) {
+        law_broken("damage is refused", "shard %u starts at %lx, and the disk tells of %lx", shard,
+                   cut, evidence);
+    }
+    world->tally.unknowable++;
+}
+
+/* What is claimed and lies behind the cut is lost, and nobody can know. */
+static void claims_forgive(struct world *world)
+{
+    for (uint64_t i = 0; i < world->ledger.message_capacity; i++) {
+        struct ledger_message *message = &world->ledger.message[i];
+        if (message->used && message->claimed && message->lsn == 0) {
+            message->claimed = false;
+            world->ledger.claimed_count--;
+        }
+    }
+}
+
+static void claims_check(struct world *world)
+{
+    const struct ledger_message *lost = ledger_lost(&world->ledger);
+    if (lost != NULL) {
+        law_broken("what is acknowledged is durable",
+                   "producer %lu incarnation %u lane %u sequence %lu", lost->key.producer,
+                   lost->key.incarnation, lost->key.lane, lost->key.sequence);
+    }
+}
+
+/* The records from settled_count on are believed: they count for ever. */
+static void records_settle(struct world *world, const uint64_t *cut)
+{
+    struct book *book = &world->book;
+    uint64_t kept = book->settled_count;
+    for (uint64_t i = book->settled_count; i < book->record_count; i++) {
+        struct record *record = &book->record[i];
+        const struct mirror_entry *entry = &record->entry;
+        bool is_void =
+            cut != NULL && entry->kind == MIRROR_FORWARD && entry->home_lsn > cut[entry->home];
+        if (is_void) {
+            if (entry->lsn <= world->complete_lsn[record->shard] && !disk_may_lie(world)) {
+                law_broken("what is complete needs nothing lost",
+                           "shard %u: LSN %lx of home %u's %lx", record->shard, entry->lsn,
+                           entry->home, entry->home_lsn);
+            }
+            world->tally.voided++;
+        }
+        if (entry->kind == MIRROR_MESSAGE) {
+            (void)ledger_recorded(&world->ledger, record->shard, entry);
+        }
+        if (!is_void) {
+            struct record swap = book->record[kept];
+            book->record[kept++] = *record;
+            book->record[i] = swap;
+        }
+    }
+    model_settle(&world->model, &book->record[book->settled_count], kept - book->settled_count);
+    book->settled_count = book->record_count;
+}
+
+void check_cut(struct world *world)
+{
+    const struct recovery *recovery = world->life.recovery;
+    uint64_t cut[DRAW_SHARDS_MAX] = {0};
+    bool lied = false;
+    for (uint32_t i = 0; i < world->draw.shard_count; i++) {
+        cut[i] = recovery_before_lsn(recovery, i);
+        world_note(world, cut[i]);
+        bool short_of = cut[i] < world->durable_lsn[i];
+        if (short_of && !disk_may_lie(world)) {
+            law_broken("what is durable stays", "shard %u: durable up to %lx, found up to %lx", i,
+                       world->durable_lsn[i], cut[i]);
+        }
+        if (short_of) {
+            lie_check(world, i, cut[i]);
+            lied = true;
+        }
+        if (cut[i] > world->book.shard[i].last_lsn) {
+            law_broken("a log ends with its last good frame", "shard %u: %lx, but %lx was read", i,
+                       cut[i], world->book.shard[i].last_lsn);
+        }
+    }
+    book_cut(&world->book, cut);
+    records_settle(world, cut);
+    if (lied) {
+        claims_forgive(world);
+    }
+    claims_check(world);
+}
+
+/* Horizons that no shard's folding has passed. */
+static void horizons_of(const struct world *world, int64_t fold_us[STREAMS_MAX])
+{
+    const struct plan *plan = world->plan;
+    for (uint32_t s = 0; s < STREAMS_MAX; s++) {
+        fold_us[s] = INT64_MIN;
+        if (s >= plan->stream_count) {
+            continue;
+        }
+        int64_t watermark_us = world->model.watermark_us[s];
+        for (uint32_t i = 0; i < world->draw.shard_count; i++) {
+            int64_t own_us = world->life.worker[i]->watermark_us[s];
+            watermark_us = own_us > watermark_us ? own_us : watermark_us;
+        }
+        fold_us[s] = sub_clamped(watermark_us, plan->stream[s].history_us);
+    }
+}
+
+/* The state of all shards, vshard by vshard, is the model's. */
+static void state_check(struct world *world, const char *when)
+{
+    int64_t fold_us[STREAMS_MAX];
+    horizons_of(world, fold_us);
+    uint64_t bytes = VSHARD_COUNT * sizeof(uint64_t);
+    memset(world->vshards, 0, bytes);
+    memset(world->vshards_model, 0, bytes);
+    for (uint32_t i = 0; i < world->draw.shard_count; i++) {
+        shard_state_hash(&world->life.worker[i]->shard, fold_us, world->vshards, world->scratch);
+    }
+    model_hash(&world->model, fold_us, world->vshards_model, world->scratch);
+    for (uint32_t v = 0; v < VSHARD_COUNT; v++) {
+        if (world->vshards[v] != world->vshards_model[v]) {
+            for (uint32_t i = 0; i < world->draw.shard_count; i++) {
+                explain_vshard("appliance", &world->life.worker[i]->shard, v, fold_us,
+                               world->scratch);
+            }
+            explain_vshard("model", world->model.shard, v, fold_us, world->scratch);
+            law_broken("the state is what the records say", "vshard %u of shard %u, %s", v,
+                       v * world->draw.shard_count >> VSHARD_BITS, when);
+        }
+    }
+    world_note(world, XXH3_64bits(world->vshards, bytes));
+    world->tally.states++;
+}
+
+/* What records moved, replay moves; live, events without a key move it too. */
+static void watermarks_check(const struct world *world)
+{
+    for (uint32_t s = 0; s < world->plan->stream_count; s++) {
+        int64_t most_us = INT64_MIN;
+        for (uint32_t i = 0; i < world->draw.shard_count; i++) {
+            int64_t own_us = world->life.worker[i]->watermark_us[s];
+            most_us = own_us > most_us ? own_us : most_us;
+        }
+        if (most_us < world->model.watermark_us[s]) {
+            law_broken("watermarks come back", "stream %u: %ld, records say %ld", s, most_us,
+                       world->model.watermark_us[s]);
+        }
+    }
+}
+
+void check_loaded(struct world *world)
+{
+    const struct recovery_report *report = recovery_report(world->life.recovery);
+    world->tally.again += report->again;
+    world->tally.torn_bytes += report->torn_bytes;
+    watermarks_check(world);
+    state_check(world, "after a start");
+}
+
+static void balance_check(const struct world *world)
+{
+    int64_t balance = 0;
+    int64_t forwards = 0;
+    for (uint32_t i = 0; i < world->draw.shard_count; i++) {
+        const struct counters *counters = worker_counters(world->life.worker[i]);
+        for (uint32_t s = 0; s <= STREAMS_MAX; s++) {
+            const struct counters_stream *stream = &counters->stream[s];
+            balance += (int64_t)counter_read(&stream->shared_received);
+            balance -= (int64_t)counter_read(&stream->shared_applied);
+            for (uint32_t drop = 0; drop < DROP_COUNT; drop++) {
+                balance -= (int64_t)counter_read(&stream->shared_drop[drop]);
+            }
+        }
+        forwards += (int64_t)counter_read(&counters->shared[COUNTER_events_forwarded]);
+        forwards -= (int64_t)counter_read(&counters->shared[COUNTER_forwards_applied]);
+    }
+    forwards += (int64_t)world->life.again;
+    if (balance != 0 || forwards != 0) {
+        law_broken("counts balance", "events %ld, forwards %ld", balance, forwards);
+    }
+}
+
+void check_quiet(struct world *world)
+{
+    book_read(&world->book);
+    for (uint32_t i = 0; i < world->draw.shard_count; i++) {
+        uint64_t lsn = world->life.worker[i]->shard.lsn;
+        uint64_t found = world->book.shard[i].last_lsn;
+        bool none = lsn == lsn_of(lsn_epoch(lsn), 0);
+        if (!none && found != lsn && !disk_may_lie(world)) {
+            law_broken("all is durable when all is quiet", "shard %u: %lx given, %lx in the log", i,
+                       lsn, found);
+        }
+    }
+    if (disk_may_lie(world)) {
+        return; /* What the log has, the next start will tell. */
+    }
+    records_settle(world, NULL);
+    claims_check(world);
+    balance_check(world);
+    const struct model_forward *owed = model_owed(&world->model);
+    if (owed != NULL) {
+        law_broken("what is forwarded is applied",
+                   "LSN %lx of home %u at owner %u: views %x, there %x", owed->home_lsn, owed->home,
+                   owed->owner, owed->views, owed->paid);
+    }
+    state_check(world, "when all was quiet");
+    for (uint32_t i = 0; i < world->draw.shard_count; i++) {
+        world_note(world, world->life.worker[i]->shard.lsn);
+    }
+}
