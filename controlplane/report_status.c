@@ -172,7 +172,8 @@ static json_t *lane_json(const struct lane_report *lane)
                      number(lane->producer), "lane", (int)lane->lane, "incarnation",
                      (json_int_t)lane->incarnation, "messages", number(lane->messages), "gaps",
                      number(lane->gaps), "holes", number(lane->holes), "duplicates",
-                     number(lane->duplicates), "reordered", number(lane->reordered));
+                     number(lane->duplicates), "reordered", number(lane->reordered), "refused",
+                     number(lane->refused));
 }
 
 static json_t *reads_json(const struct snapshot *snapshot)
