@@ -20,6 +20,8 @@
 #define STEP_NS    (2 * NS_PER_SECOND / 1000)
 #define WAIT_NS    (5 * NS_PER_SECOND / 1000)
 #define RATIO_UNIT 1000000u
+/* Failures of the last checkpoint before the end does without. */
+#define FINISH_TRIES 2u
 
 struct store {
     struct store_options options;
@@ -274,17 +276,34 @@ uint64_t store_checkpoint_ask(struct store *store)
     return checkpoint_ask(store->checkpoint);
 }
 
+/* A log whose disk failed makes nothing durable any more, so that no checkpoint can be named. */
+static bool logs_are_alive(const struct store *store)
+{
+    for (uint32_t i = 0; i < store->options.shard_count; i++) {
+        if (atomic_load_explicit(&worker_mirror(store->workers[i])->shared_held,
+                                 memory_order_relaxed) == MIRROR_HELD_DEAD) {
+            return false;
+        }
+    }
+    return true;
+}
+
 enum result store_finish(struct store *store, int64_t timeout_us)
 {
     if (!store->started) {
         return RESULT_OK;
     }
+    struct checkpoint_report report;
+    checkpoint_report_read(store->checkpoint, &report);
+    uint64_t failed_max = report.failed + FINISH_TRIES;
     uint64_t asked = checkpoint_ask(store->checkpoint);
     int64_t end_us = clock_now_us(store->options.clock) + timeout_us;
-    struct checkpoint_report report;
     do {
         pause_ns(WAIT_NS);
         checkpoint_report_read(store->checkpoint, &report);
+        if (report.failed >= failed_max || !logs_are_alive(store)) {
+            return RESULT_IO;
+        }
         if (clock_now_us(store->options.clock) > end_us) {
             return RESULT_TIMEOUT;
         }

@@ -46,7 +46,8 @@ MUST_USE enum result store_begin(struct store *store, char error[STORE_ERROR_SIZ
 MUST_USE enum result store_start(struct store *store, char error[STORE_ERROR_SIZE_MAX]);
 /* True when the workers took what homes had to forward again. */
 bool store_is_ready(const struct store *store);
-/* Waits for a last checkpoint, at most timeout_us; the workers turn meanwhile. RESULT_TIMEOUT. */
+/* Waits for a last checkpoint, at most timeout_us; the workers turn meanwhile. RESULT_TIMEOUT, or
+ * RESULT_IO when the disk does not take it: what is durable is in the logs. */
 MUST_USE enum result store_finish(struct store *store, int64_t timeout_us);
 void store_stop(struct store *store);  /* Ends the thread. */
 void store_close(struct store *store); /* NULL is fine. */
