@@ -154,10 +154,9 @@ static void shard_log_take(const struct worker *worker, const struct segments_re
     out->segments_ready = segments->ready;
 }
 
-/* Once the store is loaded and its keepers are there. */
 static void store_take(const struct appliance *appliance, struct snapshot *snapshot)
 {
-    if (appliance->store == NULL || !snapshot->appliance.ready) {
+    if (appliance->store == NULL) {
         return;
     }
     store_report_read(appliance->store, &snapshot->store);
@@ -185,11 +184,8 @@ enum result snapshot_take(const struct appliance *appliance, struct snapshot **o
         snapshot->freshness = freshness_histogram(appliance->freshness, 0, (enum freshness_stage)0);
         snapshot->appliance.freshness_unseen = freshness_unseen(appliance->freshness);
     }
-    /* Pairs with the release in appliance_open(): before it, the server may still be opening. */
-    if (atomic_load_explicit(&appliance->shared_ready, memory_order_acquire)) {
-        server_statistics_read(appliance->server, &snapshot->server);
-        server_read_duration(appliance->server, &snapshot->reads);
-    }
+    server_statistics_read(appliance->server, &snapshot->server);
+    server_read_duration(appliance->server, &snapshot->reads);
     if (lanes_take(appliance, snapshot) != RESULT_OK) {
         snapshot_free(snapshot);
         return RESULT_NO_MEMORY;
