@@ -198,19 +198,14 @@ static enum result directory_open(struct appliance *appliance, char error[APPLIA
     return result;
 }
 
-/* What the store holds, into the workers; then reads are answered. */
+/* What the store holds, into the workers. */
 static enum result state_load(struct appliance *appliance, char error[APPLIANCE_ERROR_SIZE_MAX])
 {
-    enum result result = RESULT_OK;
-    if (appliance->store != NULL) {
-        result = store_load(appliance->store, appliance->worker, error);
+    if (appliance->store == NULL) {
+        return RESULT_OK;
     }
-    if (result != RESULT_OK) {
-        return result;
-    }
-    /* Pairs with the acquire of the serving threads: rows are there before they are read. */
-    atomic_store_explicit(&appliance->shared_loaded, true, memory_order_release);
-    return appliance->store == NULL ? RESULT_OK : store_begin(appliance->store, error);
+    enum result result = store_load(appliance->store, appliance->worker, error);
+    return result == RESULT_OK ? store_begin(appliance->store, error) : result;
 }
 
 static enum result threads_start(struct appliance *appliance, char error[APPLIANCE_ERROR_SIZE_MAX])
@@ -279,8 +274,6 @@ enum result appliance_open(const struct config *config, struct appliance *applia
     if (result != RESULT_OK) {
         goto fail;
     }
-    /* Pairs with the acquire in snapshot_take(). */
-    atomic_store_explicit(&appliance->shared_observed, true, memory_order_release);
     result = threads_start(appliance, error);
     if (result != RESULT_OK) {
         goto fail;
@@ -290,7 +283,9 @@ enum result appliance_open(const struct config *config, struct appliance *applia
     if (result != RESULT_OK) {
         goto fail;
     }
-    /* Pairs with the acquires of /readyz and snapshot_take(). */
+    /* Pairs with the acquires of the doors: rows, and all that reports tell about, are there. */
+    atomic_store_explicit(&appliance->shared_loaded, true, memory_order_release);
+    /* Pairs with the acquire of /readyz. */
     atomic_store_explicit(&appliance->shared_ready, true, memory_order_release);
     return RESULT_OK;
 fail:

@@ -58,8 +58,7 @@ struct appliance {
     struct housekeeping *housekeeping;
     uint32_t serving_thread_count; /* Readers 0 .. count - 1; the sampler's is the next one. */
     bool sleeps;                   /* Idle workers sleep: asked for, or cores are shared. */
-    _Atomic bool shared_loaded;    /* Rows may be read. */
-    _Atomic bool shared_observed;  /* Ports are open, rates are measured. */
+    _Atomic bool shared_loaded;    /* Rows and reports may be read, until the doors close. */
     _Atomic bool shared_ready;     /* Serving and ingesting. */
     _Atomic bool shared_stop;      /* Workers leave their loops. */
     pthread_t worker_thread[SHARDS_MAX];

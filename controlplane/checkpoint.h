@@ -53,8 +53,8 @@ MUST_USE enum result checkpoint_open(const struct checkpoint_options *options,
                                      struct checkpoint **out_checkpoint);
 void checkpoint_close(struct checkpoint *checkpoint); /* NULL is fine. */
 
-/* Does what there is to do now, without waiting for workers. RESULT_OK, or RESULT_IO / RESULT_CLOSED
- * when the process must end. Call it often. */
+/* Does what there is to do now, without waiting for workers. RESULT_OK, or RESULT_IO or
+ * RESULT_CLOSED when the process must end. Call it often. */
 MUST_USE enum result checkpoint_step(struct checkpoint *checkpoint, int64_t now_us);
 /* Begins one as soon as the running one, if any, is done. Any thread. Returns the count that
  * checkpoint_report.count will have passed when it is published. */

@@ -43,6 +43,10 @@ static enum MHD_Result text_answer(struct MHD_Connection *connection, unsigned s
 static enum MHD_Result metrics_answer(const struct appliance *appliance,
                                       struct MHD_Connection *connection)
 {
+    /* Pairs with the release in appliance_open(). */
+    if (!atomic_load_explicit(&appliance->shared_loaded, memory_order_acquire)) {
+        return text_answer(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "loading\n");
+    }
     struct buffer metrics;
     buffer_init(&metrics, METRICS_BYTES_MAX);
     report_metrics(appliance, &metrics);
@@ -189,11 +193,6 @@ static enum MHD_Result request_answer(void *context, struct MHD_Connection *conn
                            "only GET and HEAD are answered here\n");
     }
     if (strcmp(url, "/metrics") == 0) {
-        /* Pairs with the release in state_load(). */
-        if (!atomic_load_explicit(&http->appliance->shared_loaded, memory_order_acquire)) {
-            return text_answer(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
-                               "the store is being loaded\n");
-        }
         return metrics_guard(http, connection, request_context);
     }
     if (strcmp(url, "/healthz") == 0) {

@@ -64,9 +64,9 @@ struct recovery_report {
     char dropped[VIEWS_MAX][NAME_SIZE_MAX];
 };
 
-/* RESULT_BUSY: another process has the directory; RESULT_CORRUPT: acknowledged data is damaged, error
- * names shard and LSN range; RESULT_INVALID: the plan cannot read the store's records, error names
- * stream and field. */
+/* RESULT_BUSY: another process has the directory; RESULT_CORRUPT: acknowledged data is damaged,
+ * error names shard and LSN range; RESULT_INVALID: the plan cannot read the store's records, error
+ * names stream and field. */
 MUST_USE enum result recovery_open(const struct recovery_options *options,
                                    struct recovery **out_recovery,
                                    char error[RECOVERY_ERROR_SIZE_MAX]);

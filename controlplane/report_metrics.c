@@ -294,6 +294,15 @@ static void core_busy_seconds(const struct metrics *metrics)
     }
 }
 
+static void log_commit_p99(const struct metrics *metrics)
+{
+    const struct snapshot *snapshot = metrics->snapshot;
+    for (uint32_t i = 0; i < snapshot->shard_count && snapshot->has_store; i++) {
+        series_numbered(metrics, "shard", i);
+        real_write(metrics, (double)snapshot->shard[i].log_commit_p99_us / (double)US_PER_SECOND);
+    }
+}
+
 static void checkpoint_age(const struct metrics *metrics)
 {
     const struct snapshot *snapshot = metrics->snapshot;

@@ -141,7 +141,7 @@ static void event_take(struct server_thread *thread, const struct epoll_event *e
 static void reader_await(struct server_thread *thread)
 {
     struct appliance *appliance = thread->server->appliance;
-    /* Pairs with the release in state_load(). */
+    /* Pairs with the release in appliance_open(). */
     if (thread->reader != NULL ||
         !atomic_load_explicit(&appliance->shared_loaded, memory_order_acquire)) {
         return;

@@ -37,13 +37,6 @@ static void view_add(struct snapshot_view *to, const struct counters_view *from)
     }
 }
 
-/* Before it, listeners and rates are still coming. */
-static bool is_observed(const struct appliance *appliance)
-{
-    /* Pairs with the release in appliance_open(). */
-    return atomic_load_explicit(&appliance->shared_observed, memory_order_acquire);
-}
-
 static void shard_take(const struct appliance *appliance, uint32_t index,
                        struct snapshot_shard *shard)
 {
@@ -55,10 +48,6 @@ static void shard_take(const struct appliance *appliance, uint32_t index,
         shard->counter[i] = counter_read(&counters->shared[i]);
     }
     worker_memory(worker, &shard->memory_used_bytes, &shard->memory_cap_bytes);
-    shard->pages = memory_pages_name(appliance->region[index].pages);
-    if (!is_observed(appliance)) {
-        return;
-    }
     shard->pages = memory_pages_name(housekeeping_pages(appliance->housekeeping, index));
     housekeeping_rate_read(appliance->housekeeping, index, &rate);
     shard->busy_ratio = rate.busy_ratio;
@@ -165,10 +154,9 @@ static void shard_log_take(const struct worker *worker, const struct segments_re
     out->segments_ready = segments->ready;
 }
 
-/* Once the store is loaded and its keepers are there. */
 static void store_take(const struct appliance *appliance, struct snapshot *snapshot)
 {
-    if (appliance->store == NULL || !snapshot->appliance.ready) {
+    if (appliance->store == NULL) {
         return;
     }
     store_report_read(appliance->store, &snapshot->store);
@@ -191,18 +179,13 @@ enum result snapshot_take(const struct appliance *appliance, struct snapshot **o
     shards_take(appliance, snapshot);
     appliance_take(appliance, &snapshot->appliance);
     store_take(appliance, snapshot);
-    if (is_observed(appliance)) {
-        ports_take(appliance, snapshot);
-    }
-    if (is_observed(appliance) && appliance->freshness != NULL) {
+    ports_take(appliance, snapshot);
+    if (appliance->freshness != NULL) {
         snapshot->freshness = freshness_histogram(appliance->freshness, 0, (enum freshness_stage)0);
         snapshot->appliance.freshness_unseen = freshness_unseen(appliance->freshness);
     }
-    /* Pairs with the release in appliance_open(): before it, the server may still be opening. */
-    if (atomic_load_explicit(&appliance->shared_ready, memory_order_acquire)) {
-        server_statistics_read(appliance->server, &snapshot->server);
-        server_read_duration(appliance->server, &snapshot->reads);
-    }
+    server_statistics_read(appliance->server, &snapshot->server);
+    server_read_duration(appliance->server, &snapshot->reads);
     if (lanes_take(appliance, snapshot) != RESULT_OK) {
         snapshot_free(snapshot);
         return RESULT_NO_MEMORY;

@@ -78,9 +78,9 @@ void lanes_init(struct lanes *lanes, uint32_t lanes_max, struct arena *arena);
 enum drop lanes_accept(struct lanes *lanes, uint64_t producer, uint16_t lane, uint32_t incarnation,
                        uint64_t sequence, uint64_t oldest, int64_t now_us);
 
-/* The same for acked lanes. *out_lane is the lane's place, also for a duplicate, whose producer must
- * hear again what is durable; NULL when the lane is refused. heartbeat: takes no sequence, says that
- * all below it were sent. */
+/* The same for acked lanes. *out_lane is the lane's place, also for a duplicate, whose producer
+ * must hear again what is durable; NULL when the lane is refused. heartbeat: takes no sequence,
+ * says that all below it were sent. */
 enum drop lanes_accept_acked(struct lanes *lanes, const struct lane_message *message,
                              bool heartbeat, int64_t now_us, struct lane **out_lane);
 /* A message of the lane was refused (no room, too far ahead, too old): its producer is told apart by

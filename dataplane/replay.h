@@ -86,7 +86,8 @@ void worker_replayed(struct worker *worker, int64_t apply_us,
  * given, kept until worker_again_left() is 0. */
 void worker_again_set(struct worker *worker, const void *const *records, uint32_t count);
 uint32_t worker_again_left(const struct worker *worker);
-/* Writes the first entries of an epoch into its log: the cut of the epoch before (old_epoch 0: there
- * was none) and the plan's catalog, encoded. After worker_mirror_open(), before the first turn. */
+/* Writes the first entries of an epoch into its log: the cut of the epoch before (old_epoch 0:
+ * there was none) and the plan's catalog, encoded. After worker_mirror_open(), before the first
+ * turn. */
 void worker_log_begin(struct worker *worker, uint32_t old_epoch, uint32_t old_shard_count,
                       const uint64_t *cut, const uint8_t *catalog, uint32_t catalog_size);

@@ -14,6 +14,7 @@ log=${STAGE_LOG:-run/freshet.log}
 listen=$(sed -n 's/.*listen: *"\([^"]*\)".*/\1/p' "$config" | head -n 1)
 unix=$(sed -n 's/.*unix: *\([^,} ]*\).*/\1/p' "$config" | head -n 1)
 tcp=$(sed -n 's/.*tcp: *"\([^"]*\)".*/\1/p' "$config" | head -n 1)
+data=$(sed -n 's/.*directory: *\([^,} ]*\).*/\1/p' "$config" | head -n 1)
 http=$(sed -n 's/.*http: *"\([^"]*\)".*/\1/p' "$config" | head -n 1)
 
 stage_fail()

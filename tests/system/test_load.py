@@ -53,9 +53,10 @@ def write_config(folder):
     for old, new in (("127.0.0.1:4700", f"127.0.0.1:{udp}"), ("127.0.0.1:6380", f"127.0.0.1:{tcp}"),
                      ("127.0.0.1:6566", f"127.0.0.1:{http}"),
                      ("run/freshet.sock", f"{folder}/freshet.sock"),
+                     ("directory: var/freshet", f"directory: {folder}/data"),
                      ("shards: auto", "shards: 1"), ("memory: 2GiB", "memory: 512MiB")):
         assert old in text, old
-        before = "unix: " if "sock" in old else ""
+        before = "unix: " if "sock" in old else "data: {" if "directory" in old else ""
         text = text.replace(before + old, before + new, 1)
     path = os.path.join(folder, "cards.yaml")
     with open(path, "w") as file:
@@ -259,7 +260,7 @@ class StageTest(unittest.TestCase):
         self.assertEqual(run.returncode, 0, out)
         self.assertIn(f"redis-cli -s {os.path.realpath(self.folder.name)}/freshet.sock HMGET", out)
         self.assertIn("100 %", out)
-        self.assertIn("memory only", out)
+        self.assertIn(f"{self.folder.name}/data", out)
         for reason in ("message_duplicate", "event_late", "text_syntax"):
             self.assertIn(reason, out)
         self.assertRegex(out, r"txn_count_10m [1-9]")

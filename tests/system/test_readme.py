@@ -61,9 +61,9 @@ def run_examples(blocks, folder):
     def ready():
         if server.poll() is not None:
             raise AssertionError(f"the appliance ended with {server.returncode}")
-        done = subprocess.run(["redis-cli", "-s", "run/freshet.sock", "PING"], cwd=folder,
+        done = subprocess.run(["build/freshet", "status", "--json"], cwd=folder,
                               capture_output=True, text=True, check=False)
-        return done.stdout.strip() == "PONG" or done.stdout + done.stderr
+        return '"ready":true' in done.stdout.replace(" ", "") or done.stdout + done.stderr
 
     def read():
         done = subprocess.run(["sh", "-c", blocks["read"]], cwd=folder, capture_output=True,
@@ -72,7 +72,7 @@ def run_examples(blocks, folder):
 
     server = subprocess.Popen(["sh", "-c", "exec " + blocks["start"]], cwd=folder)
     try:
-        wait_for("the appliance answers PING", ready)
+        wait_for("the appliance takes events", ready)
         subprocess.run(["bash", "-c", blocks["shell-send"]], cwd=folder, check=True)
         subprocess.run([sys.executable, "-c", blocks["python-send"]], cwd=folder, check=True)
         wait_for("two events of 9.50 are read", read)

@@ -199,7 +199,7 @@ static const struct {
      "is allowed|",
      NULL},
     {"FS.GET card:7 FIELDS 1 spend.n_1h LEVEL durable",
-     "-ERR LEVEL durable is not built yet: this version keeps state in memory only; applied is "
+     "-ERR LEVEL durable needs a store: set `data.directory`; without one only applied is "
      "allowed|",
      NULL},
     {"FS.GET card:7 FIELDS 1 spend.n_1h LEVEL best",

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -62,6 +63,7 @@ static int set_up(void **state)
     appliance->plan = &config->plan;
     cpu_layout_choose(1, &appliance->layout);
     clock_open(&appliance->clock);
+    atomic_store(&appliance->shared_loaded, true);
     (void)snprintf(folder, sizeof(folder), "/tmp/freshet-test-XXXXXX");
     if (mkdtemp(folder) == NULL) {
         return 1;
