@@ -83,8 +83,8 @@ enum drop lanes_accept(struct lanes *lanes, uint64_t producer, uint16_t lane, ui
  * says that all below it were sent. */
 enum drop lanes_accept_acked(struct lanes *lanes, const struct lane_message *message,
                              bool heartbeat, int64_t now_us, struct lane **out_lane);
-/* A message of the lane was refused (no room, too far ahead, too old): its producer is told apart by
- * it. Lanes that are not known are not counted. */
+/* A message of the lane was refused (no room, too far ahead, too old); counted for its producer.
+ * Lanes that are not known are not counted. */
 void lanes_note_refused(struct lanes *lanes, uint64_t producer, uint16_t number);
 /* The message's record became durable. False when the place is another lane's or incarnation's by
  * now. */
