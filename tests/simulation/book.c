@@ -32,10 +32,10 @@ void book_files(struct disk *disk, const char *prefix, book_visit *visit, void *
     }
 }
 
-void book_init(struct book *book, struct disk *disk, uint32_t shard_count)
+void book_init(struct book *book, struct disk *disk)
 {
-    *book = (struct book){.disk = disk, .shard_count = shard_count};
-    for (uint32_t i = 0; i < shard_count; i++) {
+    *book = (struct book){.disk = disk};
+    for (uint32_t i = 0; i < DRAW_SHARDS_MAX; i++) {
         book->shard[i].apply_us = INT64_MIN;
     }
 }
@@ -208,7 +208,7 @@ static void shard_read(struct book *book, uint32_t index)
 
 void book_read(struct book *book)
 {
-    for (uint32_t i = 0; i < book->shard_count; i++) {
+    for (uint32_t i = 0; i < DRAW_SHARDS_MAX; i++) {
         shard_read(book, i);
     }
 }
@@ -225,7 +225,7 @@ void book_cut(struct book *book, const uint64_t *cut)
         book->record[kept++] = *record;
     }
     book->record_count = kept;
-    for (uint32_t i = 0; i < book->shard_count; i++) {
+    for (uint32_t i = 0; i < DRAW_SHARDS_MAX; i++) {
         struct book_shard *shard = &book->shard[i];
         shard->last_lsn = cut[i] < shard->last_lsn ? cut[i] : shard->last_lsn;
         shard->apply_us = INT64_MIN;

@@ -29,7 +29,6 @@ struct book_shard {
 
 struct book {
     struct disk *disk;
-    uint32_t shard_count;
     bool lenient; /* Damage is expected: what cannot be read is passed over. */
     struct book_shard shard[DRAW_SHARDS_MAX];
     struct record *record;
@@ -44,7 +43,7 @@ uint64_t book_peek(struct disk *disk, const char *name, uint64_t offset, void *d
 typedef void book_visit(void *context, const char *name, uint64_t size);
 void book_files(struct disk *disk, const char *prefix, book_visit *visit, void *context);
 
-void book_init(struct book *book, struct disk *disk, uint32_t shard_count);
+void book_init(struct book *book, struct disk *disk);
 void book_deinit(struct book *book);
 /* Reads what is new in all logs. Appends records behind record_count. */
 void book_read(struct book *book);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "controlplane/recovery_inside.h"
 #include "dataplane/base/assert.h"
 #include "dataplane/base/hash.h"
 #include "dataplane/worker_state.h"
@@ -79,13 +80,20 @@ static void records_settle(struct world *world, const uint64_t *cut)
     book->settled_count = book->record_count;
 }
 
+/* Where a log was found to end; of a shard that the epoch before had not, where it ended last. */
+static uint64_t cut_of(const struct world *world, uint32_t shard)
+{
+    const struct epoch_cut *cut = &world->life.recovery->cut;
+    return cut->epoch != 0 && shard < cut->shard_count ? cut->cut[shard]
+                                                       : world->book.shard[shard].last_lsn;
+}
+
 void check_cut(struct world *world)
 {
-    const struct recovery *recovery = world->life.recovery;
-    uint64_t cut[DRAW_SHARDS_MAX] = {0};
+    uint64_t cut[DRAW_SHARDS_MAX];
     bool lied = false;
-    for (uint32_t i = 0; i < world->draw.shard_count; i++) {
-        cut[i] = recovery_before_lsn(recovery, i);
+    for (uint32_t i = 0; i < DRAW_SHARDS_MAX; i++) {
+        cut[i] = cut_of(world, i);
         world_note(world, cut[i]);
         bool short_of = cut[i] < world->durable_lsn[i];
         if (short_of && !disk_may_lie(world)) {
@@ -96,6 +104,13 @@ void check_cut(struct world *world)
             lie_check(world, i, cut[i]);
             lied = true;
         }
+        if (cut[i] > world->book.shard[i].last_lsn && world->draw.lies) {
+            /* A write that the disk never made, of records that a checkpoint has: they are there,
+             * and the log cannot tell what they are. */
+            world->is_blind = true;
+            world->tally.unknowable++;
+            return;
+        }
         if (cut[i] > world->book.shard[i].last_lsn) {
             law_broken("a log ends with its last good frame", "shard %u: %lx, but %lx was read", i,
                        cut[i], world->book.shard[i].last_lsn);
@@ -103,6 +118,9 @@ void check_cut(struct world *world)
     }
     book_cut(&world->book, cut);
     records_settle(world, cut);
+    if (world->draw.shard_count != world->model.shard_count) {
+        model_reshard(&world->model, world->draw.shard_count);
+    }
     if (lied) {
         claims_forgive(world);
     }
@@ -173,6 +191,9 @@ static void watermarks_check(const struct world *world)
 void check_loaded(struct world *world)
 {
     const struct recovery_report *report = recovery_report(world->life.recovery);
+    if (world->is_blind) {
+        return;
+    }
     world->tally.again += report->again;
     world->tally.torn_bytes += report->torn_bytes;
     watermarks_check(world);

@@ -28,8 +28,9 @@ struct draw_network {
 struct draw {
     uint64_t seed;
     enum draw_profile profile;
-    uint32_t shard_count;
-    uint32_t lives; /* Before the last one, which is left in peace. */
+    uint32_t shard_count; /* Of the first life. */
+    bool reshards;        /* Some start with another. */
+    uint32_t lives;       /* Before the last one, which is left in peace. */
     uint32_t life_steps_max;
     uint32_t recovery_crash_percent; /* A start is cut short. */
     /* Traffic. */

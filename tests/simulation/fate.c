@@ -100,6 +100,13 @@ static void rot(struct world *world)
     }
 }
 
+static void reshard(struct world *world)
+{
+    if (world->draw.reshards && !world->calm && below(world, 3) == 0) {
+        world->draw.shard_count = 1 + (uint32_t)below(world, DRAW_SHARDS_MAX);
+    }
+}
+
 void fate_down(struct world *world)
 {
     int64_t us = (int64_t)below(world, 200000);
@@ -108,6 +115,7 @@ void fate_down(struct world *world)
     if (world->draw.rots && !world->calm && below(world, 3) == 0) {
         rot(world);
     }
+    reshard(world);
 }
 
 bool fate_rot_undo(struct world *world)

@@ -265,8 +265,9 @@ bool life_turn(struct life *life, uint32_t shard)
 void life_receive(struct life *life, const struct datagram *datagram)
 {
     if (life->open) {
-        (void)net_simulated_push(net_port_queue(life->port, datagram->queue), datagram->data,
-                                 datagram->size, &datagram->address);
+        uint32_t queue = datagram->queue % life->options.draw->shard_count;
+        (void)net_simulated_push(net_port_queue(life->port, queue), datagram->data, datagram->size,
+                                 &datagram->address);
     }
 }
 

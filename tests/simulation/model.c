@@ -196,6 +196,8 @@ static void event_settle(struct model *model, const struct record *record, uint3
         if (entry->kind == MIRROR_MESSAGE && owner != record->shard) {
             struct model_forward *forward =
                 forward_take(model, record->shard, entry->lsn + event, owner);
+            forward->entry = *entry;
+            forward->event = event;
             forward_set(model, forward, 1u << v, 0);
             continue;
         }
@@ -259,6 +261,30 @@ void model_settle(struct model *model, const struct record *records, uint64_t co
         housekeep(model);
     }
     free(order);
+}
+
+static void forward_pay(struct model *model, struct model_forward *forward)
+{
+    int stream = plan_stream_find_id(model->plan, forward->entry.stream_id);
+    event_decode(model, (uint32_t)stream, &forward->entry, forward->event);
+    for (uint32_t views = forward->views & ~forward->paid; views != 0; views &= views - 1) {
+        uint32_t v = (uint32_t)__builtin_ctz(views);
+        struct shard_batch *batch = &model->batch[v];
+        const struct plan_view *view = &model->plan->view[model->plan->stream[stream].view[v]];
+        batch->key_size[0] = (uint16_t)key_of_event(view, model->burst, 0, batch->keys);
+        view_apply(model, (uint32_t)stream, v);
+    }
+    forward_set(model, forward, 0, forward->views);
+}
+
+void model_reshard(struct model *model, uint32_t shard_count)
+{
+    for (uint64_t i = 0; model->owed > 0 && i < model->forward_capacity; i++) {
+        if (model->forward[i].views != model->forward[i].paid) {
+            forward_pay(model, &model->forward[i]);
+        }
+    }
+    model->shard_count = shard_count;
 }
 
 void model_hash(struct model *model, const int64_t fold_us[STREAMS_MAX], uint64_t *vshards,

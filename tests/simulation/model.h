@@ -15,8 +15,10 @@ struct model_forward {
     uint64_t home_lsn;
     uint32_t home;
     uint32_t owner;
-    uint32_t views; /* Of the stream, that the owner has to apply; 0: a free place. */
-    uint32_t paid;  /* Of them, applied or refused there. */
+    uint32_t views;            /* Of the stream, that the owner has to apply; 0: a free place. */
+    uint32_t paid;             /* Of them, applied or refused there. */
+    struct mirror_entry entry; /* Of the home. */
+    uint32_t event;
 };
 
 struct model {
@@ -46,5 +48,7 @@ void model_settle(struct model *model, const struct record *records, uint64_t co
 /* Adds the hash of each vshard's rows at these horizons. */
 void model_hash(struct model *model, const int64_t fold_us[STREAMS_MAX], uint64_t *vshards,
                 uint64_t *scratch);
+/* The shard count changes: what is owed was applied by recovery itself. */
+void model_reshard(struct model *model, uint32_t shard_count);
 /* One that is owed; NULL: none. */
 const struct model_forward *model_owed(const struct model *model);

@@ -208,6 +208,10 @@ static bool life_begin(struct world *world)
                                        .state_bytes = world->state_bytes};
         enum result result = life_start(&world->life, &options, clock_us(world), &events);
         world_note(world, (uint64_t)result);
+        if (world->is_blind) {
+            world->refused = true;
+            return false;
+        }
         if (result == RESULT_OK) {
             world->tally.starts++;
             fate_life(world);
@@ -294,7 +298,8 @@ static void world_calm(struct world *world)
 {
     fate_calm(world);
     int64_t end_us = world->now_us + CALM_US_MAX;
-    while (!world->refused && (senders_held(&world->senders) > 0 || !life_settle(world))) {
+    while (!world->refused &&
+           (!world->life.open || senders_held(&world->senders) > 0 || !life_settle(world))) {
         if (world->now_us > end_us) {
             law_broken("what producers hold becomes durable", "%lu events are held",
                        senders_held(&world->senders));
@@ -341,7 +346,7 @@ static void world_open(struct world *world, const struct draw *draw)
     ledger_init(&world->ledger);
     network_init(&world->network, draw);
     senders_init(&world->senders, &world->draw, &world->ledger, &world->network, world->now_us);
-    book_init(&world->book, world->disk, draw->shard_count);
+    book_init(&world->book, world->disk);
     model_init(&world->model, world->plan, draw->shard_count, draw->seed);
     world->key_count = draw->keys ? senders_keys(&world->senders, world->keys) : 0;
     world->vshards = calloc(VSHARD_COUNT, sizeof(uint64_t));

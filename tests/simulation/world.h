@@ -53,8 +53,9 @@ struct world {
     uint64_t step;
     uint64_t end_step; /* The life ends by force there; 0: it does not. */
     bool end_kills;
-    bool calm;    /* Faults are over. */
-    bool refused; /* The store is damaged, and was refused: the world ends. */
+    bool calm;     /* Faults are over. */
+    bool refused;  /* The store is damaged, and was refused: the world ends. */
+    bool is_blind; /* Its logs no longer tell what is in the state: the same. */
     uint32_t rot_count;
     struct world_rot rot[WORLD_ROTS_MAX];
     uint64_t hash; /* Of all that happened. */
