@@ -88,7 +88,8 @@ void disk_rate_folder_forget(const char *folder)
     folder_visit(folder, path_forget);
 }
 
-/* Writes size bytes a time until time is up or the file is full. Returns MB per second; 0: failed. */
+/* Writes size bytes a time until time is up or the file is full. Returns MB per second, 0 when it
+ * failed. */
 static double rate_write(int file, uint8_t *data, uint32_t size, struct histogram *flush_ns)
 {
     int64_t start_ns = endpoint_now_ns();

@@ -1,5 +1,5 @@
-/* What a durable log costs ingestion: two worlds of the same events, one with a log and one without,
- * driven in turns of some 25 ms, so that what else the machine does meets both alike. */
+/* What a durable log costs ingestion: two worlds of the same events, one with a log and one
+ * without, driven in turns of some 25 ms, so that what else the machine does meets both alike. */
 #include "perf/benches/bench.h"
 #include "perf/benches/disk_rate.h"
 #include "perf/benches/durable.h"

@@ -89,6 +89,23 @@ static int keepers_open(struct durable *durable)
     return result == RESULT_OK ? 0 : store_fail("checkpoint", result_name(result));
 }
 
+/* The segments that a shard has ahead of need are written before anything is measured. */
+static int segments_fill(struct durable *durable)
+{
+    for (uint32_t s = 0; s < durable->options.shard_count; s++) {
+        struct segments_report report;
+        segments_report_read(durable->segments, s, &report);
+        while (report.ready < SEGMENTS_READY && !report.starved) {
+            segments_step(durable->segments, clock_now_us(&durable->clock));
+            segments_report_read(durable->segments, s, &report);
+        }
+        if (report.starved) {
+            return store_fail("segments", "cannot be filled");
+        }
+    }
+    return 0;
+}
+
 static void *keeper_run(void *argument)
 {
     struct durable *durable = argument;
@@ -130,7 +147,7 @@ int durable_store_begin(struct durable *durable)
     if (recovery_again(durable->recovery, durable->workers, error) != RESULT_OK) {
         return store_fail("recovery", error);
     }
-    if (keepers_open(durable) != 0) {
+    if (keepers_open(durable) != 0 || segments_fill(durable) != 0) {
         return -1;
     }
     if (pthread_create(&durable->keeper, NULL, keeper_run, durable) != 0) {
