@@ -7,6 +7,9 @@
 #include "drivers/memory.h"
 
 #define READ_BYTES (4 * TILE_BLOCK_BYTES_MAX)
+/* Rows between asking for a bucket, asking for the row that it names, and loading. */
+#define BUCKET_LEAD 16u
+#define ROW_LEAD    8u
 
 /* One file on its way in. */
 struct file_load {
@@ -22,6 +25,26 @@ struct file_load {
     uint32_t crc; /* Over the blocks' crcs. */
 };
 
+/* A row some rows ahead of the one that is loaded. */
+struct row_ahead {
+    enum replay_near near;
+    uint32_t lead; /* Rows between. */
+    uint32_t rows; /* Asked for so far. */
+    uint32_t at;
+};
+
+/* Asks for rows up to the lead before row number `loaded`. */
+static void ahead_move(const struct file_load *load, const uint8_t *content, uint32_t size,
+                       uint32_t loaded, struct row_ahead *ahead)
+{
+    struct tile_row row;
+    while (ahead->rows < loaded + ahead->lead &&
+           tile_row_decode(content, size, &ahead->at, &row) == RESULT_OK) {
+        replay_row_prefetch(load->replay, &row, ahead->near);
+        ahead->rows++;
+    }
+}
+
 static enum result rows_load(struct file_load *load, const uint8_t *content,
                              const struct tile_block *block)
 {
@@ -29,7 +52,11 @@ static enum result rows_load(struct file_load *load, const uint8_t *content,
     uint32_t count = 0;
     struct tile_row row;
     enum result result;
+    struct row_ahead bucket = {.near = REPLAY_NEAR_BUCKET, .lead = BUCKET_LEAD};
+    struct row_ahead entry = {.near = REPLAY_NEAR_ROW, .lead = ROW_LEAD};
     while ((result = tile_row_decode(content, block->size, &at, &row)) == RESULT_OK) {
+        ahead_move(load, content, block->size, count, &bucket);
+        ahead_move(load, content, block->size, count, &entry);
         result = replay_row(load->replay, &row);
         if (result != RESULT_OK) {
             return result;

@@ -141,6 +141,28 @@ enum result replay_row(struct replay *replay, const struct tile_row *row)
                              row->back_words);
 }
 
+void replay_row_prefetch(const struct replay *replay, const struct tile_row *row,
+                         enum replay_near near)
+{
+    /* Nothing is checked yet; a row that is none is found later. words begins at ROW_META. */
+    uint64_t first[LINE_WORDS] = {0};
+    memcpy(&first[ROW_META], row->words, (LINE_WORDS - ROW_META) * sizeof(first[0]));
+    struct row_meta meta = row_meta_load(first);
+    if (meta.view >= replay->catalog.view_count || meta.key_size > ROW_KEY_INLINE_BYTES ||
+        replay->map.view[meta.view] == CATALOG_GONE) {
+        return;
+    }
+    uint16_t view_index = replay->map.view[meta.view];
+    const uint8_t *key = (const uint8_t *)&first[ROW_KEY];
+    uint32_t owner = mesh_owner(hash_owner(key, meta.key_size), replay->options.shard_count);
+    const struct shard *shard = &replay->options.workers[owner]->shard;
+    if (near == REPLAY_NEAR_BUCKET) {
+        shard_bucket_prefetch(shard, view_index, key, meta.key_size);
+    } else {
+        shard_row_prefetch(shard, view_index, key, meta.key_size);
+    }
+}
+
 enum result replay_lane(struct replay *replay, const struct tile_lane *lane)
 {
     uint32_t home = hash_home(lane->producer, lane->lane, replay->options.shard_count);
@@ -156,7 +178,8 @@ static enum result turn_begin(struct replay *replay, int64_t apply_us)
     replay->counts.apply_us =
         apply_us > replay->counts.apply_us ? apply_us : replay->counts.apply_us;
     const struct plan *plan = replay->options.plan;
-    for (uint32_t w = 0; w < replay->options.shard_count; w++) {
+    struct replay_workers workers = replay_workers_of(replay);
+    for (uint32_t w = workers.first; w < workers.end; w++) {
         struct shard *shard = &replay->options.workers[w]->shard;
         shard->apply_us = apply_us;
         for (uint32_t s = 0; s < plan->stream_count; s++) {
@@ -209,11 +232,20 @@ struct entry_events {
     uint32_t old_views; /* Of those that the event names; all for a message. */
 };
 
+/* Views of an event that some refused, as a mask of old places. */
+static uint32_t views_without(const struct replay *replay, const struct entry_events *events,
+                              uint32_t refused)
+{
+    uint32_t kept = replay->pass == REPLAY_REBUILD ? UINT32_MAX : ~refused;
+    return views_of(replay, events->old_stream, events->old_views & kept, events->stream);
+}
+
 /* Gathers events of an entry; applies bursts as they fill. */
 static enum result events_gather(struct replay *replay, const struct mirror_entry *entry,
                                  const struct entry_events *events)
 {
     struct burst *burst = &replay->burst;
+    uint32_t views = views_without(replay, events, 0);
     uint32_t done = 0;
     while (done < entry->event_count) {
         if (burst->count == BURST_EVENTS_MAX ||
@@ -233,17 +265,15 @@ static enum result events_gather(struct replay *replay, const struct mirror_entr
         for (uint32_t i = 0; i < count; i++) {
             uint32_t verdict = mirror_entry_verdict(entry, done + i);
             bool applied = (verdict & UINT8_MAX) == VERDICT_applied;
-            uint32_t refused = replay->pass == REPLAY_REBUILD ? 0 : verdict >> 16;
             burst->lsn[first + i] = entry->lsn + done + i;
             burst->drop[first + i] = applied ? DROP_NONE : DROP_event_late;
-            replay->views[first + i] = applied
-                                           ? views_of(replay, events->old_stream,
-                                                      events->old_views & ~refused, events->stream)
-                                           : 0;
+            replay->views[first + i] = !applied ? 0
+                                       : verdict >> 16 == 0
+                                           ? views
+                                           : views_without(replay, events, verdict >> 16);
         }
         done += count;
     }
-    memset(burst->violation_count, 0, sizeof(burst->violation_count));
     return RESULT_OK;
 }
 

@@ -69,6 +69,11 @@ void replay_begin(struct replay *replay, enum replay_pass pass, const struct rep
 /* A row of a tile file. RESULT_NO_SPACE at the memory cap; RESULT_CORRUPT when it is no row of its
  * view. */
 MUST_USE enum result replay_row(struct replay *replay, const struct tile_row *row);
+/* Rows that replay_row() will get soon: what it looks at comes near, in two steps, the first some
+ * rows before the second. */
+enum replay_near { REPLAY_NEAR_BUCKET, REPLAY_NEAR_ROW };
+void replay_row_prefetch(const struct replay *replay, const struct tile_row *row,
+                         enum replay_near near);
 /* RESULT_NO_SPACE: `state.lanes` is too small. */
 MUST_USE enum result replay_lane(struct replay *replay, const struct tile_lane *lane);
 /* Records of a good frame, in order. PLAN entries are taken too. */

@@ -52,12 +52,14 @@ static void event_batch(struct replay *replay, uint32_t w, uint32_t event)
     const struct plan *plan = replay->options.plan;
     const struct plan_stream *stream = &plan->stream[replay->burst.stream];
     struct worker *worker = replay->options.workers[w];
+    /* The only shard owns whatever the hash. */
+    bool alone = replay->options.shard_count == 1 && replay->options.old_shard_count == 1;
     for (uint32_t views = replay->views[event]; views != 0; views &= views - 1) {
         uint32_t v = (uint32_t)__builtin_ctz(views);
         struct shard_batch *batch = &worker->batch[v];
         uint8_t *key = batch->keys + (uint64_t)batch->count * batch->key_stride;
         uint32_t size = key_of_event(&plan->view[stream->view[v]], &replay->burst, event, key);
-        uint64_t hash = size == 0 ? 0 : hash_owner(key, size);
+        uint64_t hash = size == 0 || alone ? 0 : hash_owner(key, size);
         if (size == 0 || mesh_owner(hash, replay->options.shard_count) != w ||
             !view_is_ours(replay, hash, event)) {
             continue;
@@ -94,7 +96,8 @@ static enum result burst_apply(struct replay *replay)
             replay->lsn_saved[i] = burst->lsn[i];
         }
     }
-    for (uint32_t w = 0; w < replay->options.shard_count; w++) {
+    struct replay_workers workers = replay_workers_of(replay);
+    for (uint32_t w = workers.first; w < workers.end; w++) {
         struct worker *worker = replay->options.workers[w];
         batches_clear(replay, worker);
         for (uint32_t i = 0; i < burst->count; i++) {
@@ -172,6 +175,7 @@ enum result replay_burst_finish(struct replay *replay)
     enum result result =
         replay->pass == REPLAY_AGAIN && same ? burst_forward(replay) : burst_apply(replay);
     watermark_move(replay);
+    memset(replay->burst.violation_count, 0, sizeof(replay->burst.violation_count));
     replay->burst.count = 0;
     return result;
 }

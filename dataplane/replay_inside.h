@@ -25,5 +25,20 @@ struct replay {
     uint8_t record[sizeof(struct mesh_forward) + EVENT_SIZE_MAX];
 };
 
+/* Workers first .. end - 1 are those that this pass may change. */
+struct replay_workers {
+    uint32_t first;
+    uint32_t end;
+};
+
+/* A shard's own log is its own worker's, unless there is another count of shards now. */
+static inline struct replay_workers replay_workers_of(const struct replay *replay)
+{
+    bool same = replay->options.shard_count == replay->options.old_shard_count;
+    return same && replay->pass == REPLAY_OWN
+               ? (struct replay_workers){replay->start.shard, replay->start.shard + 1}
+               : (struct replay_workers){0, replay->options.shard_count};
+}
+
 /* Applies the burst, or makes forwards of it, as the pass wants. */
 MUST_USE enum result replay_burst_finish(struct replay *replay);

@@ -99,6 +99,13 @@ uint32_t shard_apply(struct shard *shard, uint32_t view_index, const struct burs
 MUST_USE enum result shard_row_restore(struct shard *shard, uint32_t view_index,
                                        const uint64_t *words, uint32_t front, uint32_t back);
 
+/* Has what shard_row_restore() will look at brought near, in two steps some rows apart: the key's
+ * bucket, then the row that the bucket names, if there is one. */
+void shard_bucket_prefetch(const struct shard *shard, uint32_t view_index, const uint8_t *key,
+                           uint32_t key_size);
+void shard_row_prefetch(const struct shard *shard, uint32_t view_index, const uint8_t *key,
+                        uint32_t key_size);
+
 /* Housekeeping between bursts: frees what readers passed, splits one segment, sweeps some buckets
  * for rows past their ttl and rows that folding has made smaller. idle: there is time for more. */
 void shard_turn(struct shard *shard, bool idle);

@@ -50,6 +50,26 @@ static uint64_t *row_place(struct shard *shard, uint32_t view_index, const uint6
     return row;
 }
 
+void shard_bucket_prefetch(const struct shard *shard, uint32_t view_index, const uint8_t *key,
+                           uint32_t key_size)
+{
+    uint64_t hash = hash_table(key, key_size, shard->secret + view_index);
+    __builtin_prefetch(table_bucket(table_segment(&shard->table, hash), hash), 1, 3);
+}
+
+void shard_row_prefetch(const struct shard *shard, uint32_t view_index, const uint8_t *key,
+                        uint32_t key_size)
+{
+    uint64_t hash = hash_table(key, key_size, shard->secret + view_index);
+    uint64_t *segment = table_segment(&shard->table, hash);
+    uint64_t *bucket = table_bucket(segment, hash);
+    uint32_t index = 0;
+    const uint64_t *entry = table_find(segment, &bucket, &index, hash);
+    if (entry != NULL) {
+        __builtin_prefetch(row_store_at(&shard->store, entry_line(*entry)), 1, 3);
+    }
+}
+
 enum result shard_row_restore(struct shard *shard, uint32_t view_index, const uint64_t *words,
                               uint32_t front, uint32_t back)
 {

@@ -38,7 +38,7 @@ double results_seconds(double seconds)
     return scaled > 0.2 ? scaled : 0.2;
 }
 
-static uint64_t scaled(uint64_t value)
+uint64_t results_scaled(uint64_t value)
 {
     double scale = results_get()->scale;
     return value > 10000 ? (uint64_t)((double)value * scale) : value;
@@ -77,7 +77,7 @@ static void ingest_run(struct bench_run *run, const void *context)
     const struct ingest_case *this = context;
     static struct workload workload;
     struct workload_reading before;
-    uint64_t keys = scaled(this->keys);
+    uint64_t keys = results_scaled(this->keys);
     if (workload_open(&workload, keys, this->state_bytes) != 0) {
         bench_fail(run, "the workload did not open");
         workload_close(&workload);
@@ -86,7 +86,8 @@ static void ingest_run(struct bench_run *run, const void *context)
     /* Every row exists before the clock runs. */
     (void)workload_drive(&workload, WORKLOAD_ROUND, keys, OFFERED_RATE);
     workload_read(&workload, &before);
-    int64_t spent_ns = workload_drive(&workload, this->order, scaled(this->events), OFFERED_RATE);
+    int64_t spent_ns =
+        workload_drive(&workload, this->order, results_scaled(this->events), OFFERED_RATE);
     ingest_report(run, &workload, &before, spent_ns);
     if (this == &ingest_case_keys10m) {
         struct workload_reading after;
@@ -102,7 +103,7 @@ static void ingest_run(struct bench_run *run, const void *context)
 static int64_t ladder_fill(struct workload_reading *out_before)
 {
     struct results *results = results_get();
-    uint64_t keys = scaled(LADDER_KEYS);
+    uint64_t keys = results_scaled(LADDER_KEYS);
     if (results->ladder_ready) {
         workload_close(&results->ladder);
         results->ladder_ready = false;

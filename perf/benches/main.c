@@ -40,6 +40,10 @@ int main(int argc, char **argv)
     pages_note();
     ingest_register();
     auth_register();
+    durable_register();
+    ack_register();
+    checkpoint_register();
+    recovery_register();
     read_register();
     under_register();
     memory_register();

@@ -15,11 +15,17 @@ struct results {
 struct results *results_get(void);
 /* Seconds by the run's scale, at least a fifth of one. */
 double results_seconds(double seconds);
+/* A number of keys or events by the run's scale; small ones stay. */
+uint64_t results_scaled(uint64_t value);
 /* The workload whose rows hold a full ladder, made when nobody made it. NULL: said on stderr. */
 struct workload *results_ladder(void);
 
 void ingest_register(void);
 void auth_register(void);
+void durable_register(void);
+void ack_register(void);
+void checkpoint_register(void);
+void recovery_register(void);
 void memory_register(void);
 void read_register(void);
 void under_register(void);

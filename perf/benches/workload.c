@@ -73,9 +73,7 @@ static int workload_open_worker(struct workload *workload, uint64_t state_bytes)
     return 0;
 }
 
-/* Odd and near the golden section of keys, then up to the next coprime: neighbours in time are far
- * apart in memory. */
-static uint64_t workload_stride(uint64_t keys)
+uint64_t workload_stride(uint64_t keys)
 {
     uint64_t stride = (uint64_t)((double)keys * 0.618033988749895) | 1;
     for (;; stride += 2) {

@@ -46,6 +46,10 @@ struct workload {
 /* The definitions of every benchmark: one stream, one view with 20 features. */
 const char *workload_definitions(void);
 
+/* Odd and near the golden section of keys, then up to the next coprime: multiples of it modulo keys
+ * visit each key once, neighbours in time far apart in memory. */
+uint64_t workload_stride(uint64_t keys);
+
 /* state_bytes: the cap, all of it faulted in: what the kernel (and the host of a virtual machine)
  * does at the first touch of a page is no cost of an event. Returns 0, or -1 (said on stderr).
  * workload_close() is right in both cases. */

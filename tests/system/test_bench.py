@@ -13,6 +13,8 @@ SOURCE = os.environ["FRESHET_SOURCE"]
 BUILD = os.environ["FRESHET_BUILD"]
 
 INGEST = ["events_per_second", "ns_per_event", "lines_per_event", "roofline_ratio"]
+DURABLE = ["events_per_second", "ratio", "log_bytes_per_event", "log_mb_per_second",
+           "disk_mb_per_second", "disk_flush_p50_us"]
 WANTED = {
     "ingest/keys:10000000": INGEST,
     "ingest/keys:1000": INGEST,
@@ -22,6 +24,12 @@ WANTED = {
     "auth/lanes:1": ["ns_per_event", "ns_per_message", "ratio_of_ingest"],
     "auth/lanes:4": ["ns_per_event", "ns_per_message", "ratio_of_ingest"],
     "auth/lanes:4/mixed": ["ns_per_event", "ns_per_message", "ratio_of_ingest"],
+    "ingest_durable": DURABLE,
+    "ingest_durable/unsteered": DURABLE,
+    "ack": ["p50_us", "p99_us", "disk_flush_p50_us", "disk_flush_p99_us", "ratio"],
+    "checkpoint": ["turn_max_us", "quantum_max_us", "mb_per_second", "disk_mb_per_second"],
+    "recovery": ["load_mb_per_second", "load_ratio", "disk_mb_per_second",
+                 "replay_events_per_second", "live_events_per_second", "replay_ratio"],
     "read/features:20": ["p50_us", "p99_us"],
     "batch/entities:500": ["p50_us", "p99_us"],
     "read_under_ingest": ["p99_us", "p99_ratio"],
