@@ -318,6 +318,9 @@ void walk_turn(struct worker *worker)
     }
     uint64_t start = clock_ticks();
     walk_step(worker);
+    if (walk->state == WALK_IDLE) {
+        return; /* The summary is the control thread's from now on. */
+    }
     uint64_t ns =
         (uint64_t)((double)(clock_ticks() - start) * clock_ns_per_tick(worker->options.clock));
     walk->summary.turns++;
