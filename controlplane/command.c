@@ -201,8 +201,13 @@ static bool loaded_allows(const struct command_host *host, struct resp_writer *r
         return true;
     }
     const struct store *store = host->appliance->store;
-    resp_write_error(reply, "LOADING Freshet is loading its store, %.0f %% of the log so far",
-                     store == NULL ? 0.0 : 100 * store_load_done(store));
+    double done = store == NULL ? 1 : store_load_done(store);
+    if (done < 1) {
+        resp_write_error(reply, "LOADING Freshet is loading its store, %.0f %% of the log so far",
+                         100 * done);
+    } else {
+        resp_write_error(reply, "LOADING Freshet is opening its log and listeners");
+    }
     return false;
 }
 
