@@ -8,7 +8,7 @@
 #include "dataplane/base/checksum.h"
 #include "drivers/memory.h"
 
-#define EPOCHS_NAME_NEW       EPOCHS_NAME ".tmp"
+#define EPOCHS_NAME_NEW       EPOCHS_NAME ".spare"
 #define EPOCHS_FORMAT_VERSION 1u
 #define SLOTS                 2u
 #define SLOT_HEADER           64u
@@ -247,41 +247,64 @@ static enum result slot_write(struct disk_file *file, const struct epochs *epoch
     return result;
 }
 
-/* Makes the file under its first name, both slots filled. before: the generation before, NULL when
- * there was none. */
-static enum result file_fill(struct disk_file *file, const struct epochs *before,
-                             const struct epochs *epochs)
+/* The spare file, both slots there: what the next claim is written to. Made ahead, so that a disk
+ * that is full meanwhile does not keep the next start from its epoch. */
+static enum result spare_open(struct disk *disk, struct disk_file **out_file)
 {
-    enum result result = disk_file_fill(file, SLOTS * EPOCHS_SLOT_BYTES);
-    if (result == RESULT_OK && before != NULL) {
+    uint64_t size = 0;
+    enum result result = disk_file_open(disk, EPOCHS_NAME_NEW, DISK_WRITE, out_file);
+    if (result == RESULT_OK) {
+        result = disk_file_size(*out_file, &size);
+        if (result == RESULT_OK && size == SLOTS * EPOCHS_SLOT_BYTES) {
+            return RESULT_OK;
+        }
+        disk_file_close(*out_file);
+        result = result == RESULT_OK ? disk_remove(disk, EPOCHS_NAME_NEW) : result;
+    }
+    if (result != RESULT_OK && result != RESULT_NOT_FOUND) {
+        return result;
+    }
+    result = disk_file_open(disk, EPOCHS_NAME_NEW, DISK_CREATE, out_file);
+    if (result == RESULT_OK) {
+        result = disk_file_fill(*out_file, SLOTS * EPOCHS_SLOT_BYTES);
+        if (result != RESULT_OK) {
+            disk_file_close(*out_file);
+        }
+    }
+    return result;
+}
+
+/* Puts a new file in the place of the one that is there, if any. A slot whose sync failed in an
+ * earlier process may still be read and pass for durable, and so may the file's name: the kernel
+ * keeps its pages and holds them for clean. Hence a new file, with what was read and what comes
+ * next. before: the generation before, NULL when there was none.
+ * Source: Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020. */
+static enum result file_replace(struct disk *disk, const struct epochs *before,
+                                const struct epochs *epochs)
+{
+    struct disk_file *file;
+    enum result result = spare_open(disk, &file);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    if (before != NULL) {
         result = slot_write(file, before);
     }
     if (result == RESULT_OK) {
         result = slot_write(file, epochs);
     }
-    return result;
-}
-
-/* Puts a new file in the place of the one that is there, if any. */
-static enum result file_replace(struct disk *disk, const struct epochs *before,
-                                const struct epochs *epochs)
-{
-    enum result result = disk_remove(disk, EPOCHS_NAME_NEW);
-    if (result != RESULT_OK && result != RESULT_NOT_FOUND) {
-        return result;
-    }
-    struct disk_file *file;
-    result = disk_file_open(disk, EPOCHS_NAME_NEW, DISK_CREATE, &file);
-    if (result != RESULT_OK) {
-        return result;
-    }
-    result = file_fill(file, before, epochs);
     disk_file_close(file);
-    if (result != RESULT_OK) {
-        return result;
+    if (result == RESULT_OK) {
+        result = disk_rename(disk, EPOCHS_NAME_NEW, EPOCHS_NAME);
     }
-    result = disk_rename(disk, EPOCHS_NAME_NEW, EPOCHS_NAME);
-    return result == RESULT_OK ? disk_folder_sync(disk, "") : result;
+    if (result == RESULT_OK) {
+        result = disk_folder_sync(disk, "");
+    }
+    /* The next spare; without one the next claim makes it. */
+    if (result == RESULT_OK && spare_open(disk, &file) == RESULT_OK) {
+        disk_file_close(file);
+    }
+    return result;
 }
 
 enum result epochs_create(struct disk *disk, const uint8_t store_id[MIRROR_STORE_ID_BYTES],
@@ -299,38 +322,6 @@ enum result epochs_create(struct disk *disk, const uint8_t store_id[MIRROR_STORE
     }
     heap_free(epochs);
     return result;
-}
-
-/* Writes the next generation over the older slot. The newer one may be what a process wrote that
- * was killed before its sync, and so may the file's name: they are made durable first, or a crash
- * now could take both slots. */
-static enum result slot_replace(struct disk *disk, const struct epochs *next)
-{
-    struct disk_file *file;
-    enum result result = disk_file_open(disk, EPOCHS_NAME, DISK_WRITE, &file);
-    if (result != RESULT_OK) {
-        return result;
-    }
-    result = disk_file_sync(file);
-    if (result == RESULT_OK) {
-        result = disk_folder_sync(disk, "");
-    }
-    if (result == RESULT_OK) {
-        result = slot_write(file, next);
-    }
-    disk_file_close(file);
-    return result;
-}
-
-/* A slot whose sync failed in an earlier process may still be read and pass for durable: the kernel
- * keeps its pages and holds them for clean. Hence a new file with what was read and what comes
- * next; in the old one only where the disk has no room for that, as its blocks are there.
- * Source: Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020. */
-static enum result claim_write(struct disk *disk, const struct epochs *before,
-                               const struct epochs *next)
-{
-    enum result result = file_replace(disk, before, next);
-    return result == RESULT_NO_SPACE ? slot_replace(disk, next) : result;
 }
 
 enum result epochs_claim(struct disk *disk, struct epochs *epochs, uint32_t shard_count,
@@ -351,7 +342,7 @@ enum result epochs_claim(struct disk *disk, struct epochs *epochs, uint32_t shar
     if (cut != NULL) {
         epochs_learn(next, cut);
     }
-    enum result result = claim_write(disk, epochs, next);
+    enum result result = file_replace(disk, epochs, next);
     if (result == RESULT_OK) {
         *epochs = *next;
     }

@@ -228,7 +228,7 @@ static void a_claim_stands_whatever_a_failed_one_left_in_the_kernel(void **state
     }
 }
 
-static void a_full_disk_takes_a_claim_in_place_and_a_crash_there_too(void **state)
+static void a_full_disk_takes_a_claim_in_its_spare_file_and_a_crash_there_too(void **state)
 {
     (void)state;
     static struct epochs epochs;
@@ -237,7 +237,7 @@ static void a_full_disk_takes_a_claim_in_place_and_a_crash_there_too(void **stat
         struct disk *disk = disk_make(seed);
         ok(epochs_create(disk, STORE_ID, 0, &epochs));
         claim(disk, &epochs);
-        disk_simulated_capacity_set(disk, 2 * EPOCHS_SLOT_BYTES);
+        disk_simulated_capacity_set(disk, 4 * EPOCHS_SLOT_BYTES); /* The file and its spare. */
         bool claimed = false;
         for (uint64_t count = 1; !claimed; count++) {
             uint32_t before = epochs.epoch;
@@ -395,7 +395,7 @@ int main(void)
         cmocka_unit_test(learnt_cuts_stand_in_order_and_the_first_word_counts),
         cmocka_unit_test(a_crash_in_a_claim_leaves_the_old_epoch_or_the_new_one),
         cmocka_unit_test(a_claim_stands_whatever_a_failed_one_left_in_the_kernel),
-        cmocka_unit_test(a_full_disk_takes_a_claim_in_place_and_a_crash_there_too),
+        cmocka_unit_test(a_full_disk_takes_a_claim_in_its_spare_file_and_a_crash_there_too),
         cmocka_unit_test(a_crash_in_making_the_file_leaves_none_or_a_whole_one),
         cmocka_unit_test(damage_is_found_and_the_other_slot_serves),
         cmocka_unit_test(a_slot_that_cannot_be_read_is_not_taken_for_an_old_one),
