@@ -161,8 +161,14 @@ static enum result privileges_open(struct appliance *appliance,
 static enum result privileges_give_up(struct appliance *appliance,
                                       char error[APPLIANCE_ERROR_SIZE_MAX])
 {
-    const char *path = appliance->config->options.query_unix;
+    const struct config_options *options = &appliance->config->options;
+    const char *path = options->query_unix;
     char text[PRIVILEGES_ERROR_SIZE_MAX];
+    if (appliance->store != NULL &&
+        privileges_own_directory(&appliance->privileges, options->data_directory) != RESULT_OK) {
+        return appliance_fail(error, RESULT_SYSTEM, "data.directory: cannot give %s to %s: %s",
+                              options->data_directory, appliance->privileges.user, strerror(errno));
+    }
     if (path[0] != '\0' && privileges_own(&appliance->privileges, path) != RESULT_OK) {
         return appliance_fail(error, RESULT_SYSTEM, "query.unix: cannot give %s to %s: %s", path,
                               appliance->privileges.user, strerror(errno));
@@ -192,6 +198,7 @@ static enum result directory_open(struct appliance *appliance, char error[APPLIA
                                                 .workers_reset = workers_reset,
                                                 .context = appliance};
     enum result result = store_open(&store_options, &appliance->store, error);
+    appliance->unreadable = result == RESULT_INVALID;
     if (result == RESULT_OK) {
         appliance->epoch = store_epoch(appliance->store);
     }
@@ -205,22 +212,28 @@ static enum result state_load(struct appliance *appliance, char error[APPLIANCE_
         return RESULT_OK;
     }
     enum result result = store_load(appliance->store, appliance->worker, error);
+    appliance->unreadable = result == RESULT_INVALID;
     return result == RESULT_OK ? store_begin(appliance->store, error) : result;
 }
 
-static enum result threads_start(struct appliance *appliance, char error[APPLIANCE_ERROR_SIZE_MAX])
+static enum result workers_start(struct appliance *appliance, char error[APPLIANCE_ERROR_SIZE_MAX])
 {
     /* DPDK's threads too; before the workers start, so that nobody delays their first turns. */
     cpu_move_helpers(&appliance->layout);
-    enum result result = RESULT_OK;
-    if (appliance->store != NULL) {
-        result = store_start(appliance->store, error);
+    enum result result = appliance_workers_start(appliance, error);
+    cpu_move_helpers(&appliance->layout);
+    return result;
+}
+
+/* The store's thread, as the user who shall have its files; then the homes' forwards. */
+static enum result store_go(struct appliance *appliance, char error[APPLIANCE_ERROR_SIZE_MAX])
+{
+    if (appliance->store == NULL) {
+        return RESULT_OK;
     }
-    if (result == RESULT_OK) {
-        result = appliance_workers_start(appliance, error);
-    }
+    enum result result = store_start(appliance->store, error);
     /* What homes forward again is taken before anything new is. */
-    while (result == RESULT_OK && appliance->store != NULL && !store_is_ready(appliance->store)) {
+    while (result == RESULT_OK && !store_is_ready(appliance->store)) {
         struct timespec pause = {.tv_nsec = NS_PER_SECOND / 1000};
         (void)nanosleep(&pause, NULL);
     }
@@ -274,12 +287,15 @@ enum result appliance_open(const struct config *config, struct appliance *applia
     if (result != RESULT_OK) {
         goto fail;
     }
-    result = threads_start(appliance, error);
+    result = workers_start(appliance, error);
     if (result != RESULT_OK) {
         goto fail;
     }
-    cpu_move_helpers(&appliance->layout);
     result = privileges_give_up(appliance, error);
+    if (result != RESULT_OK) {
+        goto fail;
+    }
+    result = store_go(appliance, error);
     if (result != RESULT_OK) {
         goto fail;
     }

@@ -48,7 +48,8 @@ struct appliance {
     struct store *store;                       /* NULL: everything is in memory only. */
     uint32_t epoch;
     uint64_t table_secret;
-    bool finished; /* At the end: a last checkpoint has all. */
+    bool unreadable; /* On failure: the definitions cannot read the store. */
+    bool finished;   /* At the end: a last checkpoint has all. */
     struct clock clock;
     struct privileges privileges;
     struct access *access; /* NULL: no users. */

@@ -19,6 +19,14 @@ enum result recovery_fail_damage(char error[RECOVERY_ERROR_SIZE_MAX], uint32_t s
         (unsigned long long)damage->segment, (unsigned long long)damage->place, damage->reason);
 }
 
+enum result recovery_fail_conflict(char error[RECOVERY_ERROR_SIZE_MAX], enum result result,
+                                   const struct catalog_conflict *conflict)
+{
+    return recovery_fail(error, result, "stream %s%s%s: %s", conflict->stream,
+                         conflict->field[0] == '\0' ? "" : ", field ", conflict->field,
+                         conflict->reason);
+}
+
 void recovery_progress(struct recovery *recovery, uint64_t bytes)
 {
     recovery->done_bytes += bytes;
@@ -187,9 +195,7 @@ static enum result plan_check(struct recovery *recovery, char error[RECOVERY_ERR
     if (result == RESULT_OK) {
         return RESULT_OK;
     }
-    return recovery_fail(error, RESULT_INVALID, "stream %s%s%s: %s", conflict.stream,
-                         conflict.field[0] == '\0' ? "" : ", field ", conflict.field,
-                         conflict.reason);
+    return recovery_fail_conflict(error, RESULT_INVALID, &conflict);
 }
 
 static enum result store_find(struct recovery *recovery, char error[RECOVERY_ERROR_SIZE_MAX])
@@ -235,7 +241,7 @@ enum result recovery_open(const struct recovery_options *options, struct recover
     recovery->options = *options;
     enum result result = disk_lock(options->disk);
     if (result != RESULT_OK) {
-        result = recovery_fail(error, result, "another process has the data directory");
+        result = recovery_fail(error, result, "it cannot be locked: %s", result_name(result));
         goto fail;
     }
     result = store_find(recovery, error);

@@ -60,6 +60,9 @@ recovery_fail(char error[RECOVERY_ERROR_SIZE_MAX], enum result result, const cha
 /* Names shard and LSN range of damaged records. */
 MUST_USE enum result recovery_fail_damage(char error[RECOVERY_ERROR_SIZE_MAX], uint32_t shard,
                                           const struct log_damage *damage);
+/* Names stream and field that the plan changed. */
+MUST_USE enum result recovery_fail_conflict(char error[RECOVERY_ERROR_SIZE_MAX], enum result result,
+                                            const struct catalog_conflict *conflict);
 /* Says that more is done. */
 void recovery_progress(struct recovery *recovery, uint64_t bytes);
 /* Rows and lanes of the candidate's files of one shard, into the replay that was begun. */

@@ -54,7 +54,7 @@ static enum result log_fail(enum result result, uint32_t shard, const struct log
                              shard);
     }
     if (result == RESULT_INVALID) {
-        return recovery_fail(error, result,
+        return recovery_fail(error, RESULT_UNSUPPORTED,
                              "the definitions cannot read the records of shard %u: a stream "
                              "changed in a way that old events do not have; append fields under "
                              "a new version instead",
@@ -202,9 +202,20 @@ static bool forward_keep(void *context, uint32_t owner, const void *record, uint
     return true;
 }
 
+static bool plan_has_view(const struct plan *plan, const char *name)
+{
+    for (uint32_t v = 0; v < plan->view_count; v++) {
+        if (strcmp(plan->view[v].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Views of the plan that the store has no rows for: to rebuild. Without a manifest the logs go back
  * to the beginning, and what their first plan had is replayed; the rest is rebuilt. */
-static void views_judge(struct recovery *recovery, const struct catalog *first)
+static enum result views_judge(struct recovery *recovery, const struct catalog *first,
+                               char error[RECOVERY_ERROR_SIZE_MAX])
 {
     const struct plan *plan = recovery->options.plan;
     struct recovery_report *report = &recovery->report;
@@ -212,21 +223,22 @@ static void views_judge(struct recovery *recovery, const struct catalog *first)
     recovery->rebuild_views = all;
     report->dropped_count = 0;
     if (first == NULL) {
-        return;
+        return RESULT_OK;
     }
     struct catalog_map map;
     uint64_t changed;
     struct catalog_conflict conflict;
     if (catalog_match(first, plan, &map, &changed, &conflict) != RESULT_OK) {
-        return; /* Said when the plan is replayed. */
+        return recovery_fail_conflict(error, RESULT_UNSUPPORTED, &conflict);
     }
     for (uint32_t old = 0; old < first->view_count; old++) {
         if (map.view[old] != CATALOG_GONE) {
             recovery->rebuild_views &= ~(UINT64_C(1) << map.view[old]);
-        } else {
+        } else if (!plan_has_view(plan, first->view[old].name)) {
             memcpy(report->dropped[report->dropped_count++], first->view[old].name, NAME_SIZE_MAX);
         }
     }
+    return RESULT_OK;
 }
 
 /* Keeps the first plan that a log names. */
@@ -398,9 +410,13 @@ static enum result candidate_load(struct recovery *recovery, struct worker *cons
         heap_free(space);
         return recovery_fail(error, RESULT_NO_MEMORY, "no memory for replay");
     }
-    views_judge(recovery, first_catalog(recovery, space));
+    enum result result = views_judge(recovery, first_catalog(recovery, space), error);
     heap_free(space);
-    enum result result = kept_find(recovery);
+    if (result != RESULT_OK) {
+        replay_close(replay);
+        return result;
+    }
+    result = kept_find(recovery);
     if (result != RESULT_OK) {
         replay_close(replay);
         return recovery_fail(error, result, "the logs cannot be read: %s", result_name(result));

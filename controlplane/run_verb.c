@@ -12,6 +12,7 @@
 #include "controlplane/definitions.h"
 #include "controlplane/log.h"
 #include "controlplane/verb.h"
+#include "controlplane/watch.h"
 #include "dataplane/base/units.h"
 
 #define HEAP_BYTES_MAX     (1 * GIB)
@@ -22,37 +23,6 @@ struct run_options {
     bool json;
     const char *log_format;
 };
-
-static uint64_t drop_total(const struct appliance *appliance, enum drop drop)
-{
-    uint64_t total = 0;
-    for (uint32_t shard = 0; shard < appliance->shard_count; shard++) {
-        const struct counters *counters = worker_counters(appliance->worker[shard]);
-        for (uint32_t stream = 0; stream <= STREAMS_MAX; stream++) {
-            total += counter_read(&counters->stream[stream].shared_drop[drop]);
-        }
-        for (uint32_t view = 0; view < appliance->plan->view_count; view++) {
-            total += counter_read(&counters->view[view].shared_drop[drop]);
-        }
-    }
-    return total;
-}
-
-/* One line per reason whose count grew, at most once per second each; not for what is normal. */
-static void drops_log(const struct appliance *appliance, struct log *log, uint64_t seen[DROP_COUNT])
-{
-    for (uint32_t drop = 0; drop < DROP_COUNT; drop++) {
-        uint64_t total = drop_total(appliance, (enum drop)drop);
-        bool normal = drop == DROP_message_duplicate || drop == DROP_view_key_null;
-        if (total > seen[drop] && !normal) {
-            log_write(log, LOG_LEVEL_WARNING, drop_name((enum drop)drop),
-                      "%llu more not applied: %s; %s (freshet drops shows the last ones)",
-                      (unsigned long long)(total - seen[drop]), drop_sentence((enum drop)drop),
-                      drop_hint((enum drop)drop));
-        }
-        seen[drop] = total;
-    }
-}
 
 /* Waits up to a second, at most until left_ns are over. Returns the signal or 0. */
 static int signal_wait(const sigset_t *signals, int64_t left_ns)
@@ -71,10 +41,20 @@ static int64_t monotonic_ns(void)
     return (int64_t)now.tv_sec * NS_PER_SECOND + now.tv_nsec;
 }
 
-static void run_until_end(const struct appliance *appliance, const struct run_options *options,
-                          const sigset_t *signals, struct log *log)
+static void keys_reload_log(struct appliance *appliance, struct log *log)
 {
-    uint64_t seen[DROP_COUNT] = {0};
+    char error[APPLIANCE_ERROR_SIZE_MAX];
+    if (appliance_keys_reload(appliance, error) == RESULT_OK) {
+        log_write(log, LOG_LEVEL_INFO, "keys_reloaded", "the key files of all listeners");
+    } else {
+        log_write(log, LOG_LEVEL_ERROR, "keys_not_reloaded", "%s", error);
+    }
+}
+
+static void run_until_end(struct appliance *appliance, const struct run_options *options,
+                          const sigset_t *signals, struct watch *watch)
+{
+    struct log *log = watch->log;
     int64_t end_ns = INT64_MAX;
     if (options->seconds > 0 && options->seconds < 1e9) {
         end_ns = monotonic_ns() + (int64_t)(options->seconds * 1e9);
@@ -86,11 +66,13 @@ static void run_until_end(const struct appliance *appliance, const struct run_op
             return;
         }
         int number = signal_wait(signals, left_ns);
-        if (number != 0) {
+        if (number == SIGHUP) {
+            keys_reload_log(appliance, log);
+        } else if (number != 0) {
             log_write(log, LOG_LEVEL_INFO, "stop", "%s", strsignal(number));
             return;
         }
-        drops_log(appliance, log, seen);
+        watch_look(watch);
     }
 }
 
@@ -136,16 +118,21 @@ static int appliance_run(const struct config *config, const struct run_options *
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGINT);
     (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGHUP);
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
     if (appliance_open(config, appliance, error) != RESULT_OK) {
+        int exit_code = appliance->unreadable ? VERB_EXIT_CONFIG : VERB_EXIT_FAILED;
         log_write(&log, LOG_LEVEL_ERROR, "start_failed", "%s", error);
         heap_free(appliance);
-        return VERB_EXIT_FAILED;
+        return exit_code;
     }
+    struct watch watch;
     banner_print(appliance, options->json);
+    watch_begin(&watch, appliance, &log);
     log_write(&log, LOG_LEVEL_INFO, "ready", "events are taken and queries answered");
-    run_until_end(appliance, options, &signals, &log);
+    run_until_end(appliance, options, &signals, &watch);
     appliance_close(appliance);
+    watch_end(&watch);
     heap_free(appliance);
     return VERB_EXIT_OK;
 }
@@ -163,7 +150,9 @@ int run_verb(int argc, char **argv)
         "FILE...",
         "Starts the appliance on definition files (a folder means its *.yaml files) and runs "
         "until\n"
-        "SIGINT or SIGTERM. Prints where it listens and what to type next; logs to stderr.\n",
+        "SIGINT or SIGTERM; SIGHUP reads key files again. Prints where it listens and what to "
+        "type\n"
+        "next; logs to stderr.\n",
         option,
         ARRAY_COUNT(option),
         1,

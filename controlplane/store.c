@@ -17,9 +17,10 @@
 #include "drivers/memory.h"
 
 /* Between two rounds of the store's thread. */
-#define STEP_NS    (2 * NS_PER_SECOND / 1000)
-#define WAIT_NS    (5 * NS_PER_SECOND / 1000)
-#define RATIO_UNIT 1000000u
+#define STEP_NS         (2 * NS_PER_SECOND / 1000)
+#define WAIT_NS         (5 * NS_PER_SECOND / 1000)
+#define RATIO_UNIT      1000000u
+#define STORE_LOCK_NAME "lock" /* As drivers/disk_files.c has it. */
 /* Failures of the last checkpoint before the end does without. */
 #define FINISH_TRIES 2u
 
@@ -59,6 +60,26 @@ static void load_progress(void *context, uint64_t done_bytes, uint64_t all_bytes
                           memory_order_relaxed);
 }
 
+/* Who holds the lock says its process id in it. */
+static enum result fail_with_holder(const struct store *store, char error[STORE_ERROR_SIZE_MAX])
+{
+    const char *directory = store->options.options->data_directory;
+    char path[CONFIG_PATH_SIZE_MAX + sizeof("/" STORE_LOCK_NAME)];
+    long holder = 0;
+    (void)snprintf(path, sizeof(path), "%s/" STORE_LOCK_NAME, directory);
+    FILE *file = fopen(path, "re");
+    if (file != NULL) {
+        char text[24] = "";
+        holder = fgets(text, sizeof(text), file) == NULL ? 0 : strtol(text, NULL, 10);
+        (void)fclose(file);
+    }
+    (void)snprintf(error, STORE_ERROR_SIZE_MAX,
+                   "data.directory %.128s: another process has it (%ld); end that one, or choose "
+                   "another directory",
+                   directory, holder);
+    return RESULT_BUSY;
+}
+
 static enum result recovery_begin(struct store *store, char error[STORE_ERROR_SIZE_MAX])
 {
     struct recovery_options options = {.disk = store->disk,
@@ -73,6 +94,9 @@ static enum result recovery_begin(struct store *store, char error[STORE_ERROR_SI
     }
     char text[RECOVERY_ERROR_SIZE_MAX];
     enum result result = recovery_open(&options, &store->recovery, text);
+    if (result == RESULT_BUSY) {
+        return fail_with_holder(store, error);
+    }
     if (result != RESULT_OK) {
         (void)snprintf(error, STORE_ERROR_SIZE_MAX, "data.directory %.128s: %.360s",
                        store->options.options->data_directory, text);
@@ -132,7 +156,9 @@ enum result store_load(struct store *store, struct worker *const *workers,
     if (result != RESULT_OK) {
         (void)snprintf(error, STORE_ERROR_SIZE_MAX, "data.directory %.128s: %.360s",
                        store->options.options->data_directory, text);
-        return result == RESULT_INVALID ? RESULT_CORRUPT : result;
+        return result == RESULT_UNSUPPORTED ? RESULT_INVALID
+               : result == RESULT_INVALID   ? RESULT_CORRUPT
+                                            : result;
     }
     for (uint32_t v = 0; v < VIEWS_MAX; v++) {
         store->since_us[v] = recovery_since_us(store->recovery, v);

@@ -1,6 +1,8 @@
 #include "drivers/privileges.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
@@ -12,7 +14,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define FOLDER_MODE 0750
+#define FOLDER_MODE      0750
+#define FOLDER_DEPTH_MAX 4u
 
 __attribute__((format(printf, 3, 4))) static enum result
 fail_with(char error[PRIVILEGES_ERROR_SIZE_MAX], enum result result, const char *format, ...)
@@ -95,12 +98,63 @@ enum result privileges_own(const struct privileges *privileges, const char *path
     return RESULT_OK;
 }
 
+/* By descriptor, and no file with a second name: whoever may write to the folder could have put
+ * one of root's there. */
+static bool entry_own(const struct privileges *privileges, int folder, const char *name,
+                      bool *out_is_folder)
+{
+    struct stat status;
+    *out_is_folder = false;
+    int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == ELOOP || errno == ENOENT || errno == ENXIO;
+    }
+    bool good = fstat(fd, &status) == 0;
+    bool mine =
+        good && (S_ISDIR(status.st_mode) || (S_ISREG(status.st_mode) && status.st_nlink == 1));
+    if (mine) {
+        good = fchown(fd, privileges->uid, privileges->gid) == 0;
+    }
+    *out_is_folder = mine && S_ISDIR(status.st_mode);
+    (void)close(fd);
+    return good;
+}
+
+static enum result folder_own(const struct privileges *privileges, int parent, const char *name,
+                              uint32_t depth)
+{
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+    if (folder == NULL) {
+        return RESULT_SYSTEM;
+    }
+    enum result result = RESULT_OK;
+    const struct dirent *entry = readdir(folder);
+    for (; entry != NULL && result == RESULT_OK; entry = readdir(folder)) {
+        bool is_folder;
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
+            continue;
+        }
+        if (!entry_own(privileges, fd, entry->d_name, &is_folder)) {
+            result = RESULT_SYSTEM;
+        } else if (is_folder && depth < FOLDER_DEPTH_MAX) {
+            result = folder_own(privileges, fd, entry->d_name, depth + 1);
+        }
+    }
+    (void)closedir(folder);
+    return result;
+}
+
 enum result privileges_own_directory(const struct privileges *privileges, const char *path)
 {
     if (mkdir(path, FOLDER_MODE) != 0 && errno != EEXIST) {
         return RESULT_SYSTEM;
     }
-    return privileges_own(privileges, path);
+    enum result result = privileges_own(privileges, path);
+    if (result != RESULT_OK || !privileges->drops) {
+        return result;
+    }
+    return folder_own(privileges, AT_FDCWD, path, 1);
 }
 
 static uint32_t capabilities_of(const struct privileges *privileges)

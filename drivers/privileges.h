@@ -38,7 +38,8 @@ MUST_USE enum result privileges_begin(const struct privileges *privileges);
 
 /* Gives a file to the user to be; nothing when we stay who we are. */
 MUST_USE enum result privileges_own(const struct privileges *privileges, const char *path);
-/* Makes the folder where it is not there (mode 0750; its parents are), and gives it to the user. */
+/* Makes the folder where it is not there (mode 0750; its parents are), and gives it to the user,
+ * with its files and the folders in it with theirs. */
 MUST_USE enum result privileges_own_directory(const struct privileges *privileges,
                                               const char *path);
 

@@ -82,8 +82,9 @@ class Appliance:
     """A running freshet. Ports: udp (shards + 1 of them), tcp, http."""
 
     def __init__(self, folder, streams=STREAMS, shards=1, idle="sleep", memory="64MiB", files=None,
-                 ingest=None, within=()):
-        """ingest: instead of the UDP socket; within: a command that runs it."""
+                 ingest=None, within=(), data=None, lines=""):
+        """ingest: instead of the UDP socket; within: a command that runs it; data: what is in the
+        braces of `data`; lines: more of `appliance`."""
         self.within = list(within)
         self.folder = pathlib.Path(folder)
         self.udp = port_free(shards + 8)
@@ -91,22 +92,35 @@ class Appliance:
         self.http = self.tcp + 1
         self.socket = self.folder / "run" / "freshet.sock"
         self.definitions = self.folder / "freshet.yaml"
-        ingest = ingest or f'{{driver: socket, listen: "127.0.0.1:{self.udp}"}}'
-        self.definitions.write_text(
-            f"appliance:\n  shards: {shards}\n  idle: {idle}\n"
-            f"  ingest:\n    - {ingest}\n"
-            f"  query: {{unix: {self.socket}, tcp: \"127.0.0.1:{self.tcp}\", "
-            f"http: \"127.0.0.1:{self.http}\"}}\n"
-            f"  state: {{memory: {memory}}}\n" + streams)
+        self.ingest = ingest or f'{{driver: socket, listen: "127.0.0.1:{self.udp}"}}'
+        self.idle, self.memory, self.lines = idle, memory, lines
+        self.define(streams, shards, data)
         self.files = [str(self.definitions)] + [str(f) for f in files or []]
         self.process = None
         self.log = self.folder / "log"
 
-    def start(self, *arguments):
+    def define(self, streams, shards, data):
+        """Writes the definitions; the next start takes them."""
+        self.definitions.write_text(
+            f"appliance:\n  shards: {shards}\n  idle: {self.idle}\n"
+            f"  ingest:\n    - {self.ingest}\n"
+            f"  query: {{unix: {self.socket}, tcp: \"127.0.0.1:{self.tcp}\", "
+            f"http: \"127.0.0.1:{self.http}\"}}\n"
+            f"  state: {{memory: {self.memory}}}\n"
+            + (f"  data: {{{data}}}\n" if data else "") + self.lines + streams)
+
+    def begin(self, *arguments):
+        """Starts it and does not wait."""
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 [*self.within, PROGRAM, "run", *self.files, "--for", "120", *arguments],
                 cwd=self.folder, stdout=log, stderr=subprocess.STDOUT)
+
+    def start(self, *arguments):
+        self.begin(*arguments)
+        return self.await_ready()
+
+    def await_ready(self):
         end = time.monotonic() + START_SECONDS
         while b"event=ready" not in self.log.read_bytes():
             assert self.process.poll() is None, self.log.read_text()
@@ -126,6 +140,11 @@ class Appliance:
             self.process.kill()
             self.process.wait()
             raise
+
+    def kill(self):
+        """Ends it as a crash would."""
+        self.process.kill()
+        self.process.wait()
 
     def verb(self, *arguments, check=True):
         done = subprocess.run([PROGRAM, *arguments, "--server", str(self.socket)],

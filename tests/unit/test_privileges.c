@@ -79,6 +79,19 @@ static void a_folder_is_made_once_and_belongs_to_the_user_to_be(void **state)
         assert_int_equal(status.st_mode & 07777 & 027, 0);
         assert_int_equal(status.st_uid, privileges.uid);
     }
+    char inner[80];
+    (void)snprintf(inner, sizeof(inner), "%s/archive", path);
+    assert_int_equal(mkdir(inner, 0700), 0);
+    (void)snprintf(inner, sizeof(inner), "%s/archive/one", path);
+    FILE *file = fopen(inner, "w");
+    assert_non_null(file);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(privileges_own_directory(&privileges, path), RESULT_OK);
+    assert_int_equal(stat(inner, &status), 0);
+    assert_int_equal(status.st_uid, privileges.uid);
+    assert_int_equal(remove(inner), 0);
+    (void)snprintf(inner, sizeof(inner), "%s/archive", path);
+    assert_int_equal(rmdir(inner), 0);
     (void)snprintf(path, sizeof(path), "%s/no/data", folder);
     assert_int_equal(privileges_own_directory(&privileges, path), RESULT_SYSTEM);
     (void)snprintf(path, sizeof(path), "%s/data", folder);
