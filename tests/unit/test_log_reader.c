@@ -295,7 +295,7 @@ static void a_missing_segment_is_a_hole(void **state)
     world_close();
 }
 
-/* A write to segment 2 failed: segment 3 goes on behind the last good one, whatever stands there. */
+/* A write to segment 2 failed: segment 3 goes on behind the last good one, whatever is there. */
 static void a_broken_segment_ends_where_the_next_one_says(void **state)
 {
     (void)state;
