@@ -159,7 +159,8 @@ static void message_accept(struct worker *worker, uint32_t stream, const struct 
     /* On an acked lane a heartbeat takes no sequence, also where nobody acknowledges. */
     bool asks_only = wire->event_count == 0 && (wire->flags & WIRE_FLAG_UNACKED) == 0;
     enum drop drop = decode_check(schema, wire);
-    if (drop == DROP_NONE) {
+    /* A heartbeat takes no room: its producer hears that the log is full, or dead. */
+    if (drop == DROP_NONE && wire->event_count > 0) {
         drop = message_room(worker, wire->event_stride, wire->event_count);
     }
     if (drop == DROP_NONE && worker->options.acks && (wire->flags & WIRE_FLAG_UNACKED) == 0) {
