@@ -27,18 +27,6 @@ static void lie_check(struct world *world, uint32_t shard, uint64_t cut)
     world->tally.unknowable++;
 }
 
-/* What is claimed and lies behind the cut is lost, and nobody can know. */
-static void claims_forgive(struct world *world)
-{
-    for (uint64_t i = 0; i < world->ledger.message_capacity; i++) {
-        struct ledger_message *message = &world->ledger.message[i];
-        if (message->used && message->claimed && message->lsn == 0) {
-            message->claimed = false;
-            world->ledger.claimed_count--;
-        }
-    }
-}
-
 static void claims_check(struct world *world)
 {
     const struct ledger_message *lost = ledger_lost(&world->ledger);
@@ -116,13 +104,14 @@ void check_cut(struct world *world)
                        cut[i], world->book.shard[i].last_lsn);
         }
     }
+    if (lied) {
+        world->is_blind = true; /* What was settled is gone, and nobody can know. */
+        return;
+    }
     book_cut(&world->book, cut);
     records_settle(world, cut);
     if (world->draw.shard_count != world->model.shard_count) {
         model_reshard(&world->model, world->draw.shard_count);
-    }
-    if (lied) {
-        claims_forgive(world);
     }
     claims_check(world);
 }

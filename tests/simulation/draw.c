@@ -71,7 +71,6 @@ void draw_make(uint64_t seed, enum draw_profile profile, uint32_t shard_count, s
     *out = (struct draw){.seed = seed, .profile = profile};
     out->shard_count = (uint32_t)between(&random, 1, DRAW_SHARDS_MAX);
     out->shard_count = shard_count > 0 ? shard_count : out->shard_count;
-    out->reshards = false;
     out->lives = (uint32_t)between(&random, 3, 9);
     out->life_steps_max = (uint32_t)between(&random, 300, 4000);
     if (percent(&random, 8)) { /* Long enough for segments to come round. */

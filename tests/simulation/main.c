@@ -1,7 +1,7 @@
 /* simulate: runs worlds by seed, and says what was tried and found.
  *
  *   simulate [--seeds N] [--first S] [--shards N] [--profile light|full] [--twice N]
- *            [--pinned FILE] [--verbose] [--plain]
+ *            [--pinned FILE] [--reshards] [--verbose] [--plain]
  *
  * Environment: SEEDS and SEED stand for --seeds and --first; SEED alone runs that one. Status 1
  * when a law is broken, with the seed that breaks it. */
@@ -20,13 +20,15 @@ struct run {
     uint64_t twice; /* Each seed of so many is run a second time; 0: none. */
     const char *pinned;
     bool verbose;
-    bool plain; /* Counts for who adds them up. */
+    bool reshards; /* Starts with another shard count. */
+    bool plain;    /* Counts for who adds them up. */
 };
 
 static uint64_t seed_run(const struct run *run, uint64_t seed, struct world *world)
 {
     struct draw draw;
     draw_make(seed, run->profile, run->shard_count, &draw);
+    draw.reshards = run->reshards;
     if (run->verbose) {
         printf("seed %lu\n", seed);
         draw_print(stdout, &draw);
@@ -87,7 +89,7 @@ static uint64_t number(const char *text)
 static void usage(void)
 {
     fprintf(stderr, "usage: simulate [--seeds N] [--first S] [--shards N] [--profile light|full] "
-                    "[--twice N] [--pinned FILE] [--verbose] [--plain]\n");
+                    "[--twice N] [--pinned FILE] [--reshards] [--verbose] [--plain]\n");
     exit(2);
 }
 
@@ -130,6 +132,8 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--verbose") == 0) {
             run.verbose = true;
+        } else if (strcmp(argv[i], "--reshards") == 0) {
+            run.reshards = true;
         } else if (strcmp(argv[i], "--plain") == 0) {
             run.plain = true;
         } else if (i + 1 < argc) {
