@@ -10,7 +10,7 @@
 #include "drivers/disk_files.h"
 #include "drivers/memory.h"
 
-#define FILL_BYTES (256 * KIB)
+#define FILL_BYTES MIB
 /* From here on a write goes out to the device before more follow. */
 #define WRITE_OUT_BYTES (128 * KIB)
 

@@ -9,6 +9,8 @@
 #include "perf/load/endpoint.h"
 
 #define KEEPER_PAUSE_NS (NS_PER_SECOND / 1000)
+#define FILL_US         (60 * US_PER_SECOND)
+#define FILL_STEP_US    (US_PER_SECOND / 10)
 
 static int store_fail(const char *what, const char *why)
 {
@@ -89,14 +91,17 @@ static int keepers_open(struct durable *durable)
     return result == RESULT_OK ? 0 : store_fail("checkpoint", result_name(result));
 }
 
-/* The segments that a shard has ahead of need are written before anything is measured. */
+/* The segments that a shard has ahead of need are written before anything is measured: as over the
+ * seconds before now, because the keeper writes a slice each while. */
 static int segments_fill(struct durable *durable)
 {
+    int64_t now_us = clock_now_us(&durable->clock) - FILL_US;
     for (uint32_t s = 0; s < durable->options.shard_count; s++) {
         struct segments_report report;
         segments_report_read(durable->segments, s, &report);
         while (report.ready < SEGMENTS_READY && !report.starved) {
-            segments_step(durable->segments, clock_now_us(&durable->clock));
+            now_us += FILL_STEP_US;
+            segments_step(durable->segments, now_us);
             segments_report_read(durable->segments, s, &report);
         }
         if (report.starved) {
