@@ -82,9 +82,11 @@ class Appliance:
     """A running freshet. Ports: udp (shards + 1 of them), tcp, http."""
 
     def __init__(self, folder, streams=STREAMS, shards=1, idle="sleep", memory="64MiB", files=None,
-                 ingest=None, within=()):
-        """ingest: instead of the UDP socket; within: a command that runs it."""
+                 ingest=None, within=(), data=None, seconds=120):
+        """ingest: instead of the UDP socket; within: a command that runs it; data: the block of
+        that name, as {directory: ...}; seconds: it ends by itself after so many."""
         self.within = list(within)
+        self.seconds = seconds
         self.folder = pathlib.Path(folder)
         self.udp = port_free(shards + 8)
         self.tcp = self.udp + shards + 2
@@ -97,18 +99,31 @@ class Appliance:
             f"  ingest:\n    - {ingest}\n"
             f"  query: {{unix: {self.socket}, tcp: \"127.0.0.1:{self.tcp}\", "
             f"http: \"127.0.0.1:{self.http}\"}}\n"
-            f"  state: {{memory: {memory}}}\n" + streams)
+            f"  state: {{memory: {memory}}}\n"
+            + (f"  data: {data}\n" if data is not None else "") + streams)
         self.files = [str(self.definitions)] + [str(f) for f in files or []]
         self.process = None
         self.log = self.folder / "log"
 
-    def start(self, *arguments):
+    def spawn(self, *arguments):
+        """Starts the process and does not wait for it."""
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                [*self.within, PROGRAM, "run", *self.files, "--for", "120", *arguments],
+                [*self.within, PROGRAM, "run", *self.files, "--for", str(self.seconds), *arguments],
                 cwd=self.folder, stdout=log, stderr=subprocess.STDOUT)
+
+    def is_ready(self):
+        return b"event=ready" in self.log.read_bytes()
+
+    def kill(self):
+        """As kill -9 does."""
+        self.process.kill()
+        self.process.wait()
+
+    def start(self, *arguments):
+        self.spawn(*arguments)
         end = time.monotonic() + START_SECONDS
-        while b"event=ready" not in self.log.read_bytes():
+        while not self.is_ready():
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < end, "not ready in time:\n" + self.log.read_text()
             time.sleep(0.02)
