@@ -3,7 +3,7 @@ them were acknowledged. Counts and sums per key; a value that is read must lie b
 
     acked <= value <= sent                   while messages are under way
     acked == value == sent                   once everything is durable
-    acked <= value <= acked + abandoned      for what a producer gave up: durable or not, never twice
+    acked <= value <= acked + abandoned      what a producer gave up: durable or not, never twice
 """
 
 import collections

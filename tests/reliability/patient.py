@@ -17,14 +17,14 @@ SHOWN_SECONDS = 5  # An acknowledged event may be on its way to another shard.
 class Patient:
     """An appliance that is hurt again and again, and its load."""
 
-    def __init__(self, folder, seed, data, shards=2, **crowd):
-        self.folder = pathlib.Path(folder)
+    def __init__(self, folder, seed, data, shards=2, directory=None,
+                 **crowd):
+        self.directory = directory or pathlib.Path(folder) / "data"
         self.appliance = support.Appliance(folder, streams=STREAMS, shards=shards, data=data,
                                            seconds=3600)
         self.crowd = Crowd(self.appliance.udp, seed, **crowd)
         self.ledger = self.crowd.ledger
         self.restarts = []
-        self.torn = self.fallbacks = 0
 
     def wait_ready(self):
         """Load goes on meanwhile; notes how long it took."""
@@ -81,7 +81,7 @@ class Patient:
         self.crowd.settle()
         self.check_equal()
         assert self.appliance.stop() == 0, self.appliance.log.read_text()
-        done = support.run("verify", self.folder / "data")
+        done = support.run("verify", self.directory)
         assert done.returncode == 0, done.stdout + done.stderr
         self.appliance.start()
         self.check_equal()
