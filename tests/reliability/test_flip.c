@@ -199,7 +199,7 @@ static bool is_wanted(const struct kept *file, uint64_t at, bool all, struct ran
     uint64_t block = at / MIRROR_BLOCK_BYTES * MIRROR_BLOCK_BYTES;
     uint64_t end = block + MIRROR_BLOCK_BYTES;
     end = end < file->size ? end : file->size;
-    while (end > at && file->data[end - 1] == 0) {
+    while (end > block && file->data[end - 1] == 0) {
         end--;
     }
     if (at >= end + PADDING_BYTES) {
