@@ -8,7 +8,7 @@ MESON_SETUP = test -f $(1)/build.ninja || $(2) meson setup $(1) $(3) >$(1).setup
 INSTRUMENTED = -Dbuildtype=debugoptimized -Dwerror=false -Dwarning_level=0
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: ## Install what is missing from Debian (root or sudo), for everything
 	@.ci/setup
@@ -33,6 +33,12 @@ simulate: ## Crash simulated worlds by seed: SEEDS=2000, or SEED=n for one
 	@$(call MESON_SETUP,build,,)
 	@ninja -C build --quiet tests/simulation/simulate
 	@tests/simulation/run.py
+
+reliability: ## Kills, power cuts, full disks, damage: the long forms; build/reliability.json
+	@.ci/setup run test
+	@$(call MESON_SETUP,build,,)
+	@ninja -C build --quiet
+	@FRESHET_SOURCE=$(CURDIR) FRESHET_BUILD=$(CURDIR)/build tests/reliability/run.py
 
 bench: ## Measure; writes build/bench.json
 	@.ci/setup run bench

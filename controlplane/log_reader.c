@@ -263,7 +263,9 @@ static enum result walk_open(struct log_reader *reader, const struct log_file *f
     *walk = (struct walk_in){.reader = reader};
     mirror_scan_init(&walk->scan, &file->segment);
     if (walk->scan.size_bytes > file->size) {
-        walk->scan.size_bytes = file->size;
+        /* Cut: whole blocks are left, at least the header's, which was read. */
+        uint64_t blocks = file->size / MIRROR_BLOCK_BYTES * MIRROR_BLOCK_BYTES;
+        walk->scan.size_bytes = blocks > MIRROR_SEGMENT_HEADER ? blocks : MIRROR_SEGMENT_HEADER;
     }
     return file_open(reader, file, DISK_READ, &walk->file);
 }
@@ -290,6 +292,13 @@ struct segment_end {
     struct log_end *end;
     struct log_damage *damage;
 };
+
+/* Segments have their whole length before anything is written to them: a shorter one was cut, and
+ * nobody knows what was there. */
+static bool segment_is_cut(const struct log_file *file)
+{
+    return file->size < (file->begun ? file->segment.size_bytes : MIRROR_SEGMENT_BYTES_MIN);
+}
 
 /* Scans one segment to its end. */
 static enum result segment_scan(struct log_reader *reader, uint32_t index, struct segment_end out)
@@ -323,6 +332,12 @@ static enum result segment_scan(struct log_reader *reader, uint32_t index, struc
         }
         goto done;
     }
+    if (segment_is_cut(file)) {
+        damage_set(out.damage, file->number, file->size, out.end->lsn + 1, out.end->lsn + 1,
+                   "the file is shorter than its segment");
+        result = RESULT_CORRUPT;
+        goto done;
+    }
     bool later = false;
     result = later_find(&walk, walk.scan.place + MIRROR_BLOCK_BYTES, &later, &frame);
     if (result == RESULT_OK && later) {
@@ -350,6 +365,11 @@ static enum result unbegun_check(struct log_reader *reader, uint64_t end_lsn,
         const struct log_file *file = &reader->file[i];
         if (file->begun || file->number <= last) {
             continue;
+        }
+        if (segment_is_cut(file)) {
+            damage_set(damage, file->number, file->size, end_lsn + 1, end_lsn + 1,
+                       "the file is shorter than any segment");
+            return RESULT_CORRUPT;
         }
         struct log_file as_begun = *file;
         as_begun.segment = (struct mirror_segment){.number = file->number,

@@ -82,10 +82,11 @@ class Appliance:
     """A running freshet. Ports: udp (shards + 1 of them), tcp, http."""
 
     def __init__(self, folder, streams=STREAMS, shards=1, idle="sleep", memory="64MiB", files=None,
-                 ingest=None, within=(), data=None, lines=""):
+                 ingest=None, within=(), data=None, lines="", seconds=120):
         """ingest: instead of the UDP socket; within: a command that runs it; data: what is in the
-        braces of `data`; lines: more of `appliance`."""
+        braces of `data`; lines: more of `appliance`; seconds: it ends by itself after so many."""
         self.within = list(within)
+        self.seconds = seconds
         self.folder = pathlib.Path(folder)
         self.udp = port_free(shards + 8)
         self.tcp = self.udp + shards + 2
@@ -109,20 +110,23 @@ class Appliance:
             f"  state: {{memory: {self.memory}}}\n"
             + (f"  data: {{{data}}}\n" if data else "") + self.lines + streams)
 
-    def begin(self, *arguments):
+    def spawn(self, *arguments):
         """Starts it and does not wait."""
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                [*self.within, PROGRAM, "run", *self.files, "--for", "120", *arguments],
+                [*self.within, PROGRAM, "run", *self.files, "--for", str(self.seconds), *arguments],
                 cwd=self.folder, stdout=log, stderr=subprocess.STDOUT)
 
+    def is_ready(self):
+        return b"event=ready" in self.log.read_bytes()
+
     def start(self, *arguments):
-        self.begin(*arguments)
+        self.spawn(*arguments)
         return self.await_ready()
 
     def await_ready(self):
         end = time.monotonic() + START_SECONDS
-        while b"event=ready" not in self.log.read_bytes():
+        while not self.is_ready():
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < end, "not ready in time:\n" + self.log.read_text()
             time.sleep(0.02)

@@ -287,7 +287,7 @@ def reads_are_told_that_the_store_is_loading(one):
     events = 50000 if SLOW else 500000
     load(one, "--rate", str(events / 2), "--seconds", "2", "--keys", "100000")
     one.appliance.kill()
-    one.appliance.begin()
+    one.appliance.spawn()
     said = {"reads": set(), "info": set(), "readyz": set(), "metrics": set()}
     while "event=ready" not in one.log():
         assert one.appliance.process.poll() is None

@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+"""The long forms, one after the other, then the table. Exit 1 when one failed; what is lacking
+is named as skipped."""
+
+import pathlib
+import shutil
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "support"))
+sys.dont_write_bytecode = True
+import appliance as support  # noqa: E402
+import figures  # noqa: E402
+
+HERE = pathlib.Path(__file__).parent
+LONG = [
+    [HERE / "test_kill.py", "--kills", "200"],
+    [HERE / "test_power.py", "--cuts", "60"],
+    [HERE / "test_full.py", "--rounds", "6"],
+    [support.BUILD / "tests" / "reliability" / "test_reliability_flip", "all"],
+]
+
+
+def main():
+    shutil.rmtree(figures.FOLDER, ignore_errors=True)
+    failed = 0
+    for command in LONG:
+        print(f"== {pathlib.Path(command[0]).stem}", flush=True)
+        code = subprocess.run([str(word) for word in command], check=False).returncode
+        failed += code not in (0, support.SKIPPED)
+    print("== all", flush=True)
+    code = subprocess.run([sys.executable, str(HERE / "report.py")], check=False).returncode
+    sys.exit(1 if failed or code else 0)
+
+
+if __name__ == "__main__":
+    main()
