@@ -33,6 +33,9 @@ enum result checkpoint_open(const struct checkpoint_options *options,
         checkpoint_close(checkpoint);
         return RESULT_NO_MEMORY;
     }
+    for (uint32_t i = 0; i < options->shard_count; i++) {
+        checkpoint->shard[i].taken = worker_walk_index(options->workers[i]);
+    }
     if (options->loaded != NULL) {
         *checkpoint->kept[0] = *options->loaded;
         checkpoint->kept_count = 1;
@@ -136,7 +139,7 @@ static enum result blocks_take(struct checkpoint *checkpoint, uint32_t index)
 static bool homes_are_durable(const struct checkpoint *checkpoint)
 {
     const struct checkpoint_options *options = &checkpoint->options;
-    for (uint32_t home = 0; home < options->shard_count; home++) {
+    for (uint32_t home = 0; options->segments != NULL && home < options->shard_count; home++) {
         /* Acquire, pairs with release L1 in frame_durable(). */
         uint64_t durable = atomic_load_explicit(
             &worker_mirror(options->workers[home])->shared_durable_lsn, memory_order_acquire);

@@ -23,8 +23,8 @@ struct segments;
 struct worker;
 
 struct checkpoint_options {
-    struct disk *disk; /* Borrowed, as all pointers. */
-    struct segments *segments;
+    struct disk *disk;         /* Borrowed, as all pointers. */
+    struct segments *segments; /* NULL: nothing is logged yet, and nothing to wait for. */
     struct worker *const *workers;
     const struct plan *plan;
     uint8_t store_id[MIRROR_STORE_ID_BYTES];

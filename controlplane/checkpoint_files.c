@@ -170,7 +170,8 @@ static void manifest_make(struct checkpoint *checkpoint, int64_t now_us)
             uint64_t lsn = checkpoint->shard[owner].summary.forward_lsn[i];
             needed = owner != i && lsn < needed ? lsn : needed;
         }
-        out->first_segment = segments_find(options->segments, i, needed);
+        out->first_segment =
+            options->segments == NULL ? 0 : segments_find(options->segments, i, needed);
     }
 }
 

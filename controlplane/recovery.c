@@ -119,6 +119,27 @@ static enum result manifest_read(struct recovery *recovery, uint64_t generation,
     return result;
 }
 
+/* The first epoch that had the store's shard count, without another one since. */
+static uint32_t count_since(const struct epochs *epochs)
+{
+    uint32_t since = 0;
+    for (uint32_t i = 0; i < epochs->cut_count; i++) {
+        if (epochs->cut[i].shard_count != epochs->shard_count) {
+            since = epochs->cut[i].epoch + 1;
+        }
+    }
+    return since;
+}
+
+/* A manifest of before the shard count changed, or of a change that was never claimed, does not
+ * count: its logs are not those that are read. */
+static bool manifest_counts(const struct recovery *recovery, const struct manifest *manifest)
+{
+    const struct epochs *epochs = &recovery->epochs;
+    return manifest->shard_count == epochs->shard_count && manifest->epoch <= epochs->epoch &&
+           manifest->epoch >= count_since(epochs);
+}
+
 /* Reads the manifests; those that are damaged are passed over. */
 static enum result manifests_read(struct recovery *recovery, const struct generations *found)
 {
@@ -129,11 +150,14 @@ static enum result manifests_read(struct recovery *recovery, const struct genera
             return RESULT_NO_MEMORY;
         }
         enum result result = manifest_read(recovery, found->newest[i], manifest);
-        if (result == RESULT_OK) {
+        if (result == RESULT_OK && manifest_counts(recovery, manifest)) {
             recovery->manifest[recovery->manifest_count++] = manifest;
             continue;
         }
         heap_free(manifest);
+        if (result == RESULT_OK) {
+            continue;
+        }
         if (result != RESULT_CORRUPT && result != RESULT_TRUNCATED && result != RESULT_INVALID) {
             return result;
         }
@@ -227,6 +251,22 @@ static enum result store_find(struct recovery *recovery, char error[RECOVERY_ERR
                                result_name(result));
 }
 
+bool recovery_reshards(const struct recovery *recovery)
+{
+    return recovery->report.old_shard_count != 0 &&
+           recovery->report.old_shard_count != recovery->options.shard_count;
+}
+
+enum result recovery_claim(struct recovery *recovery, char error[RECOVERY_ERROR_SIZE_MAX])
+{
+    enum result result =
+        epochs_claim(recovery->options.disk, &recovery->epochs, recovery->options.shard_count,
+                     recovery->cut.epoch == 0 ? NULL : &recovery->cut);
+    return result == RESULT_OK ? RESULT_OK
+                               : recovery_fail(error, result, "a new epoch cannot be written: %s",
+                                               result_name(result));
+}
+
 enum result recovery_open(const struct recovery_options *options, struct recovery **out_recovery,
                           char error[RECOVERY_ERROR_SIZE_MAX])
 {
@@ -259,14 +299,20 @@ enum result recovery_open(const struct recovery_options *options, struct recover
     if (result != RESULT_OK) {
         goto fail;
     }
-    result = epochs_claim(options->disk, &recovery->epochs, options->shard_count,
-                          recovery->cut.epoch == 0 ? NULL : &recovery->cut);
-    if (result != RESULT_OK) {
-        result =
-            recovery_fail(error, result, "a new epoch cannot be written: %s", result_name(result));
+    if (recovery->epochs.epoch == EPOCH_MAX) {
+        result = recovery_fail(error, RESULT_NO_SPACE, "the store's epochs are used up");
         goto fail;
     }
-    recovery->report.epoch = recovery->epochs.epoch;
+    recovery->report.epoch = recovery->epochs.epoch + 1;
+    if (recovery_reshards(recovery)) {
+        epochs_learn(&recovery->epochs,
+                     &recovery->cut); /* What is void is asked before the claim. */
+    } else {
+        result = recovery_claim(recovery, error);
+    }
+    if (result != RESULT_OK) {
+        goto fail;
+    }
     *out_recovery = recovery;
     return RESULT_OK;
 fail:
@@ -276,7 +322,7 @@ fail:
 
 uint32_t recovery_epoch(const struct recovery *recovery)
 {
-    return recovery->epochs.epoch;
+    return recovery->report.epoch;
 }
 
 const uint8_t *recovery_store_id(const struct recovery *recovery)
@@ -286,8 +332,8 @@ const uint8_t *recovery_store_id(const struct recovery *recovery)
 
 uint64_t recovery_before_lsn(const struct recovery *recovery, uint32_t shard)
 {
-    bool same = recovery->report.old_shard_count == recovery->options.shard_count;
-    return same ? recovery->cut.cut[shard] : 0;
+    return recovery_reshards(recovery) ? lsn_of(recovery->report.epoch, 0)
+                                       : recovery->cut.cut[shard];
 }
 
 const struct recovery_report *recovery_report(const struct recovery *recovery)

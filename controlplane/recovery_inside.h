@@ -69,4 +69,11 @@ void recovery_progress(struct recovery *recovery, uint64_t bytes);
 MUST_USE enum result recovery_files_load(struct recovery *recovery, const struct manifest *manifest,
                                          uint32_t shard, struct replay *replay,
                                          char error[RECOVERY_ERROR_SIZE_MAX]);
+/* The store had another shard count: its epoch is claimed when a manifest has all of it. */
+bool recovery_reshards(const struct recovery *recovery);
+/* Claims the new epoch, with the cut of the one before. */
+MUST_USE enum result recovery_claim(struct recovery *recovery, char error[RECOVERY_ERROR_SIZE_MAX]);
+/* Writes what the workers loaded as a whole checkpoint of the new shard count. */
+MUST_USE enum result recovery_reshard(struct recovery *recovery, struct worker *const *workers,
+                                      char error[RECOVERY_ERROR_SIZE_MAX]);
 void recovery_forwards_free(struct recovery *recovery);

@@ -385,7 +385,10 @@ static void workers_note(struct recovery *recovery, struct worker *const *worker
                              : recovery->end[i].apply_us;
         apply_us = own_us > apply_us ? own_us : apply_us;
     }
-    static const uint64_t none[SHARDS_MAX];
+    uint64_t none[SHARDS_MAX]; /* Of other shards: all there was is in the rows. */
+    for (uint32_t i = 0; i < SHARDS_MAX; i++) {
+        none[i] = recovery_reshards(recovery) ? lsn_of(recovery->report.epoch, 0) : 0;
+    }
     for (uint32_t w = 0; w < recovery->options.shard_count; w++) {
         worker_replayed(workers[w], apply_us, same ? recovery->counts[w].forward_lsn : none,
                         recovery->since_us);
@@ -400,7 +403,7 @@ static enum result candidate_load(struct recovery *recovery, struct worker *cons
                                            .shard_count = recovery->options.shard_count,
                                            .old_shard_count = recovery->report.old_shard_count,
                                            .plan = recovery->options.plan,
-                                           .epoch = recovery->epochs.epoch,
+                                           .epoch = recovery->report.epoch,
                                            .is_void = forward_is_void,
                                            .forward = forward_keep,
                                            .context = recovery};
@@ -466,7 +469,7 @@ enum result recovery_load(struct recovery *recovery, struct worker *const *worke
     const struct manifest *loaded = recovery_candidate(recovery);
     recovery->report.generation = loaded != NULL ? loaded->generation : 0;
     workers_note(recovery, workers);
-    return RESULT_OK;
+    return recovery_reshards(recovery) ? recovery_reshard(recovery, workers, error) : RESULT_OK;
 }
 
 enum result recovery_again(struct recovery *recovery, struct worker *const *workers,

@@ -326,3 +326,13 @@ void walk_turn(struct worker *worker)
     walk->summary.turns++;
     walk->summary.turn_ns_max = ns > walk->summary.turn_ns_max ? ns : walk->summary.turn_ns_max;
 }
+
+void worker_walk_turn(struct worker *worker)
+{
+    walk_turn(worker);
+}
+
+uint64_t worker_walk_index(const struct worker *worker)
+{
+    return worker->walk.block;
+}

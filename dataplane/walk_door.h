@@ -46,5 +46,9 @@ void worker_walk_begin(struct worker *worker, uint64_t generation, uint64_t sinc
  * from this worker so far. */
 struct walk_block *worker_walk_take(struct worker *worker, uint64_t index);
 void worker_walk_give(struct worker *worker, struct walk_block *block);
+/* Control thread, before the worker's first turn: goes on with the walk, as a turn would. */
+void worker_walk_turn(struct worker *worker);
+/* The same; blocks that walks have filled so far, all of them taken. */
+uint64_t worker_walk_index(const struct worker *worker);
 /* Of the END block just taken. */
 const struct walk_summary *worker_walk_summary(const struct worker *worker);
