@@ -68,12 +68,30 @@ static void records_settle(struct world *world, const uint64_t *cut)
     book->settled_count = book->record_count;
 }
 
+/* An epoch's begin, before its first record. */
+static bool is_begin(uint64_t lsn)
+{
+    return lsn == lsn_of(lsn_epoch(lsn), 0);
+}
+
 /* Where a log was found to end; of a shard that the epoch before had not, where it ended last. */
 static uint64_t cut_of(const struct world *world, uint32_t shard)
 {
     const struct epoch_cut *cut = &world->life.recovery->cut;
     return cut->epoch != 0 && shard < cut->shard_count ? cut->cut[shard]
                                                        : world->book.shard[shard].last_lsn;
+}
+
+/* The store's shard count is another one than before: a start that changed it came that far. */
+static void shard_count_note(struct world *world, uint32_t shard_count)
+{
+    if (shard_count != 0 && shard_count != world->model.shard_count) {
+        model_reshard(&world->model, shard_count);
+        for (uint32_t i = 0; i < DRAW_SHARDS_MAX; i++) {
+            world->book.shard[i].segment = 0; /* A shard that comes again may count anew. */
+            world->book.shard[i].place = 0;
+        }
+    }
 }
 
 void check_cut(struct world *world)
@@ -83,7 +101,7 @@ void check_cut(struct world *world)
     for (uint32_t i = 0; i < DRAW_SHARDS_MAX; i++) {
         cut[i] = cut_of(world, i);
         world_note(world, cut[i]);
-        bool short_of = cut[i] < world->durable_lsn[i];
+        bool short_of = cut[i] < world->durable_lsn[i] && !is_begin(world->durable_lsn[i]);
         if (short_of && !disk_may_lie(world)) {
             law_broken("what is durable stays", "shard %u: durable up to %lx, found up to %lx", i,
                        world->durable_lsn[i], cut[i]);
@@ -92,14 +110,15 @@ void check_cut(struct world *world)
             lie_check(world, i, cut[i]);
             lied = true;
         }
-        if (cut[i] > world->book.shard[i].last_lsn && world->draw.lies) {
+        bool short_read = cut[i] > world->book.shard[i].last_lsn && !is_begin(cut[i]);
+        if (short_read && world->draw.lies) {
             /* A write that the disk never made, of records that a checkpoint has: they are there,
              * and the log cannot tell what they are. */
             world->is_blind = true;
             world->tally.unknowable++;
             return;
         }
-        if (cut[i] > world->book.shard[i].last_lsn) {
+        if (short_read) {
             law_broken("a log ends with its last good frame", "shard %u: %lx, but %lx was read", i,
                        cut[i], world->book.shard[i].last_lsn);
         }
@@ -109,10 +128,8 @@ void check_cut(struct world *world)
         return;
     }
     book_cut(&world->book, cut);
+    shard_count_note(world, world->life.recovery->report.old_shard_count);
     records_settle(world, cut);
-    if (world->draw.shard_count != world->model.shard_count) {
-        model_reshard(&world->model, world->draw.shard_count);
-    }
     claims_check(world);
 }
 
@@ -183,6 +200,7 @@ void check_loaded(struct world *world)
     if (world->is_blind) {
         return;
     }
+    shard_count_note(world, world->draw.shard_count);
     world->tally.again += report->again;
     world->tally.torn_bytes += report->torn_bytes;
     watermarks_check(world);

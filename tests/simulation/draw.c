@@ -83,6 +83,7 @@ void draw_make(uint64_t seed, enum draw_profile profile, uint32_t shard_count, s
     out->keys = percent(&random, 40);
     out->text = !out->keys && percent(&random, 50);
     out->wild = percent(&random, 30);
+    out->reshards = shard_count == 0 && percent(&random, 20);
     network_draw(&random, out);
     disk_draw(&random, out);
     out->state_bytes = percent(&random, 15) ? 12 * MIB : 32 * MIB;

@@ -28,7 +28,7 @@ static uint64_t seed_run(const struct run *run, uint64_t seed, struct world *wor
 {
     struct draw draw;
     draw_make(seed, run->profile, run->shard_count, &draw);
-    draw.reshards = run->reshards;
+    draw.reshards = draw.reshards || run->reshards;
     if (run->verbose) {
         printf("seed %lu\n", seed);
         draw_print(stdout, &draw);
