@@ -97,7 +97,8 @@ static void log_check(struct store_check *check, const struct store_name *name,
         store_line_put(check, &line, "begins at LSN %s, not behind %s, which begins at %s",
                        store_lsn_format(segment->segment.first_lsn, first), log->name->name,
                        store_lsn_format(log->first_lsn, last));
-    } else if (log->begun && segment->segment.before_lsn > log->last_lsn) {
+    } else if (log->begun && segment->segment.shard_count == log->shard_count &&
+               segment->segment.before_lsn > log->last_lsn) {
         uint64_t last_lsn = segment_last_again(check, log->name, log->last_lsn);
         if (segment->segment.before_lsn > last_lsn) {
             line.lost_first_lsn = last_lsn + 1;
@@ -114,6 +115,7 @@ static void log_check(struct store_check *check, const struct store_name *name,
     log->begun = true;
     log->first_lsn = segment->segment.first_lsn;
     log->last_lsn = segment->last_lsn;
+    log->shard_count = segment->segment.shard_count;
     log->name = name;
 }
 
@@ -155,7 +157,8 @@ void store_check_replay(struct store_check *check)
         if (log->begun && log->before_lsn > shard->replay_lsn) {
             line.lost_first_lsn = shard->replay_lsn + 1;
             line.lost_last_lsn = log->before_lsn;
-        } else if (log->begun && log->last_lsn < shard->end_lsn) {
+        } else if (log->begun && log->last_lsn < shard->end_lsn &&
+                   shard->end_lsn != lsn_of(lsn_epoch(shard->end_lsn), 0)) {
             line.lost_first_lsn = log->last_lsn + 1;
             line.lost_last_lsn = shard->end_lsn;
         } else {

@@ -57,6 +57,7 @@ struct world {
     uint32_t shard_count;
     uint32_t next_event;
     bool has_bench;
+    uint64_t load_crash_after; /* Operations of recovery_load(); 0: never. */
 };
 
 static struct world world;
@@ -147,6 +148,7 @@ static enum result life_load(uint32_t shard_count)
     }
     do {
         bench_open();
+        disk_simulated_crash_after(world.disk, world.load_crash_after);
         result = recovery_load(world.recovery, world.bench.worker, error);
     } while (result == RESULT_CORRUPT);
     return result == RESULT_OK ? recovery_again(world.recovery, world.bench.worker, error) : result;
@@ -304,6 +306,53 @@ static void the_state_is_the_same_for_any_number_of_shards(void **state)
         assert_int_equal(recovery_report(world.recovery)->generation > 0, with_checkpoint);
         assert_true(recovery_report(world.recovery)->records > 0);
         assert_true(hash() == expected);
+        /* And once more, from logs that go by the new number. */
+        load(20);
+        expected = hash();
+        life_kill();
+        life_start(shards);
+        settle();
+        assert_true(hash() == expected);
+        world_close();
+    }
+}
+
+/* Law: a start with another number of shards may be cut short anywhere, and begun anew with any
+ * number: what was durable is there, and what came behind it too. */
+static void a_crash_while_the_number_of_shards_changes_loses_nothing(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 2 * SHARDS_TRIED; i++) {
+        uint32_t shards = 1 + i / 2;
+        world_open(50 + i);
+        life_start(2);
+        load(40);
+        if (i % 2 == 1) {
+            assert_true(checkpoint_make() > 0);
+            load(20);
+        }
+        uint64_t expected = hash();
+        life_kill();
+        uint64_t crashes = 0;
+        for (bool done = false; !done; crashes++) {
+            world.load_crash_after = 1 + crashes;
+            done = life_load(crashes % 3 == 0 ? 1 + crashes % 4 : shards) == RESULT_OK &&
+                   !disk_simulated_is_crashed(world.disk) && world.shard_count == shards;
+            assert_true(!done || hash() == expected);
+            life_kill();
+        }
+        assert_true(crashes > 5);
+        world.load_crash_after = 0;
+        for (uint32_t life = 0; life < 3; life++) {
+            life_start(life == 2 ? 2 : shards);
+            settle();
+            assert_true(hash() == expected);
+            load(20);
+            expected = hash();
+            life_kill();
+        }
+        life_start(2);
+        assert_true(hash() == expected);
         world_close();
     }
 }
@@ -428,6 +477,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_directory_is_a_new_store),
         cmocka_unit_test(the_state_is_the_same_for_any_number_of_shards),
+        cmocka_unit_test(a_crash_while_the_number_of_shards_changes_loses_nothing),
         cmocka_unit_test(a_damaged_checkpoint_falls_back_to_the_one_before),
         cmocka_unit_test(three_generations_are_kept),
         cmocka_unit_test(a_store_without_its_epochs_is_refused),
