@@ -18,7 +18,7 @@ struct shard_log {
     uint64_t before_lsn; /* Of its oldest segment. */
     uint64_t first_lsn;  /* Of the segment walked last. */
     uint64_t last_lsn;
-    uint32_t shard_count; /* Another number of shards begins its logs anew. */
+    uint32_t shard_count;          /* Another number of shards begins its logs anew. */
     const struct store_name *name; /* Of that segment. */
 };
 
