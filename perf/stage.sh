@@ -63,9 +63,15 @@ stage_ports_check()
 # Starts the appliance in a session of its own, so that Ctrl-C reaches the load first.
 stage_open()
 {
-    local tries
     stage_ports_check
     mkdir -p run
+    stage_start
+}
+
+# The same again after a crash: its ports are its own.
+stage_start()
+{
+    local tries
     : >"$log"
     setsid "$build/freshet" run "$config" >"$log" 2>&1 &
     appliance=$!
