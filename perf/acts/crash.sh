@@ -23,7 +23,8 @@ act_crash()
     grep -o 'event=recovered.*' "$log" | sed 's/^/  /'
     wait "$load_pid" || failures=$((failures + 1))
     load_pid=
-    read -r acked found lost twice <<<"$(python3 perf/acts/crash.py --check "$socket" "$ledger")"
+    read -r acked found lost twice \
+        <<<"$(python3 perf/acts/crash.py --check "$socket" "$ledger")"
     rm -f "$ledger"
     printf '  acked %s, found %s, lost %s, twice %s, back in %d.%03d s\n' "$acked" "$found" "$lost" \
         "$twice" $((start / 1000000)) $((start / 1000 % 1000))
