@@ -1,5 +1,5 @@
-# Crash: kill -9 in the middle of acknowledged events, and a restart; every event that was acknowledged
-# is there, once.
+# Crash: kill -9 in the middle of acknowledged events, and a restart; every acknowledged event is
+# there, once.
 
 act_crash()
 {
@@ -26,8 +26,8 @@ act_crash()
     read -r acked found lost twice \
         <<<"$(python3 perf/acts/crash.py --check "$socket" "$ledger")"
     rm -f "$ledger"
-    printf '  acked %s, found %s, lost %s, twice %s, back in %d.%03d s\n' "$acked" "$found" "$lost" \
-        "$twice" $((start / 1000000)) $((start / 1000 % 1000))
+    printf '  acked %s, found %s, lost %s, twice %s, back in %d.%03d s\n' \
+        "$acked" "$found" "$lost" "$twice" $((start / 1000000)) $((start / 1000 % 1000))
     [ "${acked:-0}" -gt 0 ] || failures=$((failures + 1))
     must_be_zero "acknowledged events that are lost" "$lost"
     must_be_zero "acknowledged events that count twice" "$twice"
