@@ -415,7 +415,7 @@ enum result log_reader_end(struct log_reader *reader, uint64_t lsn, struct log_e
     if (result == RESULT_OK) {
         result = unbegun_check(reader, out_end->lsn, out_damage);
     }
-    if (result == RESULT_OK && out_end->lsn < lsn && lsn == lsn_of(lsn_epoch(lsn), 0)) {
+    if (result == RESULT_OK && out_end->lsn < lsn && lsn_number(lsn) == 0) {
         out_end->lsn = lsn; /* An epoch begins there, of which nothing was logged yet. */
     }
     if (result == RESULT_OK && out_end->lsn < lsn) {

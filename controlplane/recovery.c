@@ -13,9 +13,8 @@ enum result recovery_fail_damage(char error[RECOVERY_ERROR_SIZE_MAX], uint32_t s
         "shard %u: records with LSN %u:%llu to %u:%llu are damaged (segment "
         "%llu, byte %llu: %s); they may have been acknowledged, so the store is "
         "not started: bring the file back from a copy, or see `freshet verify`",
-        shard, lsn_epoch(damage->first_lsn),
-        (unsigned long long)(damage->first_lsn & (lsn_of(1, 0) - 1)), lsn_epoch(damage->last_lsn),
-        (unsigned long long)(damage->last_lsn & (lsn_of(1, 0) - 1)),
+        shard, lsn_epoch(damage->first_lsn), (unsigned long long)lsn_number(damage->first_lsn),
+        lsn_epoch(damage->last_lsn), (unsigned long long)lsn_number(damage->last_lsn),
         (unsigned long long)damage->segment, (unsigned long long)damage->place, damage->reason);
 }
 

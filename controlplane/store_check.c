@@ -24,7 +24,7 @@ const char *store_state_name(enum store_state state)
 const char *store_lsn_format(uint64_t lsn, char out[STORE_LSN_SIZE_MAX])
 {
     (void)snprintf(out, STORE_LSN_SIZE_MAX, "%" PRIu32 ":%" PRIu64, lsn_epoch(lsn),
-                   lsn & ((UINT64_C(1) << LSN_EPOCH_SHIFT) - 1));
+                   lsn_number(lsn));
     return out;
 }
 

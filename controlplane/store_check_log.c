@@ -158,7 +158,7 @@ void store_check_replay(struct store_check *check)
             line.lost_first_lsn = shard->replay_lsn + 1;
             line.lost_last_lsn = log->before_lsn;
         } else if (log->begun && log->last_lsn < shard->end_lsn &&
-                   shard->end_lsn != lsn_of(lsn_epoch(shard->end_lsn), 0)) {
+                   lsn_number(shard->end_lsn) != 0) {
             line.lost_first_lsn = log->last_lsn + 1;
             line.lost_last_lsn = shard->end_lsn;
         } else {

@@ -43,7 +43,7 @@ struct mirror_shared {
     _Atomic uint64_t shared_gathered_bytes;
     _Atomic uint64_t shared_segment;       /* Number of the current one. */
     _Atomic uint64_t shared_segment_bytes; /* Of it that are written. */
-    _Atomic uint32_t shared_held;          /* 1: waits for space or a segment; 2: dead. */
+    _Atomic uint32_t shared_held;          /* MIRROR_HELD_NONE and its like, below. */
     _Atomic uint64_t shared_write_us;      /* Of the last commit. */
     struct histogram commit_ns;            /* Of each commit, submit to durable. */
 };

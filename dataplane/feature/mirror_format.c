@@ -21,7 +21,7 @@
 /* The last LSN is of the same epoch: numbers do not run over into it. */
 static bool lsn_range_is_good(uint64_t first_lsn, uint64_t count)
 {
-    return (first_lsn & (LSN_NUMBER_END - 1)) + count <= LSN_NUMBER_END;
+    return lsn_number(first_lsn) + count <= LSN_NUMBER_END;
 }
 
 static bool segment_is_good(const struct mirror_segment *segment)

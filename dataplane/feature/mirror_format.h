@@ -101,6 +101,12 @@ static inline uint32_t lsn_epoch(uint64_t lsn)
     return (uint32_t)(lsn >> LSN_EPOCH_SHIFT);
 }
 
+/* Within its epoch; 0: the epoch begins there, with nothing logged yet. */
+static inline uint64_t lsn_number(uint64_t lsn)
+{
+    return lsn & ((UINT64_C(1) << LSN_EPOCH_SHIFT) - 1);
+}
+
 static inline uint64_t lsn_of(uint32_t epoch, uint64_t number)
 {
     return (uint64_t)epoch << LSN_EPOCH_SHIFT | number;
