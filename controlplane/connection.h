@@ -48,6 +48,7 @@ struct connection {
     bool more;            /* Input may hold a complete request. */
     bool ended;           /* The client sends no more. */
     bool broken;          /* The socket is dead. */
+    bool killed;          /* By another client; under the server's lock. */
     bool closed_by_us;    /* Limit or protocol error. */
     bool queued;          /* In its thread's list of connections with more to run. */
     bool waits;           /* In its thread's list of those whose login is being verified. */

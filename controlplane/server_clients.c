@@ -71,8 +71,14 @@ void server_client_describe(const struct session *session, int64_t now_us, struc
                   session->library, session->library_version);
 }
 
-static bool client_fits(const struct session *session, const struct client_filter *filter)
+/* Caller holds the server's lock. A killed client is gone for whoever asks, though its thread may
+ * not have closed it yet. */
+static bool client_fits(const struct connection *connection, const struct client_filter *filter)
 {
+    if (connection == NULL || connection->killed) {
+        return false;
+    }
+    const struct session *session = &connection->session;
     return (filter->id == 0 || filter->id == session->id) &&
            (filter->except_id == 0 || filter->except_id != session->id) &&
            (filter->peer == NULL || strcmp(filter->peer, session->peer) == 0);
@@ -88,7 +94,7 @@ void server_clients_list(struct server *server, const struct client_filter *filt
     (void)pthread_mutex_lock(&server->lock);
     for (uint32_t i = 0; i < SERVER_CLIENTS_MAX; i++) {
         const struct connection *connection = server->client[i];
-        if (connection != NULL && client_fits(&connection->session, filter)) {
+        if (client_fits(connection, filter)) {
             server_client_describe(&connection->session, now_us, out);
         }
     }
@@ -103,10 +109,11 @@ uint32_t server_clients_kill(struct server *server, const struct client_filter *
     }
     (void)pthread_mutex_lock(&server->lock);
     for (uint32_t i = 0; i < SERVER_CLIENTS_MAX; i++) {
-        const struct connection *connection = server->client[i];
-        if (connection != NULL && client_fits(&connection->session, filter)) {
+        struct connection *connection = server->client[i];
+        if (client_fits(connection, filter)) {
             /* Its descriptor stays open while it is listed: its thread sees the end and closes. */
             (void)shutdown(connection->fd, SHUT_RDWR);
+            connection->killed = true;
             count++;
         }
     }
