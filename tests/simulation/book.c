@@ -161,7 +161,7 @@ static void frame_read(struct book *book, uint32_t index, const struct mirror_fr
     uint32_t before = 0;
     shard->acked_lsn = frame->acked_lsn > shard->acked_lsn ? frame->acked_lsn : shard->acked_lsn;
     while ((result = mirror_entry_decode(entries, frame->size, &at, &entry)) == RESULT_OK) {
-        if (entry.lsn > shard->last_lsn) {
+        if (entry.lsn > shard->last_lsn && lsn_epoch(entry.lsn) > book->closed_epoch) {
             order_check(shard, index, &entry);
             record_add(book, index, entries + before, at - before);
             shard->last_lsn = entry.lsn + entry.lsn_count - 1;
@@ -213,8 +213,9 @@ void book_read(struct book *book)
     }
 }
 
-void book_cut(struct book *book, const uint64_t *cut)
+void book_cut(struct book *book, uint32_t epoch, const uint64_t *cut)
 {
+    book->closed_epoch = epoch;
     uint64_t kept = book->settled_count;
     for (uint64_t i = book->settled_count; i < book->record_count; i++) {
         struct record *record = &book->record[i];

@@ -29,7 +29,7 @@ struct book_shard {
 
 struct book {
     struct disk *disk;
-    bool lenient; /* Damage is expected: what cannot be read is passed over. */
+    uint32_t closed_epoch; /* It and those before have their cuts: nothing is added to them. */
     struct book_shard shard[DRAW_SHARDS_MAX];
     struct record *record;
     uint64_t record_count;
@@ -47,8 +47,9 @@ void book_init(struct book *book, struct disk *disk);
 void book_deinit(struct book *book);
 /* Reads what is new in all logs. Appends records behind record_count. */
 void book_read(struct book *book);
-/* Forgets what is above its shard's cut: the epoch is over, and that was never durable. */
-void book_cut(struct book *book, const uint64_t *cut);
+/* Forgets what is above its shard's cut, now and whenever its frames are met again: the epoch is
+ * over, and that was never durable. */
+void book_cut(struct book *book, uint32_t epoch, const uint64_t *cut);
 /* Greatest LSN of a good frame's end, or of what one says to be durable, anywhere in the shard's
  * segments: more than the log's beginning when something is damaged. */
 uint64_t book_evidence(const struct book *book, uint32_t shard);

@@ -127,7 +127,7 @@ void check_cut(struct world *world)
         world->is_blind = true; /* What was settled is gone, and nobody can know. */
         return;
     }
-    book_cut(&world->book, cut);
+    book_cut(&world->book, world->life.recovery->cut.epoch, cut);
     shard_count_note(world, world->life.recovery->report.old_shard_count);
     records_settle(world, cut);
     claims_check(world);
