@@ -11,12 +11,14 @@ import signal
 import struct
 import subprocess
 import sys
+import time
 
 CLONE_NEWNS = 0x20000
 MS_REC, MS_PRIVATE = 0x4000, 1 << 18
 FS_IOC_GOINGDOWN = 0x8004587D  # _IOR('X', 125, __u32)
 LOGFLUSH, NOLOGFLUSH = 1, 2    # With the journal as it is in memory; without.
 SKIPPED = 77
+BUSY_SECONDS = 10
 
 
 def skip(reason):
@@ -78,8 +80,16 @@ class Volume:
         self.mounted = True
 
     def unmount(self):
-        command("umount", self.place)
-        self.mounted = False
+        """The kernel gives back what a killed process had in io_uring a little after its end."""
+        end = time.monotonic() + BUSY_SECONDS
+        while self.mounted:
+            try:
+                command("umount", self.place)
+                self.mounted = False
+            except OSError as error:
+                if "busy" not in str(error) or time.monotonic() > end:
+                    raise
+                time.sleep(0.01)
 
     def cut_power(self, flags):
         """From now on nothing reaches the device; what was only in memory is gone."""
