@@ -230,7 +230,7 @@ static enum result frame_next(struct walk_in *walk, enum mirror_find *out_find,
     return RESULT_OK;
 }
 
-/* Looks for a good frame behind where the walk stopped. */
+/* Looks from a place on for a good frame that comes later than what is due where the walk stopped. */
 static enum result later_find(struct walk_in *walk, uint64_t from, bool *out_found,
                               struct mirror_frame *out_frame)
 {
@@ -339,7 +339,7 @@ static enum result segment_scan(struct log_reader *reader, uint32_t index, struc
         goto done;
     }
     bool later = false;
-    result = later_find(&walk, walk.scan.place + MIRROR_BLOCK_BYTES, &later, &frame);
+    result = later_find(&walk, walk.scan.place, &later, &frame);
     if (result == RESULT_OK && later) {
         damage_set(out.damage, file->number, walk.scan.place, walk.scan.due_lsn,
                    frame.first_lsn - 1, "a frame is bad, and a later one is good");
