@@ -24,21 +24,6 @@ static void bench_open(struct workbench *bench, const char *definitions, uint32_
     workbench_open(bench, &options);
 }
 
-/* A message of `count` events whose blocks are given one after the other. */
-static void message_send(struct workbench *bench, uint32_t shard, struct wire_message message,
-                         const void *blocks)
-{
-    uint8_t data[MESSAGE_SIZE_MAX];
-    message.flags = WIRE_FLAG_UNACKED;
-    message.incarnation = 1;
-    uint32_t at = wire_encode(&message, data);
-    uint32_t size = (uint32_t)message.event_stride * message.event_count;
-    if (size > 0) {
-        memcpy(data + at, blocks, size);
-    }
-    workbench_send(bench, shard, data, at + size);
-}
-
 static const char two_streams[] = "streams:\n"
                                   "  small:\n"
                                   "    id: 1\n"
@@ -202,7 +187,7 @@ static void bursts_end_where_they_are_full(void **state)
                                            .sequence = m + 1,
                                            .event_stride = sizeof(event[0]),
                                            .event_count = (uint16_t)count};
-            message_send(&bench, 0, message, event);
+            workbench_send_message(&bench, 0, message, event);
             if (m % 2 == 1) {
                 workbench_run(&bench);
                 assert_int_equal(workbench_applied(&bench, 0), sent);
@@ -280,7 +265,7 @@ static void version_send(struct workbench *bench, uint32_t shard, uint16_t versi
                                    .sequence = sequence,
                                    .event_stride = (uint16_t)stride,
                                    .event_count = 40};
-    message_send(bench, shard, message, block);
+    workbench_send_message(bench, shard, message, block);
 }
 
 static void version_check(struct workbench *bench, uint16_t version, uint32_t k)
@@ -336,7 +321,7 @@ static void events_shorter_than_their_version_are_refused(void **state)
                                        .event_stride =
                                            (uint16_t)(size_at[version < 4 ? version : 3] - 1),
                                        .event_count = 1};
-        message_send(&bench, 0, message, block);
+        workbench_send_message(&bench, 0, message, block);
     }
     workbench_run(&bench);
     assert_int_equal(workbench_dropped(&bench, 0, DROP_message_event_size), 5);
@@ -466,7 +451,7 @@ static void late_and_future_begin_one_microsecond_past_their_bounds(void **state
                                            .sequence = m + 1,
                                            .event_stride = sizeof(event),
                                            .event_count = 1};
-            message_send(&bench, 0, message, &event);
+            workbench_send_message(&bench, 0, message, &event);
             (void)worker_turn(bench.worker[0]);
         }
         assert_int_equal(workbench_applied(&bench, 0), rows[i].drop == DROP_NONE ? 2 : 1);
@@ -598,9 +583,9 @@ static void what_names_no_stream_is_counted_apart(void **state)
                                    .sequence = 1,
                                    .event_stride = sizeof(event[0]),
                                    .event_count = 3};
-    message_send(&bench, 0, message, event);
+    workbench_send_message(&bench, 0, message, event);
     message.event_count = 0;
-    message_send(&bench, 1, message, event);
+    workbench_send_message(&bench, 1, message, event);
     workbench_send_text(&bench, 0, "# nothing but a comment\n");
     workbench_run(&bench);
     assert_int_equal(workbench_dropped(&bench, STREAMS_MAX, DROP_message_unknown_stream), 4);
@@ -618,7 +603,7 @@ static void heartbeats_are_work_and_move_the_window(void **state)
     for (uint64_t i = 0; i < 100; i++) {
         struct wire_message message = {
             .stream_id = 1, .version = 1, .producer = 1, .sequence = 1 + 2 * i, .event_stride = 16};
-        message_send(&bench, 0, message, "");
+        workbench_send_message(&bench, 0, message, "");
     }
     /* A turn that took only heartbeats is no idle one: more may wait. */
     assert_int_not_equal(worker_turn(bench.worker[0]), 0);
