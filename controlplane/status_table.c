@@ -50,8 +50,8 @@ static const char *bytes_format(double bytes, char out[CELL_SIZE])
 static void appliance_render(const json_t *status, struct buffer *out)
 {
     const json_t *appliance = json_object_get(status, "appliance");
-    buffer_format(out, "freshet %s, up %.0f s, %s;\n  state: %s\n", text_of(appliance, "version"),
-                  real_of(appliance, "uptime_seconds"),
+    buffer_format(out, "freshet %s, up %.0f s, %s\n  durability: %s\n",
+                  text_of(appliance, "version"), real_of(appliance, "uptime_seconds"),
                   json_is_true(json_object_get(appliance, "ready")) ? "ready" : "not ready",
                   text_of(appliance, "durability"));
     buffer_format(out,
