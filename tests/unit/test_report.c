@@ -132,9 +132,10 @@ static void status_derives_ratios_lags_and_quantiles(void **state)
     double p99_us = json_real_value(json_object_get(readable, "p99_us"));
     assert_true(p99_us >= 2000 && p99_us < 2080);
     assert_int_equal(integer_of(json_object_get(status, "reads"), "count"), 4);
-    const json_t *port = json_array_get(json_object_get(status, "ports"), 0);
-    assert_int_equal(integer_of(port, "sent"), 11);
-    assert_int_equal(integer_of(port, "unsent"), 12);
+    const json_t *listener = json_array_get(json_object_get(status, "listeners"), 0);
+    assert_string_equal(json_string_value(json_object_get(listener, "listener")), "socket");
+    assert_int_equal(integer_of(listener, "sent"), 11);
+    assert_int_equal(integer_of(listener, "unsent"), 12);
     json_decref(status);
 }
 
@@ -249,7 +250,7 @@ static void tables_survive_a_report_without_members(void **state)
 {
     (void)state;
     json_t *status = json_loads("{\"streams\": [{}], \"views\": [{}], \"shards\": [1], "
-                                "\"ports\": \"x\", \"lanes\": [null]}",
+                                "\"listeners\": \"x\", \"lanes\": [null]}",
                                 0, NULL);
     struct buffer text;
     buffer_init(&text, 0);
