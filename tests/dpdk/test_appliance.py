@@ -115,7 +115,8 @@ def check(appliance, sent, held=0):
     sent["drops"]["frame_fragment"] -= held
     events = sum(sent["events"].values())
     due = sent["frames"] - held
-    support.wait_until(lambda: appliance.status()["listeners"][0]["frames"] >= due, "all frames", 20)
+    support.wait_until(lambda: appliance.status()["listeners"][0]["frames"] >= due,
+                       "all frames", 20)
     status = appliance.wait_received(events)
     listener = status["listeners"][0]
     ok = links.expect("pings answered", sent["pinged"], links.PINGS)

@@ -83,7 +83,7 @@ BUGS = [
     ("segment let go too early", "controlplane/checkpoint.c",
      "            first = needed < first ? needed : first;",
      "            first = needed == 0 ? needed : first - 1;"),
-    ("new segment's name not synced", "controlplane/segments.c",
+    ("new segment's name not synced", "controlplane/segments_ready.c",
      "        result = disk_folder_sync(disk, \"\");\n    }\n    if (result == RESULT_OK) {\n"
      "        result = disk_file_open(disk, name, DISK_LOG, out_file);",
      "        result = RESULT_OK;\n    }\n    if (result == RESULT_OK) {\n"

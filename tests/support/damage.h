@@ -6,8 +6,8 @@
 /* at: the byte that was flipped, or the size it was cut to. */
 typedef void (*damage_look)(const uint8_t *data, uint32_t size, uint32_t at);
 
-/* The bytes cut to each size below whole; each in an allocation of its own, so that a sanitizer sees
- * a read past it. */
+/* The bytes cut to each size below whole; each in an allocation of its own, so that a sanitizer
+ * sees a read past it. */
 static inline void damage_cuts(const uint8_t *data, uint32_t whole, damage_look look)
 {
     for (uint32_t size = 0; size < whole; size++) {
