@@ -217,9 +217,9 @@ static void wire_take(struct worker *worker, const struct net_message *message, 
 }
 
 /* One normalised text event, as a message of its own: producer 0, this shard's lane and
- * sequence. */
+ * sequence. place: its number in the datagram; line: the byte where it begins there. */
 static void text_event_take(struct worker *worker, uint32_t stream, const uint8_t *block,
-                            uint32_t place, const struct net_message *message)
+                            uint32_t place, uint32_t line, const struct net_message *message)
 {
     const struct schema *schema = &worker->options.plan->stream[stream].schema;
     struct wire_message wire = {.stream_id = schema->id,
@@ -233,13 +233,14 @@ static void text_event_take(struct worker *worker, uint32_t stream, const uint8_
                                 .events = block};
     enum drop drop = message_room(worker, wire.event_stride, 1);
     if (drop != DROP_NONE) {
-        message_drop(worker, drop, stream, 1, JUDGE_NO_FIELD, 0, message);
+        message_drop(worker, drop, stream, 1, JUDGE_NO_FIELD, line, message);
         return;
     }
     uint8_t *record = record_message(worker, &wire, place, /* text= */ true, NULL);
     message_decode(worker, stream, &wire, message, record);
     uint32_t last = worker->burst->count - 1;
     worker->burst->order[last] = worker->text_sequence << ORDER_PLACE_BITS | place;
+    worker->origin->line[last] = line;
 }
 
 static void text_take(struct worker *worker, const struct net_message *message,
@@ -278,7 +279,7 @@ static void text_take(struct worker *worker, const struct net_message *message,
             continue;
         }
         worker->text_used += (uint32_t)align_up(worker->schema[event.stream]->block_size, 8);
-        text_event_take(worker, event.stream, block, place, message);
+        text_event_take(worker, event.stream, block, place, event.offset, message);
     }
 }
 

@@ -85,9 +85,9 @@ static void event_drop_count(struct worker *worker, uint32_t event)
     bool ruled =
         drop != DROP_event_late && drop != DROP_event_future && drop != DROP_event_key_null;
     uint32_t field = ruled ? burst->drop_field[event] : JUDGE_NO_FIELD;
-    uint32_t offset = 0;
+    uint32_t offset = worker->origin->line[event];
     const struct net_message *message = worker->origin->message[event];
-    /* A text event was normalised elsewhere: then its bytes are not the datagram's. */
+    /* A text event was normalised elsewhere: of it the beginning of its line is known. */
     if (burst->event[event] >= message->data &&
         burst->event[event] < message->data + message->size) {
         offset = (uint32_t)(burst->event[event] - message->data) +

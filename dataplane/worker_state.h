@@ -43,6 +43,7 @@ struct burst_origin {
     const struct net_message *message[BURST_EVENTS_MAX];
     uint8_t *verdict[BURST_EVENTS_MAX]; /* u32 in the log's buffer; NULL: there is no log. */
     uint8_t *record[BURST_EVENTS_MAX];  /* The event's bytes there. */
+    uint32_t line[BURST_EVENTS_MAX];    /* Text: byte of the datagram where the event begins. */
 };
 
 struct worker_turn_state {

@@ -31,23 +31,30 @@ def bound_text(trials):
     return f"< {3 / trials:.2g}" if trials > 0 else "no trial"
 
 
+def figure_text(value):
+    return ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+
+
 def row_lines(entry):
     lines = [f"{entry['what']}: {entry['trials']} {entry['unit']}"]
     for name, count in entry["zeros"].items():
         bound = f" (95 %: {bound_text(entry['trials'])} per trial)" if count == 0 else ""
         lines.append(f"  {name}: {count}{bound}")
     for name, value in entry["figures"].items():
-        if isinstance(value, dict):
-            value = ", ".join(f"{k} {v}" for k, v in value.items())
-        lines.append(f"  {name}: {value}")
+        lines.append(f"  {name}: {figure_text(value)}")
     return lines
+
+
+def keep(name, rows):
+    """For the table; it replaces what the test of this name kept before."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    path = pathlib.Path(FOLDER) / f"{name}.json"
+    path.write_text(json.dumps({"test": name, "rows": rows}, indent=1) + "\n")
 
 
 def write(name, rows):
     """Prints and keeps; then fails the test when a zero is none."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    path = pathlib.Path(FOLDER) / f"{name}.json"
-    path.write_text(json.dumps({"test": name, "rows": rows}, indent=1) + "\n")
+    keep(name, rows)
     for entry in rows:
         print("\n".join(row_lines(entry)), flush=True)
     for entry in rows:

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The long forms, one after the other, then the table. Exit 1 when one failed; what is lacking
-is named as skipped."""
+is named as skipped. Environment: SEEDS of the simulator."""
 
+import os
 import pathlib
 import shutil
 import subprocess
@@ -13,19 +14,23 @@ import appliance as support  # noqa: E402
 import figures  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
+SIMULATION = HERE.parent / "simulation"
 LONG = [
     [HERE / "test_kill.py", "--kills", "200"],
     [HERE / "test_power.py", "--cuts", "60"],
     [HERE / "test_full.py", "--rounds", "6"],
     [support.BUILD / "tests" / "reliability" / "test_reliability_flip", "all"],
+    [SIMULATION / "planted.py"],
+    [SIMULATION / "run.py", "--seeds", os.environ.get("SEEDS", "100000")],
 ]
 
 
 def main():
     shutil.rmtree(figures.FOLDER, ignore_errors=True)
+    os.environ.pop("SEED", None)
     failed = 0
     for command in LONG:
-        print(f"== {pathlib.Path(command[0]).stem}", flush=True)
+        print(f"== {' '.join([pathlib.Path(command[0]).stem, *command[1:]])}", flush=True)
         code = subprocess.run([str(word) for word in command], check=False).returncode
         failed += code not in (0, support.SKIPPED)
     print("== all", flush=True)
