@@ -26,6 +26,6 @@ void log_walk_init(struct log_walk *walk, const struct mirror_segment *segment, 
 /* The next good frame; out_entries borrow the buffer until the next call. */
 MUST_USE enum result log_walk_next(struct log_walk *walk, enum mirror_find *out_find,
                                    struct mirror_frame *out_frame, const uint8_t **out_entries);
-/* Looks for a good frame from place `from` on, behind where the walk stopped. */
+/* Looks from a place on for a good frame that comes later than what is due where the walk stopped. */
 MUST_USE enum result log_walk_later_find(struct log_walk *walk, uint64_t from, bool *out_found,
                                          struct mirror_frame *out_frame);
