@@ -257,8 +257,8 @@ static enum result first_plan_keep(void *context, const struct mirror_frame *fra
     return RESULT_OK;
 }
 
-/* The plan of the first rows: the manifest's, or the first that the logs name. NULL: none. Damage is
- * for the passes to tell. */
+/* The plan of the first rows: the manifest's, or the first that the logs name; NULL: none. Damage
+ * is for the passes to tell. */
 static enum result first_catalog(struct recovery *recovery, struct catalog *space,
                                  const struct catalog **out_first)
 {
