@@ -19,6 +19,7 @@ LONG = [
     [HERE / "test_full.py", "--rounds", "6"],
     [support.BUILD / "tests" / "reliability" / "test_reliability_flip", "all"],
     [support.BUILD / "tests" / "reliability" / "test_reliability_fail", "all"],
+    [support.BUILD / "tests" / "reliability" / "test_reliability_fail_start", "all"],
 ]
 
 
