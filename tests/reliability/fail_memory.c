@@ -36,7 +36,7 @@ uint64_t fail_memory_refused(void)
     return atomic_load(&refusal.shared_refused);
 }
 
-static bool is_refused(void)
+bool fail_memory_is_refused(void)
 {
     if (exempt > 0) {
         return false;
@@ -55,7 +55,7 @@ static bool is_refused(void)
     type __wrap_##name parameters;                                                                 \
     type __wrap_##name parameters                                                                  \
     {                                                                                              \
-        return is_refused() ? NULL : __real_##name arguments;                                      \
+        return fail_memory_is_refused() ? NULL : __real_##name arguments;                          \
     }
 
 WRAP(void *, heap_alloc, (uint64_t bytes), (bytes))

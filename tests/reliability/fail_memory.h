@@ -10,6 +10,8 @@
  * fail_memory_give(). Any thread's calls count. */
 void fail_memory_refuse(uint64_t n, bool onward);
 void fail_memory_give(void);
+/* For what else gives memory and a program wraps itself: counts a call, true when it must fail. */
+bool fail_memory_is_refused(void);
 /* Calls so far; those that were refused. */
 uint64_t fail_memory_calls(void);
 uint64_t fail_memory_refused(void);

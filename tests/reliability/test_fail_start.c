@@ -23,6 +23,7 @@
 #include "controlplane/password.h"
 #include "dataplane/base/assert.h"
 #include "drivers/memory.h"
+#include "drivers/secret.h"
 #include "tests/reliability/fail_memory.h"
 
 #define EVENTS      20u
@@ -80,6 +81,23 @@ static const char format[] = "appliance:\n"
                              "    source: pay\n"
                              "    windows: [10d]\n"
                              "    aggregates: {n: count()}\n";
+
+/* Regions of the workers, and pages for keys. */
+enum result __real_memory_map(uint64_t size_bytes, int touch, struct memory_region *out_region);
+enum result __wrap_memory_map(uint64_t size_bytes, int touch, struct memory_region *out_region);
+enum result __wrap_memory_map(uint64_t size_bytes, int touch, struct memory_region *out_region)
+{
+    return fail_memory_is_refused() ? RESULT_NO_MEMORY
+                                    : __real_memory_map(size_bytes, touch, out_region);
+}
+
+enum result __real_secret_alloc(uint64_t size_bytes, struct secret *out_secret);
+enum result __wrap_secret_alloc(uint64_t size_bytes, struct secret *out_secret);
+enum result __wrap_secret_alloc(uint64_t size_bytes, struct secret *out_secret)
+{
+    return fail_memory_is_refused() ? RESULT_NO_MEMORY
+                                    : __real_secret_alloc(size_bytes, out_secret);
+}
 
 static FILE *file_make(const char *name, char *out_path, size_t size)
 {
