@@ -160,7 +160,9 @@ static void fail_end(struct checkpoint *checkpoint, int64_t now_us)
     checkpoint_files_drop(checkpoint);
     checkpoint->state = CHECKPOINT_IDLE;
     checkpoint->next_us = now_us + RETRY_US;
+    checkpoint->retry_us = now_us + RETRY_US;
     (void)pthread_mutex_lock(&checkpoint->lock);
+    checkpoint->asked = checkpoint->report.count; /* Who asked is still owed one. */
     checkpoint->report.failed++;
     checkpoint->report.running = false;
     (void)pthread_mutex_unlock(&checkpoint->lock);
@@ -248,6 +250,7 @@ static enum result waiting_step(struct checkpoint *checkpoint, int64_t now_us)
         return RESULT_OK;
     }
     checkpoint->state = CHECKPOINT_IDLE;
+    checkpoint->retry_us = INT64_MIN;
     checkpoint->next_us = checkpoint->begin_us + checkpoint->options.interval_us;
     published_report(checkpoint, now_us);
     if (checkpoint->kept_count >= MANIFESTS_KEPT && !checkpoint->has_loaded) {
@@ -262,7 +265,7 @@ enum result checkpoint_step(struct checkpoint *checkpoint, int64_t now_us)
     switch (checkpoint->state) {
     case CHECKPOINT_IDLE: {
         uint64_t asked = atomic_load_explicit(&checkpoint->shared_asked, memory_order_acquire);
-        bool wanted = asked > checkpoint->asked;
+        bool wanted = asked > checkpoint->asked && now_us >= checkpoint->retry_us;
         bool due = checkpoint->options.interval_us > 0 && now_us >= checkpoint->next_us;
         if (wanted || due) {
             checkpoint->asked = asked;

@@ -59,21 +59,27 @@ static enum result first_plan_keep(void *context, const struct mirror_frame *fra
     return RESULT_OK;
 }
 
-/* The plan of the first rows: the manifest's, or the first that the logs name. NULL: none. */
-static const struct catalog *first_catalog(struct recovery *recovery, struct catalog *space)
+/* The plan of the first rows: the manifest's, or the first that the logs name; NULL: none. Damage
+ * is for the passes to tell. */
+static enum result first_catalog(struct recovery *recovery, struct catalog *space,
+                                 const struct catalog **out_first)
 {
     const struct manifest *manifest = recovery_candidate(recovery);
-    if (manifest != NULL) {
-        return &manifest->catalog;
-    }
-    for (uint32_t shard = 0; shard < recovery->report.old_shard_count; shard++) {
+    *out_first = manifest == NULL ? NULL : &manifest->catalog;
+    for (uint32_t shard = 0; manifest == NULL && shard < recovery->report.old_shard_count;
+         shard++) {
         struct log_damage damage;
-        if (log_reader_read(recovery->log[shard], 0, recovery->end[shard].lsn, first_plan_keep,
-                            space, &damage) == RESULT_EXISTS) {
-            return space;
+        enum result result = log_reader_read(recovery->log[shard], 0, recovery->end[shard].lsn,
+                                             first_plan_keep, space, &damage);
+        if (result == RESULT_EXISTS) {
+            *out_first = space;
+            return RESULT_OK;
+        }
+        if (result != RESULT_OK && result != RESULT_CORRUPT) {
+            return result;
         }
     }
-    return NULL;
+    return RESULT_OK;
 }
 
 /* From which segment on each log is whole, where views are rebuilt from all that is kept. */
@@ -94,7 +100,11 @@ enum result recovery_views_judge(struct recovery *recovery, char error[RECOVERY_
     if (space == NULL) {
         return recovery_fail(error, RESULT_NO_MEMORY, "no memory for the catalog");
     }
-    enum result result = views_compare(recovery, first_catalog(recovery, space), error);
+    const struct catalog *first;
+    enum result result = first_catalog(recovery, space, &first);
+    result = result == RESULT_OK
+                 ? views_compare(recovery, first, error)
+                 : recovery_fail(error, result, "the logs cannot be read: %s", result_name(result));
     heap_free(space);
     if (result != RESULT_OK) {
         return result;

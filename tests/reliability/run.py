@@ -20,6 +20,8 @@ LONG = [
     [HERE / "test_power.py", "--cuts", "60"],
     [HERE / "test_full.py", "--rounds", "6"],
     [support.BUILD / "tests" / "reliability" / "test_reliability_flip", "all"],
+    [support.BUILD / "tests" / "reliability" / "test_reliability_fail", "all"],
+    [support.BUILD / "tests" / "reliability" / "test_reliability_fail_start", "all"],
     [SIMULATION / "planted.py"],
     [SIMULATION / "run.py", "--seeds", os.environ.get("SEEDS", "100000")],
 ]

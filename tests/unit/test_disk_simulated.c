@@ -223,6 +223,30 @@ static void blocking_operations_fail_as_told(void **state)
     disk_close(disk);
 }
 
+static void a_span_of_faults_begins_and_ends_with_its_operations(void **state)
+{
+    (void)state;
+    struct disk *disk = disk_of_seed(1);
+    file_keep(disk, "a", 1, 100);
+    struct disk_file *file = file_open(disk, "a", DISK_WRITE);
+    const struct disk_simulated_faults full = {.full_ppm = 1000000};
+    disk_simulated_span_after(disk, 2, 3, &full);
+    for (uint32_t i = 1; i <= 6; i++) {
+        bool fails = i >= 2 && i < 5 && i != 3;
+        enum result result = i == 3 ? disk_file_sync(file) : disk_file_write(file, 0, "x", 1);
+        assert_int_equal(result, fails ? RESULT_NO_SPACE : RESULT_OK);
+    }
+    disk_simulated_span_after(disk, 1, 3, &full);
+    assert_int_equal(disk_file_write(file, 0, "x", 1), RESULT_NO_SPACE);
+    disk_simulated_kill(disk);
+    disk_file_close(file);
+    disk_simulated_restart(disk);
+    file = file_open(disk, "a", DISK_WRITE);
+    ok(disk_file_write(file, 0, "x", 1));
+    disk_file_close(file);
+    disk_close(disk);
+}
+
 static void a_failed_sync_drops_what_it_should_have_kept(void **state)
 {
     (void)state;
@@ -347,6 +371,7 @@ int main(void)
         cmocka_unit_test(a_lost_folder_takes_its_files_with_it),
         cmocka_unit_test(a_removed_file_may_come_back_until_the_folder_is_synced),
         cmocka_unit_test(blocking_operations_fail_as_told),
+        cmocka_unit_test(a_span_of_faults_begins_and_ends_with_its_operations),
         cmocka_unit_test(a_failed_sync_drops_what_it_should_have_kept),
         cmocka_unit_test(capacity_is_what_files_are_long),
         cmocka_unit_test(a_listing_is_in_name_order_and_of_one_folder),

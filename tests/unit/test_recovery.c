@@ -210,6 +210,43 @@ static void a_start_on_a_failing_disk_ends_or_is_whole(void **state)
     world_close();
 }
 
+static void a_log_that_cannot_be_read_is_not_taken_for_one_without_a_plan(void **state)
+{
+    (void)state;
+    world_open(10);
+    life_start(1);
+    load(5);
+    bool was_reached = true;
+    for (uint64_t n = 1; was_reached; n++) {
+        life_kill();
+        uint64_t before = disk_simulated_operations(world.disk);
+        disk_simulated_fail_after(world.disk, n);
+        enum result result = life_load(1);
+        assert_true(result == RESULT_OK || result == RESULT_IO);
+        if (result == RESULT_OK) {
+            assert_int_equal(recovery_report(world.recovery)->view[0], RECOVERY_VIEW_LOADED);
+        }
+        was_reached = disk_simulated_operations(world.disk) - before >= n;
+    }
+    world_close();
+}
+
+static void a_checkpoint_that_failed_is_still_owed_to_who_asked(void **state)
+{
+    (void)state;
+    world_open(9);
+    life_start(2);
+    load(5);
+    disk_simulated_fail_after(world.disk, 1); /* Its first file. */
+    assert_int_equal(checkpoint_make(), 2);
+    struct checkpoint_report report;
+    checkpoint_report_read(world.checkpoint, &report);
+    assert_int_equal(report.failed, 1);
+    assert_int_equal(report.count, 1);
+    assert_int_equal(checkpoint_make(), 3);
+    world_close();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +257,8 @@ int main(void)
         cmocka_unit_test(three_generations_are_kept),
         cmocka_unit_test(a_store_without_its_epochs_is_refused),
         cmocka_unit_test(a_start_on_a_failing_disk_ends_or_is_whole),
+        cmocka_unit_test(a_log_that_cannot_be_read_is_not_taken_for_one_without_a_plan),
+        cmocka_unit_test(a_checkpoint_that_failed_is_still_owed_to_who_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
