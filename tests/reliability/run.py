@@ -18,6 +18,7 @@ LONG = [
     [HERE / "test_power.py", "--cuts", "60"],
     [HERE / "test_full.py", "--rounds", "6"],
     [support.BUILD / "tests" / "reliability" / "test_reliability_flip", "all"],
+    [support.BUILD / "tests" / "test_reliability_forged", "all"],
 ]
 
 
