@@ -127,8 +127,7 @@ static enum drop acked_accept(struct worker *worker, const struct wire_message *
                                       .lane = wire->lane};
     bool heartbeat = wire->event_count == 0;
     struct lane *lane;
-    enum drop drop =
-        lanes_accept_acked(&worker->lanes, &said, heartbeat, worker->turn.apply_us, &lane);
+    enum drop drop = lanes_accept_acked(&worker->lanes, &said, heartbeat, worker->heard_us, &lane);
     if (lane != NULL) {
         lane_note_sender(lane, wire, message, port, drop == DROP_NONE && !heartbeat);
         if (drop != DROP_NONE || heartbeat) {
@@ -170,7 +169,7 @@ static void message_accept(struct worker *worker, uint32_t stream, const struct 
         drop = acked_accept(worker, wire, message, port, &lane);
     } else if (drop == DROP_NONE && !asks_only) {
         drop = lanes_accept(&worker->lanes, wire->producer, wire->lane, wire->incarnation,
-                            wire->sequence, wire->oldest, worker->turn.apply_us);
+                            wire->sequence, wire->oldest, worker->heard_us);
     }
     if (drop != DROP_NONE) {
         if (drop != DROP_message_duplicate) {
