@@ -37,6 +37,11 @@ FREEZE = "stands still"
 STEPS = {"an hour ahead": HOUR, "an hour back": -HOUR, "a day ahead": DAY, FREEZE: 0, "true": 0}
 FREEZE_SECONDS = 3
 READ_SECONDS = 1.0  # No read takes longer.
+ACK_SECONDS = 5     # Without any, under load: they stopped.
+WRONGS = ("a window is wrong", "window too full", "more than was sent", "T went back",
+          "T of records went back", "watermark", "counts", "acknowledgements stopped",
+          "a restart changed an answer", "a read failed", "acknowledged events lost",
+          "events counted twice")
 
 
 class Clock:
@@ -96,7 +101,7 @@ class Watch:
 
     def __init__(self, patient):
         self.patient, self.ledger = patient, patient.ledger
-        self.latencies, self.failed = [], 0
+        self.latencies = []
         self.wrong = collections.Counter()
         self.windows = 0
         self.redis = None
@@ -133,11 +138,10 @@ class Watch:
         try:
             q, window, whole = self.get(key)
         except (OSError, RuntimeError) as error:
-            self.failed += 1
             self.note("a read failed", repr(error))
             self.forget()
             return
-        if q < self.last_q.get(key, 0):
+        if q < self.last_q.get(key, q):
             self.note("T went back", (key, self.last_q[key], q))
         self.last_q[key] = q
         most = self.ledger.window(key, q - WINDOW_US, q)
@@ -165,12 +169,17 @@ class Watch:
                     found.append((key, q, window, whole, right))
         return found
 
-    def check_windows(self, source, begin_us):
-        """Reads as they are, and at times of the past, are exact."""
+    def settle(self):
+        """Waits until all that was sent is acknowledged and shown; what is not, then."""
         self.patient.crowd.settle()
         end = time.monotonic() + SHOWN_SECONDS
         while (wrong := self.wrong_now()) and time.monotonic() < end:
             time.sleep(0.02)
+        return wrong
+
+    def check_windows(self, source, begin_us):
+        """Reads as they are, and at times of the past, are exact."""
+        wrong = self.settle()
         now_us = time.time_ns() // 1000
         for _ in range(2):
             wrong += self.wrong_now("AT", source.randrange(max(begin_us, now_us - PAST_US), now_us))
@@ -190,9 +199,10 @@ class Watch:
 
 
 def durable_answers(redis, ledger, at_us):
-    """Every key's answer at a time, once no crash can undo it."""
+    """Every key's answer at a time, once no crash can undo it. What is sent without acknowledgement
+    may still be on its way."""
     answers = {}
-    for key in ledger.sent:
+    for key in filter(acked_key, ledger.sent):
         view = key.split(":")[0]
         answers[key] = redis.call("FS.GET", key, "FIELDS", 2, f"{view}.n_5s", f"{view}.s", "AT",
                                   at_us, "LEVEL", "durable")
@@ -201,7 +211,7 @@ def durable_answers(redis, ledger, at_us):
 
 def kill(patient, watch):
     """The same answers before and after, wherever the clock stands."""
-    patient.crowd.settle()
+    watch.settle()
     redis = Redis(path=patient.appliance.socket)
     at_us = time.time_ns() // 1000 - 500_000
     before = durable_answers(redis, patient.ledger, at_us)
@@ -228,8 +238,10 @@ def step(patient, watch, clock, name):
     while name != FREEZE and clock.error(patient.appliance.status()["appliance"]["now_us"]) > 0.3:
         assert time.monotonic() < start + 10, f"the appliance does not see a clock that is {name}"
         watch.run(0.1)
-    acked = patient.ledger.acked_events
+    acked, start = patient.ledger.acked_events, time.monotonic()
     watch.run(0.5)
+    while patient.ledger.acked_events <= acked and time.monotonic() < start + ACK_SECONDS:
+        watch.run(0.1)
     if patient.ledger.acked_events <= acked:
         watch.note("acknowledgements stopped", name)
 
@@ -265,6 +277,44 @@ def records_check(folder, watch):
     return frames
 
 
+def round_run(folder, source, totals):
+    """One appliance, from its first start on: every position of the clock, in any order."""
+    clock = Clock(folder)
+    data = f"directory: {folder}/data, checkpoint: 300ms, mirror: {{segment: 1MiB}}"
+    patient = Patient(folder, source.randrange(10**9), data, streams=CLOCK_STREAMS, fickle=0,
+                      within=clock.within(), memory="512MiB", ledger=TimedLedger(),
+                      events_per_second=1000)
+    watch = Watch(patient)
+    begin_us = time.time_ns() // 1000
+    names = list(STEPS)
+    source.shuffle(names)
+    killed = source.choice(names)
+    print(f"{', '.join(names)}; killed when: {killed}", flush=True)
+    try:
+        patient.appliance.spawn()
+        patient.wait_ready()
+        watch.run(0.3)
+        for name in names:
+            step(patient, watch, clock, name)
+            watch.check_windows(source, begin_us)
+            watch.check_status()
+            patient.check()
+            if name == killed:
+                totals["answers"] += kill(patient, watch)
+        patient.finish()
+        totals["frames"] += records_check(f"{folder}/data", watch)
+    finally:
+        patient.close()
+    totals["steps"] += len(names)
+    totals["windows"] += watch.windows
+    totals["acked"] += patient.ledger.acked_events
+    totals["acknowledged events lost"] += patient.ledger.lost
+    totals["events counted twice"] += patient.ledger.twice
+    totals["slow"] += sum(seconds > READ_SECONDS for seconds in watch.latencies)
+    totals.update(watch.wrong)
+    return watch.latencies
+
+
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--rounds", type=int, default=1)
@@ -273,54 +323,19 @@ def main():
     print(f"SEED={options.seed}")
     the_oracle_notices()
     source = random.Random(options.seed)
-    steps = answers = kills = 0
+    totals, latencies = collections.Counter(), []
     # In memory where that goes: a disk that is slow for a second looks as a clock that held it up.
     place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="freshet-clock-", dir=place) as folder:
-        clock = Clock(folder)
-        data = f"directory: {folder}/data, checkpoint: 300ms, mirror: {{segment: 1MiB}}"
-        patient = Patient(folder, options.seed, data, streams=CLOCK_STREAMS, within=clock.within(), memory="512MiB",
-                          ledger=TimedLedger(), fickle=0, events_per_second=1000)
-        watch = Watch(patient)
-        begin_us = time.time_ns() // 1000
-        try:
-            patient.appliance.spawn()
-            patient.wait_ready()
-            watch.run(0.3)
-            for number in range(options.rounds):
-                names = list(STEPS)
-                if number > 0:
-                    source.shuffle(names)
-                killed = source.choice(names)
-                for name in names:
-                    step(patient, watch, clock, name)
-                    watch.check_windows(source, begin_us)
-                    watch.check_status()
-                    patient.check()
-                    steps += 1
-                    if name == killed:
-                        answers += kill(patient, watch)
-                        kills += 1
-            patient.finish()
-            frames = records_check(f"{folder}/data", watch)
-        finally:
-            patient.close()
-    report(patient, watch, steps, kills, answers, frames)
-
-
-def report(patient, watch, steps, kills, answers, frames):
-    ledger = patient.ledger
-    slow = sum(seconds > READ_SECONDS for seconds in watch.latencies)
-    zeros = {name: watch.wrong[name] for name in (
-        "a window is wrong", "window too full", "more than was sent", "T went back",
-        "T of records went back", "watermark", "counts", "acknowledgements stopped",
-        "a restart changed an answer", "a read failed")}
-    zeros.update({f"reads beyond {READ_SECONDS} s": slow, "acknowledged events lost": ledger.lost,
-                  "events counted twice": ledger.twice})
+    for _ in range(options.rounds):
+        with tempfile.TemporaryDirectory(prefix="freshet-clock-", dir=place) as folder:
+            latencies += round_run(folder, source, totals)
+    zeros = {name: totals[name] for name in WRONGS}
+    zeros[f"reads beyond {READ_SECONDS} s"] = totals["slow"]
     figures.write("clock", [figures.row(
-        "the wall clock set ahead, back, and still", steps, "steps", zeros, kills=kills,
-        windows_compared=watch.windows, answers_over_a_kill=answers, frames=frames,
-        acknowledged=ledger.acked_events, reads=figures.milliseconds(watch.latencies))])
+        "the wall clock set ahead, back, and still", totals["steps"], "steps", zeros,
+        kills=options.rounds, windows_compared=totals["windows"],
+        answers_over_a_kill=totals["answers"], frames=totals["frames"],
+        acknowledged=totals["acked"], reads=figures.milliseconds(latencies))])
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""More than the appliance can carry, nine of ten datagrams with a bad tag. Meanwhile somebody reads,
-and a producer with acknowledgements goes on. What must hold on any machine: reads are served, what is
-acknowledged is there, each datagram that came is counted once. How much of the plateau is left is a
-figure of the machine: sender, appliance and readers share its cores, and the sender may be too slow
-to offer ten times the plateau."""
+"""More than the appliance can carry, nine of ten datagrams with a bad tag. Meanwhile somebody
+reads, and a producer with acknowledgements goes on. What must hold on any machine: reads are
+served, what is acknowledged is there, each datagram that came is counted once. How much of the
+plateau is left is a figure of the machine: sender, appliance and readers share its cores, and the
+sender may be too slow to offer ten times the plateau."""
 
 import argparse
 import collections
