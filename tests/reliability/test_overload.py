@@ -39,6 +39,7 @@ BAD_SHARE = 0.9
 OVERLOAD = 10
 READ_SECONDS = 1.0     # No read takes longer.
 SETTLE_SECONDS = 20
+STARVED_RUNS = 4
 WORKER = "shard-0"
 
 
@@ -166,7 +167,16 @@ class Bench:
         return others or [worker]
 
     def load(self, rate, bad_share, seconds):
-        """One run; its figures."""
+        """One run in which the worker had something of its core; its figures. On a machine that
+        others use, a thread may wait for a core longer than a run lasts."""
+        for _ in range(STARVED_RUNS):
+            run = self.load_once(rate, bad_share, seconds)
+            if run["applied"] > 0:
+                return run
+            print(f"nothing was taken; the worker had {run['worker_share']:.0%} of a core")
+        raise AssertionError(f"nothing was taken in {STARVED_RUNS} runs")
+
+    def load_once(self, rate, bad_share, seconds):
         producer = self.next_producer
         self.next_producer += 1
         self.reader.take()
@@ -205,7 +215,7 @@ def check_counts(run):
     what the lane did not get it knows of, up to its last message."""
     end, lane = run["end"], run["lane"]
     assert end["balance"] == 0, end
-    assert end["read_errors"] == 0 and run["applied"] > 0, end
+    assert end["read_errors"] == 0, end
     unexplained = set(end["drops"]) - {"message_bad_tag", "message_log_full", "message_duplicate"}
     assert not unexplained, end["drops"]
     good = end["messages"] - end["bad_tags"]
@@ -241,7 +251,7 @@ def main():
     print(f"SEED={options.seed}")
     plateaus, floods, counts = [], [], collections.Counter()
     with tempfile.TemporaryDirectory(prefix="freshet-overload-") as folder:
-        bench = Bench(folder, 2 * options.rounds, options.seed)
+        bench = Bench(folder, 2 * STARVED_RUNS * options.rounds, options.seed)
         try:
             for _ in range(options.rounds):
                 plateaus.append(bench.load(10**9, 0, options.seconds))
