@@ -158,13 +158,13 @@ enum result appliance_workers_start(struct appliance *appliance,
 
 void appliance_workers_drain(struct appliance *appliance, int64_t timeout_us)
 {
-    int64_t end_us = clock_now_us(&appliance->clock) + timeout_us;
+    int64_t end_us = clock_steady_us(&appliance->clock) + timeout_us;
     for (uint32_t i = 0; i < appliance->worker_thread_count; i++) {
         worker_drain(appliance->worker[i]);
     }
     for (uint32_t i = 0; i < appliance->worker_thread_count;) {
         struct timespec pause = {.tv_nsec = DRAIN_LOOK_NS};
-        if (clock_now_us(&appliance->clock) > end_us) {
+        if (clock_steady_us(&appliance->clock) > end_us) {
             return;
         }
         if (worker_is_drained(appliance->worker[i])) {

@@ -260,14 +260,26 @@ static enum result waiting_step(struct checkpoint *checkpoint, int64_t now_us)
     return RESULT_OK;
 }
 
+/* The clock may be set back: no wait is longer than it was meant to be. */
+static bool is_past(int64_t moment_us, int64_t wait_us, int64_t now_us)
+{
+    return now_us >= moment_us || moment_us - now_us > wait_us;
+}
+
+static bool is_due(const struct checkpoint *checkpoint, int64_t now_us)
+{
+    int64_t interval_us = checkpoint->options.interval_us;
+    int64_t wait_us = interval_us > RETRY_US ? interval_us : RETRY_US;
+    return interval_us > 0 && is_past(checkpoint->next_us, wait_us, now_us);
+}
+
 enum result checkpoint_step(struct checkpoint *checkpoint, int64_t now_us)
 {
     switch (checkpoint->state) {
     case CHECKPOINT_IDLE: {
         uint64_t asked = atomic_load_explicit(&checkpoint->shared_asked, memory_order_acquire);
-        bool wanted = asked > checkpoint->asked && now_us >= checkpoint->retry_us;
-        bool due = checkpoint->options.interval_us > 0 && now_us >= checkpoint->next_us;
-        if (wanted || due) {
+        bool wanted = asked > checkpoint->asked && is_past(checkpoint->retry_us, RETRY_US, now_us);
+        if (wanted || is_due(checkpoint, now_us)) {
             checkpoint->asked = asked;
             walks_begin(checkpoint, now_us);
         }

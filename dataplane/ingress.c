@@ -98,12 +98,15 @@ static bool message_cross(struct worker *worker, uint32_t home, const struct net
     return mesh_push_message(&worker->mesh, home, message, port);
 }
 
-/* Remembers where the lane's producer is: its newest message says so. A duplicate may be anybody's
- * who listened on the way, and tells nothing where something is known. */
+/* Remembers where the lane's producer is: events that are new say so, and what was sent later than
+ * all before. A copy of something older, also of a heartbeat, may be anybody's who listened on the
+ * way, and tells nothing where something is known. */
 static void lane_note_sender(struct lane *lane, const struct wire_message *wire,
                              const struct net_message *message, uint32_t port, bool is_new)
 {
-    if (is_new || !lane->has_address) {
+    bool is_later = wire->send_time_us > lane->sent_us;
+    lane->sent_us = is_later ? wire->send_time_us : lane->sent_us;
+    if (is_new || is_later || !lane->has_address) {
         lane->from = message->sender;
         lane->port = (uint8_t)port;
         lane->key_epoch = wire->key_epoch;
@@ -124,10 +127,9 @@ static enum drop acked_accept(struct worker *worker, const struct wire_message *
                                       .lane = wire->lane};
     bool heartbeat = wire->event_count == 0;
     struct lane *lane;
-    enum drop drop =
-        lanes_accept_acked(&worker->lanes, &said, heartbeat, worker->turn.apply_us, &lane);
+    enum drop drop = lanes_accept_acked(&worker->lanes, &said, heartbeat, worker->heard_us, &lane);
     if (lane != NULL) {
-        lane_note_sender(lane, wire, message, port, drop == DROP_NONE);
+        lane_note_sender(lane, wire, message, port, drop == DROP_NONE && !heartbeat);
         if (drop != DROP_NONE || heartbeat) {
             acks_due(worker, lane);
         }
@@ -167,7 +169,7 @@ static void message_accept(struct worker *worker, uint32_t stream, const struct 
         drop = acked_accept(worker, wire, message, port, &lane);
     } else if (drop == DROP_NONE && !asks_only) {
         drop = lanes_accept(&worker->lanes, wire->producer, wire->lane, wire->incarnation,
-                            wire->sequence, wire->oldest, worker->turn.apply_us);
+                            wire->sequence, wire->oldest, worker->heard_us);
     }
     if (drop != DROP_NONE) {
         if (drop != DROP_message_duplicate) {

@@ -7,10 +7,11 @@
 void judge_note_drop(struct worker *worker, enum drop drop, uint32_t stream, uint32_t field,
                      uint32_t offset, const struct net_message *message)
 {
-    if (message == NULL || !drop_log_due(worker->drop_log, drop, worker->turn.apply_us)) {
+    int64_t now_us = worker->turn.arrival_ns / NS_PER_US; /* Not T, which a clock ahead holds up. */
+    if (message == NULL || !drop_log_due(worker->drop_log, drop, now_us)) {
         return;
     }
-    struct drop_entry entry = {.time_us = worker->turn.apply_us,
+    struct drop_entry entry = {.time_us = now_us,
                                .sender = message->sender,
                                .drop = (uint16_t)drop,
                                .stream = (uint16_t)stream,

@@ -201,6 +201,10 @@ bool options_parse(int argc, char **argv, struct options *options, int *out_exit
          "of messages sent twice (0)"},
         {"malformed", "SHARE", OPTION_SHARE, 0, 0, &options->malformed,
          "of events that break the format or a rule (0)"},
+        {"bad-tags", "SHARE", OPTION_SHARE, 0, 0, &options->bad_tags,
+         "of messages with a wrong tag, needs --key-file (0)"},
+        {"key-file", "FILE", OPTION_TEXT, 0, 0, &options->key_file,
+         "tags messages by the newest key of --producer in it"},
         {"events-per-message", "N", OPTION_COUNT, 1, 4096, &values.per_message, "(25)"},
         {"lanes", "N", OPTION_COUNT, 1, OPTIONS_LANES_MAX, &values.lanes,
          "sequences of the producer (1)"},
@@ -232,6 +236,14 @@ bool options_parse(int argc, char **argv, struct options *options, int *out_exit
     int verdict = options_read(argc, argv, rows, ARRAY_COUNT(rows));
     if (verdict == 1 && values.rate == 0) {
         (void)fprintf(stderr, "freshet-load: --rate 0: allowed is a number above 0\n");
+        verdict = -1;
+    }
+    if (verdict == 1 && options->key_file != NULL && (options->producer == 0 || options->acked)) {
+        (void)fprintf(stderr, "freshet-load: --key-file: with --producer, and not with --acked\n");
+        verdict = -1;
+    }
+    if (verdict == 1 && options->bad_tags > 0 && options->key_file == NULL) {
+        (void)fprintf(stderr, "freshet-load: --bad-tags: with --key-file\n");
         verdict = -1;
     }
     if (verdict == 1 && options->acked &&

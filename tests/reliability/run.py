@@ -19,11 +19,14 @@ LONG = [
     [HERE / "test_kill.py", "--kills", "200"],
     [HERE / "test_power.py", "--cuts", "60"],
     [HERE / "test_full.py", "--rounds", "6"],
+    [HERE / "test_clock.py", "--rounds", "12"],
+    [HERE / "test_overload.py", "--rounds", "5", "--seconds", "4"],
     [support.BUILD / "tests" / "reliability" / "test_reliability_flip", "all"],
     [support.BUILD / "tests" / "reliability" / "test_reliability_fail", "all"],
     [support.BUILD / "tests" / "reliability" / "test_reliability_fail_start", "all"],
     [SIMULATION / "planted.py"],
     [SIMULATION / "run.py", "--seeds", os.environ.get("SEEDS", "100000")],
+    [support.BUILD / "tests" / "test_reliability_forged", "all"],
 ]
 
 

@@ -202,7 +202,8 @@ class LoadTest(unittest.TestCase):
     def test_bad_options_are_exit_code_2(self):
         for arguments in (["--rate", "x"], ["--rate", "0"], ["--late", "2"], ["--burst", "10"],
                           ["--no-such"], ["extra"], ["--keys"], ["--stream", "nobody"],
-                          ["--events-per-message", "4000"], ["--json=1"]):
+                          ["--events-per-message", "4000"], ["--json=1"],
+                          ["--bad-tags", "0.5"], ["--key-file", "keys.yaml"]):
             run = self.appliance.load(*arguments)
             self.assertEqual(run.returncode, 2, (arguments, run.stderr))
             self.assertTrue(run.stderr.strip(), arguments)
@@ -211,7 +212,7 @@ class LoadTest(unittest.TestCase):
         run = subprocess.run([LOAD, "--help"], stdout=subprocess.PIPE, text=True)
         self.assertEqual(run.returncode, 0)
         names = ("to query rate keys zipf hot burst late duplicate malformed readers batch "
-                 "seconds max-p99 json")
+                 "seconds max-p99 json bad-tags key-file")
         for name in names.split():
             self.assertIn(f"--{name}", run.stdout)
 

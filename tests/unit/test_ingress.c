@@ -167,6 +167,46 @@ struct small_event {
     uint64_t k;
 };
 
+static void one_send(struct workbench *bench, uint64_t producer, uint64_t sequence)
+{
+    struct small_event event = {.ts = START_US, .k = producer};
+    struct wire_message message = {.stream_id = 1,
+                                   .version = 1,
+                                   .producer = producer,
+                                   .sequence = sequence,
+                                   .event_stride = sizeof(event),
+                                   .event_count = 1};
+    message_send(bench, 0, message, &event);
+    workbench_run(bench);
+}
+
+/* Law: what was heard of a moment ago is known, wherever the clock is set. */
+static void a_clock_that_is_set_makes_no_lane_silent(void **state)
+{
+    (void)state;
+    struct workbench bench;
+    struct workbench_options options = {
+        .definitions = two_streams, .start_us = START_US, .lanes_max = 1};
+    workbench_open(&bench, &options);
+    one_send(&bench, 1, 1);
+    workbench_advance(&bench, 24 * 3600 * US_PER_SECOND);
+    one_send(&bench, 2, 1);
+    assert_int_equal(workbench_dropped(&bench, 0, DROP_message_lanes_full), 1);
+    one_send(&bench, 1, 1);
+    assert_int_equal(workbench_dropped(&bench, 0, DROP_message_duplicate), 1);
+    workbench_advance(&bench, -48 * 3600 * US_PER_SECOND);
+    one_send(&bench, 1, 1);
+    assert_int_equal(workbench_dropped(&bench, 0, DROP_message_duplicate), 2);
+    /* Ten minutes, turn after turn, are silence. */
+    for (uint32_t second = 0; second <= LANE_IDLE_US / US_PER_SECOND; second++) {
+        workbench_advance(&bench, US_PER_SECOND);
+        workbench_run(&bench);
+    }
+    one_send(&bench, 2, 1);
+    assert_int_equal(workbench_applied(&bench, 0), 2);
+    workbench_close(&bench);
+}
+
 static void bursts_end_where_they_are_full(void **state)
 {
     (void)state;
@@ -705,6 +745,7 @@ static void a_message_of_a_size_that_no_datagram_has_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_clock_that_is_set_makes_no_lane_silent),
         cmocka_unit_test(text_of_two_streams_may_mix_in_one_datagram),
         cmocka_unit_test(more_text_than_the_text_space_holds_is_applied_whole),
         cmocka_unit_test(bursts_end_where_they_are_full),
