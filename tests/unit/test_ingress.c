@@ -176,7 +176,7 @@ static void one_send(struct workbench *bench, uint64_t producer, uint64_t sequen
                                    .sequence = sequence,
                                    .event_stride = sizeof(event),
                                    .event_count = 1};
-    message_send(bench, 0, message, &event);
+    workbench_send_message(bench, 0, message, &event);
     workbench_run(bench);
 }
 
