@@ -175,6 +175,29 @@ static void a_store_without_its_epochs_is_refused(void **state)
     world_close();
 }
 
+/* Law: an epoch that the logs know is never begun anew. */
+static void a_store_whose_newest_epoch_is_damaged_is_refused(void **state)
+{
+    (void)state;
+    for (uint32_t lives = 1; lives <= 4; lives++) {
+        world_open(70 + lives);
+        for (uint32_t life = 0; life < lives; life++) {
+            life_start(2);
+            load(3);
+            uint64_t expected = hash();
+            life_kill();
+            assert_int_not_equal(expected, 0);
+        }
+        /* The newest slot is that of as many claims. */
+        assert_true(
+            disk_simulated_flip(world.disk, EPOCHS_NAME, lives % 2 * EPOCHS_SLOT_BYTES + 40, 0x10));
+        error[0] = '\0';
+        assert_int_not_equal(life_load(2), RESULT_OK);
+        assert_non_null(strstr(error, EPOCHS_NAME));
+        world_close();
+    }
+}
+
 /* Whichever operation of a start fails, the start says so or is whole; the next one is whole. */
 static void a_start_on_a_failing_disk_ends_or_is_whole(void **state)
 {
@@ -256,6 +279,7 @@ int main(void)
         cmocka_unit_test(a_damaged_checkpoint_falls_back_to_the_one_before),
         cmocka_unit_test(three_generations_are_kept),
         cmocka_unit_test(a_store_without_its_epochs_is_refused),
+        cmocka_unit_test(a_store_whose_newest_epoch_is_damaged_is_refused),
         cmocka_unit_test(a_start_on_a_failing_disk_ends_or_is_whole),
         cmocka_unit_test(a_log_that_cannot_be_read_is_not_taken_for_one_without_a_plan),
         cmocka_unit_test(a_checkpoint_that_failed_is_still_owed_to_who_asked),
