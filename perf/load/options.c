@@ -195,6 +195,8 @@ bool options_parse(int argc, char **argv, struct options *options, int *out_exit
         {"keys", "N", OPTION_COUNT, 1, UINT64_C(1) << 40, &options->keys, "entities (100000)"},
         {"zipf", "EXPONENT", OPTION_NUMBER, 0, 0, &options->zipf, "skew of keys, 0 is none (0.99)"},
         {"hot", "SHARE", OPTION_SHARE, 0, 0, &options->hot, "of events to one more hot key (0)"},
+        {"in-turn", NULL, OPTION_FLAG, 0, 0, &options->in_turn,
+         "keys one after the other instead of drawn"},
         {"late", "SHARE", OPTION_SHARE, 0, 0, &options->late,
          "of events older than the stream's lateness (0)"},
         {"duplicate", "SHARE", OPTION_SHARE, 0, 0, &options->duplicate,

@@ -43,6 +43,7 @@ struct options {
     double freshness_p99_max_us; /* 0: no bound. */
     uint64_t lost_max;           /* UINT64_MAX: no bound. */
     uint64_t seed;
+    bool in_turn;
     bool acked;
     bool live;
     bool json;
