@@ -327,6 +327,11 @@ void walk_turn(struct worker *worker)
     walk->summary.turn_ns_max = ns > walk->summary.turn_ns_max ? ns : walk->summary.turn_ns_max;
 }
 
+bool walk_may_go_on(const struct walk *walk)
+{
+    return walk->state != WALK_IDLE && block_is_empty(&walk->blocks[walk->block % WALK_BLOCKS]);
+}
+
 void worker_walk_turn(struct worker *worker)
 {
     walk_turn(worker);
