@@ -28,6 +28,8 @@ struct log_reader {
     uint32_t *begun; /* Indices of files that were. */
     uint8_t *buffer; /* READ_BYTES */
     enum result listed;
+    bool (*stop_asked)(void *context); /* NULL: nobody asks. */
+    void *stop_context;
 };
 
 static void file_add(void *context, const char *name, uint64_t size)
@@ -136,6 +138,13 @@ void log_reader_close(struct log_reader *reader)
     }
 }
 
+void log_reader_stop_set(struct log_reader *reader, bool (*stop_asked)(void *context),
+                         void *context)
+{
+    reader->stop_asked = stop_asked;
+    reader->stop_context = context;
+}
+
 uint32_t log_reader_segment_count(const struct log_reader *reader)
 {
     return reader->begun_count;
@@ -193,6 +202,10 @@ static enum result bytes_at(struct walk_in *walk, uint64_t place, uint64_t wante
 {
     uint64_t end = walk->buffer_place + walk->buffer_size;
     if (place < walk->buffer_place || place + wanted > end) {
+        const struct log_reader *reader = walk->reader;
+        if (reader->stop_asked != NULL && reader->stop_asked(reader->stop_context)) {
+            return RESULT_STOPPED;
+        }
         uint64_t size = 0;
         enum result result =
             disk_file_read(walk->file, place, walk->reader->buffer, READ_BYTES, &size);
