@@ -69,8 +69,9 @@ struct appliance {
 };
 
 /* Opens everything; returns when events are taken and queries answered. On failure error says what,
- * where, and what is allowed or how to fix it, and everything opened is closed again. RESULT_STOPPED:
- * stop_asked (NULL is fine) said true while the store was read; the next start has all of it. */
+ * where, and what is allowed or how to fix it, and everything opened is closed again.
+ * RESULT_STOPPED: stop_asked (NULL is fine) said true while the store was read; the next start has
+ * all of it. */
 MUST_USE enum result appliance_open(const struct config *config, bool (*stop_asked)(void),
                                     struct appliance *appliance,
                                     char error[APPLIANCE_ERROR_SIZE_MAX]);

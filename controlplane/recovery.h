@@ -84,8 +84,8 @@ uint64_t recovery_before_lsn(const struct recovery *recovery, uint32_t shard);
 /* Fills workers (just made, options.shard_count of them). RESULT_CORRUPT: a file of the manifest is
  * damaged; the caller makes new workers and calls again, which takes the manifest before;
  * RESULT_INVALID: nothing is left to fall back to; RESULT_UNSUPPORTED: the plan cannot read the
- * records; RESULT_NO_SPACE: state.memory is too small for what is kept; RESULT_STOPPED: somebody asked
- * for it. */
+ * records; RESULT_NO_SPACE: state.memory is too small for what is kept; RESULT_STOPPED: somebody
+ * asked for it. */
 MUST_USE enum result recovery_load(struct recovery *recovery, struct worker *const *workers,
                                    char error[RECOVERY_ERROR_SIZE_MAX]);
 /* After worker_mirror_open(), before the first turn. Forwards stay the recovery's until

@@ -152,7 +152,7 @@ static enum result ready_fill(struct segments *segments, uint32_t shard)
     return result;
 }
 
-/* A slice that took long is followed by as long a pause: the thread has checkpoints to write too. */
+/* A slice that took long is followed by as long a pause: the thread writes checkpoints too. */
 static bool filling_is_paced(struct segments_shard *keeper, int64_t now_us)
 {
     int64_t since_us = sub_clamped(now_us, keeper->filled_us);
