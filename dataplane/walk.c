@@ -324,6 +324,7 @@ void walk_turn(struct worker *worker)
     uint64_t ns =
         (uint64_t)((double)(clock_ticks() - start) * clock_ns_per_tick(worker->options.clock));
     walk->summary.turns++;
+    walk->summary.turn_ns_sum += ns;
     walk->summary.turn_ns_max = ns > walk->summary.turn_ns_max ? ns : walk->summary.turn_ns_max;
 }
 
