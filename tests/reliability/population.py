@@ -1,5 +1,5 @@
-"""An appliance with so many entities, each with one event before anything else happens to it, and what
-a restart of it costs: used where availability is measured."""
+"""An appliance with so many entities, each with one event before anything else happens to it, to
+be loaded, ended and started again: used where availability is measured."""
 
 import os
 import pathlib

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What the interval of checkpoints costs and brings: time of the worker against what its events take
-without any, bytes written, and how long a start takes after kill -9 just before the next one.
+"""What the interval of checkpoints costs and brings: time of the worker against what its events
+take without any, bytes written, and how long a start takes after kill -9 just before the next one.
 
 Time of the worker, not throughput: with two cores the load generator is what ends first."""
 
