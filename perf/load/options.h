@@ -44,6 +44,7 @@ struct options {
     uint64_t lost_max;           /* UINT64_MAX: no bound. */
     uint64_t seed;
     bool in_turn;
+    uint64_t first; /* Key in turn. */
     bool acked;
     bool live;
     bool json;

@@ -82,9 +82,11 @@ class Population:
         return self.status()["views"][0]["entities"]
 
     def fill(self, rate=250000):
-        """One event of every card; slower when the machine cannot do it so fast."""
-        while self.count() < self.entities:
-            self.load_run(self.entities, rate, self.entities / rate, "--in-turn")
+        """One event of every card. A load that cannot keep its rate ends too early, with all that it
+        sent acknowledged: the next one goes on there."""
+        while (there := self.count()) < self.entities:
+            self.load_run(self.entities, rate, (self.entities - there) / rate, "--in-turn",
+                          "--first", str(there + 1))
             rate = max(rate // 2, 1000)
 
     def checkpoint(self):

@@ -124,10 +124,11 @@ class LoadTest(unittest.TestCase):
         run = self.appliance.load("--acked", "--late", "0.1")
         self.assertEqual(run.returncode, 2, run)
 
-    def test_keys_in_turn_come_equally_often(self):
+    def test_keys_in_turn_come_one_after_the_other_from_the_first(self):
         with FakeHome() as home:
-            end, _ = self.drive("--acked", "--in-turn", "--keys", "500", "--seconds", "1", "--rate",
-                                "2000", "--probe-rate", "0", "--to", f"127.0.0.1:{home.port}")
+            end, _ = self.drive("--acked", "--in-turn", "--keys", "500", "--first", "251",
+                                "--seconds", "1", "--rate", "2000", "--probe-rate", "0", "--to",
+                                f"127.0.0.1:{home.port}")
             self.assertEqual(end["acked"]["durable"], 2000, end)
             cards = collections.Counter(int.from_bytes(event[8:16], "little")
                                         for event in home.events)
