@@ -82,11 +82,12 @@ class Population:
         return self.status()["views"][0]["entities"]
 
     def fill(self, rate=250000):
-        """One event of every card. A load that cannot keep its rate ends too early, with all that it
-        sent acknowledged: the next one goes on there."""
+        """One event of every card. A load that cannot keep its rate ends too early, with all that
+        it sent acknowledged: the next one goes on there."""
         while (there := self.count()) < self.entities:
             self.load_run(self.entities, rate, (self.entities - there) / rate, "--in-turn",
                           "--first", str(there + 1))
+            assert self.count() > there, "the load generator sends nothing"
             rate = max(rate // 2, 1000)
 
     def checkpoint(self):
@@ -123,6 +124,12 @@ class Population:
             time.sleep(LOOK_SECONDS)
         self.values([self.entities])
         return time.monotonic() - begin
+
+    def processor_seconds(self):
+        """Of the thread that started it: on a core of its own a start takes that, and the disk."""
+        process = self.appliance.process.pid
+        text = pathlib.Path(f"/proc/{process}/task/{process}/schedstat").read_text()
+        return int(text.split()[0]) / 1e9
 
     def is_ready(self):
         try:

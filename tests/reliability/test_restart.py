@@ -25,13 +25,14 @@ class Restarts:
 
     def __init__(self, population, kind):
         self.population, self.kind = population, kind
-        self.stop, self.start, self.loads = [], [], []
+        self.stop, self.start, self.processor, self.loads = [], [], [], []
         self.lost = self.changed = self.behind = self.compared = 0
 
     def note(self, stop, still, least):
         """Starts it, and compares with what was read before."""
         self.stop.append(stop)
         self.start.append(self.population.start())
+        self.processor.append(self.population.processor_seconds())
         self.loads.append(load_average())
         self.recovery = self.population.status()["store"]["recovery"]
         self.lost += abs(self.population.entities - self.population.count())
@@ -40,9 +41,10 @@ class Restarts:
         after = self.population.values(list(least))
         self.compared += len(least)
         self.behind += sum(after[card][0] < least[card][0] for card in least)
-        print(f"{self.kind}: stop {self.stop[-1]:.2f} s, start {self.start[-1]:.2f} s, of it "
-              f"loading {self.recovery['seconds']:.2f} s, {self.recovery['load_bytes'] >> 20} MiB, "
-              f"{self.recovery['records']} records, load average {self.loads[-1]}", flush=True)
+        print(f"{self.kind}: stop {self.stop[-1]:.2f} s, start {self.start[-1]:.2f} s, "
+              f"{self.processor[-1]:.2f} s of its thread, loading {self.recovery['seconds']:.2f}, "
+              f"{self.recovery['load_bytes'] >> 20} MiB, {self.recovery['records']} records, "
+              f"load average {self.loads[-1]}", flush=True)
 
     def row(self, **others):
         away = [stop + start for stop, start in zip(self.stop, self.start)]
@@ -55,6 +57,7 @@ class Restarts:
             f"restart after {self.kind}, {self.population.entities} entities", len(away),
             "restarts", zeros,
             stop=figures.seconds(self.stop), start_to_ready=figures.seconds(self.start),
+            start_processor=figures.seconds(self.processor),
             away=figures.seconds(away),
             newest={"loading_s": round(seconds, 3), "rows": self.recovery["rows"],
                     "records": self.recovery["records"],
