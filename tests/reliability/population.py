@@ -55,7 +55,6 @@ class Population:
         self.still = self.random.sample(range(half + 1, entities + 1), min(SAMPLE, half))
         self.moving = self.random.sample(range(1, half + 1), min(SAMPLE, half))
         self.load = None
-        self.nice = 0
 
     def status(self):
         return self.appliance.status()
@@ -116,9 +115,7 @@ class Population:
         return {card: (int(row[1] or 0), row[3]) for card, row in zip(cards, rows)}
 
     def start(self):
-        """Seconds until /readyz says 200 and a card was read. With nice below 0 it is preferred
-        until then, as if other programs were few."""
-        self.appliance.within = ["nice", "-n", str(self.nice)] if self.nice else []
+        """Seconds until /readyz says 200 and a card was read."""
         begin = time.monotonic()
         self.appliance.spawn()
         while not self.is_ready():
@@ -126,11 +123,7 @@ class Population:
             assert time.monotonic() < begin + READY_SECONDS, self.appliance.log.read_text()
             time.sleep(LOOK_SECONDS)
         self.values([self.entities])
-        seconds = time.monotonic() - begin
-        if self.nice:
-            for thread in pathlib.Path(f"/proc/{self.appliance.process.pid}/task").iterdir():
-                os.setpriority(os.PRIO_PROCESS, int(thread.name), 0)
-        return seconds
+        return time.monotonic() - begin
 
     def processor_seconds(self):
         """Of the thread that started it: on a core of its own a start takes that, and the disk."""

@@ -98,7 +98,6 @@ def kill_and_start(restarts, rate, seconds):
 def measure(entities, rounds, options):
     with tempfile.TemporaryDirectory(prefix="freshet-restart-", dir=options.folder) as folder:
         population = Population(folder, entities, segment=options.segment, seed=options.seed)
-        population.nice = options.nice
         try:
             first = population.start()
             population.fill(options.fill_rate)
@@ -131,7 +130,6 @@ def main():
     options.add_argument("--fill-rate", type=int, default=100000)
     options.add_argument("--load-seconds", type=float, default=1)
     options.add_argument("--segment", default="4MiB")
-    options.add_argument("--nice", type=int, default=0, help="of starts; below 0 needs root")
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--folder", help="where data lies meanwhile")
     options = options.parse_args()
