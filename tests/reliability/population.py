@@ -34,7 +34,7 @@ views:
     aggregates: {n: count(), sum: sum(amount), low: min(amount), high: max(amount)}
 """
 FEATURES = ("activity.n_30d", "activity.sum_30d")
-BYTES_PER_ENTITY = 600  # Room for some events each.
+BYTES_PER_ENTITY = 800  # Room for some events each.
 SAMPLE = 1000
 LOOK_SECONDS = 0.005
 READY_SECONDS = 600
@@ -44,10 +44,11 @@ SEGMENTS_READY = 2      # What the keeper of segments has ahead, when it is done
 class Population:
     """Cards 1 to entities. Only the lower half is loaded later, so that the upper one must stay."""
 
-    def __init__(self, folder, entities, checkpoint="10s", segment="256MiB", seed=1):
+    def __init__(self, folder, entities, checkpoint="10s", segment="256MiB", seed=1,
+                 bytes_per_entity=BYTES_PER_ENTITY):
         self.entities = entities
         self.random = random.Random(seed)
-        memory = max(64, entities * BYTES_PER_ENTITY >> 20)
+        memory = max(64, entities * bytes_per_entity >> 20)
         self.appliance = support.Appliance(
             folder, streams=STREAMS, memory=f"{memory}MiB", seconds=7200,
             data=f"directory: data, checkpoint: {checkpoint}, mirror: {{segment: {segment}}}")

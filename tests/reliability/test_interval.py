@@ -20,6 +20,7 @@ from population import Population, load_average  # noqa: E402
 NONE = "1h"  # None comes within the test.
 LATE = 0.9   # Share of an interval after which the process is killed.
 WORKER = "shard-0"
+BYTES_PER_ENTITY = 2000  # Room for minutes of load.
 
 
 def seconds_of(interval):
@@ -109,7 +110,8 @@ class Trial:
     def __init__(self, interval, options):
         self.interval = interval
         with tempfile.TemporaryDirectory(prefix="freshet-interval-", dir=options.folder) as folder:
-            population = Population(folder, options.entities, interval, options.segment)
+            population = Population(folder, options.entities, interval, options.segment,
+                                    bytes_per_entity=BYTES_PER_ENTITY)
             try:
                 population.start()
                 population.fill(options.fill_rate)
