@@ -121,8 +121,8 @@ static void *worker_run(void *argument)
     /* Relaxed: the join that follows orders everything else. */
     while (!atomic_load_explicit(&appliance->shared_stop, memory_order_relaxed)) {
         idle_turns = worker_turn(worker) > 0 ? 0 : idle_turns + 1;
-        /* What the log has in flight is waited for awake. */
-        if (queue != NULL && idle_turns > IDLE_TURNS_BEFORE_SLEEP && worker_is_quiet(worker)) {
+        /* What the log has in flight is waited for awake, and a checkpoint's walk is not paced. */
+        if (queue != NULL && idle_turns > IDLE_TURNS_BEFORE_SLEEP && worker_may_sleep(worker)) {
             net_wait(queue, IDLE_SLEEP_US);
         }
     }

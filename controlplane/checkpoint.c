@@ -210,6 +210,8 @@ static void published_report(struct checkpoint *checkpoint, int64_t now_us)
         const struct checkpoint_shard *shard = &checkpoint->shard[i];
         report->rows += shard->summary.row_count;
         report->bytes += shard->rows.entry.size + shard->lanes.entry.size;
+        report->bytes_sum += shard->rows.entry.size + shard->lanes.entry.size;
+        report->walk_ns_sum += shard->summary.turn_ns_sum;
         report->whole += i == 0 && shard->whole ? 1 : 0;
         report->turn_ns_max = shard->summary.turn_ns_max > report->turn_ns_max
                                   ? shard->summary.turn_ns_max

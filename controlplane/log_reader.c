@@ -26,6 +26,8 @@ struct log_reader {
     uint32_t *begun; /* Indices of files that were. */
     uint8_t *buffer; /* LOG_WALK_BUFFER_BYTES */
     enum result listed;
+    bool (*stop_asked)(void *context); /* NULL: nobody asks. */
+    void *stop_context;
 };
 
 static void file_add(void *context, const char *name, uint64_t size)
@@ -134,6 +136,13 @@ void log_reader_close(struct log_reader *reader)
     }
 }
 
+void log_reader_stop_set(struct log_reader *reader, bool (*stop_asked)(void *context),
+                         void *context)
+{
+    reader->stop_asked = stop_asked;
+    reader->stop_context = context;
+}
+
 uint32_t log_reader_segment_count(const struct log_reader *reader)
 {
     return reader->begun_count;
@@ -180,6 +189,8 @@ static enum result walk_open(struct log_reader *reader, const struct log_file *f
                              struct log_walk *walk)
 {
     log_walk_init(walk, &file->segment, file->size, reader->buffer);
+    walk->stop_asked = reader->stop_asked;
+    walk->stop_context = reader->stop_context;
     return file_open(reader, file, DISK_READ, &walk->file);
 }
 

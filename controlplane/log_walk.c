@@ -20,6 +20,9 @@ static enum result bytes_at(struct log_walk *walk, uint64_t place, uint64_t want
 {
     uint64_t end = walk->buffer_place + walk->buffer_size;
     if (place < walk->buffer_place || place + wanted > end) {
+        if (walk->stop_asked != NULL && walk->stop_asked(walk->stop_context)) {
+            return RESULT_STOPPED;
+        }
         uint64_t size = 0;
         enum result result =
             disk_file_read(walk->file, place, walk->buffer, LOG_WALK_BUFFER_BYTES, &size);

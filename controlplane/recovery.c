@@ -180,6 +180,10 @@ static enum result logs_open(struct recovery *recovery, char error[RECOVERY_ERRO
     for (uint32_t shard = 0; shard < recovery->report.old_shard_count; shard++) {
         enum result result = log_reader_open(recovery->options.disk, recovery->epochs.store_id,
                                              shard, &recovery->log[shard]);
+        if (result == RESULT_OK) {
+            log_reader_stop_set(recovery->log[shard], recovery->options.stop_asked,
+                                recovery->options.stop_context);
+        }
         uint64_t start = manifest == NULL ? 0 : manifest->shard[shard].replay_lsn;
         if (result == RESULT_OK) {
             result = log_reader_sync(recovery->log[shard], start);

@@ -65,6 +65,12 @@ MUST_USE enum result recovery_fail_conflict(char error[RECOVERY_ERROR_SIZE_MAX],
                                             const struct catalog_conflict *conflict);
 /* Says that more is done. */
 void recovery_progress(struct recovery *recovery, uint64_t bytes);
+/* True once somebody wants the end. */
+static inline bool recovery_is_stopped(const struct recovery *recovery)
+{
+    const struct recovery_options *options = &recovery->options;
+    return options->stop_asked != NULL && options->stop_asked(options->stop_context);
+}
 /* Rows and lanes of the candidate's files of one shard, into the replay that was begun. */
 MUST_USE enum result recovery_files_load(struct recovery *recovery, const struct manifest *manifest,
                                          uint32_t shard, struct replay *replay,

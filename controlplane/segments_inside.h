@@ -23,7 +23,9 @@ struct segments_shard {
     struct segment_list unused; /* While opening: files that hold nothing, to be handed out. */
     struct disk_file *filling;  /* A new file on its way; NULL: none. */
     uint64_t filling_bytes;     /* Zeros in it so far. */
-    int64_t filled_us;          /* When the last slice was made, or making one failed. */
+    int64_t filled_us;          /* When the last slice was begun, or making one failed. */
+    int64_t slice_us;           /* What it took, up to the next look; */
+    bool slice_timed;           /* that is known. */
     bool starved;
     uint64_t archived;
     uint64_t recycled;

@@ -132,6 +132,19 @@ static enum result ready_fill(struct segments *segments, uint32_t shard)
     return result;
 }
 
+/* A slice that took long is followed by as long a pause: the thread writes checkpoints too. */
+static bool filling_is_paced(struct segments_shard *keeper, int64_t now_us)
+{
+    int64_t since_us = sub_clamped(now_us, keeper->filled_us);
+    if (!keeper->slice_timed) {
+        keeper->slice_us = since_us < SEGMENTS_RETRY_US ? since_us : SEGMENTS_RETRY_US;
+        keeper->slice_timed = true;
+    }
+    int64_t pace_us =
+        2 * keeper->slice_us > SEGMENTS_SLICE_US ? 2 * keeper->slice_us : SEGMENTS_SLICE_US;
+    return since_us >= 0 && since_us < pace_us;
+}
+
 void segments_ready_keep(struct segments *segments, uint32_t shard, int64_t now_us)
 {
     struct segments_shard *keeper = &segments->shard[shard];
@@ -142,7 +155,7 @@ void segments_ready_keep(struct segments *segments, uint32_t shard, int64_t now_
     if (keeper->starved && !segments_retry_is_due(keeper->filled_us, now_us)) {
         return;
     }
-    bool paced = now_us >= keeper->filled_us && now_us - keeper->filled_us < SEGMENTS_SLICE_US;
+    bool paced = filling_is_paced(keeper, now_us);
     if (paced && !keeper->starved && !filling_is_urgent(segments, shard)) {
         return;
     }
@@ -152,6 +165,7 @@ void segments_ready_keep(struct segments *segments, uint32_t shard, int64_t now_
     }
     keeper->starved = result != RESULT_OK;
     keeper->filled_us = now_us;
+    keeper->slice_timed = false;
 }
 
 /* Files that hold nothing go to the worker, as many as it may have; the others are removed. */

@@ -87,7 +87,9 @@ static enum result recovery_begin(struct store *store, char error[STORE_ERROR_SI
                                        .shard_count = store->options.shard_count,
                                        .now_us = clock_now_us(store->options.clock),
                                        .progress = load_progress,
-                                       .progress_context = store};
+                                       .progress_context = store,
+                                       .stop_asked = store->options.stop_asked,
+                                       .stop_context = store->options.context};
     if (getrandom(options.new_store_id, sizeof(options.new_store_id), 0) !=
         (ssize_t)sizeof(options.new_store_id)) {
         return fail_with(error, RESULT_SYSTEM, strerror(errno));

@@ -373,6 +373,11 @@ bool worker_is_quiet(const struct worker *worker)
            mesh_is_empty(&worker->mesh);
 }
 
+bool worker_may_sleep(const struct worker *worker)
+{
+    return worker_is_quiet(worker) && !walk_may_go_on(&worker->walk);
+}
+
 void worker_mirror_buffers(struct worker *worker, void *out_buffer[DISK_QUEUE_BUFFERS],
                            uint64_t *out_bytes)
 {

@@ -204,6 +204,8 @@ int main(int argc, char **argv)
     load.plan = &config->plan;
     event_maker_init(&load.maker, &config->plan, (uint32_t)stream, options.keys, options.zipf,
                      options.hot, options.seed);
+    load.maker.in_turn = options.in_turn;
+    load.maker.before = options.first - 1;
     code = main_run(&load, udp);
     probe_stop(&load.probe);
     querier_stop(&load.querier);

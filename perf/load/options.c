@@ -43,6 +43,7 @@ static void options_defaults(struct options *options, struct option_values *valu
     *options = (struct options){
         .config = "config/examples/cards.yaml",
         .keys = 100000,
+        .first = 1,
         .zipf = 0.99,
         .read_rate = 1000,
         .probe_rate = 50,
@@ -195,6 +196,10 @@ bool options_parse(int argc, char **argv, struct options *options, int *out_exit
         {"keys", "N", OPTION_COUNT, 1, UINT64_C(1) << 40, &options->keys, "entities (100000)"},
         {"zipf", "EXPONENT", OPTION_NUMBER, 0, 0, &options->zipf, "skew of keys, 0 is none (0.99)"},
         {"hot", "SHARE", OPTION_SHARE, 0, 0, &options->hot, "of events to one more hot key (0)"},
+        {"in-turn", NULL, OPTION_FLAG, 0, 0, &options->in_turn,
+         "keys one after the other instead of drawn"},
+        {"first", "KEY", OPTION_COUNT, 1, UINT64_C(1) << 40, &options->first,
+         "where keys in turn begin (1)"},
         {"late", "SHARE", OPTION_SHARE, 0, 0, &options->late,
          "of events older than the stream's lateness (0)"},
         {"duplicate", "SHARE", OPTION_SHARE, 0, 0, &options->duplicate,

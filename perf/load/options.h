@@ -45,6 +45,8 @@ struct options {
     double freshness_p99_max_us; /* 0: no bound. */
     uint64_t lost_max;           /* UINT64_MAX: no bound. */
     uint64_t seed;
+    bool in_turn;
+    uint64_t first; /* Key in turn. */
     bool acked;
     bool live;
     bool json;

@@ -4,6 +4,7 @@ bound that N trials without a failure give with 95 % confidence: 3 / N (the rule
 
 import json
 import pathlib
+import statistics
 
 import appliance as support
 
@@ -20,6 +21,11 @@ def milliseconds(values):
     return {name: round(value * 1000, 1) for name, value in (
         ("p50_ms", percentile(values, 0.5)), ("p99_ms", percentile(values, 0.99)),
         ("max_ms", max(values, default=None))) if value is not None}
+
+
+def seconds(values):
+    """The middle one and the greatest."""
+    return {"p50_s": round(statistics.median(values), 3), "max_s": round(max(values), 3)}
 
 
 def row(what, trials, unit, zeros, **others):

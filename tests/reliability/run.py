@@ -15,12 +15,18 @@ import figures  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
 SIMULATION = HERE.parent / "simulation"
+# Availability: a load that a machine with two cores carries beside its generator.
+LOADED = ["--rate", "100000", "--fill-rate", "150000", "--segment", "256MiB"]
 LONG = [
     [HERE / "test_kill.py", "--kills", "200"],
     [HERE / "test_power.py", "--cuts", "60"],
     [HERE / "test_full.py", "--rounds", "6"],
     [HERE / "test_clock.py", "--rounds", "12"],
     [HERE / "test_overload.py", "--rounds", "5", "--seconds", "4"],
+    [HERE / "test_restart.py", "--entities", "1000000", "10000000", "--rounds", "5", "2", *LOADED,
+     "--load-seconds", "8"],
+    [HERE / "test_interval.py", "--entities", "1000000", "--intervals", "1s", "10s", "60s", *LOADED,
+     "--seconds", "62"],
     [support.BUILD / "tests" / "reliability" / "test_reliability_flip", "all"],
     [support.BUILD / "tests" / "reliability" / "test_reliability_fail", "all"],
     [support.BUILD / "tests" / "reliability" / "test_reliability_fail_start", "all"],

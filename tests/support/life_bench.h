@@ -57,6 +57,8 @@ struct world {
     uint32_t next_event;
     bool has_bench;
     uint64_t load_crash_after; /* Operations of recovery_load(); 0: never. */
+    uint32_t stop_after;       /* Questions whether to stop until the answer is yes; 0: never. */
+    uint32_t stop_asked;       /* Questions so far. */
     uint64_t load_fail_after;  /* The same. */
 };
 
@@ -133,6 +135,12 @@ static inline void bench_open(void)
     world.has_bench = true;
 }
 
+static inline bool stop_asked(void *context)
+{
+    (void)context;
+    return ++world.stop_asked >= world.stop_after && world.stop_after > 0;
+}
+
 /* Loading, until the workers hold what was durable. */
 static inline enum result life_load(uint32_t shard_count)
 {
@@ -141,7 +149,8 @@ static inline enum result life_load(uint32_t shard_count)
                                        .plan = &world.config->plan,
                                        .shard_count = shard_count,
                                        .new_store_id = "store of a test",
-                                       .now_us = world.now_us};
+                                       .now_us = world.now_us,
+                                       .stop_asked = stop_asked};
     enum result result = recovery_open(&options, &world.recovery, error);
     if (result != RESULT_OK) {
         return result;

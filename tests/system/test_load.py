@@ -3,6 +3,7 @@
 
 And perf/run and perf/demo, as make run and make demo call them, on ports of their own."""
 
+import collections
 import json
 import os
 import re
@@ -122,6 +123,16 @@ class LoadTest(unittest.TestCase):
             self.assertEqual(len(home.events), 2000)
         run = self.appliance.load("--acked", "--late", "0.1")
         self.assertEqual(run.returncode, 2, run)
+
+    def test_keys_in_turn_come_one_after_the_other_from_the_first(self):
+        with FakeHome() as home:
+            end, _ = self.drive("--acked", "--in-turn", "--keys", "500", "--first", "251",
+                                "--seconds", "1", "--rate", "2000", "--probe-rate", "0", "--to",
+                                f"127.0.0.1:{home.port}")
+            self.assertEqual(end["acked"]["durable"], 2000, end)
+            cards = collections.Counter(int.from_bytes(event[8:16], "little")
+                                        for event in home.events)
+        self.assertEqual(cards, {card: 4 for card in range(1, 501)})
 
     def test_the_timetable_keeps_the_rate_and_nothing_is_lost(self):
         end, _ = self.drive("--seconds", "2")

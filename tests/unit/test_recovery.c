@@ -1,5 +1,6 @@
 /* Stores that are killed and started again, with other shard counts, older checkpoints and failing
  * disks: what was durable is there, bit for bit. */
+#include "dataplane/walk_door.h"
 #include "tests/support/life_bench.h"
 
 #define FAULT_STEP   7u /* Of the operations, each so many is made to fail. */
@@ -270,6 +271,72 @@ static void a_checkpoint_that_failed_is_still_owed_to_who_asked(void **state)
     world_close();
 }
 
+/* Law: a start may be told to stop at any moment, and the next one has all. */
+static void a_start_that_is_told_to_stop_ends_and_the_next_one_has_all(void **state)
+{
+    (void)state;
+    world_open(7);
+    life_start(2);
+    load(60);
+    assert_true(checkpoint_make() > 0);
+    load(30);
+    uint64_t expected = hash();
+    life_kill();
+    uint32_t stopped = 0;
+    for (uint32_t after = 1; after > 0; after++) {
+        world.stop_after = after;
+        world.stop_asked = 0;
+        enum result result = life_load(2);
+        if (result == RESULT_OK) {
+            break;
+        }
+        assert_string_equal(result_name(result), result_name(RESULT_STOPPED));
+        assert_int_equal(world.stop_asked, after); /* It did not go on. */
+        stopped++;
+        life_kill();
+    }
+    assert_true(stopped >= 6); /* Two logs to their ends, files, two logs again. */
+    world.stop_after = 0;
+    life_kill();
+    life_start(2);
+    settle();
+    assert_true(hash() == expected);
+    world_close();
+}
+
+static void some_turns(struct worker *worker)
+{
+    for (uint32_t i = 0; i < 20; i++) {
+        (void)worker_turn(worker);
+    }
+}
+
+/* Asleep between quanta, a walk over millions of rows would last many times as long. */
+static void a_worker_stays_awake_for_a_walk_and_sleeps_while_its_blocks_are_full(void **state)
+{
+    (void)state;
+    world_open(8);
+    life_start(1);
+    load(60);
+    struct worker *worker = world.bench.worker[0];
+    assert_true(worker_may_sleep(worker));
+    worker_walk_begin(worker, 1, 0);
+    (void)worker_turn(worker);
+    assert_false(worker_may_sleep(worker));
+    some_turns(worker); /* To its end: two blocks, rows and END. */
+    assert_true(worker_may_sleep(worker));
+    worker_walk_begin(worker, 2, 0);
+    some_turns(worker);
+    worker_walk_begin(worker, 3, 0);
+    some_turns(worker); /* All four are full, and nobody takes the first. */
+    assert_true(worker_may_sleep(worker));
+    struct walk_block *block = worker_walk_take(worker, 0);
+    assert_non_null(block);
+    worker_walk_give(worker, block);
+    assert_false(worker_may_sleep(worker));
+    world_close();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +348,8 @@ int main(void)
         cmocka_unit_test(a_store_without_its_epochs_is_refused),
         cmocka_unit_test(a_store_whose_newest_epoch_is_damaged_is_refused),
         cmocka_unit_test(a_start_on_a_failing_disk_ends_or_is_whole),
+        cmocka_unit_test(a_start_that_is_told_to_stop_ends_and_the_next_one_has_all),
+        cmocka_unit_test(a_worker_stays_awake_for_a_walk_and_sleeps_while_its_blocks_are_full),
         cmocka_unit_test(a_log_that_cannot_be_read_is_not_taken_for_one_without_a_plan),
         cmocka_unit_test(a_checkpoint_that_failed_is_still_owed_to_who_asked),
     };

@@ -199,6 +199,27 @@ static void a_full_disk_starves_a_shard_until_there_is_room_again(void **state)
     world_close();
 }
 
+/* The thread that fills files writes checkpoints too: these wait no longer than filling takes. */
+static void a_slice_that_took_long_is_followed_by_as_long_a_pause(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t later_us;
+        bool filled;
+    } rows[] = {{200 * US_PER_MS, false}, {150 * US_PER_MS, false}, {100 * US_PER_MS, true}};
+    world_open(10, 1);
+    ok(life_begin());
+    load(1); /* None is ready, so the slice is urgent; the disk takes 200 ms for it. */
+    uint32_t ready = report_of(0).ready;
+    assert_true(ready < SEGMENTS_READY);
+    for (uint32_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        world.now_us += rows[i].later_us;
+        segments_step(world.segments, world.now_us);
+        assert_int_equal(report_of(0).ready > ready, rows[i].filled);
+    }
+    world_close();
+}
+
 static void ready_segments_that_were_not_begun_are_handed_out_again(void **state)
 {
     (void)state;
@@ -317,6 +338,7 @@ int main(void)
         cmocka_unit_test(an_archive_takes_the_old_ones_and_their_numbers_stay_taken),
         cmocka_unit_test(a_segment_goes_when_it_is_not_needed_and_is_old_or_too_much),
         cmocka_unit_test(a_full_disk_starves_a_shard_until_there_is_room_again),
+        cmocka_unit_test(a_slice_that_took_long_is_followed_by_as_long_a_pause),
         cmocka_unit_test(ready_segments_that_were_not_begun_are_handed_out_again),
         cmocka_unit_test(a_broken_segment_is_kept_and_then_removed_not_used_again),
         cmocka_unit_test(segments_of_an_earlier_shard_count_stay_until_manifests_begin_behind_them),
