@@ -172,7 +172,7 @@ static enum result start(char out_error[APPLIANCE_ERROR_SIZE_MAX])
         (void)snprintf(out_error, APPLIANCE_ERROR_SIZE_MAX, "%s", config->error[0].text);
         return result;
     }
-    return appliance_open(config, appliance, out_error);
+    return appliance_open(config, NULL, appliance, out_error);
 }
 
 /* Events that a client is told of. */
