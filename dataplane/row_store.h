@@ -77,8 +77,8 @@ uint32_t row_store_class_lines(uint32_t class_index);
  * version (even, not dead) of whoever was there before, so that late readers notice. */
 uint64_t *row_store_take(struct row_store *store, uint32_t class_index);
 
-/* The same; at the cap a place of a larger class that has room, up to ROW_STORE_NEAR times as large,
- * rather than none. row_store_lines() says how large it is. */
+/* The same; at the cap a place of a larger class that has room, up to ROW_STORE_NEAR times as
+ * large, rather than none. row_store_lines() says how large it is. */
 uint64_t *row_store_take_near(struct row_store *store, uint32_t class_index);
 
 /* Marks the row dead now and gives its place back once all readers have passed. */
