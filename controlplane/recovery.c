@@ -118,8 +118,7 @@ static enum result manifest_read(struct recovery *recovery, uint64_t generation,
     return result;
 }
 
-/* The first epoch that had the store's shard count, without another one since. */
-static uint32_t count_since(const struct epochs *epochs)
+uint32_t recovery_count_since(const struct epochs *epochs)
 {
     uint32_t since = 0;
     for (uint32_t i = 0; i < epochs->cut_count; i++) {
@@ -136,7 +135,7 @@ static bool manifest_counts(const struct recovery *recovery, const struct manife
 {
     const struct epochs *epochs = &recovery->epochs;
     return manifest->shard_count == epochs->shard_count && manifest->epoch <= epochs->epoch &&
-           manifest->epoch >= count_since(epochs);
+           manifest->epoch >= recovery_count_since(epochs);
 }
 
 /* Reads the manifests; those that are damaged are passed over. */

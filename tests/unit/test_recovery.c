@@ -176,6 +176,39 @@ static void a_store_without_its_epochs_is_refused(void **state)
     world_close();
 }
 
+/* What the logs hold of before was of other shards: alone they do not tell the state. */
+static void a_store_of_another_number_of_shards_needs_its_manifest(void **state)
+{
+    (void)state;
+    for (uint32_t shards = 1; shards <= 3; shards++) {
+        world_open(80 + shards);
+        life_start(2);
+        load(20);
+        life_kill();
+        life_start(shards);
+        load(5);
+        uint64_t expected = hash();
+        uint64_t generation = recovery_report(world.recovery)->generation + 1;
+        life_kill();
+        if (shards != 2) {
+            char name[MANIFEST_NAME_SIZE_MAX];
+            manifest_name_format(generation, name);
+            damage(name);
+            for (uint32_t tried = 1; tried <= 3; tried++) {
+                error[0] = '\0';
+                assert_int_not_equal(life_load(tried), RESULT_OK);
+                assert_non_null(strstr(error, "number of shards"));
+                life_kill();
+            }
+            damage(name); /* As it was. */
+        }
+        life_start(2);
+        settle();
+        assert_true(hash() == expected);
+        world_close();
+    }
+}
+
 /* Law: an epoch that the logs know is never begun anew. */
 static void a_store_whose_newest_epoch_is_damaged_is_refused(void **state)
 {
@@ -346,6 +379,7 @@ int main(void)
         cmocka_unit_test(a_damaged_checkpoint_falls_back_to_the_one_before),
         cmocka_unit_test(three_generations_are_kept),
         cmocka_unit_test(a_store_without_its_epochs_is_refused),
+        cmocka_unit_test(a_store_of_another_number_of_shards_needs_its_manifest),
         cmocka_unit_test(a_store_whose_newest_epoch_is_damaged_is_refused),
         cmocka_unit_test(a_start_on_a_failing_disk_ends_or_is_whole),
         cmocka_unit_test(a_start_that_is_told_to_stop_ends_and_the_next_one_has_all),
