@@ -75,6 +75,7 @@ struct program_space {
     uint64_t fault[PROGRAM_FAULT_COUNT];
     uint32_t text_used;
     int64_t constant[PROGRAM_CONSTANTS_MAX][PROGRAM_ROWS];
+    int64_t string[PROGRAM_INPUTS_MAX][PROGRAM_ROWS]; /* For callers: words of string inputs. */
     int64_t value[PROGRAM_REGISTERS_MAX][PROGRAM_ROWS];
     char text[PROGRAM_STRINGS_MAX * PROGRAM_ROWS];
 };

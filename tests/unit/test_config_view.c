@@ -43,7 +43,6 @@ static const struct config_row rows[] = {
     {"keys of later versions",
      "views:\n"
      "  v:\n"
-     "    where: n = 1\n"
      "    derived: {a: b}\n"
      "    slo: {freshness: 1s}\n"
      "    dedupe: {id: u, window: 10m}\n"
@@ -51,10 +50,28 @@ static const struct config_row rows[] = {
      "    source: s\n"
      "    windows: [10m]\n"
      "    aggregates: {c: count()}\n" STREAM_S,
-     "f:3:5: `where: n = 1` is not built yet (condition that an event must meet); remove it\n"
-     "f:4:5: `derived` is not built yet (values computed from other features); remove it\n"
-     "f:5:5: `slo` is not built yet (targets for freshness and reads); remove it\n"
-     "f:6:5: `dedupe` is not built yet (field that makes an event count once); remove it\n"},
+     "f:3:5: `derived` is not built yet (values computed from other features); remove it\n"
+     "f:4:5: `slo` is not built yet (targets for freshness and reads); remove it\n"
+     "f:5:5: `dedupe` is not built yet (field that makes an event count once); remove it\n"},
+    {"a where that is no condition",
+     "views:\n"
+     "  v:\n"
+     "    where: n + 1\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n"
+     "    aggregates: {c: count()}\n" STREAM_S,
+     "f:3:12: `n + 1` has a type that is not taken here (integer); a condition is needed, as "
+     "amount > 500\n"},
+    {"a where of what is no field",
+     "views:\n"
+     "  v:\n"
+     "    where: n = 1 and frob is null\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n"
+     "    aggregates: {c: count()}\n" STREAM_S,
+     "f:3:22: `frob` is no field of stream `s`\n"},
     {"unknown key",
      "views:\n"
      "  v:\n"
@@ -64,7 +81,7 @@ static const struct config_row rows[] = {
      "    windows: [10m]\n"
      "    aggregates: {c: count()}\n" STREAM_S,
      "f:3:5: `agregates` is no key of a view; did you mean `aggregates`? allowed: version, "
-     "entity, key, source, windows, exact, raw_cap, ladder, edges, leading, aggregates, ttl\n"},
+     "entity, key, source, windows, exact, raw_cap, ladder, edges, leading, aggregates, ttl, where\n"},
     {"version",
      "views:\n"
      "  v:\n"
