@@ -293,6 +293,15 @@ static bool view_features_finish(struct plan *plan, uint32_t index)
             }
         }
     }
+    for (uint32_t d = 0; d < view->derived_count; d++) {
+        if (plan->feature_count == FEATURES_MAX) {
+            return false;
+        }
+        struct plan_feature *feature = &plan->feature[plan->feature_count++];
+        *feature = (struct plan_feature){
+            .view = (uint16_t)index, .is_derived = true, .aggregate = (uint8_t)d};
+        memcpy(feature->name, view->derived[d].name, sizeof(view->derived[d].name));
+    }
     view->feature_count = (uint16_t)(plan->feature_count - view->feature_first);
     return true;
 }
@@ -458,6 +467,12 @@ enum result plan_finish(struct plan *plan, int *out_view)
             return RESULT_NO_SPACE;
         }
         plan->fingerprint = print_number(plan->fingerprint, plan->view[i].fingerprint);
+    }
+    for (uint32_t i = 0; i < plan->view_count; i++) {
+        if (program_finish(&plan->view[i].derived_program) != RESULT_OK) {
+            *out_view = (int)i;
+            return RESULT_UNSUPPORTED;
+        }
     }
     for (uint32_t i = 0; i < plan->stream_count; i++) {
         struct plan_stream *stream = &plan->stream[i];
