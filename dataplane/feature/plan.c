@@ -11,13 +11,8 @@
 /* A window's tail steps by the largest level that is at most a twelfth of it. */
 #define HOP_SHARE 12
 
-struct aggregate_row {
-    const char *name;
-    const char *sentence;
-};
-
-static const struct aggregate_row aggregate_rows[] = {
-#define AGGREGATE(name, argument, type, sentence) {#name, sentence},
+static const char *const aggregate_names[] = {
+#define AGGREGATE(name, argument, type, sentence) #name,
 #include "dataplane/feature/aggregates.def"
 #undef AGGREGATE
 };
@@ -25,13 +20,7 @@ static const struct aggregate_row aggregate_rows[] = {
 const char *aggregate_name(enum aggregate_kind kind)
 {
     ASSERT(kind < AGGREGATE_COUNT_OF);
-    return aggregate_rows[kind].name;
-}
-
-const char *aggregate_sentence(enum aggregate_kind kind)
-{
-    ASSERT(kind < AGGREGATE_COUNT_OF);
-    return aggregate_rows[kind].sentence;
+    return aggregate_names[kind];
 }
 
 static bool name_is(const char *name, const char *text, uint32_t size)
@@ -42,7 +31,7 @@ static bool name_is(const char *name, const char *text, uint32_t size)
 int aggregate_find(const char *name, uint32_t size)
 {
     for (int i = 0; i < AGGREGATE_COUNT_OF; i++) {
-        if (name_is(aggregate_rows[i].name, name, size)) {
+        if (name_is(aggregate_names[i], name, size)) {
             return i;
         }
     }

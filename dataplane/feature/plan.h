@@ -201,6 +201,5 @@ void plan_feature_suggest(const struct plan *plan, const char *entity, const cha
 
 /* "count", "sum", ... */
 const char *aggregate_name(enum aggregate_kind kind);
-const char *aggregate_sentence(enum aggregate_kind kind);
 /* Kind by name, or -1. */
 int aggregate_find(const char *name, uint32_t size);

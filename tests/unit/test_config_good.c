@@ -145,16 +145,7 @@ static const struct config_row rows[] = {
      ""},
 };
 
-static void a_good_definition_is_taken(void **state)
-{
-    (void)state;
-    config_rows_hold(rows, ARRAY_COUNT(rows));
-}
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_good_definition_is_taken),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return config_rows_main("a_good_definition_is_taken", rows, ARRAY_COUNT(rows));
 }
