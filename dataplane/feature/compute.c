@@ -4,6 +4,16 @@
 
 #include "dataplane/base/assert.h"
 
+/* Fields that are null in some row of the block. */
+static uint64_t null_any(const struct burst *burst, uint32_t first, uint32_t rows)
+{
+    uint64_t any = 0;
+    for (uint32_t i = 0; i < rows; i++) {
+        any |= burst->null_mask[first + i];
+    }
+    return any;
+}
+
 /* Null bits of one field for a block of rows. */
 static uint64_t null_column(const struct burst *burst, uint32_t field, uint32_t first,
                             uint32_t rows)
@@ -29,10 +39,11 @@ static void strings_fill(const struct burst *burst, uint32_t field, uint32_t fir
 static void inputs_fill(const struct program *program, const struct burst *burst, uint32_t first,
                         uint32_t rows, struct program_space *space)
 {
+    uint64_t any = null_any(burst, first, rows);
     for (uint32_t i = 0; i < program->input_count; i++) {
         uint32_t field = program->input[i];
         struct program_column *column = &space->column[i];
-        column->null = null_column(burst, field, first, rows);
+        column->null = (any >> field & 1) != 0 ? null_column(burst, field, first, rows) : 0;
         if (program->input_type[i].kind == TYPE_string) {
             strings_fill(burst, field, first, rows, space->string[i]);
             column->value = space->string[i];
@@ -54,7 +65,7 @@ static void field_take(const struct program_column *column, struct expression_ty
     } else if (type.kind != TYPE_string) {
         memcpy(out, column->value, rows * sizeof(*out));
     }
-    for (uint32_t i = 0; i < rows; i++) {
+    for (uint32_t i = 0; column->null != 0 && i < rows; i++) {
         burst->null_mask[first + i] |= (column->null >> i & 1) << field;
     }
 }

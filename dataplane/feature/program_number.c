@@ -66,12 +66,21 @@ void program_step_number_multiply(struct program_run *run)
 
 void program_step_number_raise(struct program_run *run)
 {
-    uint64_t rows = 0;
+    bool bad = false;
+    int64_t by = run->immediate;
     EACH_ROW
     {
-        rows |= (uint64_t)__builtin_mul_overflow(run->a[i], run->immediate, &run->out[i]) << i;
+        bad |= __builtin_mul_overflow(run->a[i], by, &run->out[i]);
     }
-    program_fault(run, PROGRAM_FAULT_overflow, rows);
+    if (bad) {
+        int64_t ignored;
+        uint64_t rows = 0;
+        EACH_ROW
+        {
+            rows |= (uint64_t)__builtin_mul_overflow(run->a[i], by, &ignored) << i;
+        }
+        program_fault(run, PROGRAM_FAULT_overflow, rows);
+    }
 }
 
 void program_step_number_modulo(struct program_run *run)
@@ -101,15 +110,22 @@ void program_step_unsigned_modulo(struct program_run *run)
 
 static void number_sign(struct program_run *run, bool abs)
 {
-    uint64_t rows = 0;
+    bool bad = false;
     EACH_ROW
     {
         int64_t value = run->a[i];
-        bool flips = !abs || value < 0;
-        rows |= (uint64_t)(flips && value == INT64_MIN) << i;
-        run->out[i] = flips ? (int64_t)(0 - (uint64_t)value) : value;
+        int64_t flips = abs ? value >> 63 : -1; /* All ones where the sign changes. */
+        bad |= value == INT64_MIN;
+        run->out[i] = (int64_t)(((uint64_t)value ^ (uint64_t)flips) - (uint64_t)flips);
     }
-    program_fault(run, PROGRAM_FAULT_overflow, rows);
+    if (bad) {
+        uint64_t rows = 0;
+        EACH_ROW
+        {
+            rows |= (uint64_t)(run->a[i] == INT64_MIN) << i;
+        }
+        program_fault(run, PROGRAM_FAULT_overflow, rows);
+    }
 }
 
 void program_step_number_negate(struct program_run *run)
