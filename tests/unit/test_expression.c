@@ -226,6 +226,8 @@ static void numbers_are_exact(void **state)
         {"CAST(yes AS i64) + 1", "2", 0},
         {"CAST(maybe AS i64)", "null", 0},
         {"-9223372036854775808", "-9223372036854775808", 0},
+        {"-(-9223372036854775808)", "null", 1},
+        {"--3", "3", 0},
         {"18446744073709551615 = card", "true", 0},
         {"a.b_1h + 1", "43", 0},
     };
@@ -434,6 +436,13 @@ static void what_is_no_expression_is_named(void **state)
         {"99999999999999999999",
          "99999999999999999999: is outside what its type holds (null, "
          "null; 18 digits after the point, 64 bits in all)",
+         0},
+        {"card + -18446744073709551616",
+         "18446744073709551616: is outside what its type holds (null, null; 18 digits after the "
+         "point, 64 bits in all)",
+         0},
+        {"NOT -1",
+         "-1: has a type that is not taken here (integer, null; AND, OR and NOT take conditions)",
          0},
         {"NOT 1",
          "1: has a type that is not taken here (integer, null; AND, OR and NOT take "
