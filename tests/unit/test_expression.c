@@ -37,6 +37,7 @@ static const struct {
     {.name = "nothing", .type = {.kind = TYPE_string, .size = 16}, .null = true, .text = "x"},
     {.name = "time", .type = {.kind = TYPE_time}, .value = INT64_C(1709210096789012)},
     {.name = "before", .type = {.kind = TYPE_time}, .value = -1},
+    {.name = "oldest", .type = {.kind = TYPE_time}, .value = INT64_MIN},
     {.name = "a.b_1h", .type = {.kind = TYPE_number}, .value = 42},
 };
 
@@ -400,11 +401,14 @@ static void times_have_parts(void **state)
 {
     (void)state;
     static const struct row rows[] = {
-        {"year(time)", "2024", 0},       {"month(time)", "2", 0},     {"day(time)", "29", 0},
-        {"hour(time)", "12", 0},         {"minute(time)", "34", 0},   {"second(time)", "56", 0},
-        {"day_of_week(time)", "4", 0},   {"year(before)", "1969", 0}, {"month(before)", "12", 0},
-        {"day(before)", "31", 0},        {"hour(before)", "23", 0},   {"second(before)", "59", 0},
-        {"day_of_week(before)", "3", 0},
+        {"year(time)", "2024", 0},       {"month(time)", "2", 0},
+        {"day(time)", "29", 0},          {"hour(time)", "12", 0},
+        {"minute(time)", "34", 0},       {"second(time)", "56", 0},
+        {"day_of_week(time)", "4", 0},   {"year(before)", "1969", 0},
+        {"month(before)", "12", 0},      {"day(before)", "31", 0},
+        {"hour(before)", "23", 0},       {"second(before)", "59", 0},
+        {"day_of_week(before)", "3", 0}, {"year(oldest)", "-290308", 0},
+        {"second(oldest)", "5", 0},
     };
     rows_hold(rows, ARRAY_COUNT(rows));
 }
