@@ -7,6 +7,9 @@
 #include "dataplane/feature/expression.h"
 #include "dataplane/feature/program.h"
 
+#define PAGE_QUARTER "fifty letters, and more of them until there are 50"
+#define PAGE         PAGE_QUARTER PAGE_QUARTER PAGE_QUARTER PAGE_QUARTER
+
 /* What names stand for here: one row. */
 static const struct {
     const char *name;
@@ -38,6 +41,7 @@ static const struct {
     {.name = "time", .type = {.kind = TYPE_time}, .value = INT64_C(1709210096789012)},
     {.name = "before", .type = {.kind = TYPE_time}, .value = -1},
     {.name = "oldest", .type = {.kind = TYPE_time}, .value = INT64_MIN},
+    {.name = "page", .type = {.kind = TYPE_string, .size = 256}, .text = PAGE},
     {.name = "a.b_1h", .type = {.kind = TYPE_number}, .value = 42},
 };
 
@@ -379,6 +383,10 @@ static void strings_are_made_of_characters(void **state)
         {"word || '!'", "'Bonjour!'", 0},
         {"word || nothing", "null", 0},
         {"concat(word, nothing, ' ', umlaut)", "'Bonjour d\xc3\xbcnn'", 0},
+        {"concat(nothing, nothing)", "''", 0},
+        {"length(page) = 200 AND page || page IS NULL", "true", 1},
+        {"concat(page, page, word)", "null", 1},
+        {"concat(page || page, word)", "'Bonjour'", 1},
         {"'it''s'", "'it's'", 0},
         {"least(word, umlaut)", "'Bonjour'", 0},
         {"word LIKE 'Bon%'", "true", 0},
