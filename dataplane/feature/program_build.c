@@ -41,6 +41,24 @@ static bool code_has_faults(enum program_code code)
     return code <= PROGRAM_string_upper;
 }
 
+/* Whether rows that are active in `inner` are so in `outer`. Active conditions are made from those
+ * around them, which are their first argument. */
+static bool active_covers(const struct program *program, uint16_t outer, uint16_t inner)
+{
+    while (outer != inner && outer != PROGRAM_ALWAYS) {
+        if (inner < FIRST_VALUE || inner == PROGRAM_ALWAYS) {
+            return false;
+        }
+        const struct program_step *step = &program->step[inner - FIRST_VALUE];
+        if (step->code != PROGRAM_mask_and && step->code != PROGRAM_mask_possible &&
+            step->code != PROGRAM_mask_open) {
+            return false;
+        }
+        inner = step->a;
+    }
+    return true;
+}
+
 static uint16_t emit(struct build *build, struct program_step step)
 {
     struct program *program = build->program;
@@ -49,10 +67,15 @@ static uint16_t emit(struct build *build, struct program_step step)
     }
     step.active = code_has_faults((enum program_code)step.code) ? build->active : PROGRAM_ALWAYS;
     for (uint32_t i = 0; i < program->step_count; i++) {
-        const struct program_step *same = &program->step[i];
-        if (same->code == step.code && same->a == step.a && same->b == step.b &&
-            same->c == step.c && same->immediate == step.immediate &&
-            (same->active == step.active || same->active == PROGRAM_ALWAYS)) {
+        struct program_step *same = &program->step[i];
+        if (same->code != step.code || same->a != step.a || same->b != step.b ||
+            same->c != step.c || same->immediate != step.immediate) {
+            continue;
+        }
+        if (active_covers(program, step.active, same->active)) {
+            same->active = step.active; /* Needed in more rows than before. */
+        }
+        if (active_covers(program, same->active, step.active)) {
             return same->target;
         }
     }

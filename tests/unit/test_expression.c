@@ -514,6 +514,19 @@ static void equal_parts_are_computed_once(void **state)
     assert_int_equal(program.output[0], program.output[1]);
 }
 
+static void what_a_branch_needs_twice_is_computed_and_counted_once(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"CASE WHEN yes THEN most + one IN (1, 2, 3) END", "null", 1},
+        {"CASE WHEN yes THEN most + one NOT BETWEEN 1 AND 2 END", "null", 1},
+        {"CASE WHEN one = 1 THEN CASE WHEN seven = 7 THEN one % 0 ELSE 2 END + one % 0 END", "null",
+         1},
+        {"one % 0 = 1 OR CASE WHEN yes THEN one % 0 END = 1", "null", 1},
+    };
+    rows_hold(rows, ARRAY_COUNT(rows));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -526,6 +539,7 @@ int main(void)
         cmocka_unit_test(what_is_no_expression_is_named),
         cmocka_unit_test(depth_and_length_are_bounded),
         cmocka_unit_test(equal_parts_are_computed_once),
+        cmocka_unit_test(what_a_branch_needs_twice_is_computed_and_counted_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
