@@ -183,7 +183,7 @@ static const struct config_row rows[] = {
      "    aggregates:\n"
      "      a: sum(x * nn)\n"
      "      b: sum(x / 2)\n"
-     "      c: sum(x) where w\n"
+     "      c: sum(x) WHERE w\n"
      "      d: count() where x > 'a'\n"
      "      e: first(lower(w))\n"
      "      f: sum(x) where x >\n"
