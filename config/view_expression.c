@@ -149,6 +149,12 @@ static struct schema_field field_of_type(const struct schema *schema,
 {
     struct expression_type type = value->node[value->root].type;
     struct schema_field field = {.optional = true, .scale = type.scale, .size = 8};
+    int same = view_expression_field(value);
+    if (same >= 0) { /* It is printed as the field is, with or without `where`. */
+        field = schema->field[same];
+        field.optional = true;
+        return field;
+    }
     switch (type.kind) {
     case TYPE_bool:
         field.type = FIELD_TYPE_bool;
@@ -159,15 +165,12 @@ static struct schema_field field_of_type(const struct schema *schema,
     case TYPE_time:
         field.type = FIELD_TYPE_timestamp;
         break;
-    case TYPE_string:
-        field = schema->field[view_expression_field(value)];
-        field.optional = true;
-        break;
     case TYPE_number:
         field.type = type.scale > 0 ? FIELD_TYPE_decimal : FIELD_TYPE_i64;
         break;
     case TYPE_null:
     case TYPE_double:
+    case TYPE_string:
         UNREACHABLE();
     }
     return field;
