@@ -72,6 +72,20 @@ static bool field_resolve(void *context, const char *name, uint32_t size, uint16
     return true;
 }
 
+/* False after reporting where REGEXP is asked for. */
+static bool patterns_check(struct view_reader *reader, const struct node *scalar, uint32_t at,
+                           const struct expression *expression)
+{
+    for (uint32_t i = 0; i < expression->node_count; i++) {
+        if (expression->node[i].operation == OPERATION_regexp) {
+            error_inside(reader->config, scalar, at + expression->node[i].at,
+                         "`REGEXP` is not built yet; `LIKE` is allowed");
+            return false;
+        }
+    }
+    return true;
+}
+
 bool view_expression_check(struct view_reader *reader, const struct node *scalar, uint32_t at,
                            struct expression *expression, enum type_kind wanted)
 {
@@ -80,7 +94,7 @@ bool view_expression_check(struct view_reader *reader, const struct node *scalar
         return false; /* Told where the source is named. */
     }
     if (expression_check(expression, field_resolve, &names, wanted) == RESULT_OK) {
-        return true;
+        return patterns_check(reader, scalar, at, expression);
     }
     if (!names.told) {
         call_report(reader->config, scalar, at, expression);
