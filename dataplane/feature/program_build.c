@@ -217,7 +217,7 @@ static bool node_has_faults(const struct build *build, uint16_t index)
     return false;
 }
 
-/* The node, of which only those rows matter that `code` makes of a condition and of where this is. */
+/* The node, of which only those rows matter that `code` makes of what is active and a condition. */
 static uint16_t node_build_where(struct build *build, uint16_t index, enum program_code code,
                                  uint16_t condition)
 {

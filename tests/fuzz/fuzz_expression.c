@@ -1,5 +1,5 @@
-/* Any bytes as an expression: refused with a place inside them, or a program whose columns hold what
- * their type says. What is taken is taken again as the first part of a longer text. */
+/* Any bytes as an expression: refused with a place inside them, or a program whose columns hold
+ * what their type says. What is taken is taken again as the first part of a text. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -2,8 +2,8 @@
  *
  *   expression TAB name kind scale value ... TAB name kind scale value ...
  *
- * kind is of enum type_kind; each value is one row's: an int64 or uint64 in the type's scale, a double,
- * 0 or 1, x and hexadecimal digits (a string), or null. The answer is a line
+ * kind is of enum type_kind; each value is one row's: an int64 or uint64 in the type's scale, a
+ * double, 0 or 1, x and hexadecimal digits (a string), or null. The answer is a line
  *
  *   ok TAB kind scale TAB value ... TAB overflows TAB divisions by zero
  *

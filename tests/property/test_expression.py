@@ -42,8 +42,9 @@ PATTERNS = ["%", "", "a%", "%b", "_", "__", "%a%b%", "\\%", "a\\_b", "%\u00e9", 
             "_%_", "\\"]
 MOMENTS = ["2024-02-29 12:34:56", "1969-12-31T23:59:59.999999Z", "2024-02-30 00:00:00", "yesterday",
            "0000-01-01 00:00:00", "2000-01-01T00:00:60+01:30", "9999-12-31 23:59:59.1234567-23:59"]
-CASTS = ["bool", "i64", "U64", "double", "decimal(0)", "decimal(2)", "decimal(18)", "decimal(18, 4)",
-         "bigint", "ubigint", "boolean", "integer", "date", "decimal(19)", "decimal"]
+CASTS = ["bool", "i64", "U64", "double", "decimal(0)", "decimal(2)", "decimal(18)",
+         "decimal(18, 4)", "bigint", "ubigint", "boolean", "integer", "date", "decimal(19)",
+         "decimal"]
 
 
 class Generator:

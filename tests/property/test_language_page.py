@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""docs/language.md: every example has the result that it shows, by the product and by the oracle, and
+"""docs/language.md: every example has the result that it shows, by the product and by the oracle;
 every operation and function has one."""
 
 import re
@@ -11,9 +11,9 @@ import oracle
 
 PAGE = (SOURCE / "docs" / "language.md").read_text()
 LIBRARY = SOURCE / "dataplane" / "feature"
-OPERATORS = ["a + b", "a - b", "a * b", "a / b", "a % b", "-a", "a || b", "a = b", "a <> b", "a < b",
-             "a <= b", "a IS NULL", "a IN (b, c)", "a BETWEEN b AND c", "a LIKE 'pattern'", "NOT a",
-             "a AND b", "a OR b", "CASE WHEN c THEN a ELSE b END", "CAST(a AS type)"]
+OPERATORS = ["a + b", "a - b", "a * b", "a / b", "a % b", "-a", "a || b", "a = b", "a <> b",
+             "a < b", "a <= b", "a IS NULL", "a IN (b, c)", "a BETWEEN b AND c",
+             "a LIKE 'pattern'", "NOT a", "a AND b", "a OR b", "CASE WHEN c THEN a ELSE b END", "CAST(a AS type)"]
 
 
 def tables():
@@ -61,7 +61,7 @@ def main():
     names, row, examples, listed = {}, {}, [], []
     for head, rows in tables():
         if head == ["name", "type", "value"]:
-            for name, type, value in (map(str.strip, (cell.strip("`") for cell in r)) for r in rows):
+            for name, type, value in ([cell.strip("`") for cell in r] for r in rows):
                 names[name] = type_of(type)
                 row[name] = literal(value, names[name])
         elif head[-2:] == ["example", "result"]:

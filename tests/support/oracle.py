@@ -146,7 +146,7 @@ class Stream:
 
 
 class Aggregate:
-    """computed: its view's; what this one computes is added. Their columns are behind the fields."""
+    """computed: its view's, to which it adds what it computes: columns behind the fields."""
 
     def __init__(self, name, call, stream, computed):
         self.name, self.index, self.field = name, None, None
