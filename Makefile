@@ -1,6 +1,6 @@
 # Verbs over meson. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo test simulate bench lint format tidy fuzz asan tsan clean
+.PHONY: help setup build run demo test simulate reliability bench lint format tidy fuzz asan tsan clean
 
 MESON_SETUP = test -f $(1)/build.ninja || $(2) meson setup $(1) $(3) >$(1).setup.log || \
 	{ cat $(1).setup.log; exit 1; }; rm -f $(1).setup.log
@@ -34,7 +34,7 @@ simulate: ## Crash simulated worlds by seed: SEEDS=2000, or SEED=n for one
 	@ninja -C build --quiet tests/simulation/simulate
 	@tests/simulation/run.py
 
-reliability: ## Kills, power cuts, full disks, damage: the long forms; build/reliability.json
+reliability: ## Kills, power cuts, full disks, damage, SEEDS=100000: the long forms, one table
 	@.ci/setup run test
 	@$(call MESON_SETUP,build,,)
 	@ninja -C build --quiet

@@ -406,6 +406,9 @@ static void view_read(struct loader *loader, const struct node *map, uint32_t in
     if (values.value[KEYWORD_view_aggregates] != NULL) {
         view_aggregates_read(&reader, values.value[KEYWORD_view_aggregates]);
     }
+    if (values.value[KEYWORD_view_derived] != NULL) {
+        view_derived_read(&reader, values.value[KEYWORD_view_derived]);
+    }
 }
 
 void view_read_all(struct loader *loader)

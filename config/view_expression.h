@@ -19,5 +19,8 @@ int view_expression_add(struct view_reader *reader, const struct node *scalar, u
                         const struct expression *value, const struct expression *where,
                         uint64_t *out_print);
 
+/* The map of `derived:`; aggregates and windows are read already. */
+void view_derived_read(struct view_reader *reader, const struct node *map);
+
 /* The view's own `where`. */
 void view_where_read(struct view_reader *reader, const struct node *scalar);

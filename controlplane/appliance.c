@@ -182,6 +182,12 @@ static enum result workers_reset(void *context)
     return appliance_workers_reset(context);
 }
 
+static bool start_is_unwanted(void *context)
+{
+    const struct appliance *appliance = context;
+    return appliance->stop_asked != NULL && appliance->stop_asked();
+}
+
 /* The data directory, if the definitions name one: what is there decides the epoch. */
 static enum result directory_open(struct appliance *appliance, char error[APPLIANCE_ERROR_SIZE_MAX])
 {
@@ -196,6 +202,7 @@ static enum result directory_open(struct appliance *appliance, char error[APPLIA
                                                 .layout = &appliance->layout,
                                                 .shard_count = appliance->shard_count,
                                                 .workers_reset = workers_reset,
+                                                .stop_asked = start_is_unwanted,
                                                 .context = appliance};
     enum result result = store_open(&store_options, &appliance->store, error);
     appliance->unreadable = result == RESULT_INVALID;
@@ -240,13 +247,14 @@ static enum result store_go(struct appliance *appliance, char error[APPLIANCE_ER
     return result;
 }
 
-enum result appliance_open(const struct config *config, struct appliance *appliance,
-                           char error[APPLIANCE_ERROR_SIZE_MAX])
+enum result appliance_open(const struct config *config, bool (*stop_asked)(void),
+                           struct appliance *appliance, char error[APPLIANCE_ERROR_SIZE_MAX])
 {
     enum result result = RESULT_SYSTEM;
     memset(appliance, 0, sizeof(*appliance));
     appliance->config = config;
     appliance->plan = &config->plan;
+    appliance->stop_asked = stop_asked;
     error[0] = '\0';
     if (!run_id_make(appliance->run_id)) {
         return appliance_fail(error, RESULT_SYSTEM, "getrandom: %s", strerror(errno));

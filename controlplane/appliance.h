@@ -48,8 +48,9 @@ struct appliance {
     struct store *store;                       /* NULL: everything is in memory only. */
     uint32_t epoch;
     uint64_t table_secret;
-    bool unreadable; /* On failure: the definitions cannot read the store. */
-    bool finished;   /* At the end: a last checkpoint has all. */
+    bool (*stop_asked)(void); /* True once the start shall end; NULL: nobody asks. */
+    bool unreadable;          /* On failure: the definitions cannot read the store. */
+    bool finished;            /* At the end: a last checkpoint has all. */
     struct clock clock;
     struct privileges privileges;
     struct access *access; /* NULL: no users. */
@@ -68,8 +69,11 @@ struct appliance {
 };
 
 /* Opens everything; returns when events are taken and queries answered. On failure error says what,
- * where, and what is allowed or how to fix it, and everything opened is closed again. */
-MUST_USE enum result appliance_open(const struct config *config, struct appliance *appliance,
+ * where, and what is allowed or how to fix it, and everything opened is closed again.
+ * RESULT_STOPPED: stop_asked (NULL is fine) said true while the store was read; the next start has
+ * all of it. */
+MUST_USE enum result appliance_open(const struct config *config, bool (*stop_asked)(void),
+                                    struct appliance *appliance,
                                     char error[APPLIANCE_ERROR_SIZE_MAX]);
 void appliance_close(struct appliance *appliance);
 /* Reads the key files of all listeners again; one that is wrong changes nothing of its own. */

@@ -121,8 +121,8 @@ static void *worker_run(void *argument)
     /* Relaxed: the join that follows orders everything else. */
     while (!atomic_load_explicit(&appliance->shared_stop, memory_order_relaxed)) {
         idle_turns = worker_turn(worker) > 0 ? 0 : idle_turns + 1;
-        /* What the log has in flight is waited for awake. */
-        if (queue != NULL && idle_turns > IDLE_TURNS_BEFORE_SLEEP && worker_is_quiet(worker)) {
+        /* What the log has in flight is waited for awake, and a checkpoint's walk is not paced. */
+        if (queue != NULL && idle_turns > IDLE_TURNS_BEFORE_SLEEP && worker_may_sleep(worker)) {
             net_wait(queue, IDLE_SLEEP_US);
         }
     }
@@ -158,13 +158,13 @@ enum result appliance_workers_start(struct appliance *appliance,
 
 void appliance_workers_drain(struct appliance *appliance, int64_t timeout_us)
 {
-    int64_t end_us = clock_now_us(&appliance->clock) + timeout_us;
+    int64_t end_us = clock_steady_us(&appliance->clock) + timeout_us;
     for (uint32_t i = 0; i < appliance->worker_thread_count; i++) {
         worker_drain(appliance->worker[i]);
     }
     for (uint32_t i = 0; i < appliance->worker_thread_count;) {
         struct timespec pause = {.tv_nsec = DRAIN_LOOK_NS};
-        if (clock_now_us(&appliance->clock) > end_us) {
+        if (clock_steady_us(&appliance->clock) > end_us) {
             return;
         }
         if (worker_is_drained(appliance->worker[i])) {

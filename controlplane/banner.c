@@ -187,18 +187,18 @@ void banner_render_json(const struct appliance *appliance, struct buffer *out)
 {
     const struct config_options *options = &appliance->config->options;
     char absolute[PATH_MAX];
-    json_t *ports = json_array();
+    json_t *listeners = json_array();
     for (uint32_t i = 0; i < appliance->port_count; i++) {
         char text[NET_ERROR_SIZE_MAX];
         net_port_describe(appliance->port[i], text, sizeof(text));
-        (void)json_array_append_new(ports, json_pack("{s:s, s:i}", "port", text, "number",
-                                                     (int)net_port_number(appliance->port[i])));
+        (void)json_array_append_new(listeners, json_pack("{s:s, s:i}", "listener", text, "number",
+                                                         (int)net_port_number(appliance->port[i])));
     }
     json_t *root = json_pack(
         "{s:s, s:s, s:i, s:b, s:s, s:s, s:o, s:s, s:i, s:i, s:s, s:s, s:b}", "version",
         FRESHET_VERSION, "run_id", appliance->run_id, "shards", (int)appliance->shard_count,
         "sleeps", (int)appliance->sleeps, "pages", memory_pages_name(appliance->region[0].pages),
-        "clock", clock_describe(&appliance->clock), "ingest", ports, "unix",
+        "clock", clock_describe(&appliance->clock), "ingest", listeners, "unix",
         options->query_unix[0] == '\0' ? "" : socket_path(appliance, absolute), "tcp_port",
         (int)server_tcp_port(appliance->server), "http_port",
         appliance->http == NULL ? 0 : (int)http_port(appliance->http), "durability",

@@ -160,7 +160,9 @@ static void fail_end(struct checkpoint *checkpoint, int64_t now_us)
     checkpoint_files_drop(checkpoint);
     checkpoint->state = CHECKPOINT_IDLE;
     checkpoint->next_us = now_us + RETRY_US;
+    checkpoint->retry_us = now_us + RETRY_US;
     (void)pthread_mutex_lock(&checkpoint->lock);
+    checkpoint->asked = checkpoint->report.count; /* Who asked is still owed one. */
     checkpoint->report.failed++;
     checkpoint->report.running = false;
     (void)pthread_mutex_unlock(&checkpoint->lock);
@@ -208,6 +210,8 @@ static void published_report(struct checkpoint *checkpoint, int64_t now_us)
         const struct checkpoint_shard *shard = &checkpoint->shard[i];
         report->rows += shard->summary.row_count;
         report->bytes += shard->rows.entry.size + shard->lanes.entry.size;
+        report->bytes_sum += shard->rows.entry.size + shard->lanes.entry.size;
+        report->walk_ns_sum += shard->summary.turn_ns_sum;
         report->whole += i == 0 && shard->whole ? 1 : 0;
         report->turn_ns_max = shard->summary.turn_ns_max > report->turn_ns_max
                                   ? shard->summary.turn_ns_max
@@ -248,6 +252,7 @@ static enum result waiting_step(struct checkpoint *checkpoint, int64_t now_us)
         return RESULT_OK;
     }
     checkpoint->state = CHECKPOINT_IDLE;
+    checkpoint->retry_us = INT64_MIN;
     checkpoint->next_us = checkpoint->begin_us + checkpoint->options.interval_us;
     published_report(checkpoint, now_us);
     if (checkpoint->kept_count >= MANIFESTS_KEPT && !checkpoint->has_loaded) {
@@ -257,14 +262,26 @@ static enum result waiting_step(struct checkpoint *checkpoint, int64_t now_us)
     return RESULT_OK;
 }
 
+/* The clock may be set back: no wait is longer than it was meant to be. */
+static bool is_past(int64_t moment_us, int64_t wait_us, int64_t now_us)
+{
+    return now_us >= moment_us || moment_us - now_us > wait_us;
+}
+
+static bool is_due(const struct checkpoint *checkpoint, int64_t now_us)
+{
+    int64_t interval_us = checkpoint->options.interval_us;
+    int64_t wait_us = interval_us > RETRY_US ? interval_us : RETRY_US;
+    return interval_us > 0 && is_past(checkpoint->next_us, wait_us, now_us);
+}
+
 enum result checkpoint_step(struct checkpoint *checkpoint, int64_t now_us)
 {
     switch (checkpoint->state) {
     case CHECKPOINT_IDLE: {
         uint64_t asked = atomic_load_explicit(&checkpoint->shared_asked, memory_order_acquire);
-        bool wanted = asked > checkpoint->asked;
-        bool due = checkpoint->options.interval_us > 0 && now_us >= checkpoint->next_us;
-        if (wanted || due) {
+        bool wanted = asked > checkpoint->asked && is_past(checkpoint->retry_us, RETRY_US, now_us);
+        if (wanted || is_due(checkpoint, now_us)) {
             checkpoint->asked = asked;
             walks_begin(checkpoint, now_us);
         }

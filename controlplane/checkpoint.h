@@ -47,6 +47,8 @@ struct checkpoint_report {
     int64_t duration_us;
     uint64_t turn_ns_max; /* Longest quantum of its walks. */
     uint64_t whole;       /* Checkpoints that copied all rows. */
+    uint64_t bytes_sum;   /* Of all since start. */
+    uint64_t walk_ns_sum; /* Time of workers that their walks took. */
 };
 
 MUST_USE enum result checkpoint_open(const struct checkpoint_options *options,

@@ -31,8 +31,9 @@ struct checkpoint {
     uint64_t generation; /* Of the one under way, or the last. */
     int64_t begin_us;
     int64_t next_us;
-    bool failed;    /* The one under way: what comes is not written. */
-    uint64_t asked; /* Of those that were asked for, how many the one under way answers. */
+    int64_t retry_us; /* What was asked for and failed begins again then. */
+    bool failed;      /* The one under way: what comes is not written. */
+    uint64_t asked;   /* Of those that were asked for, how many the one under way answers. */
     struct checkpoint_shard shard[SHARDS_MAX];
     bool has_loaded; /* kept[0] is what was loaded, until one is published. */
     uint32_t kept_count;

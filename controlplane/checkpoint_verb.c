@@ -139,11 +139,9 @@ int checkpoint_verb(int argc, char **argv)
                                      0};
     int exit_code = VERB_EXIT_OK;
     struct client client;
-    if (!verb_parse(&usage, &argc, argv, &exit_code)) {
+    if (!client_verb_open(&client, &usage, &argc, argv, &options.server, &options.user,
+                          &exit_code)) {
         return exit_code;
-    }
-    if (!client_open_as(&client, "checkpoint", options.server, options.user)) {
-        return VERB_EXIT_FAILED;
     }
     exit_code = checkpoint_run(&client, &options);
     client_close(&client);

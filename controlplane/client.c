@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controlplane/verb.h"
+
 #define CONNECT_SECONDS 3
 #define ANSWER_SECONDS  10
 #define HOST_SIZE_MAX   256
@@ -107,6 +109,19 @@ bool client_open_as(struct client *client, const char *verb, const char *server,
                   "--server HOST:PORT, or in FRESHET_SERVER\n",
                   verb, error);
     return false;
+}
+
+bool client_verb_open(struct client *client, const struct verb_usage *usage, int *argc, char **argv,
+                      const char *const *server, const char *const *user, int *out_exit)
+{
+    if (!verb_parse(usage, argc, argv, out_exit)) {
+        return false;
+    }
+    if (!client_open_as(client, usage->name, *server, *user)) {
+        *out_exit = VERB_EXIT_FAILED;
+        return false;
+    }
+    return true;
 }
 
 void client_close(struct client *client)

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct verb_usage;
+
 #define CLIENT_ARGUMENTS_MAX 512
 
 /* Where no --server is given: $FRESHET_SERVER, else CLIENT_SERVER_DEFAULT. */
@@ -35,6 +37,11 @@ bool client_try(struct client *client, const char *verb, const char *server,
  * False: said why on stderr. */
 bool client_login(struct client *client, const char *user);
 void client_close(struct client *client);
+/* What a verb begins with: its options read, then the connection to the server that they name, as
+ * the user that they name (both where --server and --user are read to). False: everything is said,
+ * and *out_exit is the exit code. */
+bool client_verb_open(struct client *client, const struct verb_usage *usage, int *argc, char **argv,
+                      const char *const *server, const char *const *user, int *out_exit);
 
 /* One command. NULL: said why on stderr (an error reply too). The caller frees the reply. */
 redisReply *client_command(struct client *client, uint32_t count, const char *const *argument);

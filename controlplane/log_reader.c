@@ -3,11 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controlplane/log_walk.h"
 #include "dataplane/base/assert.h"
 #include "drivers/memory.h"
-
-/* One read: the longest frame fits with room for others. */
-#define READ_BYTES (2 * MIRROR_FRAME_BYTES_MAX)
 
 /* A segment's file: begun, or only prepared (its header is none, or of an earlier life). */
 struct log_file {
@@ -26,8 +24,10 @@ struct log_reader {
     struct log_file *file; /* By number. */
     uint32_t begun_count;
     uint32_t *begun; /* Indices of files that were. */
-    uint8_t *buffer; /* READ_BYTES */
+    uint8_t *buffer; /* LOG_WALK_BUFFER_BYTES */
     enum result listed;
+    bool (*stop_asked)(void *context); /* NULL: nobody asks. */
+    void *stop_context;
 };
 
 static void file_add(void *context, const char *name, uint64_t size)
@@ -97,7 +97,7 @@ enum result log_reader_open(struct disk *disk, const uint8_t store_id[MIRROR_STO
     *reader = (struct log_reader){.disk = disk, .shard = shard, .listed = RESULT_OK};
     memcpy(reader->store_id, store_id, sizeof(reader->store_id));
     enum result result = RESULT_NO_MEMORY;
-    reader->buffer = heap_alloc(READ_BYTES);
+    reader->buffer = heap_alloc(LOG_WALK_BUFFER_BYTES);
     if (reader->buffer == NULL) {
         goto fail;
     }
@@ -134,6 +134,13 @@ void log_reader_close(struct log_reader *reader)
         heap_free(reader->buffer);
         heap_free(reader);
     }
+}
+
+void log_reader_stop_set(struct log_reader *reader, bool (*stop_asked)(void *context),
+                         void *context)
+{
+    reader->stop_asked = stop_asked;
+    reader->stop_context = context;
 }
 
 uint32_t log_reader_segment_count(const struct log_reader *reader)
@@ -178,95 +185,12 @@ enum result log_reader_sync(struct log_reader *reader, uint64_t lsn)
     return result;
 }
 
-/* A walk over one segment, with the bytes read ahead of it. */
-struct walk_in {
-    struct log_reader *reader;
-    struct disk_file *file;
-    struct mirror_scan scan;
-    uint64_t buffer_place; /* Of the buffer's first byte in the file. */
-    uint64_t buffer_size;
-};
-
-/* Bytes from place on, at least wanted of them if the file has as many. */
-static enum result bytes_at(struct walk_in *walk, uint64_t place, uint64_t wanted,
-                            const uint8_t **out_data, uint64_t *out_size)
-{
-    uint64_t end = walk->buffer_place + walk->buffer_size;
-    if (place < walk->buffer_place || place + wanted > end) {
-        uint64_t size = 0;
-        enum result result =
-            disk_file_read(walk->file, place, walk->reader->buffer, READ_BYTES, &size);
-        if (result != RESULT_OK) {
-            return result;
-        }
-        walk->buffer_place = place;
-        walk->buffer_size = size;
-    }
-    *out_data = walk->reader->buffer + (place - walk->buffer_place);
-    *out_size = walk->buffer_size - (place - walk->buffer_place);
-    return RESULT_OK;
-}
-
-/* The next good frame; out_entries borrow the buffer until the next call. */
-static enum result frame_next(struct walk_in *walk, enum mirror_find *out_find,
-                              struct mirror_frame *out_frame, const uint8_t **out_entries)
-{
-    uint64_t place = walk->scan.place;
-    const uint8_t *data;
-    uint64_t size;
-    enum result result = bytes_at(walk, place, MIRROR_BLOCK_BYTES, &data, &size);
-    if (result != RESULT_OK) {
-        return result;
-    }
-    *out_find = mirror_scan_next(&walk->scan, data, size, out_frame);
-    if (*out_find == MIRROR_FIND_more) {
-        result = bytes_at(walk, place, mirror_frame_bytes(out_frame->size), &data, &size);
-        if (result != RESULT_OK) {
-            return result;
-        }
-        *out_find = mirror_scan_next(&walk->scan, data, size, out_frame);
-    }
-    *out_entries = data + MIRROR_FRAME_HEADER;
-    return RESULT_OK;
-}
-
-/* Looks for a good frame behind where the walk stopped. */
-static enum result later_find(struct walk_in *walk, uint64_t from, bool *out_found,
-                              struct mirror_frame *out_frame)
-{
-    *out_found = false;
-    for (uint64_t place = from; !*out_found && place < walk->scan.size_bytes;
-         place += MIRROR_BLOCK_BYTES) {
-        const uint8_t *data;
-        uint64_t size;
-        enum result result = bytes_at(walk, place, MIRROR_BLOCK_BYTES, &data, &size);
-        if (result != RESULT_OK || size == 0) {
-            return result;
-        }
-        uint32_t magic;
-        memcpy(&magic, data, sizeof(magic));
-        if (magic != MIRROR_FRAME_MAGIC) {
-            continue; /* Most blocks: without a second look. */
-        }
-        result = bytes_at(walk, place, MIRROR_FRAME_BYTES_MAX, &data, &size);
-        if (result != RESULT_OK) {
-            return result;
-        }
-        *out_found = mirror_scan_is_later_frame(&walk->scan, data, size, out_frame);
-    }
-    return RESULT_OK;
-}
-
 static enum result walk_open(struct log_reader *reader, const struct log_file *file,
-                             struct walk_in *walk)
+                             struct log_walk *walk)
 {
-    *walk = (struct walk_in){.reader = reader};
-    mirror_scan_init(&walk->scan, &file->segment);
-    if (walk->scan.size_bytes > file->size) {
-        /* Cut: whole blocks are left, at least the header's, which was read. */
-        uint64_t blocks = file->size / MIRROR_BLOCK_BYTES * MIRROR_BLOCK_BYTES;
-        walk->scan.size_bytes = blocks > MIRROR_SEGMENT_HEADER ? blocks : MIRROR_SEGMENT_HEADER;
-    }
+    log_walk_init(walk, &file->segment, file->size, reader->buffer);
+    walk->stop_asked = reader->stop_asked;
+    walk->stop_context = reader->stop_context;
     return file_open(reader, file, DISK_READ, &walk->file);
 }
 
@@ -305,14 +229,14 @@ static enum result segment_scan(struct log_reader *reader, uint32_t index, struc
 {
     const struct log_file *file = begun_file(reader, index);
     uint64_t last = segment_last(reader, index);
-    struct walk_in walk;
+    struct log_walk walk;
     enum result result = walk_open(reader, file, &walk);
     enum mirror_find find = MIRROR_FIND_frame;
     struct mirror_frame frame;
     const uint8_t *entries;
     while (result == RESULT_OK && find == MIRROR_FIND_frame && walk.scan.due_lsn <= last) {
         uint64_t before = walk.scan.place;
-        result = frame_next(&walk, &find, &frame, &entries);
+        result = log_walk_next(&walk, &find, &frame, &entries);
         out.end->bytes += walk.scan.place - before;
     }
     if (result != RESULT_OK) {
@@ -339,7 +263,7 @@ static enum result segment_scan(struct log_reader *reader, uint32_t index, struc
         goto done;
     }
     bool later = false;
-    result = later_find(&walk, walk.scan.place + MIRROR_BLOCK_BYTES, &later, &frame);
+    result = log_walk_later_find(&walk, walk.scan.place, &later, &frame);
     if (result == RESULT_OK && later) {
         damage_set(out.damage, file->number, walk.scan.place, walk.scan.due_lsn,
                    frame.first_lsn - 1, "a frame is bad, and a later one is good");
@@ -377,12 +301,13 @@ static enum result unbegun_check(struct log_reader *reader, uint64_t end_lsn,
                                                    .first_lsn = end_lsn + 1,
                                                    .size_bytes = file->size};
         memcpy(as_begun.segment.store_id, reader->store_id, sizeof(reader->store_id));
-        struct walk_in walk;
+        struct log_walk walk;
         struct mirror_frame frame;
         bool later = false;
         result = walk_open(reader, &as_begun, &walk);
         if (result == RESULT_OK) {
-            result = later_find(&walk, MIRROR_SEGMENT_HEADER + MIRROR_BLOCK_BYTES, &later, &frame);
+            result = log_walk_later_find(&walk, MIRROR_SEGMENT_HEADER + MIRROR_BLOCK_BYTES, &later,
+                                         &frame);
             disk_file_close(walk.file);
         }
         if (result == RESULT_OK && later) {
@@ -449,14 +374,14 @@ static enum result segment_read(struct log_reader *reader, uint32_t index, uint6
                                 struct log_damage *damage)
 {
     const struct log_file *file = begun_file(reader, index);
-    struct walk_in walk;
+    struct log_walk walk;
     enum result result = walk_open(reader, file, &walk);
     while (result == RESULT_OK && walk.scan.due_lsn <= last) {
         enum mirror_find find = MIRROR_FIND_end;
         struct mirror_frame frame;
         const uint8_t *entries;
         uint64_t place = walk.scan.place;
-        result = frame_next(&walk, &find, &frame, &entries);
+        result = log_walk_next(&walk, &find, &frame, &entries);
         if (result != RESULT_OK) {
             break;
         }

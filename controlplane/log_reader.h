@@ -36,6 +36,9 @@ MUST_USE enum result log_reader_open(struct disk *disk,
                                      const uint8_t store_id[MIRROR_STORE_ID_BYTES], uint32_t shard,
                                      struct log_reader **out_reader);
 void log_reader_close(struct log_reader *reader); /* NULL is fine. */
+/* Asked before each read; once true, calls below end with RESULT_STOPPED. */
+void log_reader_stop_set(struct log_reader *reader, bool (*stop_asked)(void *context),
+                         void *context);
 
 uint32_t log_reader_segment_count(const struct log_reader *reader);
 /* Of segments that were begun, in order. */

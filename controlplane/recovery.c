@@ -165,6 +165,14 @@ static enum result manifests_read(struct recovery *recovery, const struct genera
     return RESULT_OK;
 }
 
+static enum result epochs_fail(char error[RECOVERY_ERROR_SIZE_MAX])
+{
+    return recovery_fail(error, RESULT_CORRUPT,
+                         "the file `%s` of the data directory is missing or damaged: without "
+                         "it nobody knows which records count; bring it back from a copy",
+                         EPOCHS_NAME);
+}
+
 /* Opens the logs and finds their ends, from where the newest manifest needs them. */
 static enum result logs_open(struct recovery *recovery, char error[RECOVERY_ERROR_SIZE_MAX])
 {
@@ -172,6 +180,10 @@ static enum result logs_open(struct recovery *recovery, char error[RECOVERY_ERRO
     for (uint32_t shard = 0; shard < recovery->report.old_shard_count; shard++) {
         enum result result = log_reader_open(recovery->options.disk, recovery->epochs.store_id,
                                              shard, &recovery->log[shard]);
+        if (result == RESULT_OK) {
+            log_reader_stop_set(recovery->log[shard], recovery->options.stop_asked,
+                                recovery->options.stop_context);
+        }
         uint64_t start = manifest == NULL ? 0 : manifest->shard[shard].replay_lsn;
         if (result == RESULT_OK) {
             result = log_reader_sync(recovery->log[shard], start);
@@ -195,6 +207,9 @@ static enum result logs_open(struct recovery *recovery, char error[RECOVERY_ERRO
         if (result != RESULT_OK) {
             return recovery_fail(error, result, "the log of shard %u cannot be read: %s", shard,
                                  result_name(result));
+        }
+        if (lsn_epoch(recovery->end[shard].lsn) > recovery->epochs.epoch) {
+            return epochs_fail(error); /* Its newest slot is gone: the log knows a later epoch. */
         }
         recovery->all_bytes += recovery->end[shard].bytes;
         recovery->report.torn_bytes += recovery->end[shard].torn_bytes;
@@ -236,10 +251,11 @@ static enum result store_find(struct recovery *recovery, char error[RECOVERY_ERR
         result = epochs_create(disk, recovery->options.new_store_id, recovery->options.now_us,
                                &recovery->epochs);
     } else if (result == RESULT_NOT_FOUND || result == RESULT_CORRUPT) {
-        return recovery_fail(error, RESULT_CORRUPT,
-                             "the file `%s` of the data directory is missing or damaged: without "
-                             "it nobody knows which records count; bring it back from a copy",
-                             EPOCHS_NAME);
+        return epochs_fail(error);
+    }
+    /* Segments and manifests are made behind a claim. */
+    if (result == RESULT_OK && recovery->epochs.epoch == 0 && (found.count > 0 || found.segments)) {
+        return epochs_fail(error);
     }
     if (result == RESULT_OK) {
         result = manifests_read(recovery, &found);

@@ -35,6 +35,10 @@ struct recovery_options {
     /* Hears how far it is, for LOADING; NULL is fine. */
     void (*progress)(void *context, uint64_t done_bytes, uint64_t all_bytes);
     void *progress_context;
+    /* Asked between reads: once true, recovery_open() and recovery_load() end with RESULT_STOPPED.
+     * NULL is fine. */
+    bool (*stop_asked)(void *context);
+    void *stop_context;
 };
 
 enum recovery_view {
@@ -66,7 +70,7 @@ struct recovery_report {
 
 /* RESULT_BUSY: another process has the directory; RESULT_CORRUPT: acknowledged data is damaged,
  * error names shard and LSN range; RESULT_INVALID: the plan cannot read the store's records, error
- * names stream and field. */
+ * names stream and field; RESULT_STOPPED: somebody asked for it. */
 MUST_USE enum result recovery_open(const struct recovery_options *options,
                                    struct recovery **out_recovery,
                                    char error[RECOVERY_ERROR_SIZE_MAX]);
@@ -80,7 +84,8 @@ uint64_t recovery_before_lsn(const struct recovery *recovery, uint32_t shard);
 /* Fills workers (just made, options.shard_count of them). RESULT_CORRUPT: a file of the manifest is
  * damaged; the caller makes new workers and calls again, which takes the manifest before;
  * RESULT_INVALID: nothing is left to fall back to; RESULT_UNSUPPORTED: the plan cannot read the
- * records; RESULT_NO_SPACE: state.memory is too small for what is kept. */
+ * records; RESULT_NO_SPACE: state.memory is too small for what is kept; RESULT_STOPPED: somebody
+ * asked for it. */
 MUST_USE enum result recovery_load(struct recovery *recovery, struct worker *const *workers,
                                    char error[RECOVERY_ERROR_SIZE_MAX]);
 /* After worker_mirror_open(), before the first turn. Forwards stay the recovery's until

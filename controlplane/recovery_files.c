@@ -123,6 +123,9 @@ static enum result blocks_load(struct file_load *load, struct disk_file *open)
         }
         load->place += at;
         recovery_progress(load->recovery, at);
+        if (recovery_is_stopped(load->recovery)) {
+            return RESULT_STOPPED;
+        }
         uint64_t size = 0;
         result = disk_file_read(open, load->place, load->buffer, READ_BYTES, &size);
         if (result != RESULT_OK) {

@@ -65,10 +65,22 @@ MUST_USE enum result recovery_fail_conflict(char error[RECOVERY_ERROR_SIZE_MAX],
                                             const struct catalog_conflict *conflict);
 /* Says that more is done. */
 void recovery_progress(struct recovery *recovery, uint64_t bytes);
+/* True once somebody wants the end. */
+static inline bool recovery_is_stopped(const struct recovery *recovery)
+{
+    const struct recovery_options *options = &recovery->options;
+    return options->stop_asked != NULL && options->stop_asked(options->stop_context);
+}
 /* Rows and lanes of the candidate's files of one shard, into the replay that was begun. */
 MUST_USE enum result recovery_files_load(struct recovery *recovery, const struct manifest *manifest,
                                          uint32_t shard, struct replay *replay,
                                          char error[RECOVERY_ERROR_SIZE_MAX]);
+/* Views of the plan that the candidate has no rows for are to be rebuilt: sets rebuild_views, what
+ * of the logs is kept for them, and which views are gone. */
+MUST_USE enum result recovery_views_judge(struct recovery *recovery,
+                                          char error[RECOVERY_ERROR_SIZE_MAX]);
+/* Then: since when each view's history goes back, and how it came here. */
+void recovery_views_report(struct recovery *recovery);
 /* The store had another shard count: its epoch is claimed when a manifest has all of it. */
 bool recovery_reshards(const struct recovery *recovery);
 /* Claims the new epoch, with the cut of the one before. */

@@ -202,144 +202,6 @@ static bool forward_keep(void *context, uint32_t owner, const void *record, uint
     return true;
 }
 
-static bool plan_has_view(const struct plan *plan, const char *name)
-{
-    for (uint32_t v = 0; v < plan->view_count; v++) {
-        if (strcmp(plan->view[v].name, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Views of the plan that the store has no rows for: to rebuild. Without a manifest the logs go back
- * to the beginning, and what their first plan had is replayed; the rest is rebuilt. */
-static enum result views_judge(struct recovery *recovery, const struct catalog *first,
-                               char error[RECOVERY_ERROR_SIZE_MAX])
-{
-    const struct plan *plan = recovery->options.plan;
-    struct recovery_report *report = &recovery->report;
-    uint64_t all = plan->view_count == 64 ? UINT64_MAX : (UINT64_C(1) << plan->view_count) - 1;
-    recovery->rebuild_views = all;
-    report->dropped_count = 0;
-    if (first == NULL) {
-        return RESULT_OK;
-    }
-    struct catalog_map map;
-    uint64_t changed;
-    struct catalog_conflict conflict;
-    if (catalog_match(first, plan, &map, &changed, &conflict) != RESULT_OK) {
-        return recovery_fail_conflict(error, RESULT_UNSUPPORTED, &conflict);
-    }
-    for (uint32_t old = 0; old < first->view_count; old++) {
-        if (map.view[old] != CATALOG_GONE) {
-            recovery->rebuild_views &= ~(UINT64_C(1) << map.view[old]);
-        } else if (!plan_has_view(plan, first->view[old].name)) {
-            memcpy(report->dropped[report->dropped_count++], first->view[old].name, NAME_SIZE_MAX);
-        }
-    }
-    return RESULT_OK;
-}
-
-/* Keeps the first plan that a log names. */
-static enum result first_plan_keep(void *context, const struct mirror_frame *frame,
-                                   const uint8_t *entries)
-{
-    struct catalog *first = context;
-    uint32_t at = 0;
-    struct mirror_entry entry;
-    while (mirror_entry_decode(entries, frame->size, &at, &entry) == RESULT_OK) {
-        if (entry.kind == MIRROR_PLAN &&
-            catalog_decode(entry.note, entry.note_size, first) == RESULT_OK) {
-            return RESULT_EXISTS; /* Enough. */
-        }
-    }
-    return RESULT_OK;
-}
-
-/* The plan of the first rows: the manifest's, or the first that the logs name. NULL: none. */
-static const struct catalog *first_catalog(struct recovery *recovery, struct catalog *space)
-{
-    const struct manifest *manifest = recovery_candidate(recovery);
-    if (manifest != NULL) {
-        return &manifest->catalog;
-    }
-    for (uint32_t shard = 0; shard < recovery->report.old_shard_count; shard++) {
-        struct log_damage damage;
-        if (log_reader_read(recovery->log[shard], 0, recovery->end[shard].lsn, first_plan_keep,
-                            space, &damage) == RESULT_EXISTS) {
-            return space;
-        }
-    }
-    return NULL;
-}
-
-/* From which segment on each log is whole, where views are rebuilt from all that is kept. */
-static enum result kept_find(struct recovery *recovery)
-{
-    enum result result = RESULT_OK;
-    for (uint32_t shard = 0; result == RESULT_OK && recovery->rebuild_views != 0 &&
-                             shard < recovery->report.old_shard_count;
-         shard++) {
-        result = log_reader_whole(recovery->log[shard], &recovery->kept_first[shard]);
-    }
-    return result;
-}
-
-/* When the oldest record that is kept came: what a rebuilt view can know. */
-static int64_t kept_since_us(const struct recovery *recovery)
-{
-    int64_t since_us = recovery->epochs.created_us;
-    for (uint32_t shard = 0; shard < recovery->report.old_shard_count; shard++) {
-        const struct log_reader *log = recovery->log[shard];
-        if (log_reader_segment_count(log) == 0) {
-            continue;
-        }
-        const struct mirror_segment *oldest = log_reader_segment(log, recovery->kept_first[shard]);
-        if (oldest->before_lsn != 0 && oldest->created_us > since_us) {
-            since_us = oldest->created_us;
-        }
-    }
-    return since_us;
-}
-
-static bool logs_have_records(const struct recovery *recovery)
-{
-    for (uint32_t shard = 0; shard < recovery->report.old_shard_count; shard++) {
-        if (log_reader_segment_count(recovery->log[shard]) > 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Since when each view's history goes back, and how it came here. */
-static void views_report(struct recovery *recovery)
-{
-    const struct plan *plan = recovery->options.plan;
-    const struct manifest *manifest = recovery_candidate(recovery);
-    struct catalog_map map = {0};
-    uint64_t changed;
-    struct catalog_conflict conflict;
-    bool mapped = manifest != NULL &&
-                  catalog_match(&manifest->catalog, plan, &map, &changed, &conflict) == RESULT_OK;
-    bool records = logs_have_records(recovery);
-    for (uint32_t v = 0; v < plan->view_count; v++) {
-        bool rebuilt = (recovery->rebuild_views >> v & 1) != 0;
-        recovery->since_us[v] = !records  ? recovery->options.now_us
-                                : rebuilt ? kept_since_us(recovery)
-                                          : recovery->epochs.created_us;
-        recovery->report.view[v] = !rebuilt  ? RECOVERY_VIEW_LOADED
-                                   : records ? RECOVERY_VIEW_REBUILT
-                                             : RECOVERY_VIEW_EMPTY;
-    }
-    for (uint32_t old = 0; mapped && old < manifest->catalog.view_count; old++) {
-        if (map.view[old] != CATALOG_GONE) {
-            recovery->since_us[map.view[old]] = manifest->since_us[old];
-        }
-    }
-}
-
 static enum result passes_run(struct recovery *recovery, struct replay *replay,
                               char error[RECOVERY_ERROR_SIZE_MAX])
 {
@@ -408,23 +270,14 @@ static enum result candidate_load(struct recovery *recovery, struct worker *cons
                                            .forward = forward_keep,
                                            .context = recovery};
     struct replay *replay;
-    struct catalog *space = heap_alloc(sizeof(*space));
-    if (space == NULL || replay_open(&options, &replay) != RESULT_OK) {
-        heap_free(space);
-        return recovery_fail(error, RESULT_NO_MEMORY, "no memory for replay");
-    }
-    enum result result = views_judge(recovery, first_catalog(recovery, space), error);
-    heap_free(space);
+    enum result result = recovery_views_judge(recovery, error);
     if (result != RESULT_OK) {
-        replay_close(replay);
         return result;
     }
-    result = kept_find(recovery);
-    if (result != RESULT_OK) {
-        replay_close(replay);
-        return recovery_fail(error, result, "the logs cannot be read: %s", result_name(result));
+    recovery_views_report(recovery);
+    if (replay_open(&options, &replay) != RESULT_OK) {
+        return recovery_fail(error, RESULT_NO_MEMORY, "no memory for replay");
     }
-    views_report(recovery);
     if (recovery_candidate(recovery) == NULL) {
         result = logs_check_whole(recovery, error);
     }

@@ -156,11 +156,11 @@ static json_t *shard_json(const struct snapshot *snapshot, uint32_t index)
     return object;
 }
 
-static json_t *port_json(const struct snapshot_port *port)
+static json_t *listener_json(const struct snapshot_port *port)
 {
     const struct net_statistics *statistics = &port->statistics;
-    return json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "port", port->name, "number",
-                     (int)port->number, "frames", number(statistics->frames), "datagrams",
+    return json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "listener", port->name,
+                     "number", (int)port->number, "frames", number(statistics->frames), "datagrams",
                      number(statistics->datagrams), "answered", number(statistics->answered),
                      "missed", number(statistics->missed), "sent", number(statistics->sent),
                      "unsent", number(statistics->unsent), "drops", counts_json(statistics->drop));
@@ -244,7 +244,7 @@ void report_status_render(const struct snapshot *snapshot, struct buffer *out)
     json_t *streams = json_array();
     json_t *views = json_array();
     json_t *shards = json_array();
-    json_t *ports = json_array();
+    json_t *listeners = json_array();
     json_t *lanes = json_array();
     for (uint32_t i = 0; i < snapshot_stream_count(snapshot); i++) {
         (void)json_array_append_new(streams, stream_json(snapshot, i));
@@ -256,7 +256,7 @@ void report_status_render(const struct snapshot *snapshot, struct buffer *out)
         (void)json_array_append_new(shards, shard_json(snapshot, i));
     }
     for (uint32_t i = 0; i < snapshot->port_count; i++) {
-        (void)json_array_append_new(ports, port_json(&snapshot->port[i]));
+        (void)json_array_append_new(listeners, listener_json(&snapshot->port[i]));
     }
     for (uint32_t i = 0; i < snapshot->lane_count && i < LANES_SHOWN_MAX; i++) {
         (void)json_array_append_new(lanes, lane_json(&snapshot->lane[i]));
@@ -268,7 +268,7 @@ void report_status_render(const struct snapshot *snapshot, struct buffer *out)
     set(root, "streams", streams);
     set(root, "views", views);
     set(root, "shards", shards);
-    set(root, "ports", ports);
+    set(root, "listeners", listeners);
     set(root, "lane_count", json_integer(snapshot->lane_count));
     set(root, "lanes", lanes);
     json_t *freshness = freshness_json(snapshot, -1);

@@ -43,7 +43,7 @@ static json_t *recovery_json(const struct snapshot *snapshot)
 static json_t *checkpoint_json(const struct snapshot *snapshot)
 {
     const struct checkpoint_report *checkpoint = &snapshot->store.checkpoint;
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o}", "generation",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "generation",
                      number(checkpoint->generation), "count", number(checkpoint->count), "failed",
                      number(checkpoint->failed), "published_us",
                      json_integer(checkpoint->published_us), "age_seconds",
@@ -54,7 +54,9 @@ static json_t *checkpoint_json(const struct snapshot *snapshot)
                      "running", checkpoint->running, "rows", number(checkpoint->rows), "bytes",
                      number(checkpoint->bytes), "duration_seconds",
                      json_real((double)checkpoint->duration_us / (double)US_PER_SECOND),
-                     "turn_max_us", json_real((double)checkpoint->turn_ns_max / (double)NS_PER_US));
+                     "turn_max_us", json_real((double)checkpoint->turn_ns_max / (double)NS_PER_US),
+                     "bytes_total", number(checkpoint->bytes_sum), "walk_seconds_total",
+                     json_real((double)checkpoint->walk_ns_sum / (double)NS_PER_SECOND));
 }
 
 static json_t *log_json(const struct snapshot_shard *shard)

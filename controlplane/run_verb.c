@@ -100,6 +100,22 @@ static void descriptors_allow(void)
     }
 }
 
+/* The signal that ends the process and waits to be taken; 0: none does. */
+static int signal_waiting(void)
+{
+    sigset_t waiting;
+    (void)sigemptyset(&waiting);
+    (void)sigpending(&waiting);
+    return sigismember(&waiting, SIGTERM) == 1  ? SIGTERM
+           : sigismember(&waiting, SIGINT) == 1 ? SIGINT
+                                                : 0;
+}
+
+static bool stop_asked(void)
+{
+    return signal_waiting() != 0;
+}
+
 static int appliance_run(const struct config *config, const struct run_options *options)
 {
     struct log log;
@@ -120,7 +136,14 @@ static int appliance_run(const struct config *config, const struct run_options *
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGHUP);
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    if (appliance_open(config, appliance, error) != RESULT_OK) {
+    enum result result = appliance_open(config, stop_asked, appliance, error);
+    if (result == RESULT_STOPPED) {
+        log_write(&log, LOG_LEVEL_INFO, "stop", "%s, while the store was loaded",
+                  strsignal(signal_waiting()));
+        heap_free(appliance);
+        return VERB_EXIT_OK;
+    }
+    if (result != RESULT_OK) {
         int exit_code = appliance->unreadable ? VERB_EXIT_CONFIG : VERB_EXIT_FAILED;
         log_write(&log, LOG_LEVEL_ERROR, "start_failed", "%s", error);
         heap_free(appliance);

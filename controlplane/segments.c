@@ -8,204 +8,6 @@
 #include "dataplane/base/units.h"
 #include "drivers/memory.h"
 
-/* Old segments become ready ones up to here, ahead of need: manifests let them go some at a time,
- * and a file that is there costs a rename, a new one all its bytes. */
-#define SEGMENTS_READY_MAX (2 * SEGMENTS_READY)
-/* New files are filled in slices; when nothing presses, one each while. */
-#define SEGMENTS_SLICE_BYTES (4 * MIB)
-#define SEGMENTS_SLICE_US    (50 * US_PER_MS)
-/* A new file is filled that many times as fast as the current one, at least. */
-#define SEGMENTS_FILL_LEAD 2u
-/* Between tries at what failed. */
-#define SEGMENTS_RETRY_US US_PER_SECOND
-
-static struct worker *worker_of(const struct segments *segments, uint32_t shard)
-{
-    return segments->options.workers[shard];
-}
-
-static uint32_t ready_count(const struct segments *segments, uint32_t shard)
-{
-    const struct mirror_shared *log = worker_mirror(worker_of(segments, shard));
-    uint64_t current = atomic_load_explicit(&log->shared_segment, memory_order_relaxed);
-    return segment_list_ready(&segments->shard[shard].list, current);
-}
-
-static bool retry_is_due(int64_t since_us, int64_t now_us)
-{
-    return now_us < since_us || now_us - since_us >= SEGMENTS_RETRY_US;
-}
-
-/* Removes what is of no more use; what stays is found and removed at the next start. */
-static void file_discard(struct segments *segments, const char *name)
-{
-    enum result result = disk_remove(segments->options.disk, name);
-    ASSERT(result != RESULT_INVALID);
-}
-
-/* The file's new name is durable before the worker gets it: records in it would else be lost with
- * the name. */
-static enum result name_settle(struct segments *segments, const char *from, const char *name,
-                               struct disk_file **out_file)
-{
-    struct disk *disk = segments->options.disk;
-    enum result result = disk_rename(disk, from, name);
-    if (result == RESULT_OK) {
-        result = disk_folder_sync(disk, "");
-    }
-    if (result == RESULT_OK) {
-        result = disk_file_open(disk, name, DISK_LOG, out_file);
-    }
-    return result;
-}
-
-/* Hands the file `from` to the worker, under the shard's next number. After a failure the file may
- * be gone; the number is used up, as nobody knows what has it. */
-static enum result ready_hand(struct segments *segments, uint32_t shard, const char *from)
-{
-    struct segment_list *list = &segments->shard[shard].list;
-    enum result result = segment_list_reserve(list);
-    if (result != RESULT_OK) {
-        return result;
-    }
-    struct segment segment = {.number = ++list->number_last,
-                              .bytes = segments->options.segment_bytes};
-    char name[MIRROR_NAME_SIZE_MAX];
-    mirror_name_format(shard, segment.number, name);
-    result = name_settle(segments, from, name, &segment.file);
-    if (result != RESULT_OK) {
-        file_discard(segments, name);
-        return result;
-    }
-    struct mirror_ready ready = {.number = segment.number, .file = segment.file};
-    bool pushed = worker_mirror_ready_push(worker_of(segments, shard), &ready);
-    ASSERT(pushed); /* Its ring holds far more than SEGMENTS_READY_MAX. */
-    segment_list_push(list, &segment);
-    return RESULT_OK;
-}
-
-/* The file that is being filled, under a name that does not count. */
-static void filling_name(const struct segments *segments, uint32_t shard,
-                         char out[MIRROR_NAME_SIZE_MAX])
-{
-    mirror_name_format(shard, segments->shard[shard].list.number_last + 1, out);
-    memcpy(strrchr(out, '.'), ".tmp", sizeof(".tmp"));
-}
-
-static enum result filling_begin(struct segments *segments, uint32_t shard)
-{
-    struct segments_shard *keeper = &segments->shard[shard];
-    char name[MIRROR_NAME_SIZE_MAX];
-    filling_name(segments, shard, name);
-    enum result result = disk_remove(segments->options.disk, name);
-    if (result != RESULT_OK && result != RESULT_NOT_FOUND) {
-        return result;
-    }
-    keeper->filling_bytes = 0;
-    return disk_file_open(segments->options.disk, name, DISK_CREATE, &keeper->filling);
-}
-
-/* Whether the next slice may not wait: the worker has none ready, or it fills its segment faster
- * than the next one is filled. */
-static bool filling_is_urgent(const struct segments *segments, uint32_t shard)
-{
-    const struct mirror_shared *log = worker_mirror(worker_of(segments, shard));
-    uint64_t written = atomic_load_explicit(&log->shared_segment_bytes, memory_order_relaxed);
-    return ready_count(segments, shard) == 0 ||
-           written * SEGMENTS_FILL_LEAD > segments->shard[shard].filling_bytes;
-}
-
-/* Adds a slice of zeros; a file that is whole goes to the worker. */
-static enum result filling_step(struct segments *segments, uint32_t shard, uint64_t slice_bytes)
-{
-    struct segments_shard *keeper = &segments->shard[shard];
-    uint64_t bytes = keeper->filling_bytes + slice_bytes;
-    if (bytes > segments->options.segment_bytes) {
-        bytes = segments->options.segment_bytes;
-    }
-    enum result result = disk_file_fill(keeper->filling, bytes);
-    keeper->filling_bytes = bytes;
-    if (result == RESULT_OK && bytes < segments->options.segment_bytes) {
-        return RESULT_OK;
-    }
-    disk_file_close(keeper->filling);
-    keeper->filling = NULL;
-    char name[MIRROR_NAME_SIZE_MAX];
-    filling_name(segments, shard, name);
-    if (result == RESULT_OK) {
-        result = ready_hand(segments, shard, name);
-    }
-    if (result != RESULT_OK) {
-        file_discard(segments, name);
-    }
-    return result;
-}
-
-/* Makes a whole new file and hands it to the worker. */
-static enum result ready_fill(struct segments *segments, uint32_t shard)
-{
-    struct segments_shard *keeper = &segments->shard[shard];
-    enum result result = keeper->filling == NULL ? filling_begin(segments, shard) : RESULT_OK;
-    while (result == RESULT_OK && keeper->filling != NULL) {
-        result = filling_step(segments, shard, segments->options.segment_bytes);
-    }
-    return result;
-}
-
-/* Fills one if the shard has too few, and it was not in vain a moment ago: in slices, so that
- * commits are not kept waiting behind hundreds of megabytes of zeros. */
-static void ready_keep(struct segments *segments, uint32_t shard, int64_t now_us)
-{
-    struct segments_shard *keeper = &segments->shard[shard];
-    if (keeper->filling == NULL && ready_count(segments, shard) >= SEGMENTS_READY) {
-        keeper->starved = false;
-        return;
-    }
-    if (keeper->starved && !retry_is_due(keeper->filled_us, now_us)) {
-        return;
-    }
-    bool paced = now_us >= keeper->filled_us && now_us - keeper->filled_us < SEGMENTS_SLICE_US;
-    if (paced && !keeper->starved && !filling_is_urgent(segments, shard)) {
-        return;
-    }
-    enum result result = keeper->filling == NULL ? filling_begin(segments, shard) : RESULT_OK;
-    if (result == RESULT_OK) {
-        result = filling_step(segments, shard, SEGMENTS_SLICE_BYTES);
-    }
-    keeper->starved = result != RESULT_OK;
-    keeper->filled_us = now_us;
-}
-
-/* Files that hold nothing go to the worker, as many as it may have; the others are removed. */
-static enum result unused_hand(struct segments *segments, uint32_t shard)
-{
-    struct segment_list *unused = &segments->shard[shard].unused;
-    while (unused->kept > 0) {
-        char name[MIRROR_NAME_SIZE_MAX];
-        mirror_name_format(shard, unused->segment[0].number, name);
-        enum result result = ready_count(segments, shard) < SEGMENTS_READY_MAX
-                                 ? ready_hand(segments, shard, name)
-                                 : disk_remove(segments->options.disk, name);
-        if (result != RESULT_OK) {
-            return result;
-        }
-        segment_list_drop(unused);
-    }
-    return RESULT_OK;
-}
-
-static enum result shard_open(struct segments *segments, uint32_t shard)
-{
-    const struct mirror_shared *log = worker_mirror(worker_of(segments, shard));
-    segments->shard[shard].list.end_lsn =
-        atomic_load_explicit(&log->shared_durable_lsn, memory_order_acquire);
-    enum result result = unused_hand(segments, shard);
-    if (result == RESULT_OK && ready_count(segments, shard) == 0) {
-        result = ready_fill(segments, shard);
-    }
-    return result;
-}
-
 enum result segments_open(const struct segments_options *options, int64_t now_us,
                           struct segments **out_segments)
 {
@@ -217,7 +19,7 @@ enum result segments_open(const struct segments_options *options, int64_t now_us
     segments->options = *options;
     enum result result = segments_found(segments, now_us);
     for (uint32_t i = 0; result == RESULT_OK && i < options->shard_count; i++) {
-        result = shard_open(segments, i);
+        result = segments_ready_open(segments, i);
     }
     if (result != RESULT_OK) {
         segments_close(segments);
@@ -240,7 +42,7 @@ void segments_close(struct segments *segments)
 static void sealed_take(struct segments *segments, uint32_t shard, int64_t now_us)
 {
     struct mirror_sealed sealed;
-    while (worker_mirror_sealed_pop(worker_of(segments, shard), &sealed)) {
+    while (worker_mirror_sealed_pop(segments_worker(segments, shard), &sealed)) {
         if (sealed.apply_us == 0) {
             sealed.apply_us = now_us; /* No record became durable in this life. */
         }
@@ -322,7 +124,7 @@ static bool old_is_useful(const struct segments *segments, uint32_t shard)
     const struct segment *old = &segments->shard[shard].list.segment[0];
     return shard < segments->options.shard_count && !old->broken &&
            old->bytes == segments->options.segment_bytes &&
-           ready_count(segments, shard) < SEGMENTS_READY_MAX;
+           segments_ready_count(segments, shard) < SEGMENTS_READY_MAX;
 }
 
 /* Lets the shard's oldest segment go: to the archive, to the worker again, or for good. */
@@ -335,7 +137,7 @@ static enum result old_release(struct segments *segments, uint32_t shard)
     if (segments->options.archive[0] != '\0') {
         result = old_archive(segments, shard, name);
     } else if (old_is_useful(segments, shard)) {
-        result = ready_hand(segments, shard, name);
+        result = segments_ready_hand(segments, shard, name);
         keeper->recycled += result == RESULT_OK;
     } else {
         result = disk_remove(segments->options.disk, name);
@@ -350,7 +152,7 @@ static enum result old_release(struct segments *segments, uint32_t shard)
 
 static void old_step(struct segments *segments, int64_t now_us)
 {
-    if (segments->stuck && !retry_is_due(segments->stuck_us, now_us)) {
+    if (segments->stuck && !segments_retry_is_due(segments->stuck_us, now_us)) {
         return;
     }
     segments->stuck = false;
@@ -370,7 +172,7 @@ void segments_step(struct segments *segments, int64_t now_us)
     }
     old_step(segments, now_us);
     for (uint32_t i = 0; i < count; i++) {
-        ready_keep(segments, i, now_us);
+        segments_ready_keep(segments, i, now_us);
     }
 }
 
@@ -398,7 +200,7 @@ void segments_report_read(const struct segments *segments, uint32_t shard,
                                     .recycled = keeper->recycled,
                                     .starved = keeper->starved};
     if (shard < segments->options.shard_count) {
-        out->ready = ready_count(segments, shard);
+        out->ready = segments_ready_count(segments, shard);
     }
     if (list->kept > 0) {
         out->oldest_lsn = list->segment[0].first_lsn;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 /* A message waits at most that long for its last event. */
 #define FILLS_PER_SECOND   100u
 #define BATCHES_PER_SECOND 1000u
+#define HOST_SIZE_MAX      256u
 
 int64_t send_now_ns(void)
 {
@@ -49,9 +51,21 @@ static bool address_split(const char *to, char *host, size_t host_size, const ch
     return true;
 }
 
+bool send_address_is_good(const char *to)
+{
+    char host[HOST_SIZE_MAX];
+    const char *port;
+    if (!address_split(to, host, sizeof(host), &port) || port[0] < '0' || port[0] > '9') {
+        return false;
+    }
+    char *end;
+    unsigned long number = strtoul(port, &end, 10);
+    return *end == '\0' && number >= 1 && number <= UINT16_MAX;
+}
+
 static int socket_connect(const char *to, char error[SEND_ERROR_SIZE_MAX])
 {
-    char host[256];
+    char host[HOST_SIZE_MAX];
     const char *port;
     const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICSERV};
     struct addrinfo *found = NULL;

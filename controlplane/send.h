@@ -24,6 +24,9 @@ struct send_lane {
     uint8_t data[SEND_BATCH_MAX][MESSAGE_SIZE_MAX];
 };
 
+/* Whether it is HOST:PORT or [ADDRESS]:PORT; the host may be any name. */
+bool send_address_is_good(const char *to);
+
 /* to: HOST:PORT, [ADDRESS]:PORT; names are resolved. Initialises the encoder too; at low rates
  * messages hold fewer events, so that events leave evenly. error says what is wrong. */
 MUST_USE enum result send_lane_open(struct send_lane *lane, const char *to,

@@ -303,6 +303,9 @@ static bool options_check(const struct verb_usage *usage, struct send_run *run, 
     *out_exit = VERB_EXIT_OK;
     if (run->to == NULL || run->config_path == NULL || run->stream == NULL) {
         *out_exit = verb_usage_error(usage, "--to, --config and --stream are needed");
+    } else if (!send_address_is_good(run->to)) {
+        *out_exit =
+            verb_usage_error(usage, "--to %s: HOST:PORT is wanted, a port of 1 to 65535", run->to);
     } else if (run->retime != NULL && strcmp(run->retime, "now") != 0) {
         *out_exit = verb_usage_error(usage, "--retime %s: only `now` is known", run->retime);
     } else if (run->rate == 0) {

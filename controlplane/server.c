@@ -40,8 +40,9 @@ static enum result listeners_open(struct server *server, const struct server_opt
     return RESULT_OK;
 }
 
-static struct server *server_make(struct appliance *appliance, uint32_t thread_count)
+static struct server *server_make(struct appliance *appliance, const struct server_options *options)
 {
+    uint32_t thread_count = options->thread_count;
     struct server *server = heap_alloc(sizeof(*server));
     struct server_thread *thread = heap_alloc(thread_count * sizeof(*thread));
     struct connection *place = heap_alloc(SERVER_CLIENTS_MAX * sizeof(*place));
@@ -54,6 +55,7 @@ static struct server *server_make(struct appliance *appliance, uint32_t thread_c
     memset(server, 0, sizeof(*server));
     memset(thread, 0, thread_count * sizeof(*thread));
     server->appliance = appliance;
+    server->stall_ns = options->stall_ns > 0 ? options->stall_ns : CONNECTION_STALL_NS;
     server->listener_fd[LISTENER_UNIX] = -1;
     server->listener_fd[LISTENER_TCP] = -1;
     server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -75,7 +77,7 @@ enum result server_open(struct appliance *appliance, const struct server_options
                         struct server **out_server, char *error, uint32_t error_size)
 {
     ASSERT(options->thread_count > 0);
-    struct server *server = server_make(appliance, options->thread_count);
+    struct server *server = server_make(appliance, options);
     *out_server = NULL;
     if (server == NULL) {
         (void)snprintf(error, error_size, "query: %s", result_name(RESULT_NO_MEMORY));

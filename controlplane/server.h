@@ -17,6 +17,7 @@ struct server_options {
     uint32_t unix_mode;    /* Of the socket's file: who may connect. */
     const char *tcp;       /* "127.0.0.1:6380"; port 0: the kernel picks; "" : off. */
     uint32_t thread_count;
+    int64_t stall_ns; /* A client that reads nothing of its replies so long is closed; 0: 60 s. */
 };
 
 /* Listens and starts its threads; thread i uses reader thread_index i. error: see appliance.h. */

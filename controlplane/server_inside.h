@@ -37,6 +37,7 @@ struct server_thread {
 
 struct server {
     struct appliance *appliance; /* Borrowed. */
+    int64_t stall_ns;
     char unix_path[CONFIG_PATH_SIZE_MAX];
     int listener_fd[LISTENER_COUNT]; /* -1: off. */
     int spare_fd;                    /* Given up to refuse a client when descriptors run out. */

@@ -89,10 +89,11 @@ static void waits_turn(struct server_thread *thread)
     }
 }
 
-static bool is_over_time(const struct connection *connection, int64_t now_ns)
+static bool is_over_time(const struct server *server, const struct connection *connection,
+                         int64_t now_ns)
 {
     bool stalled = connection_output_waiting(connection) > 0 &&
-                   now_ns - connection->progress_ns > CONNECTION_STALL_NS;
+                   now_ns - connection->progress_ns > server->stall_ns;
     bool unknown = connection->session.role == USER_ROLE_NONE &&
                    now_ns - connection->opened_ns > CONNECTION_LOGIN_NS;
     return stalled || unknown;
@@ -108,7 +109,7 @@ static void stalled_close(struct server_thread *thread, int64_t now_ns)
         struct connection *connection = server->client[i];
         bool mine = connection != NULL && connection->thread == thread->index;
         (void)pthread_mutex_unlock(&server->lock);
-        if (mine && is_over_time(connection, now_ns)) {
+        if (mine && is_over_time(server, connection, now_ns)) {
             connection->broken = true;
             counter_add(&thread->counters.shared_clients_closed, 1);
             client_end(thread, connection);

@@ -50,8 +50,8 @@ static const char *bytes_format(double bytes, char out[CELL_SIZE])
 static void appliance_render(const json_t *status, struct buffer *out)
 {
     const json_t *appliance = json_object_get(status, "appliance");
-    buffer_format(out, "freshet %s, up %.0f s, %s;\n  state: %s\n", text_of(appliance, "version"),
-                  real_of(appliance, "uptime_seconds"),
+    buffer_format(out, "freshet %s, up %.0f s, %s\n  durability: %s\n",
+                  text_of(appliance, "version"), real_of(appliance, "uptime_seconds"),
                   json_is_true(json_object_get(appliance, "ready")) ? "ready" : "not ready",
                   text_of(appliance, "durability"));
     buffer_format(out,
@@ -175,16 +175,16 @@ static void shards_render(const json_t *status, struct buffer *out)
     }
 }
 
-static void ports_render(const json_t *status, struct buffer *out)
+static void listeners_render(const json_t *status, struct buffer *out)
 {
     size_t i;
-    const json_t *port;
+    const json_t *listener;
     buffer_format(out, "\n%12s %12s %9s  %s\n", "frames", "datagrams", "missed", "listener");
-    json_array_foreach(json_object_get(status, "ports"), i, port)
+    json_array_foreach(json_object_get(status, "listeners"), i, listener)
     {
         buffer_format(out, "%12" PRId64 " %12" PRId64 " %9" PRId64 "  %s\n",
-                      integer_of(port, "frames"), integer_of(port, "datagrams"),
-                      integer_of(port, "missed"), text_of(port, "port"));
+                      integer_of(listener, "frames"), integer_of(listener, "datagrams"),
+                      integer_of(listener, "missed"), text_of(listener, "listener"));
     }
 }
 
@@ -238,7 +238,7 @@ void status_table_render(const json_t *status, struct buffer *out)
     streams_render(status, out);
     views_render(status, out);
     shards_render(status, out);
-    ports_render(status, out);
+    listeners_render(status, out);
     lanes_render(status, out);
     times_render(status, out);
 }

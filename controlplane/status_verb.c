@@ -47,11 +47,8 @@ int status_verb(int argc, char **argv)
                                      0};
     int exit_code = VERB_EXIT_OK;
     struct client client;
-    if (!verb_parse(&usage, &argc, argv, &exit_code)) {
+    if (!client_verb_open(&client, &usage, &argc, argv, &server, &user, &exit_code)) {
         return exit_code;
-    }
-    if (!client_open_as(&client, "status", server, user)) {
-        return VERB_EXIT_FAILED;
     }
     json_t *status = status_ask(&client);
     if (status == NULL) {
@@ -135,11 +132,9 @@ int top_verb(int argc, char **argv)
         0};
     int exit_code = VERB_EXIT_OK;
     struct client client;
-    if (!verb_parse(&usage, &argc, argv, &exit_code)) {
+    if (!client_verb_open(&client, &usage, &argc, argv, &options.server, &options.user,
+                          &exit_code)) {
         return exit_code;
-    }
-    if (!client_open_as(&client, "top", options.server, options.user)) {
-        return VERB_EXIT_FAILED;
     }
     exit_code = top_run(&client, &options);
     client_close(&client);

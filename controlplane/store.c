@@ -87,7 +87,9 @@ static enum result recovery_begin(struct store *store, char error[STORE_ERROR_SI
                                        .shard_count = store->options.shard_count,
                                        .now_us = clock_now_us(store->options.clock),
                                        .progress = load_progress,
-                                       .progress_context = store};
+                                       .progress_context = store,
+                                       .stop_asked = store->options.stop_asked,
+                                       .stop_context = store->options.context};
     if (getrandom(options.new_store_id, sizeof(options.new_store_id), 0) !=
         (ssize_t)sizeof(options.new_store_id)) {
         return fail_with(error, RESULT_SYSTEM, strerror(errno));
@@ -142,7 +144,7 @@ uint32_t store_epoch(const struct store *store)
 enum result store_load(struct store *store, struct worker *const *workers,
                        char error[STORE_ERROR_SIZE_MAX])
 {
-    int64_t start_us = clock_now_us(store->options.clock);
+    int64_t start_us = clock_steady_us(store->options.clock);
     char text[RECOVERY_ERROR_SIZE_MAX] = "";
     store->workers = workers;
     enum result result = recovery_load(store->recovery, workers, text);
@@ -163,7 +165,7 @@ enum result store_load(struct store *store, struct worker *const *workers,
     for (uint32_t v = 0; v < VIEWS_MAX; v++) {
         store->since_us[v] = recovery_since_us(store->recovery, v);
     }
-    store->load_us = clock_now_us(store->options.clock) - start_us;
+    store->load_us = clock_steady_us(store->options.clock) - start_us;
     store->report = *recovery_report(store->recovery);
     atomic_store_explicit(&store->shared_load_ppm, RATIO_UNIT, memory_order_relaxed);
     return RESULT_OK;
@@ -323,14 +325,14 @@ enum result store_finish(struct store *store, int64_t timeout_us)
     checkpoint_report_read(store->checkpoint, &report);
     uint64_t failed_max = report.failed + FINISH_TRIES;
     uint64_t asked = checkpoint_ask(store->checkpoint);
-    int64_t end_us = clock_now_us(store->options.clock) + timeout_us;
+    int64_t end_us = clock_steady_us(store->options.clock) + timeout_us;
     do {
         pause_ns(WAIT_NS);
         checkpoint_report_read(store->checkpoint, &report);
         if (report.failed >= failed_max || !logs_are_alive(store)) {
             return RESULT_IO;
         }
-        if (clock_now_us(store->options.clock) > end_us) {
+        if (clock_steady_us(store->options.clock) > end_us) {
             return RESULT_TIMEOUT;
         }
     } while (report.count < asked);

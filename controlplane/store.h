@@ -32,6 +32,8 @@ struct store_options {
     uint32_t shard_count;
     /* Makes empty workers anew, for another try with an older manifest. */
     enum result (*workers_reset)(void *context);
+    /* True once loading shall end: store_open() and store_load() give RESULT_STOPPED. */
+    bool (*stop_asked)(void *context);
     void *context;
 };
 

@@ -8,7 +8,8 @@
 bool drop_log_due(const struct drop_log *log, enum drop drop, int64_t now_us)
 {
     ASSERT(drop < DROP_COUNT);
-    return log->last_us[drop] == 0 || now_us - log->last_us[drop] >= US_PER_SECOND;
+    int64_t last_us = log->last_us[drop];
+    return last_us == 0 || now_us - last_us >= US_PER_SECOND || now_us < last_us;
 }
 
 void drop_log_add(struct drop_log *log, const struct drop_entry *entry)

@@ -99,12 +99,15 @@ static bool message_cross(struct worker *worker, uint32_t home, const struct net
     return mesh_push_message(&worker->mesh, home, message, port);
 }
 
-/* Remembers where the lane's producer is: its newest message says so. A duplicate may be anybody's
- * who listened on the way, and tells nothing where something is known. */
+/* Remembers where the lane's producer is: events that are new say so, and what was sent later than
+ * all before. A copy of something older, also of a heartbeat, may be anybody's who listened on the
+ * way, and tells nothing where something is known. */
 static void lane_note_sender(struct lane *lane, const struct wire_message *wire,
                              const struct net_message *message, uint32_t port, bool is_new)
 {
-    if (is_new || !lane->has_address) {
+    bool is_later = wire->send_time_us > lane->sent_us;
+    lane->sent_us = is_later ? wire->send_time_us : lane->sent_us;
+    if (is_new || is_later || !lane->has_address) {
         lane->from = message->sender;
         lane->port = (uint8_t)port;
         lane->key_epoch = wire->key_epoch;
@@ -125,10 +128,9 @@ static enum drop acked_accept(struct worker *worker, const struct wire_message *
                                       .lane = wire->lane};
     bool heartbeat = wire->event_count == 0;
     struct lane *lane;
-    enum drop drop =
-        lanes_accept_acked(&worker->lanes, &said, heartbeat, worker->turn.apply_us, &lane);
+    enum drop drop = lanes_accept_acked(&worker->lanes, &said, heartbeat, worker->heard_us, &lane);
     if (lane != NULL) {
-        lane_note_sender(lane, wire, message, port, drop == DROP_NONE);
+        lane_note_sender(lane, wire, message, port, drop == DROP_NONE && !heartbeat);
         if (drop != DROP_NONE || heartbeat) {
             acks_due(worker, lane);
         }
@@ -168,7 +170,7 @@ static void message_accept(struct worker *worker, uint32_t stream, const struct 
         drop = acked_accept(worker, wire, message, port, &lane);
     } else if (drop == DROP_NONE && !asks_only) {
         drop = lanes_accept(&worker->lanes, wire->producer, wire->lane, wire->incarnation,
-                            wire->sequence, wire->oldest, worker->turn.apply_us);
+                            wire->sequence, wire->oldest, worker->heard_us);
     }
     if (drop != DROP_NONE) {
         if (drop != DROP_message_duplicate) {
@@ -218,9 +220,9 @@ static void wire_take(struct worker *worker, const struct net_message *message, 
 }
 
 /* One normalised text event, as a message of its own: producer 0, this shard's lane and
- * sequence. */
+ * sequence. place: its number in the datagram; line: the byte where it begins there. */
 static void text_event_take(struct worker *worker, uint32_t stream, const uint8_t *block,
-                            uint32_t place, const struct net_message *message)
+                            uint32_t place, uint32_t line, const struct net_message *message)
 {
     const struct schema *schema = &worker->options.plan->stream[stream].schema;
     struct wire_message wire = {.stream_id = schema->id,
@@ -234,13 +236,14 @@ static void text_event_take(struct worker *worker, uint32_t stream, const uint8_
                                 .events = block};
     enum drop drop = message_room(worker, wire.event_stride, 1);
     if (drop != DROP_NONE) {
-        message_drop(worker, drop, stream, 1, JUDGE_NO_FIELD, 0, message);
+        message_drop(worker, drop, stream, 1, JUDGE_NO_FIELD, line, message);
         return;
     }
     uint8_t *record = record_message(worker, &wire, place, /* text= */ true, NULL);
     message_decode(worker, stream, &wire, message, record);
     uint32_t last = worker->burst->count - 1;
     worker->burst->order[last] = worker->text_sequence << ORDER_PLACE_BITS | place;
+    worker->origin->line[last] = line;
 }
 
 static void text_take(struct worker *worker, const struct net_message *message,
@@ -279,7 +282,7 @@ static void text_take(struct worker *worker, const struct net_message *message,
             continue;
         }
         worker->text_used += (uint32_t)align_up(worker->schema[event.stream]->block_size, 8);
-        text_event_take(worker, event.stream, block, place, message);
+        text_event_take(worker, event.stream, block, place, event.offset, message);
     }
 }
 

@@ -7,10 +7,11 @@
 void judge_note_drop(struct worker *worker, enum drop drop, uint32_t stream, uint32_t field,
                      uint32_t offset, const struct net_message *message)
 {
-    if (message == NULL || !drop_log_due(worker->drop_log, drop, worker->turn.apply_us)) {
+    int64_t now_us = worker->turn.arrival_ns / NS_PER_US; /* Not T, which a clock ahead holds up. */
+    if (message == NULL || !drop_log_due(worker->drop_log, drop, now_us)) {
         return;
     }
-    struct drop_entry entry = {.time_us = worker->turn.apply_us,
+    struct drop_entry entry = {.time_us = now_us,
                                .sender = message->sender,
                                .drop = (uint16_t)drop,
                                .stream = (uint16_t)stream,
@@ -85,9 +86,9 @@ static void event_drop_count(struct worker *worker, uint32_t event)
     bool ruled =
         drop != DROP_event_late && drop != DROP_event_future && drop != DROP_event_key_null;
     uint32_t field = ruled ? burst->drop_field[event] : JUDGE_NO_FIELD;
-    uint32_t offset = 0;
+    uint32_t offset = worker->origin->line[event];
     const struct net_message *message = worker->origin->message[event];
-    /* A text event was normalised elsewhere: then its bytes are not the datagram's. */
+    /* A text event was normalised elsewhere: of it the beginning of its line is known. */
     if (burst->event[event] >= message->data &&
         burst->event[event] < message->data + message->size) {
         offset = (uint32_t)(burst->event[event] - message->data) +

@@ -41,7 +41,8 @@ struct lane {
     uint8_t key_epoch;       /* Of its last new message. */
     uint8_t port;            /* Index of the port that it came in on. */
     int64_t acked_us;        /* When it was answered last. */
-    struct net_address from; /* Of its last new message. */
+    int64_t sent_us;         /* Acked: greatest send time that this incarnation wrote. */
+    struct net_address from; /* Of the message that says where the producer is. */
     _Atomic uint64_t shared_messages;
     _Atomic uint64_t shared_gaps;
     _Atomic uint64_t shared_holes;

@@ -22,6 +22,8 @@ static void lane_begin(struct lane *lane, uint32_t incarnation, uint64_t base)
     memset(lane->window, 0, sizeof(lane->window));
     memset(lane->durable, 0, sizeof(lane->durable));
     lane->acked = true;
+    lane->has_address = false;
+    lane->sent_us = INT64_MIN;
     lane->start = base;
     lane->top = base;
 }

@@ -245,11 +245,18 @@ static void frame_send(struct mirror *mirror, int64_t now_us)
     write_submit(mirror, now_us);
 }
 
+/* The clock may be set back: no wait is longer than it was meant to be. */
+static bool retry_due(const struct mirror *mirror, int64_t now_us)
+{
+    return now_us >= mirror->retry_us || mirror->retry_us - now_us > MIRROR_RETRY_US;
+}
+
 static bool commit_due(const struct mirror *mirror, int64_t now_us)
 {
     const struct mirror_buffer *buffer = &mirror->buffer[mirror->gathering];
     if (buffer->used == 0) {
-        return mirror->witness_due && now_us - mirror->durable_us >= MIRROR_COMMIT_US / 2;
+        return mirror->witness_due &&
+               (now_us - mirror->durable_us >= MIRROR_COMMIT_US / 2 || now_us < mirror->durable_us);
     }
     /* A fast disk is not kept waiting for longer than it takes itself. */
     int64_t wait_us = mirror->write_us < MIRROR_COMMIT_US ? mirror->write_us : MIRROR_COMMIT_US;
@@ -400,10 +407,10 @@ void mirror_turn(struct mirror *mirror, int64_t now_us, mirror_on_durable *on_du
         ASSERT(completion.tag == mirror->tag);
         write_complete(mirror, completion.outcome, now_us, on_durable, context);
     }
-    if (mirror->state == MIRROR_RETRY && now_us >= mirror->retry_us) {
+    if (mirror->state == MIRROR_RETRY && retry_due(mirror, now_us)) {
         write_retry(mirror, now_us);
     }
-    if (mirror->state == MIRROR_IDLE && now_us >= mirror->retry_us && commit_due(mirror, now_us)) {
+    if (mirror->state == MIRROR_IDLE && retry_due(mirror, now_us) && commit_due(mirror, now_us)) {
         commit_begin(mirror, now_us);
     }
 }

@@ -236,8 +236,7 @@ struct entry_events {
 static uint32_t views_without(const struct replay *replay, const struct entry_events *events,
                               uint32_t refused)
 {
-    uint32_t kept = replay->pass == REPLAY_REBUILD ? UINT32_MAX : ~refused;
-    return views_of(replay, events->old_stream, events->old_views & kept, events->stream);
+    return views_of(replay, events->old_stream, events->old_views & ~refused, events->stream);
 }
 
 /* Gathers events of an entry; applies bursts as they fill. */

@@ -16,11 +16,12 @@ bool row_hand_move(struct shard *shard, uint32_t view_index, struct row_hand *ha
     if (class_index >= ROW_STORE_CLASSES || !row_store_can_retire(&shard->store)) {
         return false;
     }
-    uint64_t *place = row_store_take(&shard->store, class_index);
+    uint64_t *place = lines > hand->lines ? row_store_take_near(&shard->store, class_index)
+                                          : row_store_take(&shard->store, class_index);
     if (place == NULL) {
         return false;
     }
-    uint32_t place_lines = row_store_class_lines(class_index);
+    uint32_t place_lines = row_place_lines(shard, place);
     row_lock(place);
     row_move(view, hand->row, hand->lines, place, place_lines);
     if (hand->old != NULL) {

@@ -169,6 +169,17 @@ uint64_t *row_store_take(struct row_store *store, uint32_t class_index)
     return place;
 }
 
+uint64_t *row_store_take_near(struct row_store *store, uint32_t class_index)
+{
+    uint64_t *place = row_store_take(store, class_index);
+    uint64_t most = (uint64_t)ROW_STORE_NEAR * class_lines(class_index);
+    for (uint32_t i = class_index + 1; place == NULL && i < CLASS_SEGMENT && class_lines(i) <= most;
+         i++) {
+        place = store->class[i].roomy == 0 ? NULL : row_store_take(store, i);
+    }
+    return place;
+}
+
 bool row_store_can_retire(const struct row_store *store)
 {
     /* hand_move() asks again for each step, and each step leaves one place to retire. */

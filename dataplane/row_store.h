@@ -18,6 +18,7 @@
 #define ROW_STORE_CHUNK_BYTES (2 * MIB)
 #define ROW_STORE_CHUNK_LINES ((uint32_t)(ROW_STORE_CHUNK_BYTES / CACHE_LINE_BYTES))
 #define ROW_STORE_CLASSES     52u
+#define ROW_STORE_NEAR        4u
 /* Rows that wait for readers at a time. */
 #define ROW_STORE_WAITING_MAX 65536u
 
@@ -75,6 +76,10 @@ uint32_t row_store_class_lines(uint32_t class_index);
 /* A place of the class, or NULL at the cap. Its words hold anything but word 0, which is the
  * version (even, not dead) of whoever was there before, so that late readers notice. */
 uint64_t *row_store_take(struct row_store *store, uint32_t class_index);
+
+/* The same; at the cap a place of a larger class that has room, up to ROW_STORE_NEAR times as
+ * large, rather than none. row_store_lines() says how large it is. */
+uint64_t *row_store_take_near(struct row_store *store, uint32_t class_index);
 
 /* Marks the row dead now and gives its place back once all readers have passed. */
 void row_store_retire(struct row_store *store, uint64_t *row);

@@ -212,15 +212,16 @@ static uint32_t group_apply_new(struct shard *shard, uint32_t view_index,
     uint32_t key_size = batch->key_size[group->first];
     uint32_t class_index = row_store_class_of(row_lines_first(view, key_size));
     ASSERT(class_index < ROW_STORE_CLASSES);
-    uint64_t *row =
-        row_store_can_retire(&shard->store) ? row_store_take(&shard->store, class_index) : NULL;
+    uint64_t *row = row_store_can_retire(&shard->store)
+                        ? row_store_take_near(&shard->store, class_index)
+                        : NULL;
     if (row == NULL) {
         group_refuse(shard, view_index, batch, group);
         return 0;
     }
     row_lock(row);
     row_init(view_index, key, key_size, key_redis_slot(shard, view, key, key_size), row);
-    struct row_hand hand = {.row = row, .lines = row_store_class_lines(class_index)};
+    struct row_hand hand = {.row = row, .lines = row_place_lines(shard, row)};
     row_hand_account(shard, view_index, hand.lines);
     uint32_t refused_before = batch->refused_count;
     uint32_t applied = hand_apply(shard, view_index, ladder, burst, batch, group->first, &hand);

@@ -34,11 +34,11 @@ static uint64_t *row_place(struct shard *shard, uint32_t view_index, const uint6
     if (class_index >= ROW_STORE_CLASSES || !row_store_can_retire(&shard->store)) {
         return NULL;
     }
-    uint64_t *row = row_store_take(&shard->store, class_index);
+    uint64_t *row = row_store_take_near(&shard->store, class_index);
     if (row == NULL) {
         return NULL;
     }
-    uint32_t place_lines = row_store_class_lines(class_index);
+    uint32_t place_lines = row_place_lines(shard, row);
     row_lock(row);
     words_store(row + 1, words, front);
     words_store(row + (uint64_t)place_lines * LINE_WORDS - back, words + front, back);

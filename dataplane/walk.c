@@ -324,7 +324,13 @@ void walk_turn(struct worker *worker)
     uint64_t ns =
         (uint64_t)((double)(clock_ticks() - start) * clock_ns_per_tick(worker->options.clock));
     walk->summary.turns++;
+    walk->summary.turn_ns_sum += ns;
     walk->summary.turn_ns_max = ns > walk->summary.turn_ns_max ? ns : walk->summary.turn_ns_max;
+}
+
+bool walk_may_go_on(const struct walk *walk)
+{
+    return walk->state != WALK_IDLE && block_is_empty(&walk->blocks[walk->block % WALK_BLOCKS]);
 }
 
 void worker_walk_turn(struct worker *worker)

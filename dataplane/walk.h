@@ -56,6 +56,8 @@ uint64_t walk_footprint(bool enabled);
 void walk_init(struct walk *walk, bool enabled, struct arena *arena);
 /* Once a turn, after publish. */
 void walk_turn(struct worker *worker);
+/* True while a walk is under way and has room to copy to. */
+bool walk_may_go_on(const struct walk *walk);
 /* A row moved from old_line to line (row: its new place): if the walk has passed the new place, and
  * not the old one, the row is noted to be copied there. */
 void walk_note_moved(struct walk *walk, uint64_t *row, uint64_t line, uint64_t old_line);

@@ -29,6 +29,7 @@ struct walk_summary {
     uint64_t forward_end_lsn[SHARDS_MAX]; /* Per home, at the end: none above it came. */
     uint64_t turns;
     uint64_t turn_ns_max; /* Longest quantum of the walk. */
+    uint64_t turn_ns_sum; /* All of them. */
 };
 
 struct walk_block {

@@ -69,6 +69,7 @@ enum result worker_init(const struct worker_options *options, void *memory,
         worker->since_us[i] = clock_now_us(options->clock);
     }
     worker->turn.apply_us = INT64_MIN;
+    worker->heard_us = INT64_MIN;
     worker->turn_ticks_max =
         (uint64_t)((double)(TURN_US_MAX * NS_PER_US) / clock_ns_per_tick(options->clock));
     atomic_store_explicit(&worker->shared_apply_us, INT64_MIN, memory_order_relaxed);
@@ -123,12 +124,25 @@ static void keys_enter(struct worker *worker)
     }
 }
 
+/* The clock's steps that may be true, added up: a clock that is set makes no lane silent. */
+static void heard_move(struct worker *worker, int64_t now_ns)
+{
+    int64_t step_us = (now_ns - worker->turn.arrival_ns) / NS_PER_US;
+    if (worker->heard_us == INT64_MIN) {
+        worker->heard_us =
+            worker->turn.apply_us > now_ns / NS_PER_US ? worker->turn.apply_us : now_ns / NS_PER_US;
+    } else if (step_us > 0) {
+        worker->heard_us += step_us < TURN_LEAP_US ? step_us : TURN_LEAP_US;
+    }
+}
+
 /* T: the clock, but always past the turn before. */
 static void turn_begin(struct worker *worker, uint64_t start_ticks)
 {
     int64_t now_ns = clock_now_ns(worker->options.clock);
     int64_t now_us = now_ns / NS_PER_US;
     int64_t before_us = worker->turn.apply_us;
+    heard_move(worker, now_ns);
     worker->turn =
         (struct worker_turn_state){.apply_us = now_us > before_us ? now_us : before_us + 1,
                                    .arrival_ns = now_ns,
@@ -358,6 +372,11 @@ bool worker_is_quiet(const struct worker *worker)
     }
     return worker->again_at == worker->again_count && mirror_is_quiet(&worker->mirror) &&
            mesh_is_empty(&worker->mesh);
+}
+
+bool worker_may_sleep(const struct worker *worker)
+{
+    return worker_is_quiet(worker) && !walk_may_go_on(&worker->walk);
 }
 
 void worker_mirror_buffers(struct worker *worker, void *out_buffer[DISK_QUEUE_BUFFERS],

@@ -77,6 +77,8 @@ uint32_t worker_turn(struct worker *worker);
 
 /* Worker thread only: true when nothing waits in the mesh, the log or the ports' last bursts. */
 bool worker_is_quiet(const struct worker *worker);
+/* The same: quiet, and no checkpoint's walk could go on. */
+bool worker_may_sleep(const struct worker *worker);
 
 /* Control thread: from now on nothing is asked of the ports; what came is finished. */
 void worker_drain(struct worker *worker);

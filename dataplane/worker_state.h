@@ -22,8 +22,10 @@
 #include "dataplane/worker.h"
 
 /* Events per turn after which no further message is begun, and the time after which none is. */
-#define TURN_EVENTS_MAX    BURST_EVENTS_MAX
-#define TURN_US_MAX        16u
+#define TURN_EVENTS_MAX BURST_EVENTS_MAX
+#define TURN_US_MAX     16u
+/* More time from one turn to the next is a clock that was set, or a thread that did not run. */
+#define TURN_LEAP_US       US_PER_SECOND
 #define SAMPLE_RING_LINES  256u
 #define SAMPLE_INTERVAL_US US_PER_MS
 /* Room in the log that a record of the mesh may need. */
@@ -43,6 +45,7 @@ struct burst_origin {
     const struct net_message *message[BURST_EVENTS_MAX];
     uint8_t *verdict[BURST_EVENTS_MAX]; /* u32 in the log's buffer; NULL: there is no log. */
     uint8_t *record[BURST_EVENTS_MAX];  /* The event's bytes there. */
+    uint32_t line[BURST_EVENTS_MAX];    /* Text: byte of the datagram where the event begins. */
 };
 
 struct worker_turn_state {
@@ -62,6 +65,7 @@ struct worker {
     uint64_t turn_ticks_max;
     /* Owner: worker. */
     struct worker_turn_state turn;
+    int64_t heard_us; /* Time without leaps: what the silence of lanes is measured by. */
     struct worker_intake intake[WORKER_PORTS_MAX];
     const struct keyring *keyring[WORKER_PORTS_MAX]; /* Of this turn. */
     uint32_t intake_first;                           /* Port that the next turn begins with. */

@@ -181,6 +181,16 @@ int64_t clock_now_ns(const struct clock *clock)
     return ns + ticks_to_ns(__rdtsc() - tsc, rate);
 }
 
+int64_t clock_steady_us(const struct clock *clock)
+{
+    if (clock->is_virtual) {
+        return clock_now_us(clock);
+    }
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * US_PER_SECOND + now.tv_nsec / NS_PER_US;
+}
+
 double clock_ns_per_tick(const struct clock *clock)
 {
     return (double)atomic_load_explicit(&clock->shared_ns_per_tick_q32, memory_order_relaxed) *

@@ -43,6 +43,9 @@ static inline int64_t clock_now_us(const struct clock *clock)
     return clock_now_ns(clock) / 1000;
 }
 
+/* Microseconds since some moment: what nobody sets. For how long to wait. */
+int64_t clock_steady_us(const struct clock *clock);
+
 /* Raw ticks and their length, for measuring short spans on one core. */
 uint64_t clock_ticks(void);
 /* Ticks for decisions about a clock's time: clock_ticks(), or a virtual clock's nanoseconds, so

@@ -48,13 +48,44 @@ bool simulated_is_full(const struct simulated_disk *disk, uint64_t size)
     return capacity != 0 && (used > capacity || size > capacity - used);
 }
 
-bool simulated_begin(struct simulated_disk *disk, uint64_t life, uint32_t broken_ppm,
-                     uint32_t full_ppm, struct simulated_operation *out_operation)
+static void span_swap(struct simulated_disk *disk)
+{
+    struct disk_simulated_faults faults = disk->options.faults;
+    disk->options.faults = disk->span_faults;
+    disk->span_faults = faults;
+}
+
+void simulated_span_end(struct simulated_disk *disk)
+{
+    if (disk->span_from != 0 && disk->operations >= disk->span_from) {
+        span_swap(disk);
+    }
+    disk->span_from = 0;
+}
+
+void simulated_count(struct simulated_disk *disk)
+{
+    disk->operations++;
+    if (disk->span_from != 0 && disk->operations == disk->span_from) {
+        span_swap(disk);
+    }
+    if (disk->span_from != 0 && disk->operations == disk->span_to) {
+        simulated_span_end(disk);
+    }
+}
+
+bool simulated_begin(struct simulated_disk *disk, uint64_t life, uint32_t risks,
+                     struct simulated_operation *out_operation)
 {
     if (disk->is_crashed || life != disk->life) {
         return false;
     }
-    disk->operations++;
+    simulated_count(disk);
+    const struct disk_simulated_faults *faults = &disk->options.faults;
+    uint32_t broken_ppm = (risks & SIMULATED_RISK_READS) != 0   ? faults->read_broken_ppm
+                          : (risks & SIMULATED_RISK_SYNCS) != 0 ? faults->sync_broken_ppm
+                                                                : 0;
+    uint32_t full_ppm = (risks & SIMULATED_RISK_GROWS) != 0 ? faults->full_ppm : 0;
     struct simulated_operation operation = {.life = life};
     operation.is_early = random_below(&disk->random, 2) == 0;
     operation.is_crash = disk->operations == disk->crash_at;

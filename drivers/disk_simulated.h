@@ -80,6 +80,10 @@ bool disk_simulated_cut(struct disk *disk, const char *name, uint64_t size);
  * The same for a plain RESULT_IO or BROKEN instead of a crash. Both are over with the process. */
 void disk_simulated_crash_after(struct disk *disk, uint64_t count);
 void disk_simulated_fail_after(struct disk *disk, uint64_t count);
+/* These faults, in place of the others, from the count-th operation from now on for length of them;
+ * over with the process too. */
+void disk_simulated_span_after(struct disk *disk, uint64_t count, uint64_t length,
+                               const struct disk_simulated_faults *faults);
 /* Operations so far: what crash_after counts. */
 uint64_t disk_simulated_operations(const struct disk *disk);
 void disk_simulated_statistics(const struct disk *disk, struct disk_simulated_statistics *out);

@@ -18,6 +18,7 @@ static void process_end(struct simulated_disk *disk)
     disk->is_locked = false;
     disk->crash_at = 0;
     disk->fail_at = 0;
+    simulated_span_end(disk);
     disk->life++;
 }
 
@@ -105,6 +106,18 @@ void disk_simulated_fail_after(struct disk *base, uint64_t count)
 {
     struct simulated_disk *disk = simulated_disk_of(base);
     disk->fail_at = count == 0 ? 0 : disk->operations + count;
+}
+
+void disk_simulated_span_after(struct disk *base, uint64_t count, uint64_t length,
+                               const struct disk_simulated_faults *faults)
+{
+    struct simulated_disk *disk = simulated_disk_of(base);
+    ASSERT(count > 0);
+    ASSERT(length > 0);
+    simulated_span_end(disk);
+    disk->span_from = disk->operations + count;
+    disk->span_to = disk->span_from + length;
+    disk->span_faults = *faults;
 }
 
 uint64_t disk_simulated_operations(const struct disk *disk)

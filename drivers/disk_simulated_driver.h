@@ -22,6 +22,10 @@ struct simulated_disk {
     uint64_t operations; /* So far. */
     uint64_t crash_at;   /* The operation; 0: never. */
     uint64_t fail_at;
+    uint64_t
+        span_from; /* The operation from which on, and up to which, span_faults hold; 0: none. */
+    uint64_t span_to;
+    struct disk_simulated_faults span_faults; /* While they hold: those to go back to. */
     uint64_t life;      /* Of the process: files and queues of an earlier one are dead. */
     uint32_t in_flight; /* Blocking operations. */
     bool is_crashed;
@@ -72,10 +76,19 @@ int64_t simulated_now_us(const struct simulated_disk *disk);
 /* Counts a fault: the one of its kind, and all. */
 void simulated_fault_count(struct simulated_disk *disk, uint64_t *kind);
 
-/* False when the machine is down or life is over. broken_ppm and full_ppm: chances of RESULT_IO and
- * RESULT_NO_SPACE. */
-bool simulated_begin(struct simulated_disk *disk, uint64_t life, uint32_t broken_ppm,
-                     uint32_t full_ppm, struct simulated_operation *out_operation);
+/* What a blocking operation does, and so may fail by. */
+enum simulated_risk {
+    SIMULATED_RISK_READS = 1, /* read_broken_ppm */
+    SIMULATED_RISK_SYNCS = 2, /* sync_broken_ppm */
+    SIMULATED_RISK_GROWS = 4, /* full_ppm */
+};
+
+/* One operation more: faults that begin or end with it change. */
+void simulated_count(struct simulated_disk *disk);
+void simulated_span_end(struct simulated_disk *disk);
+/* False when the machine is down or life is over. risks: of enum simulated_risk. */
+bool simulated_begin(struct simulated_disk *disk, uint64_t life, uint32_t risks,
+                     struct simulated_operation *out_operation);
 /* Lets its time pass. RESULT_CLOSED: the machine crashed meanwhile, and nothing may be touched;
  * else the operation's outcome. */
 MUST_USE enum result simulated_wait(struct simulated_disk *disk,

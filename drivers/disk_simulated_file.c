@@ -33,8 +33,7 @@ static enum result file_read(struct disk_file *file, uint64_t offset, void *data
     struct simulated_file *simulated = file_of(file);
     struct simulated_disk *disk = simulated->disk;
     struct simulated_operation operation;
-    if (!simulated_begin(disk, simulated->life, disk->options.faults.read_broken_ppm, 0,
-                         &operation)) {
+    if (!simulated_begin(disk, simulated->life, SIMULATED_RISK_READS, &operation)) {
         return RESULT_CLOSED;
     }
     enum result result = simulated_wait(disk, &operation);
@@ -75,7 +74,7 @@ static enum result file_write(struct disk_file *file, uint64_t offset, const voi
     struct simulated_disk *disk = simulated->disk;
     ASSERT(simulated->mode != DISK_READ);
     struct simulated_operation operation;
-    if (!simulated_begin(disk, simulated->life, 0, disk->options.faults.full_ppm, &operation)) {
+    if (!simulated_begin(disk, simulated->life, SIMULATED_RISK_GROWS, &operation)) {
         return RESULT_CLOSED;
     }
     disk->statistics.writes++;
@@ -112,8 +111,7 @@ static enum result file_sync(struct disk_file *file)
     struct simulated_file *simulated = file_of(file);
     struct simulated_disk *disk = simulated->disk;
     struct simulated_operation operation;
-    if (!simulated_begin(disk, simulated->life, disk->options.faults.sync_broken_ppm, 0,
-                         &operation)) {
+    if (!simulated_begin(disk, simulated->life, SIMULATED_RISK_SYNCS, &operation)) {
         return RESULT_CLOSED;
     }
     disk->statistics.syncs++;
@@ -130,8 +128,8 @@ static enum result file_fill(struct disk_file *file, uint64_t size)
         return RESULT_INVALID;
     }
     struct simulated_operation operation;
-    if (!simulated_begin(disk, simulated->life, disk->options.faults.sync_broken_ppm,
-                         disk->options.faults.full_ppm, &operation)) {
+    if (!simulated_begin(disk, simulated->life, SIMULATED_RISK_SYNCS | SIMULATED_RISK_GROWS,
+                         &operation)) {
         return RESULT_CLOSED;
     }
     disk->statistics.writes++;
@@ -201,8 +199,7 @@ enum result simulated_file_open(struct disk *base, const char *name, enum disk_m
     struct simulated_disk *disk = simulated_disk_of(base);
     bool creates = mode == DISK_CREATE;
     struct simulated_operation operation;
-    if (!simulated_begin(disk, disk->life, 0, creates ? disk->options.faults.full_ppm : 0,
-                         &operation)) {
+    if (!simulated_begin(disk, disk->life, creates ? SIMULATED_RISK_GROWS : 0, &operation)) {
         return RESULT_CLOSED;
     }
     bool early = creates && operation.is_early;

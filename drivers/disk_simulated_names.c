@@ -9,10 +9,10 @@ struct name_effect {
 };
 
 static enum result name_change(struct simulated_disk *disk, struct name_effect effect,
-                               const char *name, const char *to, uint32_t full_ppm)
+                               const char *name, const char *to, uint32_t risks)
 {
     struct simulated_operation operation;
-    if (!simulated_begin(disk, disk->life, 0, full_ppm, &operation)) {
+    if (!simulated_begin(disk, disk->life, risks, &operation)) {
         return RESULT_CLOSED;
     }
     enum result done = operation.is_early ? effect.apply(disk, name, to) : RESULT_OK;
@@ -90,14 +90,14 @@ enum result simulated_folder_make(struct disk *base, const char *name)
 {
     struct simulated_disk *disk = simulated_disk_of(base);
     return name_change(disk, (struct name_effect){effect_folder_make}, name, NULL,
-                       disk->options.faults.full_ppm);
+                       SIMULATED_RISK_GROWS);
 }
 
 enum result simulated_folder_sync(struct disk *base, const char *folder)
 {
     struct simulated_disk *disk = simulated_disk_of(base);
     struct simulated_operation operation;
-    if (!simulated_begin(disk, disk->life, disk->options.faults.sync_broken_ppm, 0, &operation)) {
+    if (!simulated_begin(disk, disk->life, SIMULATED_RISK_SYNCS, &operation)) {
         return RESULT_CLOSED;
     }
     if (!disk_names_has_folder(&disk->names, folder)) {
@@ -118,7 +118,7 @@ enum result simulated_folder_list(struct disk *base, const char *folder, struct 
 {
     struct simulated_disk *disk = simulated_disk_of(base);
     struct simulated_operation operation;
-    if (!simulated_begin(disk, disk->life, 0, 0, &operation)) {
+    if (!simulated_begin(disk, disk->life, 0, &operation)) {
         return RESULT_CLOSED;
     }
     enum result result = simulated_wait(disk, &operation);

@@ -24,7 +24,7 @@ static void write_forget(struct simulated_queue *queue)
 /* A crash at the operation takes the machine down with the write under way. */
 static bool operation_crashes(struct simulated_disk *disk)
 {
-    disk->operations++;
+    simulated_count(disk);
     if (disk->operations == disk->crash_at) {
         disk_simulated_crash(&disk->disk);
         return true;

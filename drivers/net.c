@@ -108,11 +108,6 @@ void net_wait(struct net_queue *queue, uint32_t timeout_us)
     queue->operations->wait(queue, timeout_us);
 }
 
-bool net_finished(const struct net_queue *queue)
-{
-    return queue->operations->finished != NULL && queue->operations->finished(queue);
-}
-
 void net_sleep(uint32_t timeout_us)
 {
     struct timespec time = {.tv_sec = timeout_us / 1000000,

@@ -97,5 +97,3 @@ bool net_send(struct net_queue *queue, const struct net_address *to, const void 
 void net_send_finish(struct net_queue *queue);
 /* Sleeps until a datagram may be there or timeout_us passed: for `idle: sleep`. */
 void net_wait(struct net_queue *queue, uint32_t timeout_us);
-/* True when a finite source (a file) has no more. */
-bool net_finished(const struct net_queue *queue);

@@ -24,7 +24,6 @@ struct net_operations {
                  uint32_t size);
     void (*send_finish)(struct net_queue *queue); /* NULL: nothing is held back. */
     void (*wait)(struct net_queue *queue, uint32_t timeout_us);
-    bool (*finished)(const struct net_queue *queue); /* NULL: never. */
 };
 
 struct net_port {

@@ -85,19 +85,12 @@ static void queue_wait(struct net_queue *net, uint32_t timeout_us)
     }
 }
 
-static bool queue_finished(const struct net_queue *net)
-{
-    const struct file_queue *queue = (const struct file_queue *)net;
-    return queue->at == queue->end;
-}
-
 static const struct net_operations file_operations = {
     .close = port_close,
     .queue = port_queue,
     .describe = port_describe,
     .receive = queue_receive,
     .wait = queue_wait,
-    .finished = queue_finished,
 };
 
 /* Walks the sizes once, so that receiving needs no check. */

@@ -20,13 +20,10 @@ struct simulated_queue {
     const struct net_message *cycle; /* Borrowed; NULL: the ring speaks. */
     uint32_t cycle_count;
     uint32_t cycle_at;
-    uint64_t popped; /* Owner: worker. */
     struct ring ring;
     struct ring answers;            /* Producer: the worker; consumer: the pushing thread. */
     void *lines;                    /* Owned, of both rings. */
     _Atomic uint64_t shared_missed; /* Owner: the pushing thread. */
-    _Atomic uint64_t shared_pushed; /* Owner: the pushing thread. */
-    _Atomic bool shared_finished;   /* Owner: the pushing thread. */
 };
 
 struct simulated_port {
@@ -60,7 +57,6 @@ bool net_simulated_push(struct net_queue *net, const void *data, uint32_t size,
         memcpy(place + sizeof(record), data, size);
     }
     ring_push_finish(&queue->ring);
-    net_count(&queue->shared_pushed, 1);
     return true;
 }
 
@@ -86,12 +82,6 @@ void net_simulated_cycle(struct net_queue *net, const struct net_message *messag
     queue->cycle = count > 0 ? messages : NULL;
     queue->cycle_count = count;
     queue->cycle_at = 0;
-}
-
-void net_simulated_finish(struct net_queue *net)
-{
-    /* Pairs with the acquire of queue_finished(): who sees it sees the count of all pushed. */
-    atomic_store_explicit(&queue_of(net)->shared_finished, true, memory_order_release);
 }
 
 static uint32_t cycle_receive(struct simulated_queue *queue, struct net_burst *burst)
@@ -123,7 +113,6 @@ static uint32_t ring_receive(struct simulated_queue *queue, struct net_burst *bu
             .sender = record.sender,
         };
     }
-    queue->popped += count;
     return count;
 }
 
@@ -169,14 +158,6 @@ static void queue_wait(struct net_queue *net, uint32_t timeout_us)
     (void)timeout_us;
 }
 
-static bool queue_finished(const struct net_queue *net)
-{
-    const struct simulated_queue *queue = (const struct simulated_queue *)net;
-    /* Pairs with the release of net_simulated_finish(). */
-    return atomic_load_explicit(&queue->shared_finished, memory_order_acquire) &&
-           atomic_load_explicit(&queue->shared_pushed, memory_order_relaxed) == queue->popped;
-}
-
 static void port_close(struct net_port *net)
 {
     struct simulated_port *port = (struct simulated_port *)net;
@@ -219,7 +200,6 @@ static const struct net_operations simulated_operations = {
     .send = queue_send,
     .send_finish = queue_send_finish,
     .wait = queue_wait,
-    .finished = queue_finished,
 };
 
 static struct simulated_queue *queue_open(uint32_t line_count)

@@ -26,6 +26,3 @@ void net_simulated_cycle(struct net_queue *queue, const struct net_message *mess
  * their ring (64 KiB); further ones are counted in `unsent`. */
 bool net_simulated_take(struct net_queue *queue, void *data, uint32_t *out_size,
                         struct net_address *out_to);
-
-/* Pushing thread. What is pushed already is the last: net_finished() turns true after it. */
-void net_simulated_finish(struct net_queue *queue);

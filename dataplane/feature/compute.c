@@ -33,7 +33,7 @@ static void inputs_fill(const struct program *program, const struct burst *burst
         uint32_t field = program->input[i];
         struct program_column *column = &space->column[i];
         column->null = null_column(burst, field, first, rows);
-        if (program->input_is_string[i]) {
+        if (program->input_type[i].kind == TYPE_string) {
             strings_fill(burst, field, first, rows, space->string[i]);
             column->value = space->string[i];
         } else {
@@ -72,7 +72,7 @@ void compute_burst(const struct plan_stream *stream, struct burst *burst,
                    struct program_space *space)
 {
     const struct program *program = &stream->program;
-    program_enter(program, space);
+    program_enter(program, space, PROGRAM_ROWS);
     for (uint32_t i = 0; i < burst->count; i++) {
         burst->views[i] = UINT32_MAX;
     }

@@ -11,13 +11,8 @@
 /* A window's tail steps by the largest level that is at most a twelfth of it. */
 #define HOP_SHARE 12
 
-struct aggregate_row {
-    const char *name;
-    const char *sentence;
-};
-
-static const struct aggregate_row aggregate_rows[] = {
-#define AGGREGATE(name, argument, type, sentence) {#name, sentence},
+static const char *const aggregate_names[] = {
+#define AGGREGATE(name, argument, type, sentence) #name,
 #include "dataplane/feature/aggregates.def"
 #undef AGGREGATE
 };
@@ -25,13 +20,7 @@ static const struct aggregate_row aggregate_rows[] = {
 const char *aggregate_name(enum aggregate_kind kind)
 {
     ASSERT(kind < AGGREGATE_COUNT_OF);
-    return aggregate_rows[kind].name;
-}
-
-const char *aggregate_sentence(enum aggregate_kind kind)
-{
-    ASSERT(kind < AGGREGATE_COUNT_OF);
-    return aggregate_rows[kind].sentence;
+    return aggregate_names[kind];
 }
 
 static bool name_is(const char *name, const char *text, uint32_t size)
@@ -42,7 +31,7 @@ static bool name_is(const char *name, const char *text, uint32_t size)
 int aggregate_find(const char *name, uint32_t size)
 {
     for (int i = 0; i < AGGREGATE_COUNT_OF; i++) {
-        if (name_is(aggregate_rows[i].name, name, size)) {
+        if (name_is(aggregate_names[i], name, size)) {
             return i;
         }
     }
@@ -293,6 +282,15 @@ static bool view_features_finish(struct plan *plan, uint32_t index)
             }
         }
     }
+    for (uint32_t d = 0; d < view->derived_count; d++) {
+        if (plan->feature_count == FEATURES_MAX) {
+            return false;
+        }
+        struct plan_feature *feature = &plan->feature[plan->feature_count++];
+        *feature = (struct plan_feature){
+            .view = (uint16_t)index, .is_derived = true, .aggregate = (uint8_t)d};
+        memcpy(feature->name, view->derived[d].name, sizeof(view->derived[d].name));
+    }
     view->feature_count = (uint16_t)(plan->feature_count - view->feature_first);
     return true;
 }
@@ -458,6 +456,12 @@ enum result plan_finish(struct plan *plan, int *out_view)
             return RESULT_NO_SPACE;
         }
         plan->fingerprint = print_number(plan->fingerprint, plan->view[i].fingerprint);
+    }
+    for (uint32_t i = 0; i < plan->view_count; i++) {
+        if (program_finish(&plan->view[i].derived_program) != RESULT_OK) {
+            *out_view = (int)i;
+            return RESULT_UNSUPPORTED;
+        }
     }
     for (uint32_t i = 0; i < plan->stream_count; i++) {
         struct plan_stream *stream = &plan->stream[i];

@@ -78,11 +78,19 @@ struct plan_window {
     uint8_t level;            /* Ladder level that its tail steps by. */
 };
 
+/* A value computed from features of its view when it is read. */
+struct plan_derived {
+    char name[NAME_SIZE_MAX]; /* D */
+    uint64_t inputs;          /* D: bit i: input i of the view's derived_program. */
+};
+
 /* One value that a model can ask for. */
 struct plan_feature {
-    char name[FEATURE_NAME_SIZE_MAX]; /* `<aggregate>_<window>`; lifetime adds no suffix. */
+    char name[FEATURE_NAME_SIZE_MAX]; /* `<aggregate>_<window>`; lifetime adds no suffix; derived
+                                         ones have their own. */
     uint16_t view;
-    uint8_t aggregate; /* Index in the view. */
+    bool is_derived;
+    uint8_t aggregate; /* Index in the view; of derived ones, among those. */
     uint8_t window;    /* Index in the view. */
 };
 
@@ -106,6 +114,11 @@ struct plan_view {
     int64_t ladder_us[LEVELS_MAX];    /* D: ascending, each divides the next. */
     struct plan_window window[WINDOWS_MAX];          /* D: ascending, lifetime last. */
     struct plan_aggregate aggregate[AGGREGATES_MAX]; /* D */
+    uint8_t derived_count;                           /* D */
+    struct plan_derived derived[DERIVED_MAX];        /* D: output i of the program. */
+    struct program
+        derived_program; /* D: not finished. Its inputs are features of the view: aggregate
+                                       * window_count + window. */
 
     /* Derived. */
     uint64_t fingerprint;  /* Of everything that decides the meaning of a row's bytes. */
@@ -188,6 +201,5 @@ void plan_feature_suggest(const struct plan *plan, const char *entity, const cha
 
 /* "count", "sum", ... */
 const char *aggregate_name(enum aggregate_kind kind);
-const char *aggregate_sentence(enum aggregate_kind kind);
 /* Kind by name, or -1. */
 int aggregate_find(const char *name, uint32_t size);

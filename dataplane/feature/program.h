@@ -48,10 +48,10 @@ struct program {
     uint8_t constant_count;
     uint8_t output_count;
     uint16_t string_size;
-    uint16_t row_bytes;                       /* Of strings that a row makes. */
-    uint16_t input[PROGRAM_INPUTS_MAX];       /* As the resolver numbered them. */
-    bool input_is_string[PROGRAM_INPUTS_MAX]; /* */
-    uint16_t output[PROGRAM_OUTPUTS_MAX];     /* Columns; of conditions their mask counts. */
+    uint16_t row_bytes;                 /* Of strings that a row makes. */
+    uint16_t input[PROGRAM_INPUTS_MAX]; /* As the resolver numbered them. */
+    struct expression_type input_type[PROGRAM_INPUTS_MAX];
+    uint16_t output[PROGRAM_OUTPUTS_MAX]; /* Columns; of conditions their mask counts. */
     struct expression_type output_type[PROGRAM_OUTPUTS_MAX];
     struct expression_type constant_type[PROGRAM_CONSTANTS_MAX];
     int64_t constant[PROGRAM_CONSTANTS_MAX]; /* Of strings: offset | size << 32 into string. */
@@ -104,10 +104,10 @@ MUST_USE enum result program_add(struct program *program, const struct expressio
 /* Gives registers to values; after the last program_add(). RESULT_NO_SPACE: too many at a time. */
 MUST_USE enum result program_finish(struct program *program);
 
-/* Running. program_enter() once before blocks; then for each block the caller sets value and null
+/* Running. program_enter() once before blocks, of at most `rows` rows; then for each block the caller sets value and null
  * of the input columns (strings as words, bools as 0 and 1), and after program_run() looks at the
  * output columns. rows: 1 to 64; bits above mean nothing. Faults add up in space. */
-void program_enter(const struct program *program, struct program_space *space);
+void program_enter(const struct program *program, struct program_space *space, uint32_t rows);
 void program_run(const struct program *program, struct program_space *space, uint32_t rows);
 
 /* Whether text is like pattern: % any characters, _ one, \\ makes the next one itself. */

@@ -173,7 +173,7 @@ static uint16_t input_build(struct build *build, const struct expression_node *n
     }
     if (at == program->input_count) {
         program->input[at] = node->input;
-        program->input_is_string[at] = node->type.kind == TYPE_string;
+        program->input_type[at] = node->type;
         program->input_count++;
     }
     return node->type.kind == TYPE_bool ? emit_one(build, PROGRAM_column_mask, at, 0) : at;

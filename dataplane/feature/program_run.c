@@ -16,7 +16,7 @@ static const struct {
 #undef PROGRAM_CODE
 };
 
-void program_enter(const struct program *program, struct program_space *space)
+void program_enter(const struct program *program, struct program_space *space, uint32_t rows)
 {
     memset(space->fault, 0, sizeof(space->fault));
     space->pattern = NULL;
@@ -27,7 +27,7 @@ void program_enter(const struct program *program, struct program_space *space)
             value = string_word(program->string + ((uint64_t)value & UINT32_MAX),
                                 (uint32_t)((uint64_t)value >> 32));
         }
-        for (uint32_t row = 0; row < PROGRAM_ROWS; row++) {
+        for (uint32_t row = 0; row < rows; row++) {
             space->constant[i][row] = value;
         }
         space->column[PROGRAM_INPUTS_MAX + i] =

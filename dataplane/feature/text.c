@@ -137,7 +137,10 @@ int text_next(struct text_cursor *cursor, const struct schema *const *schemas,
     if (!line_take(cursor, &start, &end)) {
         return 0;
     }
-    *out_event = (struct text_event){.stream = STREAMS_MAX, .drop = DROP_NONE, .field = -1};
+    *out_event = (struct text_event){.stream = STREAMS_MAX,
+                                     .drop = DROP_NONE,
+                                     .field = -1,
+                                     .offset = (uint32_t)(start - cursor->data)};
     struct text_builder builder = {
         .schemas = schemas,
         .schema_count = schema_count,

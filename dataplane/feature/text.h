@@ -32,7 +32,7 @@ struct text_event {
     uint16_t stream; /* Index into the schemas. */
     enum drop drop;  /* DROP_NONE, or why the line is no event. */
     int field;       /* Field that was wrong, or -1. */
-    uint32_t offset; /* Byte in the datagram where it went wrong. */
+    uint32_t offset; /* Byte in the datagram where it went wrong; of an event: where it begins. */
 };
 
 /* Reads the next event line into block (EVENT_SIZE_MAX bytes, the stream's block_size are written).

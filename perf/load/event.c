@@ -30,6 +30,10 @@ void event_maker_init(struct event_maker *maker, const struct plan *plan, uint32
 
 uint64_t event_rank(struct event_maker *maker)
 {
+    if (maker->in_turn) {
+        maker->before = maker->before >= maker->zipf.count ? 1 : maker->before + 1;
+        return maker->before;
+    }
     if (maker->hot > 0 && random_unit(&maker->random) < maker->hot) {
         return 1;
     }

@@ -4,6 +4,7 @@
  * as `k<rank>`. Which fields are the key is taken from the first view of the stream. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "dataplane/base/random.h"
@@ -18,7 +19,9 @@ struct event_maker {
     const struct plan_view *view;     /* Borrowed; the first of the stream. */
     uint64_t key_fields;              /* Bit f: field f is a part of the view's key. */
     struct zipf zipf;
-    double hot; /* Share of events that go to rank 1. */
+    double hot;      /* Share of events that go to rank 1. */
+    bool in_turn;    /* Ranks come one after the other, and again from 1. */
+    uint64_t before; /* The rank before, in turn. */
     struct random random;
 };
 
@@ -26,7 +29,7 @@ struct event_maker {
 void event_maker_init(struct event_maker *maker, const struct plan *plan, uint32_t stream,
                       uint64_t keys, double zipf, double hot, uint64_t seed);
 
-/* A rank as load and reads draw it: the hot one, or Zipf. */
+/* A rank as load and reads draw it: in turn, the hot one, or Zipf. */
 uint64_t event_rank(struct event_maker *maker);
 
 /* Writes one event of block_size bytes. */

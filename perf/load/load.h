@@ -17,6 +17,7 @@ struct load {
     const struct plan *plan;       /* Borrowed. */
     redisContext *context;         /* Owned; commands of the main thread. */
     struct event_maker maker;
+    struct sender_key key;          /* With --key-file. */
     struct freshet_producer *acked; /* Owned; NULL without --acked. */
     struct sender sender;
     struct querier querier;

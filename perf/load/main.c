@@ -111,12 +111,18 @@ static int main_run(struct load *load, int udp)
     if (producer == 0) {
         producer = (uint64_t)endpoint_time_us() << 8 ^ (uint64_t)getpid();
     }
+    const struct sender_key *key = options->key_file != NULL ? &load->key : NULL;
+    char reason[SENDER_KEY_ERROR_SIZE_MAX];
+    if (key != NULL &&
+        sender_key_read(options->key_file, producer, &load->key, reason) != RESULT_OK) {
+        return main_fail(reason);
+    }
     load->context = command_open(options->query, error);
     if (load->context == NULL || status_read_quiet(load->context, &load->before, error) != 0) {
         return main_fail(error);
     }
     if (querier_start(&load->querier, options, &load->maker, error) != 0 ||
-        probe_start(&load->probe, options, &load->maker, producer, udp, error) != 0) {
+        probe_start(&load->probe, options, &load->maker, producer, key, udp, error) != 0) {
         return main_fail(error);
     }
     if (options->acked) {
@@ -126,7 +132,7 @@ static int main_run(struct load *load, int udp)
             return main_fail(error);
         }
     }
-    if (sender_start(&load->sender, options, &load->maker, producer, udp, load->acked) != 0) {
+    if (sender_start(&load->sender, options, &load->maker, producer, udp, key, load->acked) != 0) {
         return main_fail("no thread for the sender");
     }
     main_wait(load);
@@ -198,6 +204,8 @@ int main(int argc, char **argv)
     load.plan = &config->plan;
     event_maker_init(&load.maker, &config->plan, (uint32_t)stream, options.keys, options.zipf,
                      options.hot, options.seed);
+    load.maker.in_turn = options.in_turn;
+    load.maker.before = options.first - 1;
     code = main_run(&load, udp);
     probe_stop(&load.probe);
     querier_stop(&load.querier);

@@ -43,6 +43,7 @@ static void options_defaults(struct options *options, struct option_values *valu
     *options = (struct options){
         .config = "config/examples/cards.yaml",
         .keys = 100000,
+        .first = 1,
         .zipf = 0.99,
         .read_rate = 1000,
         .probe_rate = 50,
@@ -195,12 +196,20 @@ bool options_parse(int argc, char **argv, struct options *options, int *out_exit
         {"keys", "N", OPTION_COUNT, 1, UINT64_C(1) << 40, &options->keys, "entities (100000)"},
         {"zipf", "EXPONENT", OPTION_NUMBER, 0, 0, &options->zipf, "skew of keys, 0 is none (0.99)"},
         {"hot", "SHARE", OPTION_SHARE, 0, 0, &options->hot, "of events to one more hot key (0)"},
+        {"in-turn", NULL, OPTION_FLAG, 0, 0, &options->in_turn,
+         "keys one after the other instead of drawn"},
+        {"first", "KEY", OPTION_COUNT, 1, UINT64_C(1) << 40, &options->first,
+         "where keys in turn begin (1)"},
         {"late", "SHARE", OPTION_SHARE, 0, 0, &options->late,
          "of events older than the stream's lateness (0)"},
         {"duplicate", "SHARE", OPTION_SHARE, 0, 0, &options->duplicate,
          "of messages sent twice (0)"},
         {"malformed", "SHARE", OPTION_SHARE, 0, 0, &options->malformed,
          "of events that break the format or a rule (0)"},
+        {"bad-tags", "SHARE", OPTION_SHARE, 0, 0, &options->bad_tags,
+         "of messages with a wrong tag, needs --key-file (0)"},
+        {"key-file", "FILE", OPTION_TEXT, 0, 0, &options->key_file,
+         "tags messages by the newest key of --producer in it"},
         {"events-per-message", "N", OPTION_COUNT, 1, 4096, &values.per_message, "(25)"},
         {"lanes", "N", OPTION_COUNT, 1, OPTIONS_LANES_MAX, &values.lanes,
          "sequences of the producer (1)"},
@@ -232,6 +241,14 @@ bool options_parse(int argc, char **argv, struct options *options, int *out_exit
     int verdict = options_read(argc, argv, rows, ARRAY_COUNT(rows));
     if (verdict == 1 && values.rate == 0) {
         (void)fprintf(stderr, "freshet-load: --rate 0: allowed is a number above 0\n");
+        verdict = -1;
+    }
+    if (verdict == 1 && options->key_file != NULL && (options->producer == 0 || options->acked)) {
+        (void)fprintf(stderr, "freshet-load: --key-file: with --producer, and not with --acked\n");
+        verdict = -1;
+    }
+    if (verdict == 1 && options->bad_tags > 0 && options->key_file == NULL) {
+        (void)fprintf(stderr, "freshet-load: --bad-tags: with --key-file\n");
         verdict = -1;
     }
     if (verdict == 1 && options->acked &&

@@ -30,6 +30,8 @@ struct options {
     double late;
     double duplicate;
     double malformed;
+    double bad_tags;      /* Share of messages. */
+    const char *key_file; /* NULL: messages carry no tag. */
     uint32_t events_per_message;
     uint32_t lanes;
     uint64_t producer; /* 0: made from the time and the process id. */
@@ -43,6 +45,8 @@ struct options {
     double freshness_p99_max_us; /* 0: no bound. */
     uint64_t lost_max;           /* UINT64_MAX: no bound. */
     uint64_t seed;
+    bool in_turn;
+    uint64_t first; /* Key in turn. */
     bool acked;
     bool live;
     bool json;

@@ -9,6 +9,7 @@
 #include <hiredis/hiredis.h>
 
 #include "dataplane/feature/wire.h"
+#include "dataplane/feature/wire_tag.h"
 #include "perf/load/command.h"
 
 #define PROBE_ENTITIES    64u
@@ -59,6 +60,7 @@ static void probe_send(struct probe *probe, uint64_t rank, uint64_t sequence)
         .version = schema->version,
         .lane = (uint16_t)probe->options->lanes, /* The one behind the sender's. */
         .flags = WIRE_FLAG_UNACKED,
+        .key_epoch = probe->key != NULL ? probe->key->epoch : 0,
         .producer = probe->producer,
         .sequence = sequence,
         .oldest = sequence,
@@ -69,7 +71,11 @@ static void probe_send(struct probe *probe, uint64_t rank, uint64_t sequence)
     };
     uint32_t size = wire_encode(&head, data);
     event_write(&probe->maker, rank, head.send_time_us, data + size);
-    if (send(probe->fd, data, size + schema->block_size, 0) >= 0) {
+    size += schema->block_size;
+    if (probe->key != NULL) {
+        wire_tag_write(&probe->key->secret, data, size);
+    }
+    if (send(probe->fd, data, size, 0) >= 0) {
         probe_count(&probe->shared_sent, 1);
     }
 }
@@ -124,9 +130,11 @@ static void *probe_run(void *argument)
 }
 
 int probe_start(struct probe *probe, const struct options *options, const struct event_maker *maker,
-                uint64_t producer, int fd, char error[ENDPOINT_ERROR_SIZE_MAX])
+                uint64_t producer, const struct sender_key *key, int fd,
+                char error[ENDPOINT_ERROR_SIZE_MAX])
 {
-    *probe = (struct probe){.options = options, .maker = *maker, .producer = producer, .fd = fd};
+    *probe = (struct probe){
+        .options = options, .maker = *maker, .producer = producer, .key = key, .fd = fd};
     random_seed(&probe->maker.random, options->seed ^ UINT64_C(0x70726f6265));
     if (options->probe_rate == 0) {
         return 0;

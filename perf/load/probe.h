@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "controlplane/sender_key.h"
 #include "dataplane/base/histogram.h"
 #include "perf/load/endpoint.h"
 #include "perf/load/event.h"
@@ -16,6 +17,7 @@ struct probe {
     const struct options *options; /* Borrowed. */
     struct event_maker maker;
     uint64_t producer;
+    const struct sender_key *key;                        /* Borrowed; NULL: no tags. */
     char feature[NAME_SIZE_MAX + FEATURE_NAME_SIZE_MAX]; /* The count() with the longest window. */
     int fd;                                              /* UDP, borrowed. */
     void *context;                                       /* Owned; the query connection. */
@@ -32,5 +34,6 @@ struct probe {
 /* Returns 0 (also when no probe is wanted), or -1 with error set; probe_stop() is right in both
  * cases. A view without count() cannot be probed: that is an error. */
 int probe_start(struct probe *probe, const struct options *options, const struct event_maker *maker,
-                uint64_t producer, int fd, char error[ENDPOINT_ERROR_SIZE_MAX]);
+                uint64_t producer, const struct sender_key *key, int fd,
+                char error[ENDPOINT_ERROR_SIZE_MAX]);
 void probe_stop(struct probe *probe);

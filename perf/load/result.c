@@ -88,11 +88,11 @@ void load_print_text(const struct load *load, const struct load_result *result)
     const struct sender_counts *sent = &result->sent;
     const struct status *server = &result->server;
     (void)printf("sent       %llu events in %llu messages, %.1f s (%.0f/s): late %llu, "
-                 "duplicate %llu, malformed %llu\n",
+                 "duplicate %llu, malformed %llu, of a bad tag %llu\n",
                  (unsigned long long)result->sent_all, (unsigned long long)sent->messages,
                  result->seconds, (double)sent->events / result->seconds,
                  (unsigned long long)sent->late, (unsigned long long)sent->duplicate,
-                 (unsigned long long)sent->malformed);
+                 (unsigned long long)sent->malformed, (unsigned long long)sent->bad_tags);
     if (sent->refused > 0) {
         (void)printf("refused    %llu events: the kernel did not take them\n",
                      (unsigned long long)sent->refused);
@@ -159,16 +159,17 @@ void load_print_json(const struct load *load, const struct load_result *result, 
         }
     }
     json_t *root = json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:f, s:f, "
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:f, "
+        "s:f, "
         "s:o, "
         "s:I, s:I, s:o, s:I, s:I, s:b, s:i}",
         "sent", (json_int_t)result->sent_all, "messages", (json_int_t)sent->messages, "late",
         (json_int_t)sent->late, "duplicate", (json_int_t)sent->duplicate, "malformed",
-        (json_int_t)sent->malformed, "refused", (json_int_t)sent->refused, "seconds",
-        result->seconds, "events_per_second", (double)sent->events / result->seconds, "received",
-        (json_int_t)server->received, "applied", (json_int_t)server->applied, "dropped",
-        (json_int_t)server->dropped, "drops", drops, "lost", (json_int_t)result->lost,
-        "kernel_dropped_datagrams", (json_int_t)server->missed, "balance",
+        (json_int_t)sent->malformed, "bad_tags", (json_int_t)sent->bad_tags, "refused",
+        (json_int_t)sent->refused, "seconds", result->seconds, "events_per_second",
+        (double)sent->events / result->seconds, "received", (json_int_t)server->received, "applied",
+        (json_int_t)server->applied, "dropped", (json_int_t)server->dropped, "drops", drops, "lost",
+        (json_int_t)result->lost, "kernel_dropped_datagrams", (json_int_t)server->missed, "balance",
         (json_int_t)server->balance, "behind_ms", (double)sent->behind_ns / 1e6, "unsent_seconds",
         (double)sent->unsent_ns / 1e9, "freshness", latency_json(&load->probe.latency_ns),
         "freshness_unseen",

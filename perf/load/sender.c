@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 
 #include "dataplane/feature/wire.h"
+#include "dataplane/feature/wire_ack.h"
+#include "dataplane/feature/wire_tag.h"
 #include "perf/load/endpoint.h"
 #include "perf/load/sender_acked.h"
 
@@ -23,6 +25,13 @@ enum malformed_kind {
     MALFORMED_SYNTAX,  /* Text that is no line. */
     MALFORMED_FIELD,   /* A line with a field that the stream lacks. */
     MALFORMED_KIND_COUNT,
+};
+
+/* A datagram that was written. */
+struct sender_message {
+    uint32_t size;
+    uint32_t events; /* As the receiver counts them. */
+    uint32_t due;    /* Events of the timetable that it stands for. */
 };
 
 /* One sendmmsg() and what it carries. */
@@ -56,6 +65,7 @@ static struct wire_message sender_head(struct sender *sender, uint32_t lane, uin
         .version = schema->version,
         .lane = (uint16_t)lane,
         .flags = WIRE_FLAG_UNACKED,
+        .key_epoch = sender->key != NULL ? sender->key->epoch : 0,
         .producer = sender->producer,
         .sequence = sender->sequence[lane],
         .oldest = sender->sequence[lane],
@@ -122,35 +132,60 @@ static uint32_t sender_write_malformed(struct sender *sender, uint8_t *data, int
     return size + head.event_stride - (kind == MALFORMED_CUT ? 1 : 0);
 }
 
-/* Writes the next message of the mix; returns its size and events. */
-static uint32_t sender_write(struct sender *sender, uint8_t *data, int64_t time_us,
-                             uint32_t *out_events)
+/* The last message under another tag: what costs a forger least. */
+static struct sender_message sender_write_forged(struct sender *sender, uint8_t *data)
 {
+    uint64_t tag = random_next(&sender->random);
+    memcpy(data, sender->last, sender->last_size);
+    memcpy(data + WIRE_TAG_OFFSET, &tag, sizeof(tag));
+    sender_add(&sender->shared_bad_tags, 1);
+    return (struct sender_message){
+        .size = sender->last_size, .events = 1, .due = sender->options->events_per_message};
+}
+
+static struct sender_message sender_write_good(struct sender *sender, uint8_t *data,
+                                               int64_t time_us)
+{
+    const struct options *options = sender->options;
+    uint32_t events = options->events_per_message;
+    uint32_t size = sender_write_events(sender, data, time_us);
+    sender->malformed_owed += options->malformed * (double)events;
+    sender->duplicate_owed += options->duplicate;
+    if (sender->key != NULL) {
+        wire_tag_write(&sender->key->secret, data, size);
+    }
+    if (options->duplicate > 0 || options->bad_tags > 0) {
+        memcpy(sender->last, data, size);
+        sender->last_size = size;
+        sender->last_events = events;
+        sender->duplicate_ready = options->duplicate > 0;
+    }
+    return (struct sender_message){.size = size, .events = events, .due = events};
+}
+
+/* Writes the next message of the mix. */
+static struct sender_message sender_write(struct sender *sender, uint8_t *data, int64_t time_us)
+{
+    const struct options *options = sender->options;
     if (sender->malformed_owed >= 1) {
         sender->malformed_owed -= 1;
-        *out_events = 1;
         sender_add(&sender->shared_malformed, 1);
-        return sender_write_malformed(sender, data, time_us);
+        return (struct sender_message){
+            .size = sender_write_malformed(sender, data, time_us), .events = 1, .due = 1};
     }
     if (sender->duplicate_ready && sender->duplicate_owed >= 1) {
         sender->duplicate_owed -= 1;
         sender->duplicate_ready = false;
-        *out_events = sender->last_events;
         sender_add(&sender->shared_duplicate, sender->last_events);
         memcpy(data, sender->last, sender->last_size);
-        return sender->last_size;
+        return (struct sender_message){
+            .size = sender->last_size, .events = sender->last_events, .due = sender->last_events};
     }
-    uint32_t size = sender_write_events(sender, data, time_us);
-    *out_events = sender->options->events_per_message;
-    sender->malformed_owed += sender->options->malformed * (double)*out_events;
-    sender->duplicate_owed += sender->options->duplicate;
-    if (sender->options->duplicate > 0) {
-        memcpy(sender->last, data, size);
-        sender->last_size = size;
-        sender->last_events = *out_events;
-        sender->duplicate_ready = true;
+    if (options->bad_tags > 0 && sender->last_size > 0 &&
+        random_unit(&sender->random) < options->bad_tags) {
+        return sender_write_forged(sender, data);
     }
-    return size;
+    return sender_write_good(sender, data, time_us);
 }
 
 static void sender_flush(struct sender *sender, struct sender_batch *batch)
@@ -187,9 +222,11 @@ static void sender_send_due(struct sender *sender, struct sender_batch *batch, i
         uint32_t i = batch->count++;
         int64_t time_us = sender->start_time_us + (int64_t)(sender->schedule.at_ns / 1000);
         batch->vector[i].iov_base = batch->data[i];
-        batch->vector[i].iov_len = sender_write(sender, batch->data[i], time_us, &batch->events[i]);
+        struct sender_message written = sender_write(sender, batch->data[i], time_us);
+        batch->vector[i].iov_len = written.size;
+        batch->events[i] = written.events;
         batch->header[i].msg_hdr = (struct msghdr){.msg_iov = &batch->vector[i], .msg_iovlen = 1};
-        schedule_advance(&sender->schedule, batch->events[i]);
+        schedule_advance(&sender->schedule, written.due);
     }
     sender_flush(sender, batch);
 }
@@ -235,7 +272,7 @@ static void *sender_run(void *argument)
 
 int sender_start(struct sender *sender, const struct options *options,
                  const struct event_maker *maker, uint64_t producer, int fd,
-                 struct freshet_producer *acked)
+                 const struct sender_key *key, struct freshet_producer *acked)
 {
     *sender = (struct sender){
         .options = options,
@@ -244,6 +281,7 @@ int sender_start(struct sender *sender, const struct options *options,
         .producer = producer,
         .incarnation = 1,
         .fd = fd,
+        .key = key,
         .producer_acked = acked,
         .start_ns = endpoint_now_ns(),
         .start_time_us = endpoint_time_us(),
@@ -263,6 +301,7 @@ void sender_counts_read(const struct sender *sender, struct sender_counts *out)
         .late = atomic_load_explicit(&sender->shared_late, memory_order_relaxed),
         .duplicate = atomic_load_explicit(&sender->shared_duplicate, memory_order_relaxed),
         .malformed = atomic_load_explicit(&sender->shared_malformed, memory_order_relaxed),
+        .bad_tags = atomic_load_explicit(&sender->shared_bad_tags, memory_order_relaxed),
         .refused = atomic_load_explicit(&sender->shared_refused, memory_order_relaxed),
         .behind_ns = atomic_load_explicit(&sender->shared_behind_ns, memory_order_relaxed),
         .unsent_ns = atomic_load_explicit(&sender->shared_unsent_ns, memory_order_relaxed),

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "controlplane/sender_key.h"
 #include "drivers/producer/producer.h"
 #include "perf/load/event.h"
 #include "perf/load/options.h"
@@ -17,6 +18,7 @@ struct sender_counts {
     uint64_t late;      /* Events; part of `events`, as the next two. */
     uint64_t duplicate; /* Events of messages sent again. */
     uint64_t malformed;
+    uint64_t bad_tags; /* Messages; each counts as one event. */
     uint64_t refused;  /* Events that the kernel did not take. */
     int64_t behind_ns; /* Greatest lag behind the timetable. */
     int64_t unsent_ns; /* The timetable's end that was not sent: the sender was too slow. */
@@ -38,6 +40,7 @@ struct sender {
     uint32_t last_size;
     uint32_t last_events;
     int fd;
+    const struct sender_key *key;            /* Borrowed; NULL: no tags. */
     struct freshet_producer *producer_acked; /* With --acked; borrowed. */
     struct freshet_producer_stats acked; /* The same. Owner: the thread until it has finished. */
     int64_t start_ns;                    /* Monotonic time of the timetable's zero. */
@@ -51,17 +54,18 @@ struct sender {
     _Atomic uint64_t shared_late;
     _Atomic uint64_t shared_duplicate;
     _Atomic uint64_t shared_malformed;
+    _Atomic uint64_t shared_bad_tags;
     _Atomic uint64_t shared_refused;
     _Atomic int64_t shared_behind_ns;
     _Atomic int64_t shared_unsent_ns;
     uint8_t last[MESSAGE_SIZE_MAX]; /* Owner: the thread. */
 };
 
-/* Starts the thread. fd: a connected UDP socket, borrowed; acked: a producer, borrowed, by which
- * events go instead, or NULL. The maker is copied. */
+/* Starts the thread. fd: a connected UDP socket, borrowed; key: what tags are made by, borrowed, or
+ * NULL; acked: a producer, borrowed, by which events go instead, or NULL. The maker is copied. */
 int sender_start(struct sender *sender, const struct options *options,
                  const struct event_maker *maker, uint64_t producer, int fd,
-                 struct freshet_producer *acked);
+                 const struct sender_key *key, struct freshet_producer *acked);
 /* Any thread. */
 void sender_counts_read(const struct sender *sender, struct sender_counts *out);
 /* Asks the thread to end and waits for it. */

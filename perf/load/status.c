@@ -25,7 +25,7 @@ static void status_parse(const json_t *root, struct status *out)
         .dropped = status_member(root, "dropped"),
         .balance = json_integer_value(json_object_get(root, "balance")),
     };
-    json_array_foreach(json_object_get(root, "ports"), i, item)
+    json_array_foreach(json_object_get(root, "listeners"), i, item)
     {
         out->missed += status_member(item, "missed");
     }

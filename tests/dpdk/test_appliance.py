@@ -114,10 +114,11 @@ def check(appliance, sent, held=0):
     """held: fragments that the kernel of the link keeps for itself."""
     sent["drops"]["frame_fragment"] -= held
     events = sum(sent["events"].values())
-    support.wait_until(lambda: appliance.status()["ports"][0]["frames"] >= sent["frames"] - held,
+    due = sent["frames"] - held
+    support.wait_until(lambda: appliance.status()["listeners"][0]["frames"] >= due,
                        "all frames", 20)
     status = appliance.wait_received(events)
-    port = status["ports"][0]
+    listener = status["listeners"][0]
     ok = links.expect("pings answered", sent["pinged"], links.PINGS)
     ok &= links.expect("events received", status["received"], events)
     ok &= links.expect("events applied", status["applied"], sent["events"].pop("applied"))
@@ -126,13 +127,14 @@ def check(appliance, sent, held=0):
         for name, value in stream["drops"].items():
             dropped[name] = dropped.get(name, 0) + value
     ok &= links.expect("events dropped", dropped, sent["events"])
-    seen = {name: value for name, value in port["drops"].items() if value > 0}
+    seen = {name: value for name, value in listener["drops"].items() if value > 0}
     seen.setdefault("frame_fragment", 0)
     ok &= links.expect("frames dropped", seen, sent["drops"])
-    ok &= links.expect("missed", port["missed"], 0)
-    ok &= links.expect("frames sent", port["frames"], sent["frames"] - held)
-    ok &= links.expect("frames = applied + drops", port["frames"] - port["answered"],
-                       status["applied"] + sum(dropped.values()) + sum(port["drops"].values()))
+    ok &= links.expect("missed", listener["missed"], 0)
+    ok &= links.expect("frames sent", listener["frames"], due)
+    frames = sum(listener["drops"].values())
+    ok &= links.expect("frames = applied + drops", listener["frames"] - listener["answered"],
+                       status["applied"] + sum(dropped.values()) + frames)
     ok &= links.expect("balance", status["balance"], 0)
     # Of a card, each round: 9.50 by SBE, 0.50 by line protocol, 1 by NDJSON.
     value = json.loads(appliance.verb("get", "card:3", "activity.amount_sum_1h", "--json").stdout)
@@ -160,7 +162,7 @@ def through_null(folder):
             appliance.send(b'transaction,card=3 amount=2,status="ok"')
             time.sleep(0.002)
         status = appliance.wait_received(100)
-        flood, kernel = status["ports"]
+        flood, kernel = status["listeners"]
         ok = links.expect("events applied", status["applied"], 100)
         ok &= links.expect("datagrams of the flood", flood["datagrams"], 0)
         ok &= links.expect("a flood", flood["frames"] > 10000, True)

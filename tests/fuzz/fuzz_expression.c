@@ -106,7 +106,7 @@ static void program_try(const struct expression *expression)
         return;
     }
     ASSERT(place == 0 && program.output_count == 1);
-    program_enter(&program, &space);
+    program_enter(&program, &space, ROWS);
     inputs_fill(&program, &space, values);
     program_run(&program, &space, ROWS);
     output_check(&program, &space);

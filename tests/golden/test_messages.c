@@ -1,50 +1,10 @@
 /* Golden messages, whole, cut at every byte, and with every byte flipped. Each datagram lies at the
  * end of its own allocation, so that a sanitizer sees a read past it. */
-#include "tests/support/unit.h"
-
-#include <stdio.h>
-
 #include "controlplane/encoder.h"
 #include "dataplane/feature/decode.h"
 #include "dataplane/feature/text.h"
+#include "tests/support/golden_file.h"
 #include "tests/support/transaction.h"
-
-struct golden {
-    uint8_t data[4096];
-    uint32_t size;
-};
-
-static FILE *golden_open(const char *name, const char *mode)
-{
-    char path[512];
-    (void)snprintf(path, sizeof(path), "%s/tests/golden/messages/%s", getenv("FRESHET_SOURCE"),
-                   name);
-    FILE *file = fopen(path, mode);
-    assert_non_null(file);
-    return file;
-}
-
-static void golden_read(const char *name, struct golden *out)
-{
-    FILE *file = golden_open(name, "rb");
-    out->size = (uint32_t)fread(out->data, 1, sizeof(out->data), file);
-    (void)fclose(file);
-    assert_true(out->size > 0 && out->size < sizeof(out->data));
-}
-
-/* With UPDATE_GOLDEN set the file becomes what it is compared with. */
-static void golden_check(const char *name, const void *data, uint32_t size)
-{
-    struct golden golden;
-    if (getenv("UPDATE_GOLDEN") != NULL) {
-        FILE *file = golden_open(name, "wb");
-        assert_int_equal(fwrite(data, 1, size, file), size);
-        assert_int_equal(fclose(file), 0);
-    }
-    golden_read(name, &golden);
-    assert_int_equal(size, golden.size);
-    assert_memory_equal(data, golden.data, golden.size);
-}
 
 /* What became of one datagram of bytes. */
 struct outcome {

@@ -156,7 +156,7 @@ static void value_print(const struct program_column *column, enum type_kind kind
 
 static void program_print(void)
 {
-    program_enter(&program, &space);
+    program_enter(&program, &space, row_count);
     for (uint32_t i = 0; i < program.input_count; i++) {
         const struct input *input = &inputs[program.input[i]];
         space.column[i] = (struct program_column){.value = input->value, .null = input->null};

@@ -131,20 +131,15 @@ static uint64_t way_run(const struct event *events, uint64_t seed, uint32_t shar
     workbench_open(&bench, &options);
     for (uint32_t i = 0; i < EVENTS; i++) {
         const struct event *event = &events[order[i]];
-        uint8_t data[WIRE_EVENTS_OFFSET + BLOCK_BYTES];
         struct wire_message message = {.stream_id = 7,
                                        .version = 1,
                                        .producer = event->producer,
                                        .sequence = order[i] + 1,
                                        .oldest = 1,
-                                       .incarnation = 1,
-                                       .flags = WIRE_FLAG_UNACKED,
                                        .event_stride = BLOCK_BYTES,
                                        .event_count = 1};
-        uint32_t size = wire_encode(&message, data);
-        memcpy(data + size, event->block, BLOCK_BYTES);
         uint32_t at = (uint32_t)random_below(&random, shard_count);
-        workbench_send(&bench, at, data, size + BLOCK_BYTES);
+        workbench_send_message(&bench, at, message, event->block);
         if (i % per_turn == per_turn - 1) {
             workbench_run(&bench);
             workbench_advance(&bench, (int64_t)random_below(&random, 1000));

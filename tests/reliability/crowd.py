@@ -53,10 +53,11 @@ class Sender:
 
     def push(self):
         event = self.event()
-        place = self.producer.send(event[0], struct.pack("<qQQQ", time.time_ns() // 1000, *event))
+        time_us = time.time_ns() // 1000
+        place = self.producer.send(event[0], struct.pack("<qQQQ", time_us, *event))
         if place is None:
             return
-        self.crowd.ledger.take_sent(event)
+        self.crowd.ledger.take_sent(event, time_us)
         if self.acked:
             self.held.setdefault(place, []).append(event)
 
@@ -73,10 +74,10 @@ class Sender:
 class Crowd:
     """Load and ledger. events_per_second: of all producers with acknowledgements together."""
 
-    def __init__(self, udp, seed, patient=3, fickle=1, events_per_second=4000):
+    def __init__(self, udp, seed, patient=3, fickle=1, events_per_second=4000, ledger=None):
         self.udp = udp
         self.random = random.Random(seed)
-        self.ledger = Ledger()
+        self.ledger = ledger or Ledger()
         self.patient = [Sender(self, n, False) for n in range(patient)]
         self.fickle = [Sender(self, 100 + n, True) for n in range(fickle)]
         self.unacked = Sender(self, 200, False, acked=False)
@@ -92,7 +93,7 @@ class Crowd:
         event = self.unacked.event()
         line = {"stream": "payment", "ts": time.time_ns() // 1000, "card": event[0] + 500,
                 "shop": event[1] + 500, "amount": event[2]}
-        self.ledger.take_sent((line["card"], line["shop"], line["amount"]))
+        self.ledger.take_sent((line["card"], line["shop"], line["amount"]), line["ts"])
         self.socket.sendto(json.dumps(line).encode(), ("127.0.0.1", self.udp))
 
     def push(self):

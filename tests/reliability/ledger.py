@@ -61,7 +61,7 @@ class Ledger:
             account[key][0] += 1
             account[key][1] += amount
 
-    def take_sent(self, event):
+    def take_sent(self, event, time_us=0):  # pylint: disable=unused-argument
         self.book(self.sent, event)
 
     def take_acked(self, events):

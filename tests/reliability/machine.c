@@ -7,10 +7,9 @@
 #include <time.h>
 
 #include "dataplane/base/assert.h"
-#include "dataplane/feature/key.h"
-#include "dataplane/feature/tile_format.h"
 #include "dataplane/replay.h"
 #include "dataplane/worker_state.h"
+#include "drivers/disk_simulated.h"
 #include "drivers/net_simulated.h"
 
 #define TURN_US        INT64_C(100)
@@ -18,7 +17,6 @@
 #define SETTLE_TURNS   20000u
 #define ALIGN_BYTES    (2 * MIB)
 #define STATE_BYTES    (4 * MIB)
-#define LANES_MAX      8u
 #define PRODUCER       77u
 #define EVENT_BYTES    32u
 #define MESSAGE_BYTES  (64u + EVENT_BYTES)
@@ -60,7 +58,7 @@ static struct worker_options worker_options_of(struct machine *machine, uint32_t
                                      .shard = shard,
                                      .shard_count = MACHINE_SHARDS,
                                      .state_bytes = STATE_BYTES,
-                                     .lanes_max = LANES_MAX,
+                                     .lanes_max = MACHINE_LANES_MAX,
                                      .readers_max = 1,
                                      .table_secret = 0x5eed,
                                      .epoch = (uint16_t)epoch,
@@ -111,6 +109,13 @@ void machine_open(struct machine *machine, bool waits, int64_t start_us)
         result = memory_map(worker_footprint(&options), 0, &machine->region[i]);
         ASSERT(result == RESULT_OK);
     }
+}
+
+void machine_forget(struct machine *machine, int64_t start_us)
+{
+    memset(machine->sent, 0, sizeof(machine->sent));
+    memset(machine->acked, 0, sizeof(machine->acked));
+    clock_open_virtual(&machine->clock, start_us);
 }
 
 void machine_close(struct machine *machine)
@@ -212,30 +217,39 @@ static enum result keepers_open(struct machine *machine)
     return result;
 }
 
+static enum result start_fail(struct machine *machine, enum result result, const char *what)
+{
+    (void)snprintf(machine->error, sizeof(machine->error), "%s: %s", what, result_name(result));
+    return result;
+}
+
 enum result machine_start(struct machine *machine)
 {
     struct net_options net = {.driver = NET_DRIVER_SIMULATED, .queue_count = MACHINE_SHARDS};
-    char error[NET_ERROR_SIZE_MAX];
-    enum result result = net_port_open(&net, &machine->port, error);
+    enum result result = net_port_open(&net, &machine->port, machine->error);
     if (result != RESULT_OK) {
         machine->port = NULL;
         return result;
     }
     result = machine_load(machine);
-    if (result == RESULT_OK) {
-        result = logs_open(machine);
+    if (result != RESULT_OK) {
+        return result;
     }
-    if (result == RESULT_OK) {
-        result = recovery_again(machine->recovery, machine->worker, machine->error);
+    result = logs_open(machine);
+    if (result != RESULT_OK) {
+        return start_fail(machine, result, "the log's queue");
     }
-    if (result == RESULT_OK) {
-        result = keepers_open(machine);
+    result = recovery_again(machine->recovery, machine->worker, machine->error);
+    if (result != RESULT_OK) {
+        return result;
     }
-    if (result == RESULT_OK) {
-        result = reader_open(machine->worker, MACHINE_SHARDS, 0, &machine->reader);
-        machine->reader = result == RESULT_OK ? machine->reader : NULL;
+    result = keepers_open(machine);
+    if (result != RESULT_OK) {
+        return start_fail(machine, result, "segments and checkpoints");
     }
-    return result;
+    result = reader_open(machine->worker, MACHINE_SHARDS, 0, &machine->reader);
+    machine->reader = result == RESULT_OK ? machine->reader : NULL;
+    return result == RESULT_OK ? result : start_fail(machine, result, "the reader");
 }
 
 void machine_stop(struct machine *machine)
@@ -274,8 +288,9 @@ static void acks_take(struct machine *machine)
             uint64_t base;
             uint64_t map[2];
             lane_durable_map(lane, &base, map);
-            bool *acked = machine->acked[atomic_load(&lane->shared_lane)];
-            for (uint64_t s = 1; s < MACHINE_MESSAGES_MAX; s++) {
+            uint32_t number = atomic_load(&lane->shared_lane);
+            bool *acked = machine->acked[number];
+            for (uint64_t s = 1; s <= machine->sent[number]; s++) {
                 uint64_t bit = s - base - 1;
                 acked[s] = acked[s] || s <= base ||
                            (s > base && bit < 128 && (map[bit / 64] >> (bit % 64) & 1) != 0);
@@ -297,6 +312,9 @@ static enum result control_step(struct machine *machine)
         machine->recovery = NULL;
     }
     acks_take(machine);
+    if (!machine->waits && disk_simulated_is_crashed(machine->disk)) {
+        return RESULT_CLOSED;
+    }
     return checkpoint_step(machine->checkpoint, now_us);
 }
 
@@ -368,6 +386,17 @@ void machine_pay_again(struct machine *machine)
     }
 }
 
+/* Nothing is acknowledged any more: whoever operates it starts it again. */
+static bool log_is_dead(const struct machine *machine)
+{
+    for (uint32_t i = 0; i < MACHINE_SHARDS; i++) {
+        if (machine->worker[i]->mirror.state == MIRROR_DEAD) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum result machine_settle(struct machine *machine)
 {
     for (uint32_t turn = 0; turn < SETTLE_TURNS; turn++) {
@@ -375,11 +404,11 @@ enum result machine_settle(struct machine *machine)
         if (result != RESULT_OK) {
             return result;
         }
+        if (log_is_dead(machine)) {
+            return RESULT_IO;
+        }
         bool quiet = machine->recovery == NULL;
         for (uint32_t i = 0; i < MACHINE_SHARDS; i++) {
-            if (machine->worker[i]->mirror.state == MIRROR_DEAD) {
-                return RESULT_IO;
-            }
             quiet = quiet && worker_is_quiet(machine->worker[i]);
         }
         if (quiet && turn > CONTROL_TURNS) {
@@ -391,103 +420,25 @@ enum result machine_settle(struct machine *machine)
 
 enum result machine_checkpoint(struct machine *machine)
 {
+    struct checkpoint_report report;
+    checkpoint_report_read(machine->checkpoint, &report);
+    uint64_t failed = report.failed;
     uint64_t asked = checkpoint_ask(machine->checkpoint);
     for (uint32_t turn = 0; turn < SETTLE_TURNS; turn++) {
         enum result result = machine_turn(machine);
         if (result != RESULT_OK) {
             return result;
         }
-        struct checkpoint_report report;
         checkpoint_report_read(machine->checkpoint, &report);
         if (report.count >= asked) {
             return RESULT_OK;
         }
-        if (report.failed > 0) {
+        if (report.failed > failed) {
+            return RESULT_BUSY;
+        }
+        if (log_is_dead(machine)) {
             return RESULT_IO;
         }
     }
     return RESULT_TIMEOUT;
-}
-
-uint64_t machine_sent(const struct machine *machine)
-{
-    return machine->sent[0] + machine->sent[1];
-}
-
-uint64_t machine_acked(const struct machine *machine)
-{
-    uint64_t count = 0;
-    for (uint32_t lane = 0; lane < MACHINE_SHARDS; lane++) {
-        for (uint64_t s = 1; s <= machine->sent[lane]; s++) {
-            count += machine->acked[lane][s];
-        }
-    }
-    return count;
-}
-
-static uint64_t count_of(struct machine *machine, const char *feature, uint64_t id)
-{
-    const struct plan *plan = &machine->config.plan;
-    int index = plan_feature_find(plan, feature, (uint32_t)strlen(feature));
-    ASSERT(index >= 0);
-    uint32_t view = plan->feature[index].view;
-    char text[24];
-    uint8_t key[KEY_SIZE_MAX];
-    int size = snprintf(text, sizeof(text), "%lu", id);
-    uint16_t wanted = (uint16_t)index;
-    struct answer answer;
-    struct reader_query query = {.view = plan->feature[index].view,
-                                 .key = key,
-                                 .time = READ_NOW,
-                                 .feature_count = 1,
-                                 .feature = &wanted,
-                                 .answer = &answer};
-    query.key_size = (uint16_t)key_parse(plan, &plan->view[view], text, (uint32_t)size, key);
-    reader_read(machine->reader, &query, 1);
-    char printed[ANSWER_TEXT_SIZE_MAX + 1];
-    printed[answer_format(&answer, printed)] = '\0';
-    return strtoull(printed, NULL, 10);
-}
-
-void machine_counts(struct machine *machine, uint64_t *out_cards, uint64_t *out_shops)
-{
-    *out_cards = 0;
-    *out_shops = 0;
-    for (uint64_t id = 0; id < MACHINE_CARDS; id++) {
-        *out_cards += count_of(machine, "card.n_6h", id);
-    }
-    for (uint64_t id = 0; id < MACHINE_SHOPS; id++) {
-        *out_shops += count_of(machine, "shop.n_6h", id);
-    }
-}
-
-static uint64_t state_hash(struct machine *machine)
-{
-    static uint64_t vshard[VSHARD_COUNT];
-    static _Alignas(CACHE_LINE_BYTES) uint64_t scratch[2 * ROW_SIZE_MAX / sizeof(uint64_t)];
-    int64_t fold_us[STREAMS_MAX];
-    for (uint32_t s = 0; s < STREAMS_MAX; s++) {
-        fold_us[s] = INT64_MIN;
-    }
-    memset(vshard, 0, sizeof(vshard));
-    for (uint32_t i = 0; i < MACHINE_SHARDS; i++) {
-        shard_state_hash(&machine->worker[i]->shard, fold_us, vshard, scratch);
-    }
-    return XXH3_64bits(vshard, sizeof(vshard));
-}
-
-void machine_digest(struct machine *machine, struct machine_digest *out)
-{
-    memset(out, 0, sizeof(*out));
-    out->state_hash = state_hash(machine);
-    for (uint32_t i = 0; i < MACHINE_SHARDS; i++) {
-        out->end_lsn[i] = recovery_before_lsn(machine->recovery, i);
-        for (uint32_t place = 0; place < LANES_MAX; place++) {
-            struct tile_lane lane;
-            memset(&lane, 0, sizeof(lane));
-            if (lanes_save(&machine->worker[i]->lanes, place, &lane)) {
-                out->lane_hash += XXH3_64bits(&lane, sizeof(lane)) * (i + 1);
-            }
-        }
-    }
 }

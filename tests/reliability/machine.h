@@ -24,6 +24,7 @@
 #define MACHINE_SHARDS       2u
 #define MACHINE_CARDS        8u
 #define MACHINE_SHOPS        3u
+#define MACHINE_LANES_MAX    8u
 #define MACHINE_MESSAGES_MAX 4096u /* Per lane. */
 
 /* What a start found, in numbers to compare. */
@@ -55,11 +56,13 @@ struct machine {
 };
 
 void machine_open(struct machine *machine, bool waits, int64_t start_us);
+/* Between lives: as if nothing was ever sent. */
+void machine_forget(struct machine *machine, int64_t start_us);
 void machine_close(struct machine *machine);
 
 /* Recovery alone: workers hold what the store has. machine.error says why not. */
 MUST_USE enum result machine_load(struct machine *machine);
-/* All of a start: from now on machine_turn() works. */
+/* All of a start: from now on machine_turn() works. machine.error says why not. */
 MUST_USE enum result machine_start(struct machine *machine);
 /* Ends a life as the end of a process does, after any step. */
 void machine_stop(struct machine *machine);
@@ -71,12 +74,15 @@ MUST_USE enum result machine_turn(struct machine *machine);
 void machine_pay(struct machine *machine);
 /* What was not acknowledged comes again, as it was. */
 void machine_pay_again(struct machine *machine);
-/* Turns until nothing is under way. RESULT_TIMEOUT: something stays. */
+/* Turns until nothing is under way. RESULT_TIMEOUT: something stays; RESULT_IO: a log is dead. */
 MUST_USE enum result machine_settle(struct machine *machine);
+/* RESULT_BUSY: it failed and was counted; another one may be asked for. */
 MUST_USE enum result machine_checkpoint(struct machine *machine);
 
 /* Acknowledged, sent, and counted by each of the two views. */
 uint64_t machine_acked(const struct machine *machine);
 uint64_t machine_sent(const struct machine *machine);
+/* A whole number that readers are told: "card.n_6h" of card 3. */
+uint64_t machine_value(struct machine *machine, const char *feature, uint64_t id);
 void machine_counts(struct machine *machine, uint64_t *out_cards, uint64_t *out_shops);
 void machine_digest(struct machine *machine, struct machine_digest *out);

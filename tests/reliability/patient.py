@@ -17,11 +17,11 @@ SHOWN_SECONDS = 5  # An acknowledged event may be on its way to another shard.
 class Patient:
     """An appliance that is hurt again and again, and its load."""
 
-    def __init__(self, folder, seed, data, shards=2, directory=None,
-                 **crowd):
+    def __init__(self, folder, seed, data, shards=2, directory=None, streams=STREAMS, within=(),
+                 memory="64MiB", **crowd):
         self.directory = directory or pathlib.Path(folder) / "data"
-        self.appliance = support.Appliance(folder, streams=STREAMS, shards=shards, data=data,
-                                           seconds=3600)
+        self.appliance = support.Appliance(folder, streams=streams, shards=shards, data=data,
+                                           within=within, memory=memory, seconds=3600)
         self.crowd = Crowd(self.appliance.udp, seed, **crowd)
         self.ledger = self.crowd.ledger
         self.restarts = []

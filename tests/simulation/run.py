@@ -7,13 +7,26 @@ Environment: SEEDS, SEED (that one alone), FRESHET_BUILD, FRESHET_SOURCE.
 
 import argparse
 import os
+import pathlib
 import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path += [str(pathlib.Path(HERE).parent / folder) for folder in ("reliability", "support")]
+sys.dont_write_bytecode = True
+import figures  # noqa: E402
+
 BUILD = os.environ.get("FRESHET_BUILD", os.path.join(HERE, "..", "..", "build"))
 SIMULATE = os.path.join(BUILD, "tests", "simulation", "simulate")
 PINNED = os.path.join(HERE, "pinned.txt")
+
+# What a broken law says was wrong; every other law counts as itself.
+ACKED_LOST, TWICE, MISMATCHES, OTHERS = (
+    "acknowledged messages lost", "counted twice", "state mismatches", "other laws broken")
+ZERO_OF = {"what is acknowledged is durable": ACKED_LOST,
+           "no message is there twice": TWICE,
+           "a forward is applied once": TWICE,
+           "the state is what the records say": MISMATCHES}
 
 
 def ranges(first, count, parts):
@@ -44,8 +57,25 @@ def report(counts):
     print(f"network: {c['network_lost']} lost, {c['network_twice']} twice, "
           f"{c['network_corrupt']} corrupt; forwards: {c['voided']} void, {c['again']} again")
     print(f"{c['messages']} messages, {c['recorded']} recorded, {c['acked']} acked; "
-          f"{c['events']} events; acked lost 0, twice 0, mismatches 0, "
-          f"unknowable (the disk lied) {c['unknowable']}")
+          f"{c['events']} events; unknowable (the disk lied) {c['unknowable']}")
+
+
+def zeros_of(reports):
+    """Broken laws by what was wrong, of what the processes that failed said."""
+    zeros = {ACKED_LOST: 0, TWICE: 0, MISMATCHES: 0, OTHERS: 0}
+    for errors in reports:
+        law = errors.strip().split("\n")[-1].partition(":")[0]
+        zeros[ZERO_OF.get(law, OTHERS)] += 1
+    return zeros
+
+
+def row_of(counts, zeros):
+    names = ("starts", "starts_cut", "refused", "power_cuts", "power_cuts_in_io", "kills", "stops",
+             "checkpoints", "states", "messages", "recorded", "acked", "events", "voided", "again",
+             "sectors_torn", "network_lost", "unknowable")
+    return figures.row("simulated worlds", counts.get("seeds", 0), "seeds", zeros,
+                       virtual_hours=round(counts.get("virtual_us", 0) / 3.6e9, 2),
+                       **{name: counts.get(name, 0) for name in names})
 
 
 def main():
@@ -72,11 +102,11 @@ def main():
         started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         text=True, env=environment))
     counts = {}
-    failed = 0
+    failed = []
     for process in started:
         output, errors = process.communicate()
         if process.returncode != 0:
-            failed += 1
+            failed.append(errors)
             print(errors if errors else f"simulate ended with {process.returncode}")
         for line in output.splitlines():
             name, _, value = line.partition(" ")
@@ -84,6 +114,10 @@ def main():
                 counts[name] = counts.get(name, 0) + int(value)
     if "seeds" in counts:
         report(counts)
+    zeros = zeros_of(failed)
+    print(", ".join(f"{name} {count}" for name, count in zeros.items()))
+    if "SEED" not in os.environ:
+        figures.keep("simulate", [row_of(counts, zeros)])
     return 1 if failed else 0
 
 

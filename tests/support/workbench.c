@@ -95,6 +95,21 @@ void workbench_send_text(struct workbench *bench, uint32_t shard, const char *te
     workbench_send(bench, shard, text, (uint32_t)strlen(text));
 }
 
+void workbench_send_message(struct workbench *bench, uint32_t shard, struct wire_message message,
+                            const void *events)
+{
+    uint8_t data[MESSAGE_SIZE_MAX];
+    message.flags = WIRE_FLAG_UNACKED;
+    message.incarnation = 1;
+    uint32_t at = wire_encode(&message, data);
+    uint32_t size = (uint32_t)message.event_stride * message.event_count;
+    assert_true(at + size <= sizeof(data));
+    if (size > 0) {
+        memcpy(data + at, events, size);
+    }
+    workbench_send(bench, shard, data, at + size);
+}
+
 void workbench_run(struct workbench *bench)
 {
     uint32_t taken;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "config/config.h"
+#include "dataplane/feature/wire.h"
 #include "dataplane/mirror_door.h"
 #include "dataplane/reader.h"
 #include "dataplane/worker.h"
@@ -48,6 +49,9 @@ void workbench_close(struct workbench *bench);
 /* Puts a datagram into queue `shard`; runs turns until everything is quiet. */
 void workbench_send(struct workbench *bench, uint32_t shard, const void *data, uint32_t size);
 void workbench_send_text(struct workbench *bench, uint32_t shard, const char *text);
+/* An unacked message of incarnation 1; events: its blocks, one behind the other. */
+void workbench_send_message(struct workbench *bench, uint32_t shard, struct wire_message message,
+                            const void *events);
 void workbench_run(struct workbench *bench);
 
 /* Moves the virtual clock forward. */

@@ -153,8 +153,8 @@ def counts_check(redis, model, swept=False):
         for stream in status["streams"]:
             if stream["stream"] in model.watermark_us:
                 assert stream["watermark_us"] == model.watermark_us[stream["stream"]], stream
-    for port in status["ports"]:
-        assert port["missed"] == 0, port
+    for listener in status["listeners"]:
+        assert listener["missed"] == 0, listener
     for view in status["views"]:
         entities = len(model.entities[view["view"]])
         assert view["entities"] == entities or (swept and view["entities"] < entities), view

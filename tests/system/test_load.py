@@ -3,6 +3,7 @@
 
 And perf/run and perf/demo, as make run and make demo call them, on ports of their own."""
 
+import collections
 import json
 import os
 import re
@@ -123,6 +124,16 @@ class LoadTest(unittest.TestCase):
         run = self.appliance.load("--acked", "--late", "0.1")
         self.assertEqual(run.returncode, 2, run)
 
+    def test_keys_in_turn_come_one_after_the_other_from_the_first(self):
+        with FakeHome() as home:
+            end, _ = self.drive("--acked", "--in-turn", "--keys", "500", "--first", "251",
+                                "--seconds", "1", "--rate", "2000", "--probe-rate", "0", "--to",
+                                f"127.0.0.1:{home.port}")
+            self.assertEqual(end["acked"]["durable"], 2000, end)
+            cards = collections.Counter(int.from_bytes(event[8:16], "little")
+                                        for event in home.events)
+        self.assertEqual(cards, {card: 4 for card in range(1, 501)})
+
     def test_the_timetable_keeps_the_rate_and_nothing_is_lost(self):
         end, _ = self.drive("--seconds", "2")
         own = end["messages"] * 25
@@ -202,7 +213,8 @@ class LoadTest(unittest.TestCase):
     def test_bad_options_are_exit_code_2(self):
         for arguments in (["--rate", "x"], ["--rate", "0"], ["--late", "2"], ["--burst", "10"],
                           ["--no-such"], ["extra"], ["--keys"], ["--stream", "nobody"],
-                          ["--events-per-message", "4000"], ["--json=1"]):
+                          ["--events-per-message", "4000"], ["--json=1"],
+                          ["--bad-tags", "0.5"], ["--key-file", "keys.yaml"]):
             run = self.appliance.load(*arguments)
             self.assertEqual(run.returncode, 2, (arguments, run.stderr))
             self.assertTrue(run.stderr.strip(), arguments)
@@ -211,7 +223,7 @@ class LoadTest(unittest.TestCase):
         run = subprocess.run([LOAD, "--help"], stdout=subprocess.PIPE, text=True)
         self.assertEqual(run.returncode, 0)
         names = ("to query rate keys zipf hot burst late duplicate malformed readers batch "
-                 "seconds max-p99 json")
+                 "seconds max-p99 json bad-tags key-file")
         for name in names.split():
             self.assertIn(f"--{name}", run.stdout)
 

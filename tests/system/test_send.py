@@ -144,6 +144,16 @@ def the_export_names_what_it_cannot_do():
     assert support.run("schema", "export", cards).returncode == 2
 
 
+def an_address_that_is_none_is_a_usage_error():
+    cards = support.SOURCE / "config/examples/cards.yaml"
+    for to in ("bad", "", ":4700", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536",
+               "127.0.0.1:47o0", "127.0.0.1:-1", "[]:4700", "[::1]"):
+        for more in ([], ["--acked"]):
+            done = support.run("send", "--to", to, "--config", cards, "--stream", "transaction",
+                               *more, input="")
+            assert done.returncode == 2 and "HOST:PORT is wanted" in done.stderr, (to, done)
+
+
 def send(appliance, name, *arguments, text=None):
     done = support.run("send", "--to", f"127.0.0.1:{appliance.udp}", "--config",
                        appliance.definitions, "--stream", "transaction", "--server",
@@ -245,6 +255,7 @@ if __name__ == "__main__":
         a_message_made_from_the_exported_schema_is_applied,
         the_export_names_what_it_cannot_do,
         sending_a_file_ends_with_its_account,
+        an_address_that_is_none_is_a_usage_error,
         events_that_never_arrive_are_lost_and_exit_code_1,
         client_verbs_find_the_server_by_environment,
         acked_events_are_durable_at_the_end_over_a_bad_network,

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import random
+import signal
 import stat
 import struct
 import subprocess
@@ -313,6 +314,48 @@ def reads_are_told_that_the_store_is_loading(one):
     assert http_of(one, "readyz") == http_of(one, "metrics") == 200
     recovery = status_of(one)["recovery"]
     assert recovery["records"] >= events * 0.2, recovery  # What a busy machine took in.
+
+
+def loading_seen(one):
+    """True when a read was refused because the store loads; False when it is ready already."""
+    while "event=ready" not in one.log():
+        assert one.appliance.process.poll() is None, one.log()
+        try:
+            redis = one.redis()
+        except OSError:
+            continue
+        try:
+            redis.call("HGET", "card:1", "activity.n_1h")
+        except RuntimeError as error:
+            if str(error).startswith("LOADING"):
+                return True
+        finally:
+            redis.close()
+    return False
+
+
+@life()
+def a_stop_while_the_store_loads_ends_the_process_at_once(one):
+    one.start()
+    events = 50000 if SLOW else 500000
+    load(one, "--rate", str(events / 2), "--seconds", "2", "--keys", "100000")
+    support.wait_until(lambda: status_of(one)["logs"][0]["gathered_bytes"] == 0, "committed")
+    before = one.appliance.status()["views"]
+    one.appliance.kill()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        for _ in range(5):
+            one.appliance.spawn()
+            if loading_seen(one):
+                break
+            one.appliance.kill()
+        one.appliance.process.send_signal(number)
+        assert one.appliance.process.wait(30) == 0, one.log()
+        assert "event=stop message=" in one.log() and "while the store" in one.log(), one.log()
+        assert "event=ready" not in one.log(), one.log()
+    one.start()
+    after = one.appliance.status()["views"]
+    assert [(v["view"], v["entities"]) for v in after] == [
+        (v["view"], v["entities"]) for v in before], (before, after)
 
 
 @life()

@@ -37,17 +37,32 @@ static bool row_holds(const struct config_row *row, struct config *config, char 
     return false;
 }
 
-void config_rows_hold(const struct config_row *rows, size_t count)
+struct table {
+    const struct config_row *rows;
+    size_t count;
+};
+
+static void rows_hold(void **state)
 {
+    const struct table *table = *state;
     struct config *config = malloc(sizeof(*config));
     char *said = malloc(SAID_SIZE_MAX);
     assert_non_null(config);
     assert_non_null(said);
     uint32_t wrong = 0;
-    for (size_t i = 0; i < count; i++) {
-        wrong += !row_holds(&rows[i], config, said);
+    for (size_t i = 0; i < table->count; i++) {
+        wrong += !row_holds(&table->rows[i], config, said);
     }
     free(said);
     free(config);
     assert_int_equal(wrong, 0);
+}
+
+int config_rows_main(const char *sentence, const struct config_row *rows, size_t count)
+{
+    struct table table = {.rows = rows, .count = count};
+    const struct CMUnitTest tests[] = {
+        {.name = sentence, .test_func = rows_hold, .initial_state = &table},
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,5 +23,6 @@ struct config_row {
     const char *errors; /* One line each; "" : taken. */
 };
 
-/* Loads every row's text and compares all that is said about it. */
-void config_rows_hold(const struct config_row *rows, size_t count);
+/* A program of one test, which loads every row's text and compares all that is said about it.
+ * sentence: its name. */
+int config_rows_main(const char *sentence, const struct config_row *rows, size_t count);

@@ -138,6 +138,7 @@ struct sending {
     uint16_t lane;
     uint16_t events;
     uint8_t flags;
+    int64_t sent_us;
     const struct net_address *from;
 };
 
@@ -152,6 +153,7 @@ static void send(struct sending sending)
                                    .producer = 77,
                                    .sequence = sending.sequence,
                                    .oldest = 1,
+                                   .send_time_us = sending.sent_us,
                                    .incarnation = 5,
                                    .event_stride = STRIDE,
                                    .event_count = sending.events};
@@ -270,6 +272,37 @@ static void a_duplicate_from_elsewhere_gets_nothing_and_moves_nothing(void **sta
     world_close();
 }
 
+/* Law: what was on the wire before, whoever sends it again, leads no answer elsewhere. */
+static void a_copied_heartbeat_moves_nothing_and_a_later_one_does(void **state)
+{
+    (void)state;
+    const struct {
+        uint16_t events;
+        uint64_t sequence;
+        int64_t sent_us;
+        uint16_t answered;
+    } rows[] = {
+        {0, 2, 100, here.port},      /* a copy of the heartbeat */
+        {0, 2, 99, here.port},       /* of one before it */
+        {1, 1, 50, here.port},       /* of the message */
+        {0, 2, 101, elsewhere.port}, /* the producer has another address now */
+        {1, 1, 101, elsewhere.port}, /* what it says again is no news */
+    };
+    world_open(2);
+    send((struct sending){.sequence = 1, .events = 1, .sent_us = 50});
+    send((struct sending){.sequence = 2, .events = 0, .sent_us = 100});
+    turns(100);
+    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        send((struct sending){.sequence = rows[i].sequence,
+                              .events = rows[i].events,
+                              .sent_us = rows[i].sent_us,
+                              .from = i < 4 ? &elsewhere : &here});
+        turns(100);
+        assert_int_equal(world.to.port, rows[i].answered);
+    }
+    world_close();
+}
+
 static void credit_halves_after_refusals_and_grows_back(void **state)
 {
     (void)state;
@@ -364,6 +397,7 @@ int main(void)
         cmocka_unit_test(only_lanes_that_want_it_hear),
         cmocka_unit_test(a_heartbeat_a_duplicate_and_one_too_far_are_answered_at_once),
         cmocka_unit_test(a_duplicate_from_elsewhere_gets_nothing_and_moves_nothing),
+        cmocka_unit_test(a_copied_heartbeat_moves_nothing_and_a_later_one_does),
         cmocka_unit_test(credit_halves_after_refusals_and_grows_back),
         cmocka_unit_test(a_log_that_takes_nothing_says_so_and_gives_no_credit),
         cmocka_unit_test(with_keys_an_acknowledgement_is_tagged),

@@ -210,16 +210,8 @@ static const struct config_row rows[] = {
      "f:13:34: `REGEXP` is not built yet; `LIKE` is allowed\n"},
 };
 
-static void a_wrong_aggregate_is_refused_at_the_word_that_is_wrong(void **state)
-{
-    (void)state;
-    config_rows_hold(rows, ARRAY_COUNT(rows));
-}
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_wrong_aggregate_is_refused_at_the_word_that_is_wrong),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return config_rows_main("a_wrong_aggregate_is_refused_at_the_word_that_is_wrong", rows,
+                            ARRAY_COUNT(rows));
 }

@@ -360,16 +360,8 @@ static const struct config_row rows[] = {
      "f:2:9: `data` is a map of `key: value` lines\n"},
 };
 
-static void a_wrong_appliance_is_refused_with_what_is_allowed(void **state)
-{
-    (void)state;
-    config_rows_hold(rows, ARRAY_COUNT(rows));
-}
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_wrong_appliance_is_refused_with_what_is_allowed),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return config_rows_main("a_wrong_appliance_is_refused_with_what_is_allowed", rows,
+                            ARRAY_COUNT(rows));
 }

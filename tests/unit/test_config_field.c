@@ -393,16 +393,8 @@ static const struct config_row rows[] = {
      "f:6:21: `optional` has no value: whether the value may be null\n"},
 };
 
-static void a_wrong_field_is_refused_with_what_is_allowed(void **state)
-{
-    (void)state;
-    config_rows_hold(rows, ARRAY_COUNT(rows));
-}
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_wrong_field_is_refused_with_what_is_allowed),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return config_rows_main("a_wrong_field_is_refused_with_what_is_allowed", rows,
+                            ARRAY_COUNT(rows));
 }

@@ -147,12 +147,6 @@ static const struct config_row rows[] = {
      ""},
 };
 
-static void a_good_definition_is_taken(void **state)
-{
-    (void)state;
-    config_rows_hold(rows, ARRAY_COUNT(rows));
-}
-
 static void a_field_with_a_condition_is_printed_as_without(void **state)
 {
     (void)state;
@@ -189,8 +183,8 @@ static void a_field_with_a_condition_is_printed_as_without(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_good_definition_is_taken),
         cmocka_unit_test(a_field_with_a_condition_is_printed_as_without),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return config_rows_main("a_good_definition_is_taken", rows, ARRAY_COUNT(rows)) +
+           cmocka_run_group_tests(tests, NULL, NULL);
 }

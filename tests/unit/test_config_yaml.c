@@ -89,16 +89,8 @@ static const struct config_row rows[] = {
      "f:0:0: defines no stream; `streams:` with at least one is needed\n"},
 };
 
-static void what_is_no_definition_is_refused_at_its_place(void **state)
-{
-    (void)state;
-    config_rows_hold(rows, ARRAY_COUNT(rows));
-}
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_no_definition_is_refused_at_its_place),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return config_rows_main("what_is_no_definition_is_refused_at_its_place", rows,
+                            ARRAY_COUNT(rows));
 }

@@ -162,45 +162,62 @@ static void learnt_cuts_stand_in_order_and_the_first_word_counts(void **state)
     assert_int_equal(epochs.cut[3].epoch, 20);
 }
 
+/* The machine dies, if it has not yet, and is up again. */
+static void machine_die(struct disk *disk)
+{
+    if (!disk_simulated_is_crashed(disk)) {
+        disk_simulated_crash(disk);
+    }
+    disk_simulated_restart(disk);
+}
+
 /* Claims, with the machine dying in the count-th operation; returns what the claim said. */
 static enum result claim_and_die(struct disk *disk, struct epochs *epochs, uint64_t count)
 {
     disk_simulated_crash_after(disk, count);
     struct epoch_cut cut = cut_of(epochs->epoch);
     enum result result = epochs_claim(disk, epochs, 2, &cut);
-    if (!disk_simulated_is_crashed(disk)) {
-        disk_simulated_crash(disk);
-    }
-    disk_simulated_restart(disk);
+    machine_die(disk);
     return result;
+}
+
+/* What the crashes within claims left. */
+struct leavings {
+    uint32_t old;
+    uint32_t new;
+};
+
+/* Claims until one outlives its crash: each before it left the old epoch or the new one. */
+static void claims_and_deaths(struct disk *disk, struct epochs *epochs, struct leavings *seen)
+{
+    static struct epochs loaded;
+    bool claimed = false;
+    for (uint64_t count = 1; !claimed; count++) {
+        uint32_t before = epochs->epoch;
+        claimed = claim_and_die(disk, epochs, count) == RESULT_OK;
+        ok(epochs_load(disk, &loaded));
+        assert_in_range(loaded.epoch, claimed ? before + 1 : before, before + 1);
+        assert_int_equal(loaded.cut_count, loaded.epoch - 1);
+        seen->old += loaded.epoch == before;
+        seen->new += loaded.epoch == before + 1 && !claimed;
+        *epochs = loaded;
+    }
 }
 
 static void a_crash_in_a_claim_leaves_the_old_epoch_or_the_new_one(void **state)
 {
     (void)state;
     static struct epochs epochs;
-    static struct epochs loaded;
-    uint32_t seen_old = 0;
-    uint32_t seen_new = 0;
+    struct leavings seen = {0};
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         struct disk *disk = disk_make(seed);
         ok(epochs_create(disk, STORE_ID, 0, &epochs));
         claim(disk, &epochs);
-        bool claimed = false;
-        for (uint64_t count = 1; !claimed; count++) {
-            uint32_t before = epochs.epoch;
-            claimed = claim_and_die(disk, &epochs, count) == RESULT_OK;
-            ok(epochs_load(disk, &loaded));
-            assert_in_range(loaded.epoch, claimed ? before + 1 : before, before + 1);
-            assert_int_equal(loaded.cut_count, loaded.epoch - 1);
-            seen_old += loaded.epoch == before;
-            seen_new += loaded.epoch == before + 1 && !claimed;
-            epochs = loaded;
-        }
+        claims_and_deaths(disk, &epochs, &seen);
         disk_close(disk);
     }
-    assert_true(seen_old > 0);
-    assert_true(seen_new > 0);
+    assert_true(seen.old > 0);
+    assert_true(seen.new > 0);
 }
 
 static void a_claim_stands_whatever_a_failed_one_left_in_the_kernel(void **state)
@@ -232,22 +249,16 @@ static void a_full_disk_takes_a_claim_in_its_spare_file_and_a_crash_there_too(vo
 {
     (void)state;
     static struct epochs epochs;
-    static struct epochs loaded;
+    struct leavings seen = {0};
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         struct disk *disk = disk_make(seed);
         ok(epochs_create(disk, STORE_ID, 0, &epochs));
         claim(disk, &epochs);
         disk_simulated_capacity_set(disk, 4 * EPOCHS_SLOT_BYTES); /* The file and its spare. */
-        bool claimed = false;
-        for (uint64_t count = 1; !claimed; count++) {
-            uint32_t before = epochs.epoch;
-            claimed = claim_and_die(disk, &epochs, count) == RESULT_OK;
-            ok(epochs_load(disk, &loaded));
-            assert_in_range(loaded.epoch, claimed ? before + 1 : before, before + 1);
-            epochs = loaded;
-        }
+        claims_and_deaths(disk, &epochs, &seen);
         disk_close(disk);
     }
+    assert_true(seen.old > 0);
 }
 
 static void a_crash_in_making_the_file_leaves_none_or_a_whole_one(void **state)
@@ -261,10 +272,7 @@ static void a_crash_in_making_the_file_leaves_none_or_a_whole_one(void **state)
         for (uint64_t count = 1; !made; count++) {
             disk_simulated_crash_after(disk, count);
             made = epochs_create(disk, STORE_ID, 5, &epochs) == RESULT_OK;
-            if (!disk_simulated_is_crashed(disk)) {
-                disk_simulated_crash(disk);
-            }
-            disk_simulated_restart(disk);
+            machine_die(disk);
             enum result result = epochs_load(disk, &loaded);
             assert_true(result == RESULT_OK || (result == RESULT_NOT_FOUND && !made));
         }

@@ -147,7 +147,7 @@ static void evaluate(const char *text, uint32_t rows, char *out, size_t size)
         program_finish(&program) != RESULT_OK) {
         return;
     }
-    program_enter(&program, &space);
+    program_enter(&program, &space, PROGRAM_ROWS);
     inputs_fill(rows);
     program_run(&program, &space, rows);
     output_print(rows - 1, out, size);

@@ -24,21 +24,6 @@ static void bench_open(struct workbench *bench, const char *definitions, uint32_
     workbench_open(bench, &options);
 }
 
-/* A message of `count` events whose blocks are given one after the other. */
-static void message_send(struct workbench *bench, uint32_t shard, struct wire_message message,
-                         const void *blocks)
-{
-    uint8_t data[MESSAGE_SIZE_MAX];
-    message.flags = WIRE_FLAG_UNACKED;
-    message.incarnation = 1;
-    uint32_t at = wire_encode(&message, data);
-    uint32_t size = (uint32_t)message.event_stride * message.event_count;
-    if (size > 0) {
-        memcpy(data + at, blocks, size);
-    }
-    workbench_send(bench, shard, data, at + size);
-}
-
 static const char two_streams[] = "streams:\n"
                                   "  small:\n"
                                   "    id: 1\n"
@@ -182,6 +167,46 @@ struct small_event {
     uint64_t k;
 };
 
+static void one_send(struct workbench *bench, uint64_t producer, uint64_t sequence)
+{
+    struct small_event event = {.ts = START_US, .k = producer};
+    struct wire_message message = {.stream_id = 1,
+                                   .version = 1,
+                                   .producer = producer,
+                                   .sequence = sequence,
+                                   .event_stride = sizeof(event),
+                                   .event_count = 1};
+    workbench_send_message(bench, 0, message, &event);
+    workbench_run(bench);
+}
+
+/* Law: what was heard of a moment ago is known, wherever the clock is set. */
+static void a_clock_that_is_set_makes_no_lane_silent(void **state)
+{
+    (void)state;
+    struct workbench bench;
+    struct workbench_options options = {
+        .definitions = two_streams, .start_us = START_US, .lanes_max = 1};
+    workbench_open(&bench, &options);
+    one_send(&bench, 1, 1);
+    workbench_advance(&bench, 24 * 3600 * US_PER_SECOND);
+    one_send(&bench, 2, 1);
+    assert_int_equal(workbench_dropped(&bench, 0, DROP_message_lanes_full), 1);
+    one_send(&bench, 1, 1);
+    assert_int_equal(workbench_dropped(&bench, 0, DROP_message_duplicate), 1);
+    workbench_advance(&bench, -48 * 3600 * US_PER_SECOND);
+    one_send(&bench, 1, 1);
+    assert_int_equal(workbench_dropped(&bench, 0, DROP_message_duplicate), 2);
+    /* Ten minutes, turn after turn, are silence. */
+    for (uint32_t second = 0; second <= LANE_IDLE_US / US_PER_SECOND; second++) {
+        workbench_advance(&bench, US_PER_SECOND);
+        workbench_run(&bench);
+    }
+    one_send(&bench, 2, 1);
+    assert_int_equal(workbench_applied(&bench, 0), 2);
+    workbench_close(&bench);
+}
+
 static void bursts_end_where_they_are_full(void **state)
 {
     (void)state;
@@ -202,7 +227,7 @@ static void bursts_end_where_they_are_full(void **state)
                                            .sequence = m + 1,
                                            .event_stride = sizeof(event[0]),
                                            .event_count = (uint16_t)count};
-            message_send(&bench, 0, message, event);
+            workbench_send_message(&bench, 0, message, event);
             if (m % 2 == 1) {
                 workbench_run(&bench);
                 assert_int_equal(workbench_applied(&bench, 0), sent);
@@ -280,7 +305,7 @@ static void version_send(struct workbench *bench, uint32_t shard, uint16_t versi
                                    .sequence = sequence,
                                    .event_stride = (uint16_t)stride,
                                    .event_count = 40};
-    message_send(bench, shard, message, block);
+    workbench_send_message(bench, shard, message, block);
 }
 
 static void version_check(struct workbench *bench, uint16_t version, uint32_t k)
@@ -336,7 +361,7 @@ static void events_shorter_than_their_version_are_refused(void **state)
                                        .event_stride =
                                            (uint16_t)(size_at[version < 4 ? version : 3] - 1),
                                        .event_count = 1};
-        message_send(&bench, 0, message, block);
+        workbench_send_message(&bench, 0, message, block);
     }
     workbench_run(&bench);
     assert_int_equal(workbench_dropped(&bench, 0, DROP_message_event_size), 5);
@@ -416,6 +441,77 @@ struct time_row {
     enum drop drop;
 };
 
+static void a_drop_names_the_byte_of_its_field_or_of_its_line(void **state)
+{
+    (void)state;
+    static const char yaml[] = "streams:\n"
+                               "  e:\n"
+                               "    id: 1\n"
+                               "    version: 1\n"
+                               "    time: ts\n"
+                               "    lateness: 1s\n"
+                               "    fields:\n"
+                               "      ts: {type: timestamp}\n"
+                               "      k: {type: u64}\n"
+                               "      x: {type: i64, min: 0, max: 9}\n"
+                               "views:\n"
+                               "  v:\n"
+                               "    version: 1\n"
+                               "    entity: k\n"
+                               "    source: e\n"
+                               "    windows: [1h]\n"
+                               "    aggregates: {n: count()}\n";
+    static const char text[] = "e k=1i,x=5i\n"
+                               "  \n"
+                               "e k=1i,x=-5i\n"
+                               "# a comment\n"
+                               "{\"stream\": \"e\", \"k\": 1, \"x\": 10}\n"
+                               "e k=1i,x=ten\n"
+                               "e k=1i,x=1i 1000\n";
+    static const struct {
+        enum drop drop;
+        const char *at; /* In text; NULL: in the message, byte `byte`. */
+        uint32_t byte;
+        uint32_t field;
+    } rows[] = {
+        {DROP_event_below_min, "e k=1i,x=-5i", 0, 2},
+        {DROP_event_above_max, "{", 0, 2},
+        {DROP_text_wrong_type, "ten", 0, 2},
+        {DROP_event_late, "e k=1i,x=1i 1000", 0, FIELDS_MAX},
+        {DROP_event_required, NULL, WIRE_EVENTS_OFFSET + 24 + 8, 1},
+    };
+    static struct drop_entry entry[DROP_LOG_ENTRIES];
+    struct workbench bench;
+    bench_open(&bench, yaml, 1);
+    workbench_send_text(&bench, 0, "e k=1i,x=5i\n");
+    workbench_run(&bench);
+    workbench_send_text(&bench, 0, text);
+    int64_t events[2][3] = {{START_US, 1, 1}, {START_US, -1, 1}};
+    workbench_send_message(&bench, 0,
+                           (struct wire_message){.stream_id = 1,
+                                                 .version = 1,
+                                                 .producer = 1,
+                                                 .sequence = 1,
+                                                 .event_stride = sizeof(events[0]),
+                                                 .event_count = 2},
+                           events);
+    workbench_run(&bench);
+    uint32_t count = drop_log_read(worker_drop_log(bench.worker[0]), 0, entry);
+    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint32_t found = 0;
+        while (found < count && entry[found].drop != rows[i].drop) {
+            found++;
+        }
+        assert_true(found < count);
+        assert_int_equal(entry[found].offset, rows[i].at == NULL
+                                                  ? rows[i].byte
+                                                  : (uint32_t)(strstr(text, rows[i].at) - text));
+        assert_int_equal(entry[found].field, rows[i].field);
+    }
+    assert_int_equal(count, sizeof(rows) / sizeof(rows[0]));
+    workbench_close(&bench);
+}
+
 static void late_and_future_begin_one_microsecond_past_their_bounds(void **state)
 {
     (void)state;
@@ -466,7 +562,7 @@ static void late_and_future_begin_one_microsecond_past_their_bounds(void **state
                                            .sequence = m + 1,
                                            .event_stride = sizeof(event),
                                            .event_count = 1};
-            message_send(&bench, 0, message, &event);
+            workbench_send_message(&bench, 0, message, &event);
             (void)worker_turn(bench.worker[0]);
         }
         assert_int_equal(workbench_applied(&bench, 0), rows[i].drop == DROP_NONE ? 2 : 1);
@@ -598,9 +694,9 @@ static void what_names_no_stream_is_counted_apart(void **state)
                                    .sequence = 1,
                                    .event_stride = sizeof(event[0]),
                                    .event_count = 3};
-    message_send(&bench, 0, message, event);
+    workbench_send_message(&bench, 0, message, event);
     message.event_count = 0;
-    message_send(&bench, 1, message, event);
+    workbench_send_message(&bench, 1, message, event);
     workbench_send_text(&bench, 0, "# nothing but a comment\n");
     workbench_run(&bench);
     assert_int_equal(workbench_dropped(&bench, STREAMS_MAX, DROP_message_unknown_stream), 4);
@@ -618,7 +714,7 @@ static void heartbeats_are_work_and_move_the_window(void **state)
     for (uint64_t i = 0; i < 100; i++) {
         struct wire_message message = {
             .stream_id = 1, .version = 1, .producer = 1, .sequence = 1 + 2 * i, .event_stride = 16};
-        message_send(&bench, 0, message, "");
+        workbench_send_message(&bench, 0, message, "");
     }
     /* A turn that took only heartbeats is no idle one: more may wait. */
     assert_int_not_equal(worker_turn(bench.worker[0]), 0);
@@ -649,12 +745,14 @@ static void a_message_of_a_size_that_no_datagram_has_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_clock_that_is_set_makes_no_lane_silent),
         cmocka_unit_test(text_of_two_streams_may_mix_in_one_datagram),
         cmocka_unit_test(more_text_than_the_text_space_holds_is_applied_whole),
         cmocka_unit_test(bursts_end_where_they_are_full),
         cmocka_unit_test(events_of_every_version_mean_the_same_at_any_owner),
         cmocka_unit_test(events_shorter_than_their_version_are_refused),
         cmocka_unit_test(each_policy_for_broken_rules_is_kept),
+        cmocka_unit_test(a_drop_names_the_byte_of_its_field_or_of_its_line),
         cmocka_unit_test(late_and_future_begin_one_microsecond_past_their_bounds),
         cmocka_unit_test(a_null_key_leaves_out_its_view_and_no_key_at_all_the_event),
         cmocka_unit_test(sixteen_views_of_one_stream_all_see_every_event),

@@ -241,6 +241,21 @@ static void a_bad_frame_before_a_good_one_is_damage(void **state)
     world_close();
 }
 
+/* A device that writes to a wrong place: the last frame lies where the one before it was. */
+static void a_good_frame_in_the_place_of_another_is_damage(void **state)
+{
+    (void)state;
+    const uint32_t last = SEGMENTS - 1;
+    world_open();
+    uint64_t from = world.place[last][FRAMES - 1];
+    uint64_t to = world.place[last][FRAMES - 2];
+    memmove(world.data[last] + to, world.data[last] + from, world.end_place[last] - from);
+    memset(world.data[last] + from, 0, world.end_place[last] - from);
+    files_write();
+    end_is_damaged(SEGMENTS, world.last_lsn[last] - 2 * RECORDS + 1);
+    world_close();
+}
+
 static void a_first_write_that_was_torn_is_no_damage(void **state)
 {
     (void)state;
@@ -368,6 +383,7 @@ int main(void)
         cmocka_unit_test(torn_frames_end_the_log),
         cmocka_unit_test(a_recycled_file_ends_where_its_own_frames_do),
         cmocka_unit_test(a_bad_frame_before_a_good_one_is_damage),
+        cmocka_unit_test(a_good_frame_in_the_place_of_another_is_damage),
         cmocka_unit_test(a_first_write_that_was_torn_is_no_damage),
         cmocka_unit_test(a_damaged_header_before_good_frames_is_damage),
         cmocka_unit_test(a_missing_segment_is_a_hole),

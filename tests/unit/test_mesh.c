@@ -231,22 +231,19 @@ static uint64_t producer_at_home(uint32_t shard, uint32_t shard_count)
 static void message_send(struct workbench *bench, uint32_t shard, uint64_t producer,
                          uint64_t sequence, uint32_t events)
 {
-    uint8_t data[MESSAGE_SIZE_MAX];
+    int64_t event[MESSAGE_SIZE_MAX / BLOCK_BYTES][3];
     struct wire_message message = {.stream_id = 1,
                                    .version = 1,
                                    .producer = producer,
                                    .sequence = sequence,
-                                   .incarnation = 1,
-                                   .flags = WIRE_FLAG_UNACKED,
                                    .event_stride = BLOCK_BYTES,
                                    .event_count = (uint16_t)events};
-    uint32_t at = wire_encode(&message, data);
     for (uint32_t i = 0; i < events; i++) {
-        int64_t event[3] = {START_US, (int64_t)(sequence * 1000 + i) % 5000, 1};
-        memcpy(data + at, event, sizeof(event));
-        at += BLOCK_BYTES;
+        event[i][0] = START_US;
+        event[i][1] = (int64_t)(sequence * 1000 + i) % 5000;
+        event[i][2] = 1;
     }
-    workbench_send(bench, shard, data, at);
+    workbench_send_message(bench, shard, message, event);
 }
 
 /* Sum of a counter-like feature over every key there can be. */

@@ -153,6 +153,27 @@ static void without_a_segment_the_log_is_held_until_there_is_one(void **state)
     world_close();
 }
 
+/* Law: however far the clock is set back, a commit waits no longer. */
+static void a_clock_that_is_set_back_holds_no_commit(void **state)
+{
+    (void)state;
+    world_open(1, 1, 0);
+    append(100);
+    turns(500);
+    assert_int_equal(held(), MIRROR_HELD_SEGMENT);
+    world.now_us -= 3600 * US_PER_SECOND;
+    segment_push();
+    turns(DURABLE_TURNS);
+    assert_int_equal(world.heard, 1);
+    /* And the witness comes, that says so. */
+    world.now_us -= 3600 * US_PER_SECOND;
+    settle();
+    append(100);
+    turns(DURABLE_TURNS);
+    assert_int_equal(world.heard, 2);
+    world_close();
+}
+
 static void forward_append(uint16_t home, uint64_t home_lsn)
 {
     struct mirror_entry entry = {.kind = MIRROR_FORWARD,
@@ -232,6 +253,7 @@ int main(void)
         cmocka_unit_test(a_log_that_is_off_has_room_and_writes_nothing),
         cmocka_unit_test(a_full_segment_is_sealed_and_the_next_one_begun),
         cmocka_unit_test(without_a_segment_the_log_is_held_until_there_is_one),
+        cmocka_unit_test(a_clock_that_is_set_back_holds_no_commit),
         cmocka_unit_test(the_log_is_complete_up_to_what_homes_made_durable),
         cmocka_unit_test(frames_beyond_eight_wait_together),
     };

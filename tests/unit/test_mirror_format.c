@@ -1,4 +1,4 @@
-#include "tests/support/unit.h"
+#include "tests/support/damage.h"
 
 #include "dataplane/base/checksum.h"
 #include "dataplane/feature/mirror_format.h"
@@ -125,24 +125,28 @@ static void a_segment_is_decoded_as_it_was_encoded(void **state)
     assert_memory_equal(&out, &segment, sizeof(out));
 }
 
+static void segment_cut_look(const uint8_t *data, uint32_t size, uint32_t at)
+{
+    struct mirror_segment out;
+    (void)at;
+    assert_int_equal(mirror_segment_decode(data, size, &out), RESULT_TRUNCATED);
+}
+
+static void segment_flip_look(const uint8_t *data, uint32_t size, uint32_t at)
+{
+    struct mirror_segment out;
+    assert_int_equal(mirror_segment_decode(data, size, &out),
+                     at < 12 ? RESULT_INVALID : RESULT_CORRUPT);
+}
+
 static void a_segment_header_refuses_every_cut_and_flipped_byte(void **state)
 {
     (void)state;
     uint8_t block[MIRROR_BLOCK_BYTES];
     struct mirror_segment segment = segment_example;
-    struct mirror_segment out;
     mirror_segment_encode(&segment, block);
-    for (uint32_t size = 0; size < MIRROR_SEGMENT_FIELDS; size++) {
-        assert_int_equal(mirror_segment_decode(block, size, &out), RESULT_TRUNCATED);
-    }
-    for (uint32_t at = 0; at < MIRROR_SEGMENT_FIELDS; at++) {
-        for (uint32_t bit = 0; bit < 8; bit++) {
-            block[at] ^= (uint8_t)(1u << bit);
-            assert_int_equal(mirror_segment_decode(block, sizeof(block), &out),
-                             at < 12 ? RESULT_INVALID : RESULT_CORRUPT);
-            block[at] ^= (uint8_t)(1u << bit);
-        }
-    }
+    damage_cuts(block, MIRROR_SEGMENT_FIELDS, segment_cut_look);
+    damage_flips(block, sizeof(block), MIRROR_SEGMENT_FIELDS, segment_flip_look);
 }
 
 /* Writes a number into a header block and makes its crc right again. */
@@ -219,31 +223,31 @@ static void a_frame_is_decoded_as_it_was_encoded(void **state)
     assert_memory_equal(&out, &witness, sizeof(out));
 }
 
+static void frame_cut_look(const uint8_t *data, uint32_t size, uint32_t at)
+{
+    struct mirror_frame out;
+    (void)at;
+    assert_int_equal(mirror_frame_decode(data, size, &out), RESULT_TRUNCATED);
+    assert_int_equal(out.size, size < MIRROR_FRAME_HEADER ? 0 : frame_example.size);
+}
+
+static void frame_flip_look(const uint8_t *data, uint32_t size, uint32_t at)
+{
+    struct mirror_frame out;
+    enum result result = mirror_frame_decode(data, size, &out);
+    bool length = at >= 8 && at < 12;
+    assert_true(at < 4 ? result == RESULT_NOT_FOUND
+                       : result == RESULT_CORRUPT || (length && result == RESULT_TRUNCATED));
+}
+
 static void a_frame_refuses_every_cut_and_flipped_byte(void **state)
 {
     (void)state;
     uint8_t data[MIRROR_BLOCK_BYTES];
     struct mirror_frame frame = frame_example;
-    struct mirror_frame out;
     uint32_t whole = frame_make(&frame, data);
-    for (uint32_t size = 0; size < whole; size++) {
-        uint8_t *copy = malloc(size + (size == 0));
-        memcpy(copy, data, size);
-        assert_int_equal(mirror_frame_decode(copy, size, &out), RESULT_TRUNCATED);
-        assert_int_equal(out.size, size < MIRROR_FRAME_HEADER ? 0 : frame.size);
-        free(copy);
-    }
-    for (uint32_t at = 0; at < whole; at++) {
-        for (uint32_t bit = 0; bit < 8; bit++) {
-            data[at] ^= (uint8_t)(1u << bit);
-            enum result result = mirror_frame_decode(data, whole, &out);
-            bool length = at >= 8 && at < 12;
-            assert_true(at < 4
-                            ? result == RESULT_NOT_FOUND
-                            : result == RESULT_CORRUPT || (length && result == RESULT_TRUNCATED));
-            data[at] ^= (uint8_t)(1u << bit);
-        }
-    }
+    damage_cuts(data, whole, frame_cut_look);
+    damage_flips(data, whole, whole, frame_flip_look);
 }
 
 static void a_frame_has_limits(void **state)

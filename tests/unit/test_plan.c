@@ -158,7 +158,6 @@ static void aggregates_are_found_by_name(void **state)
     for (int kind = 0; kind < AGGREGATE_COUNT_OF; kind++) {
         const char *name = aggregate_name((enum aggregate_kind)kind);
         assert_int_equal(aggregate_find(name, (uint32_t)strlen(name)), kind);
-        assert_true(strlen(aggregate_sentence((enum aggregate_kind)kind)) > 5);
     }
     assert_int_equal(aggregate_find("su", 2), -1);
     assert_int_equal(aggregate_find("summ", 4), -1);

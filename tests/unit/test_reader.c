@@ -129,16 +129,14 @@ static void *reading_run(void *argument)
 
 static void write_some(struct workbench *bench, struct random *random, uint64_t *sequence)
 {
-    uint8_t data[WIRE_EVENTS_OFFSET + 16 * BLOCK_BYTES];
+    uint8_t blocks[16 * BLOCK_BYTES];
+    uint32_t at = 0;
     struct wire_message message = {.stream_id = 1,
                                    .version = 1,
                                    .producer = 1,
                                    .sequence = ++*sequence,
-                                   .incarnation = 1,
-                                   .flags = WIRE_FLAG_UNACKED,
                                    .event_stride = BLOCK_BYTES,
                                    .event_count = 16};
-    uint32_t at = wire_encode(&message, data);
     for (uint32_t i = 0; i < 16; i++) {
         /* Half to few keys, which grow and fold; half to new ones, which split the table. */
         uint64_t key =
@@ -146,12 +144,12 @@ static void write_some(struct workbench *bench, struct random *random, uint64_t 
         int64_t ts =
             clock_now_us(&bench->clock) - (int64_t)random_below(random, 120 * US_PER_SECOND);
         int64_t amount = amount_of(key);
-        memcpy(data + at, &ts, 8);
-        memcpy(data + at + 8, &key, 8);
-        memcpy(data + at + 16, &amount, 8);
+        memcpy(blocks + at, &ts, 8);
+        memcpy(blocks + at + 8, &key, 8);
+        memcpy(blocks + at + 16, &amount, 8);
         at += BLOCK_BYTES;
     }
-    workbench_send(bench, (uint32_t)(*sequence % bench->shard_count), data, at);
+    workbench_send_message(bench, (uint32_t)(*sequence % bench->shard_count), message, blocks);
 }
 
 static void readers_never_see_a_torn_row(void **state)

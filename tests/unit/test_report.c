@@ -1,6 +1,7 @@
 #include "tests/support/unit.h"
 
 #include <jansson.h>
+#include <stdio.h>
 
 #include "controlplane/report_render.h"
 #include "controlplane/status_table.h"
@@ -131,10 +132,89 @@ static void status_derives_ratios_lags_and_quantiles(void **state)
     double p99_us = json_real_value(json_object_get(readable, "p99_us"));
     assert_true(p99_us >= 2000 && p99_us < 2080);
     assert_int_equal(integer_of(json_object_get(status, "reads"), "count"), 4);
-    const json_t *port = json_array_get(json_object_get(status, "ports"), 0);
-    assert_int_equal(integer_of(port, "sent"), 11);
-    assert_int_equal(integer_of(port, "unsent"), 12);
+    const json_t *listener = json_array_get(json_object_get(status, "listeners"), 0);
+    assert_string_equal(json_string_value(json_object_get(listener, "listener")), "socket");
+    assert_int_equal(integer_of(listener, "sent"), 11);
+    assert_int_equal(integer_of(listener, "unsent"), 12);
     json_decref(status);
+}
+
+static void store_set(bool has_store)
+{
+    snapshot.has_store = has_store;
+    strcpy(snapshot.store.disk, "io_uring, O_DIRECT, RWF_DSYNC on ext4");
+    snapshot.recovery = (struct recovery_report){.epoch = 7, .view = {RECOVERY_VIEW_REBUILT}};
+    snapshot.store.checkpoint.generation = 12;
+    snapshot.store.checkpoint.published_us = 8 * US_PER_SECOND;
+    snapshot.shard[0].log_held = has_store ? MIRROR_HELD_FULL : MIRROR_HELD_NONE;
+}
+
+/* Every member, those of members too, stands in backquotes on the page. */
+static void members_are_on(const json_t *object, const char *page)
+{
+    const char *name;
+    const json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)object, name, value)
+    {
+        char quoted[64];
+        (void)snprintf(quoted, sizeof(quoted), "`%s`", name);
+        if (json_is_array(value)) {
+            (void)snprintf(quoted, sizeof(quoted), "`%s%s`", name,
+                           json_is_object(json_array_get(value, 0)) ? "[]" : "");
+            members_are_on(json_array_get(value, 0), page);
+        } else if (json_is_object(value) && strcmp(name, "views") != 0) {
+            members_are_on(value, page);
+        }
+        if (strstr(page, quoted) == NULL) {
+            fail_msg("docs/operating/status.md has no %s", quoted);
+        }
+    }
+}
+
+static void every_member_of_the_store_is_on_its_page(void **state)
+{
+    (void)state;
+    static char page[64 * KIB];
+    (void)snprintf(page, sizeof(page), "%s/docs/operating/status.md", getenv("FRESHET_SOURCE"));
+    FILE *file = fopen(page, "re");
+    assert_non_null(file);
+    page[fread(page, 1, sizeof(page) - 1, file)] = '\0';
+    (void)fclose(file);
+    store_set(true);
+    json_t *status = status_make();
+    store_set(false);
+    const json_t *store = json_object_get(status, "store");
+    assert_int_equal(integer_of(store, "epoch"), 7);
+    members_are_on(store, page);
+    json_decref(status);
+}
+
+static void tables_say_what_a_restart_would_find(void **state)
+{
+    (void)state;
+    static const struct {
+        bool has_store;
+        const char *wanted;
+    } row[] = {
+        {false, "freshet 1.2.3, up 6 s, ready\n  durability: memory only\n"},
+        {true, "freshet 1.2.3, up 6 s, ready\n"
+               "  durability: io_uring, O_DIRECT, RWF_DSYNC on ext4\n"},
+        {true, "  store: epoch 7, checkpoint 12 (2 s ago); LOG OF SHARD 0 HELD: disk full\n"},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(row); i++) {
+        store_set(row[i].has_store);
+        json_t *status = status_make();
+        store_set(false);
+        struct buffer text;
+        buffer_init(&text, 0);
+        status_table_render(status, &text);
+        buffer_write(&text, "", 1);
+        if (strstr(text.data, row[i].wanted) == NULL) {
+            fail_msg("no \"%s\" in:\n%s", row[i].wanted, text.data);
+        }
+        buffer_deinit(&text);
+        json_decref(status);
+    }
 }
 
 static void tables_show_what_status_says(void **state)
@@ -170,7 +250,7 @@ static void tables_survive_a_report_without_members(void **state)
 {
     (void)state;
     json_t *status = json_loads("{\"streams\": [{}], \"views\": [{}], \"shards\": [1], "
-                                "\"ports\": \"x\", \"lanes\": [null]}",
+                                "\"listeners\": \"x\", \"lanes\": [null]}",
                                 0, NULL);
     struct buffer text;
     buffer_init(&text, 0);
@@ -280,6 +360,8 @@ int main(void)
         cmocka_unit_test(status_accounts_for_every_event),
         cmocka_unit_test(the_top_drop_is_never_a_duplicate_while_another_is_there),
         cmocka_unit_test(status_derives_ratios_lags_and_quantiles),
+        cmocka_unit_test(every_member_of_the_store_is_on_its_page),
+        cmocka_unit_test(tables_say_what_a_restart_would_find),
         cmocka_unit_test(tables_show_what_status_says),
         cmocka_unit_test(tables_survive_a_report_without_members),
         cmocka_unit_test(metrics_carry_the_figures),

@@ -217,6 +217,32 @@ static void a_row_that_grows_alone_takes_its_old_chunks_along(void **state)
     bench_close();
 }
 
+/* Rows of many sizes leave chunks of many classes half empty: that room is used before a row is
+ * refused, but not for rows much smaller. */
+static void at_the_cap_a_row_gets_a_larger_place_rather_than_none(void **state)
+{
+    (void)state;
+    const uint32_t near = row_store_class_of(2 * 12);
+    bench_open(2);
+    assert_true(held_take(row_store_class_of(12)));
+    assert_true(held_take(near));
+    uint32_t given = 0;
+    uint64_t *place;
+    while ((place = row_store_take_near(&bench.store, row_store_class_of(12))) != NULL) {
+        uint32_t lines = row_store_lines(&bench.store, row_store_line_of(&bench.store, place));
+        assert_true(lines == 12 || lines == row_store_class_lines(near));
+        given++;
+    }
+    assert_int_equal(given, ROW_STORE_CHUNK_LINES / 12 +
+                                ROW_STORE_CHUNK_LINES / row_store_class_lines(near) - 2);
+    assert_null(row_store_take(&bench.store, near));
+    bench_close();
+    bench_open(1);
+    assert_true(held_take(row_store_class_of(5 * 12)));
+    assert_null(row_store_take_near(&bench.store, row_store_class_of(12)));
+    bench_close();
+}
+
 static bool retired_place_comes_back(uint64_t *retired)
 {
     row_store_turn(&bench.store);
@@ -327,6 +353,7 @@ int main(void)
         cmocka_unit_test(a_full_region_refuses_and_goes_on_when_places_come_back),
         cmocka_unit_test(a_chunk_that_is_empty_again_serves_another_class),
         cmocka_unit_test(a_row_that_grows_alone_takes_its_old_chunks_along),
+        cmocka_unit_test(at_the_cap_a_row_gets_a_larger_place_rather_than_none),
         cmocka_unit_test(a_place_waits_until_every_reader_has_passed),
         cmocka_unit_test(places_come_back_in_the_order_of_their_turns),
         cmocka_unit_test(a_reader_that_never_passes_stops_moves_before_places_run_out),

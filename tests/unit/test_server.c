@@ -86,15 +86,20 @@ static int tear_down(void **state)
     return removed;
 }
 
-static struct server *open_server(uint32_t threads)
+static struct server *open_server_as(const struct server_options *options)
 {
-    struct server_options options = options_of("127.0.0.1:0", threads);
     struct server *server = NULL;
-    if (server_open(appliance, &options, &server, error, sizeof(error)) != RESULT_OK) {
+    if (server_open(appliance, options, &server, error, sizeof(error)) != RESULT_OK) {
         print_error("%s\n", error);
     }
     assert_non_null(server);
     return server;
+}
+
+static struct server *open_server(uint32_t threads)
+{
+    struct server_options options = options_of("127.0.0.1:0", threads);
+    return open_server_as(&options);
 }
 
 static int connect_unix(void)
@@ -328,6 +333,40 @@ static void a_client_that_does_not_read_is_not_read_from_and_others_are_served(v
     }
     (void)close(slow);
     (void)close(good);
+    server_close(server);
+}
+
+static void a_client_that_reads_nothing_for_too_long_is_closed_and_idle_ones_stay(void **state)
+{
+    static char reply[65536];
+    const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+    struct server_statistics statistics = {0};
+    struct server_options options = options_of("", 1);
+    options.stall_ns = INT64_C(1000000000);
+    struct server *server = open_server_as(&options);
+    int idle = connect_unix();
+    int slow = connect_unix();
+    (void)state;
+    say(idle, "PING\r\n");
+    expect(idle, "+PONG\r\n");
+    uint64_t sent = flood(slow);
+    for (uint32_t i = 0; i < 2 * WAIT_MS / 20 && statistics.clients_closed == 0; i++) {
+        server_statistics_read(server, &statistics);
+        (void)nanosleep(&pause, NULL);
+    }
+    assert_int_equal(statistics.clients_closed, 1);
+    assert_int_equal(statistics.connections_open, 1);
+    /* What the kernel has of its replies, and then the end. */
+    uint64_t heard = 0;
+    uint64_t got;
+    while ((got = hear(slow, reply, sizeof(reply))) > 0) {
+        heard += got;
+    }
+    assert_true(heard < sent);
+    say(idle, "PING\r\n");
+    expect(idle, "+PONG\r\n");
+    (void)close(slow);
+    (void)close(idle);
     server_close(server);
 }
 
@@ -635,6 +674,7 @@ int main(void)
         cmocka_unit_test(a_protocol_error_is_told_and_ends_only_its_client),
         cmocka_unit_test(garbage_of_many_clients_hurts_nobody),
         cmocka_unit_test(a_client_that_does_not_read_is_not_read_from_and_others_are_served),
+        cmocka_unit_test(a_client_that_reads_nothing_for_too_long_is_closed_and_idle_ones_stay),
         cmocka_unit_test(a_long_pipeline_does_not_hold_up_another_client),
         cmocka_unit_test(a_client_that_vanishes_in_the_middle_of_a_pipeline_ends_once),
         cmocka_unit_test(clients_over_the_limit_are_told_so),

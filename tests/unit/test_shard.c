@@ -55,18 +55,13 @@ static uint64_t sequence;
 
 static void events_send(struct workbench *bench, const struct event *event, uint32_t count)
 {
-    uint8_t data[MESSAGE_SIZE_MAX];
     struct wire_message message = {.stream_id = 1,
                                    .version = 1,
                                    .producer = 1,
                                    .sequence = ++sequence,
-                                   .incarnation = 1,
-                                   .flags = WIRE_FLAG_UNACKED,
                                    .event_stride = sizeof(*event),
                                    .event_count = (uint16_t)count};
-    uint32_t at = wire_encode(&message, data);
-    memcpy(data + at, event, count * sizeof(*event));
-    workbench_send(bench, 0, data, at + (uint32_t)(count * sizeof(*event)));
+    workbench_send_message(bench, 0, message, event);
 }
 
 static void events_apply(struct workbench *bench, const struct event *event, uint32_t count)

@@ -120,21 +120,17 @@ static void block_write(uint8_t *block, int64_t ts, uint64_t card, const char *m
 static void message_send(struct workbench *bench, uint32_t shard, uint64_t producer,
                          uint64_t sequence, uint32_t events, int64_t ts)
 {
-    uint8_t data[MESSAGE_SIZE_MAX];
+    uint8_t blocks[MESSAGE_SIZE_MAX];
     struct wire_message message = {.stream_id = 1,
                                    .version = 1,
                                    .producer = producer,
                                    .sequence = sequence,
-                                   .incarnation = 1,
-                                   .flags = WIRE_FLAG_UNACKED,
                                    .event_stride = BLOCK_BYTES,
                                    .event_count = (uint16_t)events};
-    uint32_t at = wire_encode(&message, data);
     for (uint32_t i = 0; i < events; i++) {
-        block_write(data + at, ts + i, i, "shop", (int64_t)i * 100, "ok");
-        at += BLOCK_BYTES;
+        block_write(blocks + (uint64_t)i * BLOCK_BYTES, ts + i, i, "shop", (int64_t)i * 100, "ok");
     }
-    workbench_send(bench, shard, data, at);
+    workbench_send_message(bench, shard, message, blocks);
 }
 
 static void a_message_counts_once_however_often_and_wherever_it_arrives(void **state)

@@ -1,0 +1,169 @@
+/* Which views a start loads and which it rebuilds, and since when their history goes back. */
+#include <string.h>
+
+#include "controlplane/recovery_inside.h"
+#include "drivers/memory.h"
+
+static bool plan_has_view(const struct plan *plan, const char *name)
+{
+    for (uint32_t v = 0; v < plan->view_count; v++) {
+        if (strcmp(plan->view[v].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Views of the plan that the store has no rows for: to rebuild. Without a manifest the logs go back
+ * to the beginning, and what their first plan had is replayed; the rest is rebuilt. */
+static enum result views_compare(struct recovery *recovery, const struct catalog *first,
+                                 char error[RECOVERY_ERROR_SIZE_MAX])
+{
+    const struct plan *plan = recovery->options.plan;
+    struct recovery_report *report = &recovery->report;
+    uint64_t all = plan->view_count == 64 ? UINT64_MAX : (UINT64_C(1) << plan->view_count) - 1;
+    recovery->rebuild_views = all;
+    report->dropped_count = 0;
+    if (first == NULL) {
+        return RESULT_OK;
+    }
+    struct catalog_map map;
+    uint64_t changed;
+    struct catalog_conflict conflict;
+    if (catalog_match(first, plan, &map, &changed, &conflict) != RESULT_OK) {
+        return recovery_fail_conflict(error, RESULT_UNSUPPORTED, &conflict);
+    }
+    for (uint32_t old = 0; old < first->view_count; old++) {
+        if (map.view[old] != CATALOG_GONE) {
+            recovery->rebuild_views &= ~(UINT64_C(1) << map.view[old]);
+        } else if (!plan_has_view(plan, first->view[old].name)) {
+            memcpy(report->dropped[report->dropped_count++], first->view[old].name, NAME_SIZE_MAX);
+        }
+    }
+    return RESULT_OK;
+}
+
+/* Keeps the first plan that a log names. */
+static enum result first_plan_keep(void *context, const struct mirror_frame *frame,
+                                   const uint8_t *entries)
+{
+    struct catalog *first = context;
+    uint32_t at = 0;
+    struct mirror_entry entry;
+    while (mirror_entry_decode(entries, frame->size, &at, &entry) == RESULT_OK) {
+        if (entry.kind == MIRROR_PLAN &&
+            catalog_decode(entry.note, entry.note_size, first) == RESULT_OK) {
+            return RESULT_EXISTS; /* Enough. */
+        }
+    }
+    return RESULT_OK;
+}
+
+/* The plan of the first rows: the manifest's, or the first that the logs name; NULL: none. Damage
+ * is for the passes to tell. */
+static enum result first_catalog(struct recovery *recovery, struct catalog *space,
+                                 const struct catalog **out_first)
+{
+    const struct manifest *manifest = recovery_candidate(recovery);
+    *out_first = manifest == NULL ? NULL : &manifest->catalog;
+    for (uint32_t shard = 0; manifest == NULL && shard < recovery->report.old_shard_count;
+         shard++) {
+        struct log_damage damage;
+        enum result result = log_reader_read(recovery->log[shard], 0, recovery->end[shard].lsn,
+                                             first_plan_keep, space, &damage);
+        if (result == RESULT_EXISTS) {
+            *out_first = space;
+            return RESULT_OK;
+        }
+        if (result != RESULT_OK && result != RESULT_CORRUPT) {
+            return result;
+        }
+    }
+    return RESULT_OK;
+}
+
+/* From which segment on each log is whole, where views are rebuilt from all that is kept. */
+static enum result kept_find(struct recovery *recovery)
+{
+    enum result result = RESULT_OK;
+    for (uint32_t shard = 0; result == RESULT_OK && recovery->rebuild_views != 0 &&
+                             shard < recovery->report.old_shard_count;
+         shard++) {
+        result = log_reader_whole(recovery->log[shard], &recovery->kept_first[shard]);
+    }
+    return result;
+}
+
+enum result recovery_views_judge(struct recovery *recovery, char error[RECOVERY_ERROR_SIZE_MAX])
+{
+    struct catalog *space = heap_alloc(sizeof(*space));
+    if (space == NULL) {
+        return recovery_fail(error, RESULT_NO_MEMORY, "no memory for the catalog");
+    }
+    const struct catalog *first;
+    enum result result = first_catalog(recovery, space, &first);
+    result = result == RESULT_OK
+                 ? views_compare(recovery, first, error)
+                 : recovery_fail(error, result, "the logs cannot be read: %s", result_name(result));
+    heap_free(space);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    result = kept_find(recovery);
+    return result == RESULT_OK
+               ? RESULT_OK
+               : recovery_fail(error, result, "the logs cannot be read: %s", result_name(result));
+}
+
+/* When the oldest record that is kept came: what a rebuilt view can know. */
+static int64_t kept_since_us(const struct recovery *recovery)
+{
+    int64_t since_us = recovery->epochs.created_us;
+    for (uint32_t shard = 0; shard < recovery->report.old_shard_count; shard++) {
+        const struct log_reader *log = recovery->log[shard];
+        if (log_reader_segment_count(log) == 0) {
+            continue;
+        }
+        const struct mirror_segment *oldest = log_reader_segment(log, recovery->kept_first[shard]);
+        if (oldest->before_lsn != 0 && oldest->created_us > since_us) {
+            since_us = oldest->created_us;
+        }
+    }
+    return since_us;
+}
+
+static bool logs_have_records(const struct recovery *recovery)
+{
+    for (uint32_t shard = 0; shard < recovery->report.old_shard_count; shard++) {
+        if (log_reader_segment_count(recovery->log[shard]) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void recovery_views_report(struct recovery *recovery)
+{
+    const struct plan *plan = recovery->options.plan;
+    const struct manifest *manifest = recovery_candidate(recovery);
+    struct catalog_map map = {0};
+    uint64_t changed;
+    struct catalog_conflict conflict;
+    bool mapped = manifest != NULL &&
+                  catalog_match(&manifest->catalog, plan, &map, &changed, &conflict) == RESULT_OK;
+    bool records = logs_have_records(recovery);
+    for (uint32_t v = 0; v < plan->view_count; v++) {
+        bool rebuilt = (recovery->rebuild_views >> v & 1) != 0;
+        recovery->since_us[v] = !records  ? recovery->options.now_us
+                                : rebuilt ? kept_since_us(recovery)
+                                          : recovery->epochs.created_us;
+        recovery->report.view[v] = !rebuilt  ? RECOVERY_VIEW_LOADED
+                                   : records ? RECOVERY_VIEW_REBUILT
+                                             : RECOVERY_VIEW_EMPTY;
+    }
+    for (uint32_t old = 0; mapped && old < manifest->catalog.view_count; old++) {
+        if (map.view[old] != CATALOG_GONE) {
+            recovery->since_us[map.view[old]] = manifest->since_us[old];
+        }
+    }
+}
