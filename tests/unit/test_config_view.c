@@ -81,7 +81,8 @@ static const struct config_row rows[] = {
      "    windows: [10m]\n"
      "    aggregates: {c: count()}\n" STREAM_S,
      "f:3:5: `agregates` is no key of a view; did you mean `aggregates`? allowed: version, "
-     "entity, key, source, windows, exact, raw_cap, ladder, edges, leading, aggregates, ttl, where\n"},
+     "entity, key, source, windows, exact, raw_cap, ladder, edges, leading, aggregates, ttl, "
+     "where\n"},
     {"version",
      "views:\n"
      "  v:\n"
