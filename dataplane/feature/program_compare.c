@@ -69,14 +69,15 @@ COMPARE_LOOP(double_less_equal, _mm_castpd_si128(_mm_cmple_pd(REAL(a), REAL(b)))
 #define EXTREME_LOOP(name, type, read, operator)                                                   \
     void program_step_##name(struct program_run *run)                                              \
     {                                                                                              \
+        ROW_COLUMNS;                                                                               \
         EACH_ROW                                                                                   \
         {                                                                                          \
             bool null_a = (run->column_a->null >> i & 1) != 0;                                     \
             bool null_b = (run->column_b->null >> i & 1) != 0;                                     \
-            type a = read(run->a[i]);                                                              \
-            type b = read(run->b[i]);                                                              \
+            type a = read(left[i]);                                                                \
+            type b = read(right[i]);                                                               \
             bool second = null_a || (!null_b && b operator a);                                     \
-            run->out[i] = second ? run->b[i] : run->a[i];                                          \
+            out[i] = second ? right[i] : left[i];                                                  \
         }                                                                                          \
         run->target->null = run->column_a->null & run->column_b->null;                             \
     }
