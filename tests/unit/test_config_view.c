@@ -116,7 +116,7 @@ static const struct config_row rows[] = {
      "    aggregates: {c: count()}\n" STREAM_S,
      "f:3:5: `agregates` is no key of a view; did you mean `aggregates`? allowed: version, "
      "entity, key, source, windows, exact, raw_cap, ladder, edges, leading, aggregates, ttl, "
-     "where\n"},
+     "where, derived\n"},
     {"version",
      "views:\n"
      "  v:\n"
