@@ -13,7 +13,8 @@ PAGE = (SOURCE / "docs" / "language.md").read_text()
 LIBRARY = SOURCE / "dataplane" / "feature"
 OPERATORS = ["a + b", "a - b", "a * b", "a / b", "a % b", "-a", "a || b", "a = b", "a <> b",
              "a < b", "a <= b", "a IS NULL", "a IN (b, c)", "a BETWEEN b AND c",
-             "a LIKE 'pattern'", "NOT a", "a AND b", "a OR b", "CASE WHEN c THEN a ELSE b END", "CAST(a AS type)"]
+             "a LIKE 'pattern'", "NOT a", "a AND b", "a OR b", "CASE WHEN c THEN a ELSE b END",
+             "CAST(a AS type)"]
 
 
 def tables():
