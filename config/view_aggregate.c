@@ -78,7 +78,7 @@ static void kind_report(struct view_reader *reader, const struct node *scalar,
                  suggest.allowed);
 }
 
-/* `count()` with a condition counts a computed column that is true where it holds, null elsewhere. */
+/* `count()` with a condition counts a computed column: true where it holds, null elsewhere. */
 static void events_count_read(struct view_reader *reader, const struct node *scalar,
                               struct call *call, struct plan_aggregate *aggregate)
 {

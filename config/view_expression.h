@@ -13,8 +13,8 @@ bool view_expression_check(struct view_reader *reader, const struct node *scalar
 /* The expression's only name, when that is all it is: index of the field; -1: something else. */
 int view_expression_field(const struct expression *expression);
 
-/* Adds a computed column behind the source's fields: value, null where `where` (or NULL) is not true.
- * Returns its field and a hash of what it is; -1 after reporting at the character. */
+/* Adds a computed column behind the source's fields: value, null where `where` (or NULL) is not
+ * true. Returns its field and a hash of what it is; -1 after reporting at the character. */
 int view_expression_add(struct view_reader *reader, const struct node *scalar, uint32_t at,
                         const struct expression *value, const struct expression *where,
                         uint64_t *out_print);

@@ -1,9 +1,8 @@
 /* A burst of one stream's events as columns: what decode fills and apply reads.
  *
- * Arrays are indexed by event (place in the burst), columns by field index of the schema; behind its
- * fields are the computed ones. Only fields that some view or rule uses are decoded; see
- * schema_field. Strings stay in the event's
- * bytes: burst_string() finds them. */
+ * Arrays are indexed by event (place in the burst), columns by field index of the schema; behind
+ * its fields are the computed ones. Only fields that some view or rule uses are decoded; see
+ * schema_field. Strings stay in the event's bytes: burst_string() finds them. */
 #pragma once
 
 #include <stdint.h>

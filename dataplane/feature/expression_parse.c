@@ -1,4 +1,4 @@
-/* Pratt's way with one function per floor of the grammar, so that each error knows what it wanted. */
+/* Pratt's way, with one function per floor of the grammar: each error knows what it wanted. */
 #include <string.h>
 
 #include "dataplane/base/assert.h"

@@ -18,8 +18,8 @@ struct token {
     uint32_t size; /* Of strings with their quotes. */
 };
 
-/* The token at or behind `at`, spaces skipped. TOKEN_broken: nothing known begins there, or a string
- * has no end (then it begins with a quote). */
+/* The token at or behind `at`, spaces skipped. TOKEN_broken: nothing known begins there, or a
+ * string has no end (then it begins with a quote). */
 struct token token_next(const char *text, uint32_t size, uint32_t at);
 /* A sign as it is, a word in any case. */
 bool token_is(const char *text, const struct token *token, const char *word);

@@ -3,8 +3,8 @@
  *
  * A value is one word: int64 for numbers (scaled) and times, uint64, the bits of a double, or for a
  * string its address with its size above (string_word()). A condition is one bit per row. Null is
- * one bit per row beside either. What overflows, divides by zero or is no number becomes null and is
- * counted, where it matters: not behind a CASE that was not taken. */
+ * one bit per row beside either. What overflows, divides by zero or is no number becomes null and
+ * is counted, where it matters: not behind a CASE that was not taken. */
 #pragma once
 
 #include <stdbool.h>
@@ -104,9 +104,10 @@ MUST_USE enum result program_add(struct program *program, const struct expressio
 /* Gives registers to values; after the last program_add(). RESULT_NO_SPACE: too many at a time. */
 MUST_USE enum result program_finish(struct program *program);
 
-/* Running. program_enter() once before blocks, of at most `rows` rows; then for each block the caller sets value and null
- * of the input columns (strings as words, bools as 0 and 1), and after program_run() looks at the
- * output columns. rows: 1 to 64; bits above mean nothing. Faults add up in space. */
+/* Running. program_enter() once before blocks, of at most `rows` rows; then for each block the
+ * caller sets value and null of the input columns (strings as words, bools as 0 and 1), and after
+ * program_run() looks at the output columns. rows: 1 to 64; bits above mean nothing. Faults add up
+ * in space. */
 void program_enter(const struct program *program, struct program_space *space, uint32_t rows);
 void program_run(const struct program *program, struct program_space *space, uint32_t rows);
 

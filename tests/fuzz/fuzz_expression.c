@@ -1,5 +1,5 @@
-/* Any bytes as an expression: refused with a place inside them, or a program whose columns hold
- * what their type says. What is taken is taken again as the first part of a text. */
+/* Any bytes as expressions with ; between them: each is refused with a place inside it, or an output
+ * of one program, which gives what it gives alone. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +8,8 @@
 #include "dataplane/base/units.h"
 #include "dataplane/feature/program.h"
 
-#define ROWS 64u
+#define ROWS      64u
+#define PARTS_MAX 6u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -63,73 +64,115 @@ static int64_t value_draw(enum type_kind kind, uint64_t draw)
     return draw % 7 == 0 ? INT64_MIN + (value & 3) : value;
 }
 
-static void inputs_fill(const struct program *program, struct program_space *space,
-                        int64_t values[ARRAY_COUNT(inputs)][ROWS])
+/* The same values for an input in every program. */
+static void inputs_fill(const struct program *program, struct program_space *space)
 {
-    struct random random;
-    random_seed(&random, 1);
     for (uint32_t i = 0; i < program->input_count; i++) {
+        struct random random;
+        random_seed(&random, program->input[i] + 1u);
         for (uint32_t row = 0; row < ROWS; row++) {
-            values[i][row] = value_draw(inputs[program->input[i]].type.kind, random_next(&random));
+            space->string[i][row] =
+                value_draw(inputs[program->input[i]].type.kind, random_next(&random));
         }
         space->column[i] = (struct program_column){
-            .value = values[i], .null = random_next(&random) & random_next(&random)};
+            .value = space->string[i], .null = random_next(&random) & random_next(&random)};
     }
 }
 
-static void output_check(const struct program *program, const struct program_space *space)
+static void program_try(struct program *program, struct program_space *space)
 {
-    const struct program_column *column = &space->column[program->output[0]];
-    struct expression_type type = program->output_type[0];
-    ASSERT(type.kind != TYPE_null && type.scale <= SCALE_MAX);
-    for (uint32_t row = 0; row < ROWS && type.kind == TYPE_string; row++) {
-        if ((column->null >> row & 1) == 0) {
-            const char *text = string_word_text(column->value[row]);
-            uint32_t size = string_word_size(column->value[row]);
-            ASSERT(size <= STRING_SIZE_MAX);
-            ASSERT(like_matches(text, size, "%", 1));
-            (void)like_matches(text, size, "%\xff%_", 4); /* Reads all of it. */
-        }
-    }
-    ASSERT(type.kind != TYPE_bool || (column->mask & column->null) == 0);
+    program_enter(program, space, ROWS);
+    inputs_fill(program, space);
+    program_run(program, space, ROWS);
 }
 
-static void program_try(const struct expression *expression)
+static bool rows_are_equal(struct expression_type type, const struct program_column *a,
+                           const struct program_column *b, uint32_t row)
 {
-    static struct program program;
-    static struct program_space space;
-    static int64_t values[ARRAY_COUNT(inputs)][ROWS];
+    if (type.kind == TYPE_bool) {
+        return (a->mask >> row & 1) == (b->mask >> row & 1);
+    }
+    if (type.kind != TYPE_string) {
+        return a->value[row] == b->value[row];
+    }
+    uint32_t size = string_word_size(a->value[row]);
+    ASSERT(size <= STRING_SIZE_MAX);
+    return size == string_word_size(b->value[row]) &&
+           memcmp(string_word_text(a->value[row]), string_word_text(b->value[row]), size) == 0;
+}
+
+/* Law: an expression gives the same alone and beside others with which it shares steps. */
+static void output_check(const struct program *program, const struct program_space *space,
+                         uint32_t output, const struct expression *expression)
+{
+    static struct program alone;
+    static struct program_space alone_space;
     uint32_t place;
-    memset(&program, 0, sizeof(program));
-    if (program_add(&program, expression, NULL, &place) != RESULT_OK ||
-        program_finish(&program) != RESULT_OK) {
+    struct expression_type type = program->output_type[output];
+    ASSERT(type.kind != TYPE_null && type.scale <= SCALE_MAX);
+    memset(&alone, 0, sizeof(alone));
+    ASSERT(program_add(&alone, expression, NULL, &place) == RESULT_OK && place == 0);
+    if (program_finish(&alone) != RESULT_OK) {
         return;
     }
-    ASSERT(place == 0 && program.output_count == 1);
-    program_enter(&program, &space, ROWS);
-    inputs_fill(&program, &space, values);
-    program_run(&program, &space, ROWS);
-    output_check(&program, &space);
+    program_try(&alone, &alone_space);
+    const struct program_column *shared = &space->column[program->output[output]];
+    const struct program_column *own = &alone_space.column[alone.output[0]];
+    ASSERT(shared->null == own->null);
+    for (uint32_t row = 0; row < ROWS; row++) {
+        ASSERT((own->null >> row & 1) != 0 || rows_are_equal(type, shared, own, row));
+    }
+}
+
+/* Parses and checks; what is refused is refused for a reason, at a place inside the text. */
+static bool expression_take(const char *text, uint32_t size, struct expression *out)
+{
+    uint32_t taken = 0;
+    if (expression_parse(text, size, out, NULL) == RESULT_OK &&
+        expression_check(out, resolve, NULL, TYPE_null) == RESULT_OK) {
+        ASSERT(expression_parse(text, size, out, &taken) == RESULT_OK && taken == size);
+        return expression_check(out, resolve, NULL, TYPE_null) == RESULT_OK;
+    }
+    ASSERT(out->error.fault != EXPRESSION_ERROR_none);
+    ASSERT(out->error.at + out->error.size <= size);
+    (void)expression_error_sentence(out->error.fault);
+    return false;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct expression expression;
-    uint32_t taken = 0;
-    uint32_t length = (uint32_t)(size < EXPRESSION_SIZE_MAX + 10 ? size : EXPRESSION_SIZE_MAX + 10);
-    char *text = malloc(length > 0 ? length : 1); /* No byte behind it. */
-    ASSERT(text != NULL);
-    memcpy(text, data, length);
-    if (expression_parse(text, length, &expression, NULL) == RESULT_OK &&
-        expression_check(&expression, resolve, NULL, TYPE_null) == RESULT_OK) {
-        program_try(&expression);
-        ASSERT(expression_parse(text, length, &expression, &taken) == RESULT_OK);
-        ASSERT(taken == length);
-    } else {
-        ASSERT(expression.error.fault != EXPRESSION_ERROR_none);
-        ASSERT(expression.error.at + expression.error.size <= length);
-        (void)expression_error_sentence(expression.error.fault);
+    static struct expression expression[PARTS_MAX];
+    static struct program program;
+    static struct program_space space;
+    uint32_t place;
+    uint32_t count = 0;
+    char *copy[PARTS_MAX];
+    memset(&program, 0, sizeof(program));
+    for (uint32_t parts = 0; parts < PARTS_MAX && size > 0; parts++) {
+        const uint8_t *end = memchr(data, ';', size);
+        uint32_t length = (uint32_t)(end == NULL ? size : (size_t)(end - data));
+        copy[count] = malloc(length > 0 ? length : 1); /* No byte behind it. */
+        ASSERT(copy[count] != NULL);
+        memcpy(copy[count], data, length);
+        bool good = expression_take(copy[count], length, &expression[count]) &&
+                    program_add(&program, &expression[count], NULL, &place) == RESULT_OK;
+        if (good) {
+            ASSERT(place == count);
+            count++;
+        } else {
+            free(copy[count]);
+        }
+        data += length + (end != NULL ? 1 : 0);
+        size -= length + (end != NULL ? 1 : 0);
     }
-    free(text);
+    if (count > 0 && program_finish(&program) == RESULT_OK) {
+        program_try(&program, &space);
+        for (uint32_t i = 0; i < count; i++) {
+            output_check(&program, &space, i, &expression[i]);
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        free(copy[i]);
+    }
     return 0;
 }

@@ -12,8 +12,18 @@ import test_dataset_types as types
 
 EVENTS = 1200
 PRODUCERS = 3
+DATA = "directory: data, mirror: {segment: 1MiB}"
 OPERATORS = ["+", "-", "*", "/", "%", "||", "=", "<>", "<", "<=", ">", ">=", "!="]
 WORDS = ["AND", "OR", "NOT", "IS NULL", "IN", "BETWEEN", "LIKE", "CASE", "ELSE", "CAST"]
+
+
+# The value, the condition of a view, the condition of an aggregate.
+CHANGES = [("a_i32 + a_dec", "a_i32 - a_dec"), ("day(at) IN (29, 1)", "day(at) IN (28, 1)"),
+           ("a_u8 BETWEEN 1 AND 200", "a_u8 BETWEEN 2 AND 200")]
+
+
+def stream_of(model):
+    return model.definition.streams["sample"]
 
 
 def value_of(source, field):
@@ -97,14 +107,14 @@ def run(shards):
     source = dataset.seed_of(31)
     path, definition = dataset.definition("expressions")
     every_word_is_used(path)
-    stream = definition.streams["sample"]
     model = dataset.oracle.Oracle(definition)
+    stream = stream_of(model)
     messages = messages_of(source, stream)
     source.shuffle(messages)
     half = len(messages) // 2
-    times = [types.time_of(source) for _ in range(8)] + [types.BASE_US + 10 * 60 * 10**6, None]
-    with dataset.support.running(streams="", files=[path], shards=shards, memory="512MiB",
-                                 data="directory: data") as appliance:
+    times = [types.time_of(source) for _ in range(5)] + [types.BASE_US + 10 * 60 * 10**6, None]
+    with dataset.support.running(streams="", files=[path], shards=shards, memory="128MiB",
+                                 data=DATA) as appliance:
         redis, sender = dataset.opened(appliance)
         send(sender, model, stream, messages[:half])
         dataset.all_check(redis, model, times)
@@ -124,6 +134,22 @@ def run(shards):
         expected.update(before)
         dataset.support.wait_until(lambda: applied_by_view(redis) == expected, expected)
         check(redis, model, times)
+        # Other expressions and another number of shards: rebuilt from the log.
+        changed = path.read_text()
+        for before, after in CHANGES:
+            assert changed.count(before) == 1, before
+            changed = changed.replace(before, after)
+        model = dataset.oracle.Oracle(dataset.oracle.Definition(changed))
+        for decoded, _, sequence, producer in messages:
+            message = dataset.oracle.Message(stream_of(model), decoded, sequence, producer)
+            model.receive([message], dataset.time.time_ns() // 1000)
+        durable_await(redis, model)
+        appliance.kill()
+        appliance.files[1:] = [str(appliance.folder / "changed.yaml")]
+        (appliance.folder / "changed.yaml").write_text(changed)
+        appliance.define("", 4 - shards, DATA)
+        appliance.start()
+        check(dataset.opened(appliance)[0], model, times)
 
 
 if __name__ == "__main__":
