@@ -290,7 +290,8 @@ static bool query_has_derived(const struct reader *reader, const struct reader_q
     return false;
 }
 
-/* Derived features of the row in hand: its view's inputs in a sweep of their own, then the program. */
+/* Derived features of the row in hand: its view's inputs in a sweep of their own, then the
+ * program. */
 static void query_derive(struct reader *reader, const struct plan_view *view, uint32_t lines,
                          const struct row_read_at *at, struct reader_query *query)
 {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""config/freshet.schema.json knows the keys that the loader knows, takes the files that it takes, and
-refuses what editors shall underline."""
+"""config/freshet.schema.json knows the keys that the loader knows, takes the files that it takes,
+and refuses what editors shall underline."""
 
 import json
 import os
