@@ -1,5 +1,5 @@
-/* Any bytes as expressions with ; between them: each is refused with a place inside it, or an output
- * of one program, which gives what it gives alone. */
+/* Any bytes as expressions with ; between them: each is refused with a place inside it, or an
+ * output of one program, which gives what it gives alone. */
 #include <stdlib.h>
 #include <string.h>
 
