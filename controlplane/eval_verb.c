@@ -1,4 +1,5 @@
-/* freshet eval: what definitions make of events, without a server. The unit test of a definition. */
+/* freshet eval: what definitions make of events, without a server: the unit test of a
+ * definition. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include "controlplane/verb.h"
 #include "dataplane/base/drops.h"
 #include "dataplane/feature/text_time.h"
+#include "drivers/memory.h"
 
 #define LINE_BYTES_MAX 65536
 
@@ -55,7 +57,7 @@ static bool lines_each(const char *path, void (*line)(struct eval *eval, char *t
                        struct eval *eval)
 {
     FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-    char *text = malloc(LINE_BYTES_MAX);
+    char *text = heap_alloc(LINE_BYTES_MAX);
     bool good = file != NULL && text != NULL;
     while (good && fgets(text, LINE_BYTES_MAX, file) != NULL) {
         uint32_t size = (uint32_t)strcspn(text, "\r\n");
@@ -68,7 +70,7 @@ static bool lines_each(const char *path, void (*line)(struct eval *eval, char *t
     if (file != NULL && file != stdin) {
         (void)fclose(file);
     }
-    free(text);
+    heap_free(text);
     return good;
 }
 
@@ -162,7 +164,7 @@ static int evaluate(struct eval *eval)
     return eval->wrong == 0 ? VERB_EXIT_OK : VERB_EXIT_FAILED;
 }
 
-/* The stream of events that name none: --stream, or the only one. -2: there is none of that name. */
+/* The stream of events that name none: --stream, or the only one. -2: none has that name. */
 static int stream_find(const struct plan *plan, const char *name)
 {
     if (name == NULL) {

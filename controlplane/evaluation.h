@@ -1,5 +1,5 @@
-/* Definitions at work without a server: one worker in this thread, on a simulated port and a virtual
- * clock, and a reader. What it answers is what the appliance would. */
+/* Definitions at work without a server: one worker in this thread, on a simulated port and a
+ * virtual clock, and a reader. What it answers is what the appliance would. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,8 +16,8 @@ MUST_USE enum result evaluation_open(const struct config *config, int stream,
                                      struct evaluation **out_evaluation);
 void evaluation_close(struct evaluation *evaluation); /* NULL is fine. */
 
-/* One line of text, as a producer would send it; applied when this returns. False: it is longer than
- * a datagram. */
+/* One line of text, as a producer would send it; applied when this returns. False: it is longer
+ * than a datagram. */
 bool evaluation_send(struct evaluation *evaluation, const char *line, uint32_t size);
 
 /* Events that were not applied, for one reason; of all streams. */

@@ -3,8 +3,9 @@
 
 #include "dataplane/feature/program_inside.h"
 
-/* Two rows at a time are compared; the answers of sixteen, each 64 bits of ones or zeros, are packed
- * to a bit each. What lies behind the rows of the block is compared too, and means nothing. */
+/* Two rows at a time are compared; the answers of sixteen, each 64 bits of ones or zeros, are
+ * packed to a bit each. What lies behind the rows of the block is compared too, and means
+ * nothing. */
 #define GROUP_ROWS 16u
 
 static inline __m128i words_load(const int64_t *word)
