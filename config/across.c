@@ -166,7 +166,16 @@ void across_finish(struct loader *loader)
 {
     struct config *config = loader->config;
     int index = -1;
-    if (plan_finish(&config->plan, &index) != RESULT_OK) {
+    enum result result = plan_finish(&config->plan, &index);
+    if (result == RESULT_UNSUPPORTED) {
+        error_at(config, loader->view_node[index],
+                 "the expressions on stream `%s` need more than %u values at a time; split the "
+                 "longest, or use fewer",
+                 config->plan.stream[config->plan.view[index].stream].schema.name,
+                 PROGRAM_REGISTERS_MAX);
+        return;
+    }
+    if (result != RESULT_OK) {
         finish_report(loader, index);
         return;
     }

@@ -1,4 +1,4 @@
-/* `kind(field)`: the little grammar of aggregates, with the place of each part. */
+/* `kind(expression) where expression`: an aggregate, with the place of each part. */
 #pragma once
 
 #include <stdbool.h>
@@ -6,13 +6,22 @@
 
 #include "config/config.h"
 #include "config/node.h"
+#include "dataplane/feature/expression.h"
 
 struct call {
     char name[NAME_SIZE_MAX];
-    char argument[NAME_SIZE_MAX]; /* "" : none. */
-    uint32_t name_at;             /* Character in the scalar. */
-    uint32_t argument_at;
+    uint32_t name_at;     /* Character in the scalar. */
+    uint32_t argument_at; /* Where `value` begins, or would. */
+    uint32_t where_at;    /* Where `where` begins. */
+    bool has_argument;
+    bool has_where;
+    struct expression value;
+    struct expression where;
 };
 
-/* Parses a scalar. Reports and returns false on what is no call of at most one field. */
+/* Parses a scalar. Reports and returns false on what is no call of at most one expression. */
 bool call_parse(struct config *config, const struct node *scalar, struct call *out_call);
+
+/* Reports what is wrong with an expression that begins at a character of the scalar. */
+void call_report(struct config *config, const struct node *scalar, uint32_t at,
+                 const struct expression *expression);

@@ -6,6 +6,7 @@
 #include "config/loader.h"
 #include "config/scalar.h"
 #include "config/suggest.h"
+#include "config/view_expression.h"
 #include "dataplane/base/units.h"
 
 #define RAW_CAP_DEFAULT 1024
@@ -399,8 +400,14 @@ static void view_read(struct loader *loader, const struct node *map, uint32_t in
     }
     exact_read(&reader);
     ttl_read(&reader);
+    if (values.value[KEYWORD_view_where] != NULL) {
+        view_where_read(&reader, values.value[KEYWORD_view_where]);
+    }
     if (values.value[KEYWORD_view_aggregates] != NULL) {
         view_aggregates_read(&reader, values.value[KEYWORD_view_aggregates]);
+    }
+    if (values.value[KEYWORD_view_derived] != NULL) {
+        view_derived_read(&reader, values.value[KEYWORD_view_derived]);
     }
 }
 

@@ -1,11 +1,12 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "config/call.h"
 #include "config/errors.h"
 #include "config/scalar.h"
 #include "config/suggest.h"
 #include "config/view.h"
+#include "config/view_expression.h"
 #include "dataplane/base/units.h"
 
 static const struct {
@@ -77,33 +78,73 @@ static void kind_report(struct view_reader *reader, const struct node *scalar,
                  suggest.allowed);
 }
 
-static void argument_read(struct view_reader *reader, const struct node *scalar,
-                          const struct call *call, struct plan_aggregate *aggregate)
+/* `count()` with a condition counts a computed column: true where it holds, null elsewhere. */
+static void events_count_read(struct view_reader *reader, const struct node *scalar,
+                              struct call *call, struct plan_aggregate *aggregate)
+{
+    if (aggregate_arguments[aggregate->kind].rule == ARGUMENT_REQUIRED) {
+        error_inside(reader->config, scalar, call->argument_at, "`%s` needs a field, as %s(amount)",
+                     call->name, call->name);
+        return;
+    }
+    if (call->has_where &&
+        view_expression_check(reader, scalar, call->where_at, &call->where, TYPE_bool)) {
+        int field = view_expression_add(reader, scalar, call->where_at, &call->where, &call->where,
+                                        &aggregate->print);
+        aggregate->field = field < 0 ? FIELD_NONE : (uint8_t)field;
+    }
+}
+
+static void argument_read(struct view_reader *reader, const struct node *scalar, struct call *call,
+                          struct plan_aggregate *aggregate)
 {
     aggregate->field = FIELD_NONE;
-    if (call->argument[0] == '\0') {
-        if (aggregate_arguments[aggregate->kind].rule == ARGUMENT_REQUIRED) {
-            error_inside(reader->config, scalar, call->argument_at,
-                         "`%s` needs a field, as %s(amount)", call->name, call->name);
-        }
+    if (!call->has_argument) {
+        events_count_read(reader, scalar, call, aggregate);
         return;
     }
-    if (reader->schema == NULL) {
+    bool good = view_expression_check(reader, scalar, call->argument_at, &call->value, TYPE_null);
+    bool met = !call->has_where ||
+               view_expression_check(reader, scalar, call->where_at, &call->where, TYPE_bool);
+    if (!good || !met) {
         return;
     }
-    int field = view_field_find(reader, scalar, call->argument_at, call->argument);
-    if (field < 0) {
-        return;
-    }
-    aggregate->field = (uint8_t)field;
-    enum field_type type = reader->schema->field[field].type;
-    if ((reader->fields_broken >> field & 1) == 0 && type == FIELD_TYPE_string &&
+    if (call->value.node[call->value.root].type.kind == TYPE_string &&
         aggregate_arguments[aggregate->kind].type == ARGUMENT_NUMBER) {
         error_inside(reader->config, scalar, call->argument_at,
-                     "`%s` is a string; `%s` takes any "
+                     "`%.*s` is a string; `%s` takes any "
                      "other type (count, first and last take strings)",
-                     call->argument, call->name);
+                     call->value.node[call->value.root].size,
+                     call->value.text + call->value.node[call->value.root].at, call->name);
+        return;
     }
+    int field = call->has_where ? -1 : view_expression_field(&call->value);
+    if (field < 0) {
+        field = view_expression_add(reader, scalar, call->argument_at, &call->value,
+                                    call->has_where ? &call->where : NULL, &aggregate->print);
+    }
+    aggregate->field = field < 0 ? FIELD_NONE : (uint8_t)field;
+}
+
+/* One of them, added when its name is good. call: space. */
+static void aggregate_read(struct view_reader *reader, const struct node *item, struct call *call)
+{
+    struct plan_view *view = reader->view;
+    struct plan_aggregate *aggregate = &view->aggregate[view->aggregate_count];
+    *aggregate = (struct plan_aggregate){.field = FIELD_NONE};
+    bool named =
+        scalar_read_name(reader->config, item->key, "an aggregate's name", aggregate->name);
+    if (!call_parse(reader->config, item, call)) {
+        return;
+    }
+    int kind = aggregate_find(call->name, (uint32_t)strlen(call->name));
+    if (kind < 0) {
+        kind_report(reader, item, call);
+        return;
+    }
+    aggregate->kind = (enum aggregate_kind)kind;
+    argument_read(reader, item, call, aggregate);
+    view->aggregate_count = (uint8_t)(view->aggregate_count + (named ? 1 : 0));
 }
 
 static void aggregates_read(struct view_reader *reader, const struct node *map)
@@ -121,26 +162,16 @@ static void aggregates_read(struct view_reader *reader, const struct node *map)
         error_at(config, map->key, "%u aggregates; at most %d are allowed", map->size,
                  AGGREGATES_MAX);
     }
+    struct call *call = malloc(sizeof(*call));
+    if (call == NULL) {
+        error_at(config, map->key, "the machine gave no memory for it");
+        return;
+    }
     for (const struct node *item = map->first;
          item != NULL && view->aggregate_count < AGGREGATES_MAX; item = item->next) {
-        struct plan_aggregate *aggregate = &view->aggregate[view->aggregate_count];
-        *aggregate = (struct plan_aggregate){.field = FIELD_NONE};
-        bool named = scalar_read_name(config, item->key, "an aggregate's name", aggregate->name);
-        struct call call;
-        if (!call_parse(config, item, &call)) {
-            continue;
-        }
-        int kind = aggregate_find(call.name, (uint32_t)strlen(call.name));
-        if (kind < 0) {
-            kind_report(reader, item, &call);
-            continue;
-        }
-        aggregate->kind = (enum aggregate_kind)kind;
-        argument_read(reader, item, &call, aggregate);
-        if (named) {
-            view->aggregate_count++;
-        }
+        aggregate_read(reader, item, call);
     }
+    free(call);
 }
 
 /* `<aggregate>_<window>` without its place in memory. Returns out. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "dataplane/base/assert.h"
+#include "dataplane/feature/compute.h"
 #include "dataplane/feature/decode.h"
 #include "dataplane/feature/wire.h"
 #include "dataplane/judge.h"
@@ -381,10 +382,28 @@ static void burst_apply(struct worker *worker)
     }
 }
 
+/* Computed columns and conditions. What overflows counts at the home, once. */
+static void burst_compute(struct worker *worker)
+{
+    const struct plan_stream *stream = &worker->options.plan->stream[worker->burst->stream];
+    if (stream->program.output_count == 0) {
+        return;
+    }
+    compute_burst(stream, worker->burst, worker->program_space);
+    const uint64_t *fault = worker->program_space->fault;
+    if (!worker->burst_forwarded) {
+        counter_add(&worker->counters->shared[COUNTER_expression_overflows],
+                    fault[PROGRAM_FAULT_overflow]);
+        counter_add(&worker->counters->shared[COUNTER_expression_zero_divisions],
+                    fault[PROGRAM_FAULT_zero_division]);
+    }
+}
+
 void ingress_finish(struct worker *worker)
 {
     struct burst *burst = worker->burst;
     if (burst->count > 0) {
+        burst_compute(worker);
         if (worker->burst_forwarded) {
             judge_forwarded(worker);
             route_burst(worker);

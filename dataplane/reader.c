@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dataplane/base/assert.h"
+#include "dataplane/feature/derive.h"
 #include "dataplane/feature/row.h"
 #include "dataplane/worker_state.h"
 #include "drivers/memory.h"
@@ -12,6 +13,14 @@
 #define READ_GAP 8u
 /* Lines of a row asked for ahead; longer rows stream in behind them. */
 #define READ_PREFETCH_LINES 8u
+
+/* Space of derived features: their view's inputs, and what a program runs in. */
+struct derive_space {
+    uint16_t feature[PROGRAM_INPUTS_MAX];
+    struct answer input[PROGRAM_INPUTS_MAX];
+    char strings[PROGRAM_INPUTS_MAX * STRING_SIZE_MAX];
+    struct program_space program;
+};
 
 struct reader {
     /* Constant after open. */
@@ -23,6 +32,7 @@ struct reader {
     uint64_t *row;     /* Private copy: ROW_SIZE_MAX. */
     uint64_t *scratch; /* One cell. */
     char *strings;
+    struct derive_space *derive;
     /* Owner: the reading thread. */
     uint64_t strings_used;
     bool online;
@@ -37,8 +47,8 @@ enum result reader_open(struct worker *const *workers, uint32_t shard_count, uin
     ASSERT(shard_count > 0);
     ASSERT(shard_count <= SHARDS_MAX);
     uint64_t head = align_up(sizeof(struct reader), CACHE_LINE_BYTES);
-    uint64_t bytes =
-        head + ROW_SIZE_MAX + READER_SCRATCH_WORDS * sizeof(uint64_t) + READER_STRING_BYTES;
+    uint64_t bytes = head + ROW_SIZE_MAX + READER_SCRATCH_WORDS * sizeof(uint64_t) +
+                     READER_STRING_BYTES + sizeof(struct derive_space) + CACHE_LINE_BYTES;
     struct memory_region region;
     enum result result = memory_map(bytes, /* touch= */ 0, &region);
     if (result != RESULT_OK) {
@@ -52,6 +62,8 @@ enum result reader_open(struct worker *const *workers, uint32_t shard_count, uin
     reader->row = (uint64_t *)((uint8_t *)region.base + head);
     reader->scratch = reader->row + ROW_SIZE_MAX / sizeof(uint64_t);
     reader->strings = (char *)(reader->scratch + READER_SCRATCH_WORDS);
+    reader->derive = (struct derive_space *)align_up(
+        (uint64_t)(uintptr_t)(reader->strings + READER_STRING_BYTES), CACHE_LINE_BYTES);
     for (uint32_t i = 0; i < shard_count; i++) {
         ASSERT(thread_index < workers[i]->options.readers_max);
         reader->worker[i] = workers[i];
@@ -268,6 +280,46 @@ static int64_t absent_q(const struct reader_query *query, int64_t published_us)
     return query->time == READ_AT ? query->at_us : add_clamped(published_us, 1);
 }
 
+static bool query_has_derived(const struct reader *reader, const struct reader_query *query)
+{
+    for (uint32_t i = 0; i < query->feature_count; i++) {
+        if (reader->plan->feature[query->feature[i]].is_derived) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Derived features of the row in hand: its view's inputs in a sweep of their own, then the
+ * program. */
+static void query_derive(struct reader *reader, const struct plan_view *view, uint32_t lines,
+                         const struct row_read_at *at, struct reader_query *query)
+{
+    struct derive_space *derive = reader->derive;
+    const struct program *program = &view->derived_program;
+    uint64_t used = 0;
+    for (uint32_t i = 0; i < program->input_count; i++) {
+        derive->feature[i] = (uint16_t)(view->feature_first + program->input[i]);
+    }
+    row_read(reader->plan, view, reader->row, lines, at, derive->feature, program->input_count,
+             derive->input, reader->scratch, derive->strings, sizeof(derive->strings), &used);
+    derive_run(view, derive->input, &derive->program);
+    for (uint32_t i = 0; i < query->feature_count; i++) {
+        const struct plan_feature *asked = &reader->plan->feature[query->feature[i]];
+        struct answer *answer = &query->answer[i];
+        if (!asked->is_derived) {
+            continue;
+        }
+        derive_answer(view, asked->aggregate, derive->input, &derive->program, answer);
+        if (answer->kind == VALUE_STRING) {
+            char *kept = reader->strings + reader->strings_used;
+            memcpy(kept, answer->text, answer->text_size);
+            answer->text = kept;
+            reader->strings_used += answer->text_size;
+        }
+    }
+}
+
 static void query_answer(struct reader *reader, struct reader_query *query,
                          const struct probe *probe)
 {
@@ -296,6 +348,9 @@ static void query_answer(struct reader *reader, struct reader_query *query,
     row_read(reader->plan, view, reader->row, lines, &at, query->feature, query->feature_count,
              query->answer, reader->scratch, reader->strings, READER_STRING_BYTES,
              &reader->strings_used);
+    if (view->derived_count > 0 && query_has_derived(reader, query)) {
+        query_derive(reader, view, lines, &at, query);
+    }
 }
 
 void reader_read(struct reader *reader, struct reader_query *queries, uint32_t count)

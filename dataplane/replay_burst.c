@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "dataplane/base/assert.h"
+#include "dataplane/feature/compute.h"
 #include "dataplane/feature/key.h"
 #include "dataplane/replay_inside.h"
 
@@ -166,11 +167,26 @@ static enum result burst_forward(struct replay *replay)
     return RESULT_OK;
 }
 
+/* Computed columns, and which views take each event. */
+static void burst_compute(struct replay *replay)
+{
+    struct burst *burst = &replay->burst;
+    const struct plan_stream *stream = &replay->options.plan->stream[burst->stream];
+    if (stream->program.output_count == 0) {
+        return;
+    }
+    compute_burst(stream, burst, &replay->program_space);
+    for (uint32_t i = 0; i < burst->count; i++) {
+        replay->views[i] &= burst->views[i];
+    }
+}
+
 enum result replay_burst_finish(struct replay *replay)
 {
     if (replay->burst.count == 0) {
         return RESULT_OK;
     }
+    burst_compute(replay);
     bool same = replay->options.shard_count == replay->options.old_shard_count;
     enum result result =
         replay->pass == REPLAY_AGAIN && same ? burst_forward(replay) : burst_apply(replay);

@@ -19,6 +19,7 @@ struct replay {
     int64_t apply_us; /* T of the turn that is gathered. */
     int64_t watermark_us[STREAMS_MAX];
     struct burst burst;
+    struct program_space program_space;
     uint64_t lsn_saved[BURST_EVENTS_MAX];
     uint32_t views[BURST_EVENTS_MAX]; /* Per event of the burst: places of views. */
     uint64_t row_words[ROW_SIZE_MAX / sizeof(uint64_t)];

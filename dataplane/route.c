@@ -39,7 +39,7 @@ static void event_forward(struct worker *worker, uint32_t event, uint32_t owner,
 }
 
 /* Sends the views of one event to their owners: ours into batches, the others' as one forward each.
- * views: mask of the stream's views to look at. Returns false when no view has a key. */
+ * views: mask of the stream's views that take it. Returns false when it has a key for none. */
 static bool event_route(struct worker *worker, uint32_t event, uint32_t views)
 {
     const struct plan *plan = worker->options.plan;
@@ -99,16 +99,18 @@ static void view_route_by_column(struct worker *worker, uint32_t v, uint8_t *key
     struct shard_batch *batch = &worker->batch[v];
     const int64_t *column = burst->value[field];
     uint32_t null_keys = 0;
+    bool filtered = worker->options.plan->view[index].filtered;
     for (uint32_t i = 0; i < burst->count; i++) {
-        bool null = (burst->null_mask[i] >> field & 1) != 0;
-        bool dropped = burst->drop[i] != DROP_NONE;
+        bool missed = filtered && (burst->views[i] >> v & 1) == 0;
+        bool null = !missed && (burst->null_mask[i] >> field & 1) != 0;
+        bool dropped = missed || burst->drop[i] != DROP_NONE;
         /* Written in any case, kept only when it counts: no branch to mispredict. */
         memcpy(batch->keys + batch->count * sizeof(uint64_t), &column[i], sizeof(uint64_t));
         batch->event[batch->count] = (uint16_t)i;
         batch->key_size[batch->count] = sizeof(uint64_t);
         batch->count += !null && !dropped ? 1u : 0u;
         null_keys += null && !dropped ? 1u : 0u;
-        keyed[i] |= null ? 0 : 1;
+        keyed[i] |= null || missed ? 0 : 1;
     }
     if (null_keys > 0) {
         counter_add(&worker->counters->view[index].shared_drop[DROP_view_key_null], null_keys);
@@ -124,7 +126,8 @@ void route_burst(struct worker *worker)
         worker->batch[v].count = 0;
         worker->batch[v].key_stride = (uint32_t)align_up(view->key_size_max, sizeof(uint64_t));
     }
-    uint32_t slow = (1u << stream->view_count) - 1;
+    const uint32_t all = (1u << stream->view_count) - 1;
+    uint32_t slow = all;
     uint8_t keyed[BURST_EVENTS_MAX];
     memset(keyed, stream->view_count == 0 ? 1 : 0, burst->count);
     for (uint32_t v = 0; v < stream->view_count && !worker->burst_forwarded; v++) {
@@ -137,9 +140,13 @@ void route_burst(struct worker *worker)
         if (burst->drop[i] != DROP_NONE) {
             continue;
         }
+        uint32_t taken = stream->filtered ? burst->views[i] : UINT32_MAX;
         if (worker->burst_forwarded) {
             event_route(worker, i, worker->forward_views[i]);
-        } else if ((slow == 0 || !event_route(worker, i, slow)) && keyed[i] == 0) {
+            continue;
+        }
+        bool routed = (slow & taken) != 0 && event_route(worker, i, slow & taken);
+        if (!routed && keyed[i] == 0 && (all & taken) != 0) {
             burst->drop[i] = DROP_event_key_null;
         }
     }

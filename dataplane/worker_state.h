@@ -81,6 +81,7 @@ struct worker {
     uint32_t again_at;
     _Atomic uint32_t shared_again_left;
     struct burst *burst;
+    struct program_space *program_space;
     struct burst_origin *origin;
     bool burst_forwarded;    /* The burst holds forwards: routed and judged already. */
     uint32_t *forward_views; /* Per event of such a burst: mask of the stream's views. */

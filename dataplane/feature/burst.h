@@ -1,8 +1,8 @@
 /* A burst of one stream's events as columns: what decode fills and apply reads.
  *
- * Arrays are indexed by event (place in the burst), columns by field index of the schema. Only
- * fields that some view or rule uses are decoded; see schema_field. Strings stay in the event's
- * bytes: burst_string() finds them. */
+ * Arrays are indexed by event (place in the burst), columns by field index of the schema; behind
+ * its fields are the computed ones. Only fields that some view or rule uses are decoded; see
+ * schema_field. Strings stay in the event's bytes: burst_string() finds them. */
 #pragma once
 
 #include <stdint.h>
@@ -24,6 +24,7 @@ struct burst {
     uint64_t null_mask[BURST_EVENTS_MAX]; /* Bit f: field f is null. */
     uint8_t drop[BURST_EVENTS_MAX];       /* enum drop; DROP_NONE: apply it. */
     uint8_t drop_field[BURST_EVENTS_MAX]; /* Field that broke the rule. */
+    uint32_t views[BURST_EVENTS_MAX];     /* Bit v: the stream's view v takes it (compute.h). */
     int64_t value[FIELDS_MAX][BURST_EVENTS_MAX];
     uint32_t
         violation_count[DROP_COUNT]; /* Rules broken, whatever the policy; the worker drains it. */

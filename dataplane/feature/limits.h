@@ -19,6 +19,10 @@
 #define AGGREGATES_MAX        32   /* Per view. */
 #define ACCUMULATORS_MAX      64   /* Per view. */
 #define FEATURES_MAX          4096 /* All views together. */
+#define DERIVED_MAX           32   /* Per view. */
+#define EXPRESSION_SIZE_MAX   1024 /* Characters of one expression. */
+#define EXPRESSION_NODES_MAX  256  /* Of one expression. */
+#define EXPRESSION_DEPTH_MAX  48   /* Parentheses, calls and signs inside one another. */
 #define SCALE_MAX             18   /* Decimal digits after the point: 10^18 < 2^63. */
 #define SHARDS_MAX            64
 #define STREAM_ID_MAX         64999 /* 65000 and up are ours. */

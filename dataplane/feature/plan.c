@@ -282,6 +282,15 @@ static bool view_features_finish(struct plan *plan, uint32_t index)
             }
         }
     }
+    for (uint32_t d = 0; d < view->derived_count; d++) {
+        if (plan->feature_count == FEATURES_MAX) {
+            return false;
+        }
+        struct plan_feature *feature = &plan->feature[plan->feature_count++];
+        *feature = (struct plan_feature){
+            .view = (uint16_t)index, .is_derived = true, .aggregate = (uint8_t)d};
+        memcpy(feature->name, view->derived[d].name, sizeof(view->derived[d].name));
+    }
     view->feature_count = (uint16_t)(plan->feature_count - view->feature_first);
     return true;
 }
@@ -357,7 +366,9 @@ static uint64_t view_fingerprint(const struct plan_view *view, const struct sche
         print = print_number(print, (uint64_t)aggregate->kind);
         print = print_number(
             print, aggregate->field == FIELD_NONE ? 0 : schema->field[aggregate->field].id);
+        print = aggregate->print == 0 ? print : print_number(print, aggregate->print);
     }
+    print = view->where_print == 0 ? print : print_number(print, view->where_print);
     return print_layout(print, view, schema);
 }
 
@@ -394,6 +405,36 @@ static bool view_finish(struct plan *plan, uint32_t index)
     return view_features_finish(plan, index);
 }
 
+/* The stream's view at this index of the plan. */
+static uint8_t stream_place_of(const struct plan_stream *stream, uint8_t view)
+{
+    for (uint8_t v = 0; v < stream->view_count; v++) {
+        if (stream->view[v] == view) {
+            return v;
+        }
+    }
+    UNREACHABLE();
+}
+
+/* Returns the fields that expressions read, as a mask; false: they need too much at a time. */
+static bool stream_program_finish(struct plan_stream *stream, uint64_t *out_fields)
+{
+    struct program *program = &stream->program;
+    *out_fields = 0;
+    stream->filtered = false;
+    for (uint32_t i = 0; i < program->output_count; i++) {
+        struct plan_output *output = &stream->output[i];
+        if (output->is_condition) {
+            output->place = stream_place_of(stream, output->view);
+            stream->filtered = true;
+        }
+    }
+    for (uint32_t i = 0; i < program->input_count; i++) {
+        *out_fields |= UINT64_C(1) << program->input[i];
+    }
+    return program_finish(program) == RESULT_OK;
+}
+
 enum result plan_finish(struct plan *plan, int *out_view)
 {
     *out_view = -1;
@@ -416,9 +457,19 @@ enum result plan_finish(struct plan *plan, int *out_view)
         }
         plan->fingerprint = print_number(plan->fingerprint, plan->view[i].fingerprint);
     }
+    for (uint32_t i = 0; i < plan->view_count; i++) {
+        if (program_finish(&plan->view[i].derived_program) != RESULT_OK) {
+            *out_view = (int)i;
+            return RESULT_UNSUPPORTED;
+        }
+    }
     for (uint32_t i = 0; i < plan->stream_count; i++) {
         struct plan_stream *stream = &plan->stream[i];
-        uint64_t used = 0;
+        uint64_t used;
+        if (!stream_program_finish(stream, &used)) {
+            *out_view = stream->view[0];
+            return RESULT_UNSUPPORTED;
+        }
         for (uint32_t v = 0; v < stream->view_count; v++) {
             used |= plan->view[stream->view[v]].fields_used;
         }

@@ -11,6 +11,7 @@
 #include "dataplane/base/result.h"
 #include "dataplane/feature/decode.h"
 #include "dataplane/feature/limits.h"
+#include "dataplane/feature/program.h"
 #include "dataplane/feature/schema.h"
 
 enum aggregate_kind {
@@ -59,7 +60,8 @@ struct plan_input {
 struct plan_aggregate {
     char name[NAME_SIZE_MAX]; /* D */
     enum aggregate_kind kind; /* D */
-    uint8_t field;            /* D; FIELD_NONE for count(). */
+    uint8_t field;            /* D; FIELD_NONE for count(). Computed ones are behind the fields. */
+    uint64_t print;           /* D: of the expression behind a computed field; 0: none. */
     uint8_t scale;            /* Of the field. */
     enum field_type type;     /* Of the field. */
     uint64_t accumulators;    /* Bit i: finalised from accumulator i. */
@@ -76,11 +78,19 @@ struct plan_window {
     uint8_t level;            /* Ladder level that its tail steps by. */
 };
 
+/* A value computed from features of its view when it is read. */
+struct plan_derived {
+    char name[NAME_SIZE_MAX]; /* D */
+    uint64_t inputs;          /* D: bit i: input i of the view's derived_program. */
+};
+
 /* One value that a model can ask for. */
 struct plan_feature {
-    char name[FEATURE_NAME_SIZE_MAX]; /* `<aggregate>_<window>`; lifetime adds no suffix. */
+    char name[FEATURE_NAME_SIZE_MAX]; /* `<aggregate>_<window>`; lifetime adds no suffix; derived
+                                         ones have their own. */
     uint16_t view;
-    uint8_t aggregate; /* Index in the view. */
+    bool is_derived;
+    uint8_t aggregate; /* Index in the view; of derived ones, among those. */
     uint8_t window;    /* Index in the view. */
 };
 
@@ -98,10 +108,17 @@ struct plan_view {
     bool leading_newest;              /* D: a read without AT takes the newest event. */
     int64_t exact_us;                 /* D: 0: no single events. */
     uint32_t raw_cap;                 /* D: greatest number of single events. */
+    bool filtered;                    /* D: it has a `where`. */
+    uint64_t where_print;             /* D: of that expression; 0: none. */
     int64_t ttl_us;                   /* D: 0 lets plan_finish() take longest window + its hop. */
     int64_t ladder_us[LEVELS_MAX];    /* D: ascending, each divides the next. */
     struct plan_window window[WINDOWS_MAX];          /* D: ascending, lifetime last. */
     struct plan_aggregate aggregate[AGGREGATES_MAX]; /* D */
+    uint8_t derived_count;                           /* D */
+    struct plan_derived derived[DERIVED_MAX];        /* D: output i of the program. */
+    struct program
+        derived_program; /* D: not finished. Its inputs are features of the view: aggregate
+                                       * window_count + window. */
 
     /* Derived. */
     uint64_t fingerprint;  /* Of everything that decides the meaning of a row's bytes. */
@@ -126,17 +143,27 @@ struct plan_view {
     struct plan_input input[AGGREGATES_MAX];
 };
 
+/* What an output of a stream's program is. */
+struct plan_output {
+    bool is_condition; /* Of a view; else a computed field. */
+    uint8_t view;      /* Index in the plan. */
+    uint8_t place;     /* Field; of conditions, derived: the view's place in the stream. */
+};
+
 struct plan_stream {
-    struct schema schema;  /* D */
-    int64_t lateness_us;   /* D */
-    int64_t future_us;     /* D */
-    int64_t history_us;    /* D: folding trails the watermark by it. */
-    enum late_policy late; /* D */
-    int16_t shard_by;      /* D: view index that producers steer by; -1: first view. */
+    struct schema schema;                           /* D: with its computed fields. */
+    struct program program;                         /* D: not finished. */
+    struct plan_output output[PROGRAM_OUTPUTS_MAX]; /* D */
+    int64_t lateness_us;                            /* D */
+    int64_t future_us;                              /* D */
+    int64_t history_us;                             /* D: folding trails the watermark by it. */
+    enum late_policy late;                          /* D */
+    int16_t shard_by; /* D: view index that producers steer by; -1: first view. */
 
     /* Derived. */
     uint8_t view_count;
     uint8_t view[VIEWS_PER_STREAM_MAX];
+    bool filtered; /* Some view has a `where`. */
     uint64_t fingerprint;
     struct decode_plan decode;
 };
@@ -152,7 +179,8 @@ struct plan {
 };
 
 /* Derives everything that is not marked D, in place. The definition was checked (config/): errors
- * are RESULT_NO_SPACE when a limit of limits.h is passed, and out_view names the view (or -1). */
+ * are RESULT_NO_SPACE when a limit of limits.h is passed, and out_view names the view (or -1), and
+ * RESULT_UNSUPPORTED when the expressions of out_view's stream need too much at a time. */
 MUST_USE enum result plan_finish(struct plan *plan, int *out_view);
 
 /* Index of the stream with this wire id or name, or -1. */

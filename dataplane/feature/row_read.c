@@ -407,6 +407,9 @@ void row_read(const struct plan *plan, const struct plan_view *view, const uint6
     for (uint32_t i = 0; i < feature_count; i++) {
         const struct plan_feature *asked = &plan->feature[feature[i]];
         ASSERT(&plan->view[asked->view] == view);
+        if (asked->is_derived) {
+            continue;
+        }
         sweep.needed |= view->aggregate[asked->aggregate].accumulators;
         windows |= 1u << asked->window;
     }
@@ -423,7 +426,7 @@ void row_read(const struct plan *plan, const struct plan_view *view, const uint6
         sweep_down_to(&sweep, start.start_us);
         for (uint32_t i = 0; i < feature_count; i++) {
             const struct plan_feature *asked = &plan->feature[feature[i]];
-            if (asked->window != w) {
+            if (asked->is_derived || asked->window != w) {
                 continue;
             }
             answer[i] = (struct answer){.flags = start.flags | end.flags,

@@ -38,8 +38,9 @@ int64_t row_read_q(const struct plan_view *view, const uint64_t *row, enum read_
 bool row_read_alive(const struct plan_view *view, const uint64_t *row, int64_t q_us);
 
 /* Answers feature_count features of the view (indices into plan.feature) from a private copy of a
- * row of `lines` lines. scratch: view->cell_words words. Strings in answers point into strings
- * (*strings_used bytes are taken, view's string values fit); both borrowed. */
+ * row of `lines` lines; derived ones are passed over (derive.h). scratch: view->cell_words words.
+ * Strings in answers point into strings (*strings_used bytes are taken, view's string values fit);
+ * both borrowed. */
 void row_read(const struct plan *plan, const struct plan_view *view, const uint64_t *row,
               uint32_t lines, const struct row_read_at *at, const uint16_t *feature,
               uint32_t feature_count, struct answer *answer, uint64_t *scratch, char *strings,

@@ -58,6 +58,9 @@ struct schema {
     uint16_t id;              /* Of the stream: templateId and schemaId. */
     uint16_t version;         /* Newest known, from 1. */
     uint16_t field_count;
+    uint16_t
+        computed_count;  /* Of columns behind the fields that expressions fill: field[] has their
+                                types; a string one has the place of the field that it may be. */
     uint16_t time_field; /* Index of the event time; a required timestamp. */
     uint16_t block_size; /* Bytes of one event at `version`. */
     enum violation_policy on_violation;

@@ -7,7 +7,7 @@ import re
 import lint
 
 FREESTANDING = r"(stdalign|stdatomic|stdbool|stddef|stdint|limits|float|string|stdnoreturn)\.h"
-INTRINSICS = r"(immintrin|emmintrin|x86intrin)\.h"
+INTRINSICS = r"(immintrin|emmintrin|smmintrin|nmmintrin|x86intrin)\.h"
 ANY = r".*"
 
 # folder: (folders whose headers it may include, system headers it may include, in words)

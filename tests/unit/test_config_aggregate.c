@@ -37,17 +37,13 @@ static const struct config_row rows[] = {
      "      b: quantile(x, 0.95)\n"
      "      c: last_k(x, 5)\n"
      "      d: top_k(x, 3)\n"
-     "      e: count() where x > 5\n"
-     "      f: sum(x)   where n = 1\n"
      "    entity: u\n"
      "    source: s\n"
      "    windows: [10m]\n" STREAM_S,
      "f:4:10: `approx_distinct` is not built yet (about how many different values); remove it\n"
      "f:5:10: `quantile` is not built yet (a quantile, within 0.8 %); remove it\n"
      "f:6:10: `last_k` is not built yet (the newest k values); remove it\n"
-     "f:7:10: `top_k` is not built yet (the greatest k values); remove it\n"
-     "f:8:18: `where` is not built yet (condition that an event must meet); remove it\n"
-     "f:9:19: `where` is not built yet (condition that an event must meet); remove it\n"},
+     "f:7:10: `top_k` is not built yet (the greatest k values); remove it\n"},
     {"no bracket",
      "views:\n"
      "  v:\n"
@@ -89,14 +85,14 @@ static const struct config_row rows[] = {
      "    source: s\n"
      "    windows: [10m]\n" STREAM_S,
      "f:3:27: `)` is missing here; count(), or kind(field) as sum(amount), is allowed\n"},
-    {"no field name",
+    {"no value",
      "views:\n"
      "  v:\n"
      "    aggregates: {a: sum(+)}\n"
      "    entity: u\n"
      "    source: s\n"
      "    windows: [10m]\n" STREAM_S,
-     "f:3:25: no field name stands here; count(), or kind(field) as sum(amount), is allowed\n"},
+     "f:3:26: `)` stands where a value is expected; a value\n"},
     {"nothing",
      "views:\n"
      "  v:\n"
@@ -181,6 +177,37 @@ static const struct config_row rows[] = {
      "    source: s\n"
      "    windows: [10m]\n" STREAM_S,
      "f:4:20: `)` is missing here; count(), or kind(field) as sum(amount), is allowed\n"},
+    {"expressions",
+     "views:\n"
+     "  v:\n"
+     "    aggregates:\n"
+     "      a: sum(x * nn)\n"
+     "      b: sum(x / 2)\n"
+     "      c: sum(x) WHERE w\n"
+     "      d: count() where x > 'a'\n"
+     "      e: first(lower(w))\n"
+     "      f: sum(x) where x >\n"
+     "      g: count() where n = 1 or\n"
+     "      h: sum(x) when n = 1\n"
+     "      i: sum(w) where n = 1\n"
+     "      j: count() where n > 1 and w regexp '^a'\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n" STREAM_S,
+     "f:4:18: `nn` is no field of stream `s`\n"
+     "f:5:14: a double cannot be aggregated exactly; say how many digits count, as CAST(a / b AS "
+     "decimal(6))\n"
+     "f:6:23: `w` has a type that is not taken here (string); a condition is needed, as amount > "
+     "500\n"
+     "f:7:24: `x > 'a'` have types that do not meet (string and decimal(2))\n"
+     "f:8:16: a string that is computed cannot be aggregated; a field, with or without a `where`, "
+     "is allowed\n"
+     "f:9:26: the end stands where a value is expected; a value\n"
+     "f:10:32: the end stands where a value is expected; a value\n"
+     "f:11:17: `when n = 1` is too much here; count(), or kind(field) as sum(amount), is "
+     "allowed\n"
+     "f:12:14: `w` is a string; `sum` takes any other type (count, first and last take strings)\n"
+     "f:13:34: `REGEXP` is not built yet; `LIKE` is allowed\n"},
 };
 
 int main(void)

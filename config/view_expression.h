@@ -1,0 +1,26 @@
+/* Expressions of views: their names are fields of the source, and what they give become computed
+ * columns and conditions of the stream's program. Private to config/. */
+#pragma once
+
+#include "config/call.h"
+#include "config/view.h"
+
+/* Finds names and types; wanted as in expression_check(). Reports, and returns false. at: where the
+ * expression begins in the scalar. */
+bool view_expression_check(struct view_reader *reader, const struct node *scalar, uint32_t at,
+                           struct expression *expression, enum type_kind wanted);
+
+/* The expression's only name, when that is all it is: index of the field; -1: something else. */
+int view_expression_field(const struct expression *expression);
+
+/* Adds a computed column behind the source's fields: value, null where `where` (or NULL) is not
+ * true. Returns its field and a hash of what it is; -1 after reporting at the character. */
+int view_expression_add(struct view_reader *reader, const struct node *scalar, uint32_t at,
+                        const struct expression *value, const struct expression *where,
+                        uint64_t *out_print);
+
+/* The map of `derived:`; aggregates and windows are read already. */
+void view_derived_read(struct view_reader *reader, const struct node *map);
+
+/* The view's own `where`. */
+void view_where_read(struct view_reader *reader, const struct node *scalar);

@@ -1,0 +1,252 @@
+/* freshet eval: what definitions make of events, without a server: the unit test of a
+ * definition. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controlplane/definitions.h"
+#include "controlplane/evaluation.h"
+#include "controlplane/verb.h"
+#include "dataplane/base/drops.h"
+#include "dataplane/feature/text_time.h"
+#include "drivers/memory.h"
+
+#define LINE_BYTES_MAX 65536
+
+struct eval_options {
+    const char *events;
+    const char *key;
+    const char *at;
+    const char *stream;
+    const char *expect;
+};
+
+struct eval {
+    const struct eval_options *options;
+    const struct config *config;
+    struct evaluation *evaluation;
+    enum read_time time;
+    int64_t at_us;
+    uint32_t wrong;
+};
+
+static int failed(const char *what, const char *why)
+{
+    (void)fprintf(stderr, "freshet eval: %s: %s\n", what, why);
+    return VERB_EXIT_FAILED;
+}
+
+/* Microseconds, or RFC 3339. */
+static bool time_parse(const char *text, int64_t *out_us)
+{
+    char *end;
+    struct text_time time;
+    errno = 0;
+    *out_us = strtoll(text, &end, 10);
+    if (*text != '\0' && *end == '\0' && errno == 0) {
+        return true;
+    }
+    return text_time_read_rfc3339(text, (uint32_t)strlen(text), &time) &&
+           text_time_to_unit(time, TIME_UNIT_us, out_us);
+}
+
+/* Calls for each line of a file without its end. Returns false when it cannot be read. */
+static bool lines_each(const char *path, void (*line)(struct eval *eval, char *text, uint32_t size),
+                       struct eval *eval)
+{
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    char *text = heap_alloc(LINE_BYTES_MAX);
+    bool good = file != NULL && text != NULL;
+    while (good && fgets(text, LINE_BYTES_MAX, file) != NULL) {
+        uint32_t size = (uint32_t)strcspn(text, "\r\n");
+        text[size] = '\0';
+        if (size > 0) {
+            line(eval, text, size);
+        }
+    }
+    good = good && ferror(file) == 0;
+    if (file != NULL && file != stdin) {
+        (void)fclose(file);
+    }
+    heap_free(text);
+    return good;
+}
+
+static void event_send(struct eval *eval, char *text, uint32_t size)
+{
+    if (!evaluation_send(eval->evaluation, text, size)) {
+        (void)fprintf(stderr, "freshet eval: an event of %u bytes is longer than a datagram\n",
+                      size);
+        eval->wrong++;
+    }
+}
+
+/* What was not applied is said, and is no error: a definition may mean it. */
+static void drops_tell(const struct eval *eval)
+{
+    for (uint32_t drop = 1; drop < DROP_COUNT; drop++) {
+        uint64_t count = evaluation_dropped(eval->evaluation, drop);
+        if (count > 0) {
+            (void)fprintf(stderr, "freshet eval: %" PRIu64 " not applied: %s (%s)\n", count,
+                          drop_name((enum drop)drop), drop_sentence((enum drop)drop));
+        }
+    }
+}
+
+static const char *value_read(struct eval *eval, uint16_t feature, char out[ANSWER_TEXT_SIZE_MAX])
+{
+    struct answer answer;
+    const char *id = strchr(eval->options->key, ':') + 1;
+    evaluation_read(eval->evaluation, id, (uint32_t)strlen(id), &feature, 1, eval->time,
+                    eval->at_us, &answer);
+    if (answer.status == ANSWER_NOT_FOUND || answer.kind == VALUE_NULL) {
+        return "null";
+    }
+    out[answer_format(&answer, out)] = '\0';
+    return out;
+}
+
+static bool view_is_of_key(const struct eval *eval, const struct plan_view *view)
+{
+    size_t size = strlen(view->entity);
+    return strncmp(eval->options->key, view->entity, size) == 0 && eval->options->key[size] == ':';
+}
+
+static void features_print(struct eval *eval)
+{
+    const struct plan *plan = &eval->config->plan;
+    for (uint16_t f = 0; f < plan->feature_count; f++) {
+        const struct plan_view *view = &plan->view[plan->feature[f].view];
+        char text[ANSWER_TEXT_SIZE_MAX];
+        if (view_is_of_key(eval, view)) {
+            printf("%s.%s %s\n", view->name, plan->feature[f].name, value_read(eval, f, text));
+        }
+    }
+}
+
+/* `view.feature value`, as they are printed; a # begins a comment. */
+static void expectation_check(struct eval *eval, char *text, uint32_t size)
+{
+    char *value = strchr(text, ' ');
+    char actual[ANSWER_TEXT_SIZE_MAX];
+    if (text[0] == '#') {
+        return;
+    }
+    (void)size;
+    uint32_t name_size = value == NULL ? (uint32_t)strlen(text) : (uint32_t)(value - text);
+    int feature = plan_feature_find(&eval->config->plan, text, name_size);
+    if (value == NULL || feature < 0) {
+        printf("%.*s: is no `view.feature value` that the definitions have\n", (int)name_size,
+               text);
+        eval->wrong++;
+        return;
+    }
+    const char *is = value_read(eval, (uint16_t)feature, actual);
+    if (strcmp(is, value + 1) != 0) {
+        printf("%.*s: is %s, expected %s\n", (int)name_size, text, is, value + 1);
+        eval->wrong++;
+    }
+}
+
+static int evaluate(struct eval *eval)
+{
+    if (!lines_each(eval->options->events, event_send, eval)) {
+        return failed(eval->options->events, strerror(errno));
+    }
+    drops_tell(eval);
+    if (eval->options->expect == NULL) {
+        features_print(eval);
+    } else if (!lines_each(eval->options->expect, expectation_check, eval)) {
+        return failed(eval->options->expect, strerror(errno));
+    }
+    return eval->wrong == 0 ? VERB_EXIT_OK : VERB_EXIT_FAILED;
+}
+
+/* The stream of events that name none: --stream, or the only one. -2: none has that name. */
+static int stream_find(const struct plan *plan, const char *name)
+{
+    if (name == NULL) {
+        return plan->stream_count == 1 ? 0 : -1;
+    }
+    int stream = plan_stream_find(plan, name, (uint32_t)strlen(name));
+    return stream < 0 ? -2 : stream;
+}
+
+static int eval_run(const struct verb_usage *usage, const struct eval_options *options,
+                    const struct config *config)
+{
+    struct eval eval = {.options = options, .config = config, .time = READ_LATEST};
+    int stream = stream_find(&config->plan, options->stream);
+    bool known = false;
+    for (uint32_t v = 0; v < config->plan.view_count; v++) {
+        known = known || view_is_of_key(&eval, &config->plan.view[v]);
+    }
+    if (stream == -2) {
+        return verb_usage_error(usage, "--stream `%s` is no stream of the definitions",
+                                options->stream);
+    }
+    if (!known) {
+        return verb_usage_error(usage,
+                                "--key `%s` is of no entity that a view is about, as "
+                                "card:4711",
+                                options->key);
+    }
+    if (options->at != NULL) {
+        eval.time = READ_AT;
+        if (!time_parse(options->at, &eval.at_us)) {
+            return verb_usage_error(usage,
+                                    "--at `%s` is no time; microseconds since 1970, or as "
+                                    "2026-01-31T12:00:00Z",
+                                    options->at);
+        }
+    }
+    if (evaluation_open(config, stream, &eval.evaluation) != RESULT_OK) {
+        return failed("the worker", "the machine gave no memory");
+    }
+    int exit_code = evaluate(&eval);
+    evaluation_close(eval.evaluation);
+    return exit_code;
+}
+
+int eval_verb(int argc, char **argv)
+{
+    struct eval_options options = {.events = NULL};
+    const struct verb_option option[] = {
+        {"events", "FILE", VERB_OPTION_TEXT, &options.events,
+         "one event a line, JSON or line protocol; - is stdin"},
+        {"key", "ENTITY:ID", VERB_OPTION_TEXT, &options.key, "whose features"},
+        {"at", "TIME", VERB_OPTION_TEXT, &options.at,
+         "at that time; without it, behind the newest event"},
+        {"stream", "NAME", VERB_OPTION_TEXT, &options.stream, "of JSON events that name none"},
+        {"expect", "FILE", VERB_OPTION_TEXT, &options.expect,
+         "lines as are printed: compare with them, exit 1 when one differs"},
+    };
+    const struct verb_usage usage = {
+        .name = "eval",
+        .arguments = "FILE...",
+        .description =
+            "Applies events to the views of definition files, in this process, and prints every\n"
+            "feature of one entity as `view.feature value`: the unit test of a definition.\n"
+            "Events that are not applied are counted by reason on stderr.\n",
+        .option = option,
+        .option_count = ARRAY_COUNT(option),
+        .argument_min = 1,
+        .argument_max = VERB_ARGUMENTS_MAX,
+    };
+    int exit_code;
+    if (!verb_parse(&usage, &argc, argv, &exit_code)) {
+        return exit_code;
+    }
+    if (options.events == NULL || options.key == NULL) {
+        return verb_usage_error(&usage, "--events and --key are needed");
+    }
+    struct config *config;
+    exit_code = definitions_load(&argv[1], (uint32_t)argc - 1, false, &config);
+    if (exit_code == VERB_EXIT_OK) {
+        exit_code = eval_run(&usage, &options, config);
+        definitions_free(config);
+    }
+    return exit_code;
+}

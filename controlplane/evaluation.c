@@ -1,0 +1,131 @@
+#include "controlplane/evaluation.h"
+
+#include <string.h>
+
+#include "dataplane/base/units.h"
+#include "dataplane/counters.h"
+#include "dataplane/feature/key.h"
+#include "dataplane/reader.h"
+#include "dataplane/worker.h"
+#include "drivers/clock.h"
+#include "drivers/memory.h"
+#include "drivers/net_simulated.h"
+
+#define EVALUATION_STATE_BYTES (64 * MIB)
+#define EVALUATION_LANES       16u
+
+struct evaluation {
+    const struct config *config;
+    struct clock clock;
+    struct net_port *port;
+    struct memory_region region;
+    struct worker *worker;
+    struct reader *reader;
+};
+
+static enum result parts_open(struct evaluation *evaluation, int stream)
+{
+    const struct net_options net = {.driver = NET_DRIVER_SIMULATED, .queue_count = 1};
+    char error[NET_ERROR_SIZE_MAX];
+    enum result result = net_port_open(&net, &evaluation->port, error);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    const struct worker_options options = {
+        .plan = &evaluation->config->plan,
+        .clock = &evaluation->clock,
+        .shard_count = 1,
+        .port_count = 1,
+        .port = {{.queue = net_port_queue(evaluation->port, 0),
+                  .default_stream = stream,
+                  .text_allowed = true}},
+        .state_bytes = EVALUATION_STATE_BYTES,
+        .lanes_max = EVALUATION_LANES,
+        .readers_max = 1,
+        .epoch = 1,
+    };
+    result = memory_map(worker_footprint(&options), 0, &evaluation->region);
+    result = result == RESULT_OK
+                 ? worker_init(&options, evaluation->region.base, &evaluation->worker)
+                 : result;
+    if (result == RESULT_OK) {
+        worker_connect(&evaluation->worker, 1);
+        result = reader_open(&evaluation->worker, 1, 0, &evaluation->reader);
+    }
+    return result;
+}
+
+enum result evaluation_open(const struct config *config, int stream,
+                            struct evaluation **out_evaluation)
+{
+    struct clock now;
+    struct evaluation *evaluation = heap_alloc(sizeof(*evaluation));
+    if (evaluation == NULL) {
+        return RESULT_NO_MEMORY;
+    }
+    *evaluation = (struct evaluation){.config = config};
+    /* History goes back to 1970; applied now, so no event is in the future unless it is. */
+    clock_open_virtual(&evaluation->clock, 0);
+    enum result result = parts_open(evaluation, stream);
+    if (result != RESULT_OK) {
+        evaluation_close(evaluation);
+        return result;
+    }
+    clock_open(&now);
+    clock_set_virtual(&evaluation->clock, clock_now_us(&now));
+    *out_evaluation = evaluation;
+    return RESULT_OK;
+}
+
+void evaluation_close(struct evaluation *evaluation)
+{
+    if (evaluation == NULL) {
+        return;
+    }
+    reader_close(evaluation->reader);
+    net_port_close(evaluation->port);
+    if (evaluation->region.base != NULL) {
+        memory_unmap(&evaluation->region);
+    }
+    heap_free(evaluation);
+}
+
+bool evaluation_send(struct evaluation *evaluation, const char *line, uint32_t size)
+{
+    if (size > MESSAGE_SIZE_MAX ||
+        !net_simulated_push(net_port_queue(evaluation->port, 0), line, size, NULL)) {
+        return false;
+    }
+    while (worker_turn(evaluation->worker) > 0) {
+    }
+    return true;
+}
+
+uint64_t evaluation_dropped(const struct evaluation *evaluation, uint32_t drop)
+{
+    const struct counters *counters = worker_counters(evaluation->worker);
+    uint64_t count = 0;
+    for (uint32_t s = 0; s <= STREAMS_MAX; s++) {
+        count += counter_read(&counters->stream[s].shared_drop[drop]);
+    }
+    return count;
+}
+
+void evaluation_read(struct evaluation *evaluation, const char *id, uint32_t id_size,
+                     const uint16_t *feature, uint16_t count, enum read_time time, int64_t at_us,
+                     struct answer *answer)
+{
+    const struct plan *plan = &evaluation->config->plan;
+    uint16_t view = plan->feature[feature[0]].view;
+    uint8_t key[KEY_SIZE_MAX];
+    struct reader_query query = {.view = view,
+                                 .key_size =
+                                     (uint16_t)key_parse(plan, &plan->view[view], id, id_size, key),
+                                 .key = key,
+                                 .time = time,
+                                 .at_us = at_us,
+                                 .feature_count = count,
+                                 .feature = feature,
+                                 .answer = answer};
+    reader_read(evaluation->reader, &query, 1);
+}
