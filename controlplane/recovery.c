@@ -118,7 +118,9 @@ static enum result manifest_read(struct recovery *recovery, uint64_t generation,
     return result;
 }
 
-uint32_t recovery_count_since(const struct epochs *epochs)
+/* The first epoch that had the store's shard count, without another one since; 0: it never had
+ * another. */
+static uint32_t count_since(const struct epochs *epochs)
 {
     uint32_t since = 0;
     for (uint32_t i = 0; i < epochs->cut_count; i++) {
@@ -135,7 +137,7 @@ static bool manifest_counts(const struct recovery *recovery, const struct manife
 {
     const struct epochs *epochs = &recovery->epochs;
     return manifest->shard_count == epochs->shard_count && manifest->epoch <= epochs->epoch &&
-           manifest->epoch >= recovery_count_since(epochs);
+           manifest->epoch >= count_since(epochs);
 }
 
 /* Reads the manifests; those that are damaged are passed over. */
@@ -164,6 +166,19 @@ static enum result manifests_read(struct recovery *recovery, const struct genera
     return RESULT_OK;
 }
 
+enum result recovery_check_count(const struct recovery *recovery,
+                                 char error[RECOVERY_ERROR_SIZE_MAX])
+{
+    uint32_t since = count_since(&recovery->epochs);
+    return since == 0 ? RESULT_OK
+                      : recovery_fail(error, RESULT_CORRUPT,
+                                      "no manifest with all its files is whole, and the number of "
+                                      "shards was another one before epoch %u, so the logs alone "
+                                      "do not tell the state: bring a manifest back from a copy, "
+                                      "or see `freshet verify`",
+                                      since);
+}
+
 static enum result epochs_fail(char error[RECOVERY_ERROR_SIZE_MAX])
 {
     return recovery_fail(error, RESULT_CORRUPT,
@@ -176,6 +191,10 @@ static enum result epochs_fail(char error[RECOVERY_ERROR_SIZE_MAX])
 static enum result logs_open(struct recovery *recovery, char error[RECOVERY_ERROR_SIZE_MAX])
 {
     const struct manifest *manifest = recovery_candidate(recovery);
+    enum result counted = manifest == NULL ? recovery_check_count(recovery, error) : RESULT_OK;
+    if (counted != RESULT_OK) {
+        return counted;
+    }
     for (uint32_t shard = 0; shard < recovery->report.old_shard_count; shard++) {
         enum result result = log_reader_open(recovery->options.disk, recovery->epochs.store_id,
                                              shard, &recovery->log[shard]);

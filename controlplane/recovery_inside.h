@@ -83,9 +83,9 @@ MUST_USE enum result recovery_views_judge(struct recovery *recovery,
 void recovery_views_report(struct recovery *recovery);
 /* The store had another shard count: its epoch is claimed when a manifest has all of it. */
 bool recovery_reshards(const struct recovery *recovery);
-/* The first epoch that had the store's shard count, without another one since; 0: it never had
- * another. */
-uint32_t recovery_count_since(const struct epochs *epochs);
+/* Whether logs alone tell the state: RESULT_CORRUPT when some are of another number of shards. */
+MUST_USE enum result recovery_check_count(const struct recovery *recovery,
+                                          char error[RECOVERY_ERROR_SIZE_MAX]);
 
 /* Claims the new epoch, with the cut of the one before. */
 MUST_USE enum result recovery_claim(struct recovery *recovery, char error[RECOVERY_ERROR_SIZE_MAX]);

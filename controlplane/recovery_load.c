@@ -224,13 +224,9 @@ static enum result passes_run(struct recovery *recovery, struct replay *replay,
 static enum result logs_check_whole(const struct recovery *recovery,
                                     char error[RECOVERY_ERROR_SIZE_MAX])
 {
-    uint32_t since = recovery_count_since(&recovery->epochs);
-    if (since > 0) {
-        return recovery_fail(error, RESULT_CORRUPT,
-                             "no manifest with all its files is whole, and the number of shards "
-                             "was another one before epoch %u, so the logs alone do not tell the "
-                             "state: bring a manifest back from a copy, or see `freshet verify`",
-                             since);
+    enum result result = recovery_check_count(recovery, error);
+    if (result != RESULT_OK) {
+        return result;
     }
     for (uint32_t shard = 0; shard < recovery->report.old_shard_count; shard++) {
         const struct log_reader *log = recovery->log[shard];

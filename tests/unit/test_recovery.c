@@ -197,7 +197,7 @@ static void a_store_of_another_number_of_shards_needs_its_manifest(void **state)
             for (uint32_t tried = 1; tried <= 3; tried++) {
                 error[0] = '\0';
                 assert_int_not_equal(life_load(tried), RESULT_OK);
-                assert_non_null(strstr(error, "number of shards"));
+                assert_non_null(strstr(error, "shards was another one"));
                 life_kill();
             }
             damage(name); /* As it was. */
