@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "config/errors.h"
 #include "config/scalar.h"
@@ -92,7 +93,7 @@ static bool tail_parse(struct config *config, const struct node *scalar, uint32_
                        struct call *call)
 {
     const char *text = scalar->text;
-    call->has_where = strncmp(text + at, "where", 5) == 0 && !is_name_character(text[at + 5]);
+    call->has_where = strncasecmp(text + at, "where", 5) == 0 && !is_name_character(text[at + 5]);
     if (call->has_where) {
         at = skip_space(text, at + 5);
         call->where_at = at;

@@ -72,6 +72,20 @@ static bool field_resolve(void *context, const char *name, uint32_t size, uint16
     return true;
 }
 
+/* False after reporting where REGEXP is asked for. */
+static bool patterns_check(struct view_reader *reader, const struct node *scalar, uint32_t at,
+                           const struct expression *expression)
+{
+    for (uint32_t i = 0; i < expression->node_count; i++) {
+        if (expression->node[i].operation == OPERATION_regexp) {
+            error_inside(reader->config, scalar, at + expression->node[i].at,
+                         "`REGEXP` is not built yet; `LIKE` is allowed");
+            return false;
+        }
+    }
+    return true;
+}
+
 bool view_expression_check(struct view_reader *reader, const struct node *scalar, uint32_t at,
                            struct expression *expression, enum type_kind wanted)
 {
@@ -80,7 +94,7 @@ bool view_expression_check(struct view_reader *reader, const struct node *scalar
         return false; /* Told where the source is named. */
     }
     if (expression_check(expression, field_resolve, &names, wanted) == RESULT_OK) {
-        return true;
+        return patterns_check(reader, scalar, at, expression);
     }
     if (!names.told) {
         call_report(reader->config, scalar, at, expression);
@@ -149,6 +163,12 @@ static struct schema_field field_of_type(const struct schema *schema,
 {
     struct expression_type type = value->node[value->root].type;
     struct schema_field field = {.optional = true, .scale = type.scale, .size = 8};
+    int same = view_expression_field(value);
+    if (same >= 0) { /* It is printed as the field is, with or without `where`. */
+        field = schema->field[same];
+        field.optional = true;
+        return field;
+    }
     switch (type.kind) {
     case TYPE_bool:
         field.type = FIELD_TYPE_bool;
@@ -159,15 +179,12 @@ static struct schema_field field_of_type(const struct schema *schema,
     case TYPE_time:
         field.type = FIELD_TYPE_timestamp;
         break;
-    case TYPE_string:
-        field = schema->field[view_expression_field(value)];
-        field.optional = true;
-        break;
     case TYPE_number:
         field.type = type.scale > 0 ? FIELD_TYPE_decimal : FIELD_TYPE_i64;
         break;
     case TYPE_null:
     case TYPE_double:
+    case TYPE_string:
         UNREACHABLE();
     }
     return field;

@@ -130,44 +130,60 @@ static bool is_numeric(struct expression_type type)
     return type.kind == TYPE_number || type.kind == TYPE_unsigned || type.kind == TYPE_double;
 }
 
-/* The type in which both can be compared; TYPE_null with a false answer when there is none. */
-static bool types_meet(struct check *check, uint16_t left, uint16_t right, uint16_t index,
-                       struct expression_type *out)
+/* One argument, or what several are together, where types have to meet. */
+struct side {
+    struct expression_type type;
+    bool literal;
+    bool natural; /* Literals that are integers from 0 on, which u64 takes. */
+};
+
+static struct side side_of(const struct check *check, uint16_t index)
 {
-    struct expression_type a = type_of(check, left);
-    struct expression_type b = type_of(check, right);
-    *out = a.kind == TYPE_null ? b : a;
-    if (a.kind == TYPE_null || b.kind == TYPE_null) {
+    const struct expression_node *node = node_of(check, index);
+    bool natural =
+        node->type.kind == TYPE_unsigned || (node->type.scale == 0 && node->literal.number >= 0);
+    return (struct side){
+        .type = node->type, .literal = is_literal(check, index), .natural = natural};
+}
+
+/* Number and unsigned: literals become the other; else the number's side decides. */
+static struct expression_type signs_meet(struct side a, struct side b)
+{
+    struct side number = a.type.kind == TYPE_number ? a : b;
+    return number.literal && number.natural ? type_make(TYPE_unsigned, 0, 0) : number.type;
+}
+
+/* The type in which both can be compared; false after a failure when there is none. */
+static bool sides_meet(struct check *check, struct side a, struct side b, uint16_t index,
+                       struct side *out)
+{
+    enum type_kind kind_a = a.type.kind;
+    enum type_kind kind_b = b.type.kind;
+    if (kind_a == TYPE_null || kind_b == TYPE_null) {
+        *out = kind_a == TYPE_null ? b : a;
         return true;
     }
-    if (a.kind == b.kind) {
-        out->scale = a.scale > b.scale ? a.scale : b.scale;
-        out->size = a.size > b.size ? a.size : b.size;
+    *out = (struct side){
+        .type = a.type, .literal = a.literal && b.literal, .natural = a.natural && b.natural};
+    if (kind_a == kind_b) {
+        out->type.scale = a.type.scale > b.type.scale ? a.type.scale : b.type.scale;
+        out->type.size = a.type.size > b.type.size ? a.type.size : b.type.size;
         return true;
     }
-    if (is_numeric(a) && is_numeric(b)) {
-        if (a.kind == TYPE_double || b.kind == TYPE_double) {
-            uint16_t other = a.kind == TYPE_double ? right : left;
-            *out = type_make(TYPE_double, 0, 0);
-            return is_literal(check, other) ||
-                   fail_meet(check, EXPRESSION_ERROR_double_needs_cast, index, a, b,
-                             "CAST(x AS double), or CAST(x AS decimal(6))");
+    if (is_numeric(a.type) && is_numeric(b.type)) {
+        if (kind_a != TYPE_double && kind_b != TYPE_double) {
+            out->type = signs_meet(a, b);
+            return true;
         }
-        /* Number and unsigned: a literal becomes the other; else the number's side decides. */
-        uint16_t number = a.kind == TYPE_number ? left : right;
-        const struct expression_node *literal = node_of(check, number);
-        bool as_unsigned =
-            is_literal(check, number) && literal->type.scale == 0 && literal->literal.number >= 0;
-        *out = as_unsigned ? type_make(TYPE_unsigned, 0, 0) : literal->type;
-        return true;
+        out->type = type_make(TYPE_double, 0, 0);
+        return (kind_a == TYPE_double ? b : a).literal ||
+               fail_meet(check, EXPRESSION_ERROR_double_needs_cast, index, a.type, b.type,
+                         "CAST(x AS double), or CAST(x AS decimal(6))");
     }
-    bool time = (a.kind == TYPE_time && b.kind == TYPE_string && is_literal(check, right)) ||
-                (b.kind == TYPE_time && a.kind == TYPE_string && is_literal(check, left));
-    if (time) {
-        *out = type_make(TYPE_time, 0, 0);
-        return true;
-    }
-    return fail_meet(check, EXPRESSION_ERROR_types_differ, index, a, b, "");
+    bool time = (kind_a == TYPE_time && kind_b == TYPE_string && b.literal) ||
+                (kind_b == TYPE_time && kind_a == TYPE_string && a.literal);
+    out->type = type_make(TYPE_time, 0, 0);
+    return time || fail_meet(check, EXPRESSION_ERROR_types_differ, index, a.type, b.type, "");
 }
 
 /* Both arguments to the type in which they meet. */
@@ -175,8 +191,13 @@ static bool arguments_meet(struct check *check, uint16_t index, struct expressio
 {
     struct expression_node *node = node_of(check, index);
     uint16_t *argument = expression_arguments(check->expression, node);
-    return types_meet(check, argument[0], argument[1], index, out) &&
-           argument_convert(check, &argument[0], *out) &&
+    struct side both;
+    if (!sides_meet(check, side_of(check, argument[0]), side_of(check, argument[1]), index,
+                    &both)) {
+        return false;
+    }
+    *out = both.type;
+    return argument_convert(check, &argument[0], *out) &&
            argument_convert(check, &argument[1], *out);
 }
 
@@ -186,28 +207,26 @@ static bool is_value_place(const struct expression_node *node, uint32_t place)
     return node->operation != OPERATION_case || place % 2 == 1 || place + 1 == node->argument_count;
 }
 
-/* All values among the arguments to one type. */
+/* All values among the arguments to one type, whatever their order: first what is no literal meets,
+ * then the literals do, then both. */
 static bool values_unify(struct check *check, uint16_t index, struct expression_type *out)
 {
     const struct expression_node *node = node_of(check, index);
     uint16_t *argument = expression_arguments(check->expression, node);
-    uint16_t known = NODE_NONE; /* What is no literal decides. */
-    *out = type_make(TYPE_null, 0, 0);
+    struct side met[2] = {{.type.kind = TYPE_null}, {.type.kind = TYPE_null}};
     for (uint32_t i = 0; i < node->argument_count; i++) {
-        if (!is_value_place(node, i)) {
-            continue;
+        if (is_value_place(node, i)) {
+            struct side side = side_of(check, argument[i]);
+            struct side *all = &met[side.literal ? 1 : 0];
+            if (!sides_meet(check, *all, side, index, all)) {
+                return false;
+            }
         }
-        struct expression_type met = type_of(check, argument[i]);
-        if (known != NODE_NONE && !types_meet(check, known, argument[i], index, &met)) {
-            return false;
-        }
-        known = known == NODE_NONE || is_literal(check, known) ? argument[i] : known;
-        met.scale = out->kind == TYPE_number && met.kind == TYPE_number && out->scale > met.scale
-                        ? out->scale
-                        : met.scale;
-        met.size = out->size > met.size ? out->size : met.size;
-        *out = met;
     }
+    if (!sides_meet(check, met[0], met[1], index, &met[0])) {
+        return false;
+    }
+    *out = met[0].type;
     for (uint32_t i = 0; i < node->argument_count; i++) {
         if (is_value_place(node, i) && !argument_convert(check, &argument[i], *out)) {
             return false;

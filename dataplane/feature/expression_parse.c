@@ -380,6 +380,23 @@ static uint16_t value_parse(struct parser *parser)
     return fail_here(parser, EXPRESSION_ERROR_value_missing, "a value");
 }
 
+/* False: it is no literal, or its negative is none. */
+static bool literal_negate(struct expression_node *node)
+{
+    if (node->operation != OPERATION_literal) {
+        return false;
+    }
+    if (node->type.kind == TYPE_unsigned && node->literal.number == INT64_MIN) {
+        node->type.kind = TYPE_number; /* 2^63 becomes -2^63: the bits stay. */
+        return true;
+    }
+    if (node->type.kind != TYPE_number || node->literal.number == INT64_MIN) {
+        return false;
+    }
+    node->literal.number = -node->literal.number;
+    return true;
+}
+
 static uint16_t unary_parse(struct parser *parser)
 {
     uint32_t at = parser->token.at;
@@ -397,17 +414,12 @@ static uint16_t unary_parse(struct parser *parser)
     if (node == NODE_NONE || !negative) {
         return node;
     }
-    struct expression_node *literal = &parser->expression->node[node];
-    if (literal->operation == OPERATION_literal && literal->type.kind == TYPE_number) {
-        literal->literal.number = -literal->literal.number; /* Never the least int64. */
-        return node;
+    if (!literal_negate(&parser->expression->node[node])) {
+        return make(parser, OPERATION_negate, at, 1, &node);
     }
-    if (literal->operation == OPERATION_literal && literal->type.kind == TYPE_unsigned &&
-        (uint64_t)literal->literal.number == UINT64_C(1) << 63) {
-        literal->type.kind = TYPE_number; /* -2^63: as it is. */
-        return node;
-    }
-    return make(parser, OPERATION_negate, at, 1, &node);
+    parser->expression->node[node].at = (uint16_t)at;
+    parser->expression->node[node].size = (uint16_t)(parser->behind - at);
+    return node;
 }
 
 static uint16_t product_parse(struct parser *parser)

@@ -233,7 +233,7 @@ struct plan {
 
 /* Derives everything that is not marked D, in place. The definition was checked (config/): errors
  * are RESULT_NO_SPACE when a limit of limits.h is passed, and out_view names the view (or -1), and
- * RESULT_UNSUPPORTED when the expressions of the stream of view out_view need too much at a time. */
+ * RESULT_UNSUPPORTED when the expressions of out_view's stream need too much at a time. */
 MUST_USE enum result plan_finish(struct plan *plan, int *out_view);
 
 /* Index of the stream with this wire id or name, or -1. */

@@ -2,8 +2,8 @@
  * rows. A program has any number of outputs; what two of them have in common is computed once.
  *
  * A value is one word: int64 for numbers (scaled) and times, uint64, the bits of a double, or for a
- * string its address with its size above (string_word()). A condition is one bit per row. Null is one
- * bit per row beside either. What overflows, divides by zero or is no number becomes null and is
+ * string its address with its size above (string_word()). A condition is one bit per row. Null is
+ * one bit per row beside either. What overflows, divides by zero or is no number becomes null and is
  * counted, where it matters: not behind a CASE that was not taken. */
 #pragma once
 
@@ -119,5 +119,5 @@ MUST_USE enum result program_finish(struct program *program);
 void program_enter(const struct program *program, struct program_space *space, uint32_t rows);
 void program_run(const struct program *program, struct program_space *space, uint32_t rows);
 
-/* Whether text is like pattern: % any characters, _ one, \\ before either: itself. */
+/* Whether text is like pattern: % any characters, _ one, \\ makes the next one itself. */
 bool like_matches(const char *text, uint32_t size, const char *pattern, uint32_t pattern_size);

@@ -41,6 +41,24 @@ static bool code_has_faults(enum program_code code)
     return code <= PROGRAM_string_upper;
 }
 
+/* Whether rows that are active in `inner` are so in `outer`. Active conditions are made from those
+ * around them, which are their first argument. */
+static bool active_covers(const struct program *program, uint16_t outer, uint16_t inner)
+{
+    while (outer != inner && outer != PROGRAM_ALWAYS) {
+        if (inner < FIRST_VALUE || inner == PROGRAM_ALWAYS) {
+            return false;
+        }
+        const struct program_step *step = &program->step[inner - FIRST_VALUE];
+        if (step->code != PROGRAM_mask_and && step->code != PROGRAM_mask_possible &&
+            step->code != PROGRAM_mask_open) {
+            return false;
+        }
+        inner = step->a;
+    }
+    return true;
+}
+
 static uint16_t emit(struct build *build, struct program_step step)
 {
     struct program *program = build->program;
@@ -49,10 +67,15 @@ static uint16_t emit(struct build *build, struct program_step step)
     }
     step.active = code_has_faults((enum program_code)step.code) ? build->active : PROGRAM_ALWAYS;
     for (uint32_t i = 0; i < program->step_count; i++) {
-        const struct program_step *same = &program->step[i];
-        if (same->code == step.code && same->a == step.a && same->b == step.b &&
-            same->c == step.c && same->immediate == step.immediate &&
-            (same->active == step.active || same->active == PROGRAM_ALWAYS)) {
+        struct program_step *same = &program->step[i];
+        if (same->code != step.code || same->a != step.a || same->b != step.b ||
+            same->c != step.c || same->immediate != step.immediate) {
+            continue;
+        }
+        if (active_covers(program, step.active, same->active)) {
+            same->active = step.active; /* Needed in more rows than before. */
+        }
+        if (active_covers(program, same->active, step.active)) {
             return same->target;
         }
     }
@@ -102,11 +125,10 @@ static uint16_t constant_of(struct build *build, struct expression_type type, bo
     return (uint16_t)(FIRST_CONSTANT + at);
 }
 
-static uint16_t string_build(struct build *build, const struct expression_node *node)
+static uint16_t string_build(struct build *build, const char *text, uint32_t size)
 {
     struct program *program = build->program;
-    uint32_t size = node->literal.string.size;
-    const char *text = build->expression->string + node->literal.string.offset;
+    const struct expression_type type = {.kind = TYPE_string, .size = (uint16_t)size};
     for (uint32_t i = 0; i < program->constant_count; i++) {
         uint64_t known = (uint64_t)program->constant[i];
         if (program->constant_type[i].kind == TYPE_string &&
@@ -118,8 +140,8 @@ static uint16_t string_build(struct build *build, const struct expression_node *
     if (program->string_size + size > PROGRAM_STRINGS_MAX) {
         return COLUMN_NONE;
     }
-    uint16_t column = constant_of(build, node->type, false,
-                                  (int64_t)(program->string_size | (uint64_t)size << 32));
+    uint16_t column =
+        constant_of(build, type, false, (int64_t)(program->string_size | (uint64_t)size << 32));
     if (column != COLUMN_NONE) {
         memcpy(program->string + program->string_size, text, size);
         program->string_size = (uint16_t)(program->string_size + size);
@@ -133,7 +155,8 @@ static uint16_t literal_build(struct build *build, const struct expression_node 
         return constant_of(build, node->type, true, 0);
     }
     if (node->type.kind == TYPE_string) {
-        return string_build(build, node);
+        return string_build(build, build->expression->string + node->literal.string.offset,
+                            node->literal.string.size);
     }
     return constant_of(build, node->type, false, node->literal.number);
 }
@@ -194,7 +217,7 @@ static bool node_has_faults(const struct build *build, uint16_t index)
     return false;
 }
 
-/* The node, of which only those rows matter that `code` makes of a condition and of where this is. */
+/* The node, of which only those rows matter that `code` makes of what is active and a condition. */
 static uint16_t node_build_where(struct build *build, uint16_t index, enum program_code code,
                                  uint16_t condition)
 {
@@ -487,16 +510,28 @@ static uint16_t string_emit(struct build *build, struct program_step step, uint3
     return column;
 }
 
+/* A part of a join. concat() takes null as no characters, but stays null where it overflowed. */
+static uint16_t join_part_build(struct build *build, const struct expression_node *node,
+                                uint32_t place)
+{
+    uint16_t index = argument_of(build, node, place);
+    uint16_t column = node_build(build, index);
+    bool never_null =
+        node_of(build, index)->operation == OPERATION_literal && !node_of(build, index)->is_null;
+    if (node->operation == OPERATION_join || never_null) {
+        return column;
+    }
+    return emit_three(build, PROGRAM_select, emit_one(build, PROGRAM_mask_null, column, 0),
+                      string_build(build, "", 0), column);
+}
+
 static uint16_t join_build(struct build *build, const struct expression_node *node)
 {
-    int64_t strict = node->operation == OPERATION_join;
-    uint16_t column = node_build(build, argument_of(build, node, 0));
+    uint16_t column = join_part_build(build, node, 0);
     for (uint32_t i = 1; i < node->argument_count; i++) {
-        uint16_t right = node_build(build, argument_of(build, node, i));
+        uint16_t right = join_part_build(build, node, i);
         column = string_emit(
-            build,
-            (struct program_step){
-                .code = PROGRAM_string_join, .a = column, .b = right, .immediate = strict},
+            build, (struct program_step){.code = PROGRAM_string_join, .a = column, .b = right},
             node->type.size);
     }
     return column;

@@ -6,16 +6,17 @@
 /* What is infinite or no number is null. */
 static void double_check(struct program_run *run)
 {
+    ROW_COLUMNS;
     bool bad = false;
     EACH_ROW
     {
-        bad |= ((uint64_t)run->out[i] & EXPONENT_MASK) == EXPONENT_MASK;
+        bad |= ((uint64_t)out[i] & EXPONENT_MASK) == EXPONENT_MASK;
     }
     if (bad) {
         uint64_t rows = 0;
         EACH_ROW
         {
-            rows |= (uint64_t)(((uint64_t)run->out[i] & EXPONENT_MASK) == EXPONENT_MASK) << i;
+            rows |= (uint64_t)(((uint64_t)out[i] & EXPONENT_MASK) == EXPONENT_MASK) << i;
         }
         program_fault(run, PROGRAM_FAULT_overflow, rows);
     }
@@ -24,11 +25,12 @@ static void double_check(struct program_run *run)
 #define DOUBLE_LOOP(name, expression)                                                              \
     void program_step_##name(struct program_run *run)                                              \
     {                                                                                              \
+        ROW_COLUMNS;                                                                               \
         EACH_ROW                                                                                   \
         {                                                                                          \
-            double a = real_of(run->a[i]);                                                         \
-            double b = real_of(run->b[i]);                                                         \
-            run->out[i] = word_of(expression);                                                     \
+            double a = real_of(left[i]);                                                           \
+            double b = real_of(right[i]);                                                          \
+            out[i] = word_of(expression);                                                          \
         }                                                                                          \
         double_check(run);                                                                         \
     }
@@ -40,12 +42,13 @@ DOUBLE_LOOP(double_multiply, a *b)
 
 void program_step_double_divide(struct program_run *run)
 {
+    ROW_COLUMNS;
     uint64_t zero = 0;
     EACH_ROW
     {
-        double by = real_of(run->b[i]);
+        double by = real_of(right[i]);
         zero |= (uint64_t)(by == 0.0) << i;
-        run->out[i] = word_of(by == 0.0 ? 0.0 : real_of(run->a[i]) / by);
+        out[i] = word_of(by == 0.0 ? 0.0 : real_of(left[i]) / by);
     }
     program_fault(run, PROGRAM_FAULT_zero_division, zero);
     double_check(run);
@@ -53,11 +56,12 @@ void program_step_double_divide(struct program_run *run)
 
 static void double_sign(struct program_run *run, bool abs)
 {
+    ROW_COLUMNS;
     const uint64_t sign = UINT64_C(1) << 63;
     EACH_ROW
     {
-        uint64_t word = (uint64_t)run->a[i];
-        run->out[i] = (int64_t)(abs ? word & ~sign : word ^ sign);
+        uint64_t word = (uint64_t)left[i];
+        out[i] = (int64_t)(abs ? word & ~sign : word ^ sign);
     }
 }
 
@@ -93,9 +97,10 @@ static double double_whole(double value, enum program_code code)
 
 static void double_to_whole(struct program_run *run, enum program_code code)
 {
+    ROW_COLUMNS;
     EACH_ROW
     {
-        run->out[i] = word_of(double_whole(real_of(run->a[i]), code));
+        out[i] = word_of(double_whole(real_of(left[i]), code));
     }
 }
 

@@ -1,4 +1,6 @@
 /* Conditions: a bit per row; and what they choose. */
+#include <smmintrin.h>
+
 #include "dataplane/base/assert.h"
 #include "dataplane/feature/program_inside.h"
 
@@ -14,10 +16,14 @@ void program_step_column_mask(struct program_run *run)
 
 void program_step_select(struct program_run *run)
 {
+    static const uint64_t chosen[4][2] = {
+        {0, 0}, {UINT64_MAX, 0}, {0, UINT64_MAX}, {UINT64_MAX, UINT64_MAX}};
     uint64_t taken = run->column_a->mask & ~run->column_a->null;
-    EACH_ROW
-    {
-        run->out[i] = (taken >> i & 1) != 0 ? run->b[i] : run->c[i];
+    for (uint32_t i = 0; i < run->rows; i += 2) {
+        __m128i mask = _mm_loadu_si128((const __m128i *)(const void *)chosen[taken >> i & 3]);
+        __m128i then = _mm_loadu_si128((const __m128i *)(const void *)(run->b + i));
+        __m128i otherwise = _mm_loadu_si128((const __m128i *)(const void *)(run->c + i));
+        _mm_storeu_si128((__m128i *)(void *)(run->out + i), _mm_blendv_epi8(otherwise, then, mask));
     }
     run->target->null = (taken & run->column_b->null) | (~taken & run->column_c->null);
 }

@@ -8,19 +8,20 @@
 /* a + b and a - b with a sign that says which rows overflowed. */
 void program_step_number_add(struct program_run *run)
 {
+    ROW_COLUMNS;
     int64_t bad = 0;
     EACH_ROW
     {
-        uint64_t sum = (uint64_t)run->a[i] + (uint64_t)run->b[i];
-        bad |= (int64_t)(((uint64_t)run->a[i] ^ sum) & ((uint64_t)run->b[i] ^ sum));
-        run->out[i] = (int64_t)sum;
+        uint64_t sum = (uint64_t)left[i] + (uint64_t)right[i];
+        bad |= (int64_t)(((uint64_t)left[i] ^ sum) & ((uint64_t)right[i] ^ sum));
+        out[i] = (int64_t)sum;
     }
     if (bad < 0) {
         int64_t ignored;
         uint64_t rows = 0;
         EACH_ROW
         {
-            rows |= (uint64_t)__builtin_add_overflow(run->a[i], run->b[i], &ignored) << i;
+            rows |= (uint64_t)__builtin_add_overflow(left[i], right[i], &ignored) << i;
         }
         program_fault(run, PROGRAM_FAULT_overflow, rows);
     }
@@ -28,19 +29,20 @@ void program_step_number_add(struct program_run *run)
 
 void program_step_number_subtract(struct program_run *run)
 {
+    ROW_COLUMNS;
     int64_t bad = 0;
     EACH_ROW
     {
-        uint64_t difference = (uint64_t)run->a[i] - (uint64_t)run->b[i];
-        bad |= (run->a[i] ^ run->b[i]) & (run->a[i] ^ (int64_t)difference);
-        run->out[i] = (int64_t)difference;
+        uint64_t difference = (uint64_t)left[i] - (uint64_t)right[i];
+        bad |= (left[i] ^ right[i]) & (left[i] ^ (int64_t)difference);
+        out[i] = (int64_t)difference;
     }
     if (bad < 0) {
         int64_t ignored;
         uint64_t rows = 0;
         EACH_ROW
         {
-            rows |= (uint64_t)__builtin_sub_overflow(run->a[i], run->b[i], &ignored) << i;
+            rows |= (uint64_t)__builtin_sub_overflow(left[i], right[i], &ignored) << i;
         }
         program_fault(run, PROGRAM_FAULT_overflow, rows);
     }
@@ -48,17 +50,18 @@ void program_step_number_subtract(struct program_run *run)
 
 void program_step_number_multiply(struct program_run *run)
 {
+    ROW_COLUMNS;
     bool bad = false;
     EACH_ROW
     {
-        bad |= __builtin_mul_overflow(run->a[i], run->b[i], &run->out[i]);
+        bad |= __builtin_mul_overflow(left[i], right[i], &out[i]);
     }
     if (bad) {
         int64_t ignored;
         uint64_t rows = 0;
         EACH_ROW
         {
-            rows |= (uint64_t)__builtin_mul_overflow(run->a[i], run->b[i], &ignored) << i;
+            rows |= (uint64_t)__builtin_mul_overflow(left[i], right[i], &ignored) << i;
         }
         program_fault(run, PROGRAM_FAULT_overflow, rows);
     }
@@ -66,50 +69,70 @@ void program_step_number_multiply(struct program_run *run)
 
 void program_step_number_raise(struct program_run *run)
 {
-    uint64_t rows = 0;
+    ROW_COLUMNS;
+    bool bad = false;
+    int64_t by = run->immediate;
     EACH_ROW
     {
-        rows |= (uint64_t)__builtin_mul_overflow(run->a[i], run->immediate, &run->out[i]) << i;
+        bad |= __builtin_mul_overflow(left[i], by, &out[i]);
     }
-    program_fault(run, PROGRAM_FAULT_overflow, rows);
+    if (bad) {
+        int64_t ignored;
+        uint64_t rows = 0;
+        EACH_ROW
+        {
+            rows |= (uint64_t)__builtin_mul_overflow(left[i], by, &ignored) << i;
+        }
+        program_fault(run, PROGRAM_FAULT_overflow, rows);
+    }
 }
 
 void program_step_number_modulo(struct program_run *run)
 {
+    ROW_COLUMNS;
     uint64_t rows = 0;
     EACH_ROW
     {
-        int64_t by = run->b[i];
+        int64_t by = right[i];
         rows |= (uint64_t)(by == 0) << i;
         /* x % -1 is 0; the least int64 would trap. */
-        run->out[i] = by == 0 || by == -1 ? 0 : run->a[i] % by;
+        out[i] = by == 0 || by == -1 ? 0 : left[i] % by;
     }
     program_fault(run, PROGRAM_FAULT_zero_division, rows);
 }
 
 void program_step_unsigned_modulo(struct program_run *run)
 {
+    ROW_COLUMNS;
     uint64_t rows = 0;
     EACH_ROW
     {
-        uint64_t by = (uint64_t)run->b[i];
+        uint64_t by = (uint64_t)right[i];
         rows |= (uint64_t)(by == 0) << i;
-        run->out[i] = by == 0 ? 0 : (int64_t)((uint64_t)run->a[i] % by);
+        out[i] = by == 0 ? 0 : (int64_t)((uint64_t)left[i] % by);
     }
     program_fault(run, PROGRAM_FAULT_zero_division, rows);
 }
 
 static void number_sign(struct program_run *run, bool abs)
 {
-    uint64_t rows = 0;
+    ROW_COLUMNS;
+    bool bad = false;
     EACH_ROW
     {
-        int64_t value = run->a[i];
-        bool flips = !abs || value < 0;
-        rows |= (uint64_t)(flips && value == INT64_MIN) << i;
-        run->out[i] = flips ? (int64_t)(0 - (uint64_t)value) : value;
+        int64_t value = left[i];
+        int64_t flips = abs ? value >> 63 : -1; /* All ones where the sign changes. */
+        bad |= value == INT64_MIN;
+        out[i] = (int64_t)(((uint64_t)value ^ (uint64_t)flips) - (uint64_t)flips);
     }
-    program_fault(run, PROGRAM_FAULT_overflow, rows);
+    if (bad) {
+        uint64_t rows = 0;
+        EACH_ROW
+        {
+            rows |= (uint64_t)(left[i] == INT64_MIN) << i;
+        }
+        program_fault(run, PROGRAM_FAULT_overflow, rows);
+    }
 }
 
 void program_step_number_negate(struct program_run *run)
@@ -124,24 +147,26 @@ void program_step_number_abs(struct program_run *run)
 
 void program_step_number_round(struct program_run *run)
 {
+    ROW_COLUMNS;
     int64_t by = run->immediate;
     EACH_ROW
     {
-        int64_t whole = run->a[i] / by;
-        int64_t rest = run->a[i] % by;
+        int64_t whole = left[i] / by;
+        int64_t rest = left[i] % by;
         int64_t far = (rest < 0 ? -rest : rest) >= by - by / 2 ? 1 : 0;
-        run->out[i] = whole + (run->a[i] < 0 ? -far : far);
+        out[i] = whole + (left[i] < 0 ? -far : far);
     }
 }
 
 static void number_whole(struct program_run *run, bool ceil)
 {
+    ROW_COLUMNS;
     int64_t by = run->immediate;
     EACH_ROW
     {
-        int64_t whole = run->a[i] / by;
-        int64_t rest = run->a[i] % by;
-        run->out[i] = whole + (ceil ? (rest > 0 ? 1 : 0) : (rest < 0 ? -1 : 0));
+        int64_t whole = left[i] / by;
+        int64_t rest = left[i] % by;
+        out[i] = whole + (ceil ? (rest > 0 ? 1 : 0) : (rest < 0 ? -1 : 0));
     }
 }
 
@@ -157,35 +182,38 @@ void program_step_number_ceil(struct program_run *run)
 
 void program_step_number_double(struct program_run *run)
 {
+    ROW_COLUMNS;
     const int64_t exact = INT64_C(1) << 53;
     const double power = (double)exact_power10((uint32_t)run->immediate); /* Below 2^60, exact. */
     EACH_ROW
     {
-        int64_t value = run->a[i];
+        int64_t value = left[i];
         /* Both exact: one rounding. */
         double real = value >= -exact && value <= exact
                           ? (double)value / power
                           : exact_scaled(wide_from_i64(value), (uint32_t)run->immediate);
-        run->out[i] = word_of(real);
+        out[i] = word_of(real);
     }
 }
 
 void program_step_unsigned_double(struct program_run *run)
 {
+    ROW_COLUMNS;
     EACH_ROW
     {
-        run->out[i] = word_of(exact_scaled(wide_from_u64((uint64_t)run->a[i]), 0));
+        out[i] = word_of(exact_scaled(wide_from_u64((uint64_t)left[i]), 0));
     }
 }
 
 /* Between number and unsigned: the bits stay, negative ones fault. */
 static void sign_check(struct program_run *run)
 {
+    ROW_COLUMNS;
     uint64_t rows = 0;
     EACH_ROW
     {
-        rows |= (uint64_t)(run->a[i] < 0) << i;
-        run->out[i] = run->a[i];
+        rows |= (uint64_t)(left[i] < 0) << i;
+        out[i] = left[i];
     }
     program_fault(run, PROGRAM_FAULT_overflow, rows);
 }
@@ -202,10 +230,11 @@ void program_step_unsigned_number(struct program_run *run)
 
 void program_step_double_number(struct program_run *run)
 {
+    ROW_COLUMNS;
     uint64_t rows = 0;
     EACH_ROW
     {
-        bool good = decode_quantise(real_of(run->a[i]), (uint8_t)run->immediate, &run->out[i]);
+        bool good = decode_quantise(real_of(left[i]), (uint8_t)run->immediate, &out[i]);
         rows |= (uint64_t)!good << i;
     }
     program_fault(run, PROGRAM_FAULT_overflow, rows);

@@ -194,15 +194,13 @@ void program_step_string_greatest(struct program_run *run)
 
 void program_step_string_join(struct program_run *run)
 {
-    bool strict = run->immediate != 0;
-    run->target->null = strict ? run->column_a->null | run->column_b->null : 0;
     for (uint32_t i = 0; i < run->rows; i++) {
         run->out[i] = 0;
         if (row_is_null(run->target, i)) {
             continue;
         }
-        uint32_t left = row_is_null(run->column_a, i) ? 0 : string_word_size(run->a[i]);
-        uint32_t right = row_is_null(run->column_b, i) ? 0 : string_word_size(run->b[i]);
+        uint32_t left = string_word_size(run->a[i]);
+        uint32_t right = string_word_size(run->b[i]);
         char *text = text_take(run, i, left + right);
         if (text == NULL) {
             continue;

@@ -26,10 +26,16 @@ static struct civil civil_of(int64_t days)
     return civil;
 }
 
+/* As floor_to() / step, of the least int64 too, where floor_to() would be below it. */
+static int64_t floor_of(int64_t value, int64_t step)
+{
+    return value / step - (value % step < 0 ? 1 : 0);
+}
+
 static int64_t part_of(int64_t time_us, enum expression_function part)
 {
-    int64_t seconds = floor_to(time_us, US_PER_SECOND) / US_PER_SECOND;
-    int64_t days = floor_to(seconds, SECONDS_PER_DAY) / SECONDS_PER_DAY;
+    int64_t seconds = floor_of(time_us, US_PER_SECOND);
+    int64_t days = floor_of(seconds, SECONDS_PER_DAY);
     int64_t of_day = seconds - days * SECONDS_PER_DAY;
     switch ((uint32_t)part) {
     case FUNCTION_year:

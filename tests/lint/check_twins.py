@@ -11,6 +11,11 @@ import lint
 COVERED = {
     "dataplane/base/assert": "every test that expects an assertion",
     "dataplane/feature/burst": "test_key reads its strings",
+    "dataplane/feature/compute": "test_expressions of the system suite holds it against the oracle",
+    "dataplane/feature/expression_nodes": "test_expression: the trees of one parser",
+    "dataplane/feature/expression_token": "test_expression: the words of one parser",
+    "dataplane/feature/program": "test_expression runs each expression as a program",
+    "dataplane/feature/program_inside": "the same: steps of programs",
     "dataplane/feature/cell": "test_row of the property suite holds it against the oracle",
     "dataplane/feature/row_read": "test_row of the property suite holds it against the oracle",
     "dataplane/feature/wire": "test_messages of the golden suite cuts and flips every byte",

@@ -2,7 +2,8 @@
 
 It shares no code with the product and reads only DESIGN's words: windows, tails and heads, ties,
 nulls, late and future verdicts, duplicates, exact numbers rounded once. Tests hold the product
-against it. Values come out as the text that every protocol prints; None is null.
+against it. Values come out as the text that every protocol prints; None is null. Conditions and
+computed inputs are expression.py's.
 """
 
 import bisect
@@ -10,6 +11,8 @@ import math
 import re
 from decimal import Decimal
 from fractions import Fraction
+
+import expression
 
 UNITS_US = {"us": 1, "ms": 1000, "s": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6,
             "d": 86400 * 10**6}
@@ -91,6 +94,39 @@ class Field:
             self.scale = int(text.get("scale", 6 if self.type == "f64" else 0))
 
 
+    @property
+    def meaning(self):
+        """The type of its values in expressions."""
+        kinds = {"u64": expression.UNSIGNED, "bool": expression.BOOL, "string": expression.STRING,
+                 "timestamp": expression.TIME}
+        return kinds.get(self.type, expression.number(self.scale))
+
+    def value_of(self, raw):
+        """What an expression sees of a decoded value."""
+        if raw is None or self.type == "string":
+            return raw
+        return bool(raw) if self.type == "bool" else Fraction(raw, 10**self.scale)
+
+
+class ComputedField(Field):
+    """A column of an expression; of a bare field (base) with its type, so that it prints alike."""
+
+    TYPES = {"bool": "bool", "unsigned": "u64", "time": "timestamp", "number": "decimal"}
+
+    def __init__(self, value, where, base):
+        self.value, self.where = value, where
+        if base is not None:
+            self.type, self.scale = base.type, base.scale
+        else:
+            self.type, self.scale = self.TYPES[value.type.kind], value.type.scale
+
+    def compute(self, row, faults):
+        if self.where is not None and self.where.value(row, faults) is not True:
+            return None
+        value = self.value.value(row, faults)
+        return int(value * 10**self.scale) if isinstance(value, Fraction) else value
+
+
 class Stream:
     def __init__(self, name, text):
         self.name = name
@@ -103,14 +139,32 @@ class Stream:
         self.future_us = duration_us(text.get("future", "10s"))
         self.history_us = duration_us(text.get("history", "10s"))
         self.late = text.get("late", "ledger")
+        self.meanings = {f.name: f.meaning for f in self.fields}
+
+    def row_of(self, values):
+        return {f.name: f.value_of(raw) for f, raw in zip(self.fields, values)}
 
 
 class Aggregate:
-    def __init__(self, name, call, stream):
-        self.name = name
-        self.kind, argument = re.fullmatch(r"(\w+)\((\w*)\)", call).groups()
-        self.index = stream.index[argument] if argument else None
-        self.field = stream.fields[self.index] if argument else None
+    """computed: its view's, to which it adds what it computes: columns behind the fields."""
+
+    def __init__(self, name, call, stream, computed):
+        self.name, self.index, self.field = name, None, None
+        self.kind, value, where = expression.call_parse(call)
+        if value is None and where is None:
+            return
+        base = None
+        if value is not None and value.op == "name":
+            self.index = stream.index[value.value]
+            base = self.field = stream.fields[self.index]
+        if base is None or where is not None:
+            trees = [tree if tree is None else
+                     expression.Expression.of_tree(tree, stream.meanings, wanted)
+                     for tree, wanted in ((value, None), (where, expression.BOOL))]
+            # count() where c counts c where it holds.
+            self.field = ComputedField(trees[0] or trees[1], trees[1], base)
+            self.index = len(stream.fields) + len(computed)
+            computed.append(self.field)
 
 
 class View:
@@ -135,7 +189,13 @@ class View:
             self.windows.append(("_" + window, width, max(hops) if hops else ladder[0]))
         hops = [hop for _, _, hop in self.windows if hop is not None]
         self.tile_us = min(hops) if hops else ladder[0]
-        self.aggregates = [Aggregate(n, c, self.stream) for n, c in text["aggregates"].items()]
+        self.where = None
+        if "where" in text:
+            self.where = expression.Expression(text["where"], self.stream.meanings,
+                                               expression.BOOL)
+        self.computed = []
+        self.aggregates = [Aggregate(n, c, self.stream, self.computed)
+                           for n, c in text["aggregates"].items()]
         if "ttl" in text:
             self.ttl_us = duration_us(text["ttl"])
         else:
@@ -147,6 +207,11 @@ class View:
         """Names in the order of answers: by window, then by aggregate."""
         return [self.name + "." + a.name + suffix for suffix, _, _ in self.windows
                 for a in self.aggregates]
+
+    def compute(self, row, faults):
+        """Whether the view takes the event, and its computed columns."""
+        taken = self.where is None or self.where.value(row, faults) is True
+        return taken, tuple(field.compute(row, faults) for field in self.computed)
 
     def key_of(self, values):
         parts = [values[i] for i in self.keys]
@@ -311,6 +376,7 @@ class Oracle:
         self.seen = set()
         self.received = self.applied = self.late = self.future = self.duplicate = 0
         self.key_null = 0
+        self.overflows = self.zero_divisions = 0
 
     def receive(self, messages, apply_us):
         """One burst: verdicts use the watermark at its start."""
@@ -324,6 +390,7 @@ class Oracle:
                 continue
             self.seen.add(identity)
             for place, values in enumerate(message.events):
+                computed = self.compute(stream, values)
                 time_us = values[stream.time]
                 if time_us - apply_us > stream.future_us:
                     self.future += 1
@@ -334,13 +401,23 @@ class Oracle:
                     continue
                 self.watermark_us[stream.name] = max(
                     self.watermark_us.get(stream.name, time_us), min(time_us, apply_us))
-                self.apply(stream, time_us, message.sequence << 16 | place, values)
+                self.apply(time_us, message.sequence << 16 | place, values, computed)
 
-    def apply(self, stream, time_us, order, values):
-        found = False
+    def compute(self, stream, values):
+        """(view, its computed columns) for each view that takes the event."""
+        row, faults = stream.row_of(values), expression.Faults()
+        taken = []
         for view in self.definition.views.values():
-            if view.stream is not stream:
-                continue
+            if view.stream is stream:
+                takes, columns = view.compute(row, faults)
+                taken += [(view, columns)] if takes else []
+        self.overflows += len(faults.values["overflow"])
+        self.zero_divisions += len(faults.values["zero_division"])
+        return taken
+
+    def apply(self, time_us, order, values, computed):
+        found = not computed
+        for view, columns in computed:
             key = view.key_of(values)
             if key is None:
                 continue
@@ -348,7 +425,7 @@ class Oracle:
             entities = self.entities[view.name]
             if key not in entities:
                 entities[key] = Entity(view)
-            entities[key].add(time_us, order, values)
+            entities[key].add(time_us, order, values + columns)
         if found:
             self.applied += 1
         else:

@@ -24,6 +24,7 @@ WANTED = {
     "auth/lanes:1": ["ns_per_event", "ns_per_message", "ratio_of_ingest"],
     "auth/lanes:4": ["ns_per_event", "ns_per_message", "ratio_of_ingest"],
     "auth/lanes:4/mixed": ["ns_per_event", "ns_per_message", "ratio_of_ingest"],
+    "expression": ["ns_per_event", "steps"],
     "ingest_durable": DURABLE,
     "ingest_durable/unsteered": DURABLE,
     "ack": ["p50_us", "p99_us", "disk_flush_p50_us", "disk_flush_p99_us", "ratio"],

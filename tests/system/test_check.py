@@ -14,7 +14,7 @@ BAD = """appliance: {shards: 0}
 streams:
   s: {id: 1, time: t, fields: {t: {type: timestamp}}}
 views:
-  v: {entity: t, source: ss, windows: [1h], aggregates: {c: cout()}, where: t}
+  v: {entity: t, source: ss, windows: [1h], aggregates: {c: cout()}, slo: t}
 """
 # 10,000 events within the hour that is kept singly are more than a row keeps.
 CROWDED = """
@@ -27,7 +27,7 @@ EXPECTED = [
     "1:21: `shards` is `0`; a whole number from 1 to 64 is allowed",
     "5:26: `source` is `ss`, which is no stream",
     "5:61: `cout` is no aggregate; did you mean `count`? allowed: count, ",
-    "5:70: `where: t` is not built yet (condition that an event must meet); remove it",
+    "5:70: `slo: t` is not built yet (targets for freshness and reads); remove it",
 ]
 
 

@@ -183,13 +183,14 @@ static const struct config_row rows[] = {
      "    aggregates:\n"
      "      a: sum(x * nn)\n"
      "      b: sum(x / 2)\n"
-     "      c: sum(x) where w\n"
+     "      c: sum(x) WHERE w\n"
      "      d: count() where x > 'a'\n"
      "      e: first(lower(w))\n"
      "      f: sum(x) where x >\n"
      "      g: count() where n = 1 or\n"
      "      h: sum(x) when n = 1\n"
      "      i: sum(w) where n = 1\n"
+     "      j: count() where n > 1 and w regexp '^a'\n"
      "    entity: u\n"
      "    source: s\n"
      "    windows: [10m]\n" STREAM_S,
@@ -205,7 +206,8 @@ static const struct config_row rows[] = {
      "f:10:32: the end stands where a value is expected; a value\n"
      "f:11:17: `when n = 1` is too much here; count(), or kind(field) as sum(amount), is "
      "allowed\n"
-     "f:12:14: `w` is a string; `sum` takes any other type (count, first and last take strings)\n"},
+     "f:12:14: `w` is a string; `sum` takes any other type (count, first and last take strings)\n"
+     "f:13:34: `REGEXP` is not built yet; `LIKE` is allowed\n"},
 };
 
 int main(void)

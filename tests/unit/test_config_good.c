@@ -1,6 +1,8 @@
 /* Definitions that are taken. */
 #include "tests/unit/config_rows.h"
 
+#include "config/config.h"
+
 static const struct config_row rows[] = {
     {"the least", STREAM_S, ""},
     {"views of every kind",
@@ -145,7 +147,44 @@ static const struct config_row rows[] = {
      ""},
 };
 
+static void a_field_with_a_condition_is_printed_as_without(void **state)
+{
+    (void)state;
+    static const char text[] = "views:\n"
+                               "  v:\n"
+                               "    entity: u\n"
+                               "    source: s\n"
+                               "    windows: [10m]\n"
+                               "    aggregates:\n"
+                               "      a: last(f)\n"
+                               "      b: last(f) where n = 1\n"
+                               "      c: last(f + 1)\n"
+                               "streams:\n"
+                               "  s:\n"
+                               "    id: 1\n"
+                               "    time: t\n"
+                               "    fields:\n"
+                               "      t: {type: timestamp}\n"
+                               "      u: {type: u64}\n"
+                               "      n: {type: i32}\n"
+                               "      f: {type: f64, scale: 3}\n";
+    static const enum field_type types[] = {FIELD_TYPE_f64, FIELD_TYPE_f64, FIELD_TYPE_decimal};
+    struct config *config = malloc(sizeof(*config));
+    assert_non_null(config);
+    assert_int_equal(config_load_text("f", text, sizeof(text) - 1, config), RESULT_OK);
+    for (uint32_t i = 0; i < ARRAY_COUNT(types); i++) {
+        const struct plan_aggregate *aggregate = &config->plan.view[0].aggregate[i];
+        assert_int_equal(config->plan.stream[0].schema.field[aggregate->field].type, types[i]);
+        assert_int_equal(config->plan.stream[0].schema.field[aggregate->field].scale, 3);
+    }
+    free(config);
+}
+
 int main(void)
 {
-    return config_rows_main("a_good_definition_is_taken", rows, ARRAY_COUNT(rows));
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_field_with_a_condition_is_printed_as_without),
+    };
+    return config_rows_main("a_good_definition_is_taken", rows, ARRAY_COUNT(rows)) +
+           cmocka_run_group_tests(tests, NULL, NULL);
 }

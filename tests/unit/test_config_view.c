@@ -43,16 +43,50 @@ static const struct config_row rows[] = {
     {"keys of later versions",
      "views:\n"
      "  v:\n"
-     "    derived: {a: b}\n"
      "    slo: {freshness: 1s}\n"
      "    dedupe: {id: u, window: 10m}\n"
      "    entity: u\n"
      "    source: s\n"
      "    windows: [10m]\n"
      "    aggregates: {c: count()}\n" STREAM_S,
-     "f:3:5: `derived` is not built yet (values computed from other features); remove it\n"
-     "f:4:5: `slo` is not built yet (targets for freshness and reads); remove it\n"
-     "f:5:5: `dedupe` is not built yet (field that makes an event count once); remove it\n"},
+     "f:3:5: `slo` is not built yet (targets for freshness and reads); remove it\n"
+     "f:4:5: `dedupe` is not built yet (field that makes an event count once); remove it\n"},
+    {"derived of what is no feature",
+     "views:\n"
+     "  v:\n"
+     "    derived: {a: c_1h / c_10m}\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n"
+     "    aggregates: {c: count()}\n" STREAM_S,
+     "f:3:18: `c_1h` is no feature of view `v`\n"},
+    {"derived that is the same for everyone",
+     "views:\n"
+     "  v:\n"
+     "    derived: {a: 1 + 1}\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n"
+     "    aggregates: {c: count()}\n" STREAM_S,
+     "f:3:18: `a` reads no feature, so it is the same for everyone; name at least one\n"},
+    {"derived with the name of a feature",
+     "views:\n"
+     "  v:\n"
+     "    derived: {c_10m: c_10m + 1}\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n"
+     "    aggregates: {c: count()}\n" STREAM_S,
+     "f:3:15: `c_10m` is the name of aggregate `c` over a window; rename one\n"},
+    {"derived of types that do not meet",
+     "views:\n"
+     "  v:\n"
+     "    derived: {a: c_10m + 'x', b: c_10m or true}\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n"
+     "    aggregates: {c: count()}\n" STREAM_S,
+     "f:3:26: `'x'` has a type that is not taken here (string); numbers take part in arithmetic\n"},
     {"a where that is no condition",
      "views:\n"
      "  v:\n"
@@ -81,7 +115,8 @@ static const struct config_row rows[] = {
      "    windows: [10m]\n"
      "    aggregates: {c: count()}\n" STREAM_S,
      "f:3:5: `agregates` is no key of a view; did you mean `aggregates`? allowed: version, "
-     "entity, key, source, windows, exact, raw_cap, ladder, edges, leading, aggregates, ttl, where\n"},
+     "entity, key, source, windows, exact, raw_cap, ladder, edges, leading, aggregates, ttl, "
+     "where, derived\n"},
     {"version",
      "views:\n"
      "  v:\n"

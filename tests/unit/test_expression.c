@@ -7,6 +7,9 @@
 #include "dataplane/feature/expression.h"
 #include "dataplane/feature/program.h"
 
+#define PAGE_QUARTER "fifty letters, and more of them until there are 50"
+#define PAGE         PAGE_QUARTER PAGE_QUARTER PAGE_QUARTER PAGE_QUARTER
+
 /* What names stand for here: one row. */
 static const struct {
     const char *name;
@@ -37,6 +40,8 @@ static const struct {
     {.name = "nothing", .type = {.kind = TYPE_string, .size = 16}, .null = true, .text = "x"},
     {.name = "time", .type = {.kind = TYPE_time}, .value = INT64_C(1709210096789012)},
     {.name = "before", .type = {.kind = TYPE_time}, .value = -1},
+    {.name = "oldest", .type = {.kind = TYPE_time}, .value = INT64_MIN},
+    {.name = "page", .type = {.kind = TYPE_string, .size = 256}, .text = PAGE},
     {.name = "a.b_1h", .type = {.kind = TYPE_number}, .value = 42},
 };
 
@@ -226,6 +231,8 @@ static void numbers_are_exact(void **state)
         {"CAST(yes AS i64) + 1", "2", 0},
         {"CAST(maybe AS i64)", "null", 0},
         {"-9223372036854775808", "-9223372036854775808", 0},
+        {"-(-9223372036854775808)", "null", 1},
+        {"--3", "3", 0},
         {"18446744073709551615 = card", "true", 0},
         {"a.b_1h + 1", "43", 0},
     };
@@ -305,6 +312,11 @@ static void null_is_the_third_value(void **state)
         {"least(none, 3, seven)", "3", 0},
         {"greatest(amount, 3, none)", "123.45", 0},
         {"least(card, small)", "7", 0},
+        {"coalesce(card, minus, 5)", "-7", 1},
+        {"coalesce(card, 5, minus)", "5", 1},
+        {"coalesce(small, amount, 5)", "7.00", 0},
+        {"least(small, amount, 1.5, 5)", "1.50", 0},
+        {"greatest('2024-02-29 12:00:00', NULL, time) = time", "true", 0},
         {"greatest(half, huge)", "1e+308", 0},
         {"CASE WHEN maybe THEN 1 ELSE 2 END", "2", 0},
         {"CASE WHEN no THEN 1 END", "null", 0},
@@ -371,6 +383,10 @@ static void strings_are_made_of_characters(void **state)
         {"word || '!'", "'Bonjour!'", 0},
         {"word || nothing", "null", 0},
         {"concat(word, nothing, ' ', umlaut)", "'Bonjour d\xc3\xbcnn'", 0},
+        {"concat(nothing, nothing)", "''", 0},
+        {"length(page) = 200 AND page || page IS NULL", "true", 1},
+        {"concat(page, page, word)", "null", 1},
+        {"concat(page || page, word)", "'Bonjour'", 1},
         {"'it''s'", "'it's'", 0},
         {"least(word, umlaut)", "'Bonjour'", 0},
         {"word LIKE 'Bon%'", "true", 0},
@@ -393,11 +409,14 @@ static void times_have_parts(void **state)
 {
     (void)state;
     static const struct row rows[] = {
-        {"year(time)", "2024", 0},       {"month(time)", "2", 0},     {"day(time)", "29", 0},
-        {"hour(time)", "12", 0},         {"minute(time)", "34", 0},   {"second(time)", "56", 0},
-        {"day_of_week(time)", "4", 0},   {"year(before)", "1969", 0}, {"month(before)", "12", 0},
-        {"day(before)", "31", 0},        {"hour(before)", "23", 0},   {"second(before)", "59", 0},
-        {"day_of_week(before)", "3", 0},
+        {"year(time)", "2024", 0},       {"month(time)", "2", 0},
+        {"day(time)", "29", 0},          {"hour(time)", "12", 0},
+        {"minute(time)", "34", 0},       {"second(time)", "56", 0},
+        {"day_of_week(time)", "4", 0},   {"year(before)", "1969", 0},
+        {"month(before)", "12", 0},      {"day(before)", "31", 0},
+        {"hour(before)", "23", 0},       {"second(before)", "59", 0},
+        {"day_of_week(before)", "3", 0}, {"year(oldest)", "-290308", 0},
+        {"second(oldest)", "5", 0},
     };
     rows_hold(rows, ARRAY_COUNT(rows));
 }
@@ -429,6 +448,13 @@ static void what_is_no_expression_is_named(void **state)
         {"99999999999999999999",
          "99999999999999999999: is outside what its type holds (null, "
          "null; 18 digits after the point, 64 bits in all)",
+         0},
+        {"card + -18446744073709551616",
+         "18446744073709551616: is outside what its type holds (null, null; 18 digits after the "
+         "point, 64 bits in all)",
+         0},
+        {"NOT -1",
+         "-1: has a type that is not taken here (integer, null; AND, OR and NOT take conditions)",
          0},
         {"NOT 1",
          "1: has a type that is not taken here (integer, null; AND, OR and NOT take "
@@ -488,6 +514,19 @@ static void equal_parts_are_computed_once(void **state)
     assert_int_equal(program.output[0], program.output[1]);
 }
 
+static void what_a_branch_needs_twice_is_computed_and_counted_once(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"CASE WHEN yes THEN most + one IN (1, 2, 3) END", "null", 1},
+        {"CASE WHEN yes THEN most + one NOT BETWEEN 1 AND 2 END", "null", 1},
+        {"CASE WHEN one = 1 THEN CASE WHEN seven = 7 THEN one % 0 ELSE 2 END + one % 0 END", "null",
+         1},
+        {"one % 0 = 1 OR CASE WHEN yes THEN one % 0 END = 1", "null", 1},
+    };
+    rows_hold(rows, ARRAY_COUNT(rows));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -500,6 +539,7 @@ int main(void)
         cmocka_unit_test(what_is_no_expression_is_named),
         cmocka_unit_test(depth_and_length_are_bounded),
         cmocka_unit_test(equal_parts_are_computed_once),
+        cmocka_unit_test(what_a_branch_needs_twice_is_computed_and_counted_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""freshet eval: a definition tried on events, without a server."""
+
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+PROGRAM = os.path.join(os.environ["FRESHET_BUILD"], "freshet")
+DEFINITION = """
+streams:
+  payment:
+    id: 1
+    version: 1
+    time: ts
+    late: apply
+    fields:
+      ts:     {type: timestamp}
+      card:   {type: u64}
+      amount: {type: decimal, scale: 2}
+      fx:     {type: f64, scale: 4}
+      status: {type: string, size: 8}
+      shop:   {type: string, size: 16, optional: true}
+views:
+  spend:
+    version: 1
+    entity: card
+    source: payment
+    where: status = 'ok' and amount > 0
+    windows: [1h, 1d]
+    exact: 1d
+    aggregates:
+      count: count()
+      big: count() where amount > 500
+      euros: sum(amount * fx)
+      small_shop: first(shop) where amount < 100
+    derived:
+      share: euros_1h / euros_1d
+      label: CASE WHEN big_1h > 0 THEN 'big' ELSE coalesce(small_shop_1d, 'none') END
+  shops:
+    version: 1
+    entity: shop
+    source: payment
+    windows: [1d]
+    aggregates: {count: count()}
+"""
+EVENTS = """
+{"ts": 1700000000000000, "card": 7, "amount": 10, "fx": 1.1, "status": "ok", "shop": "a"}
+{"ts": 1700003500000000, "card": 7, "amount": 600.5, "fx": 2, "status": "ok"}
+{"ts": 1700003600000000, "card": 7, "amount": 700, "fx": 1, "status": "no", "shop": "a"}
+{"ts": 1700003700000000, "card": 8, "amount": 1, "fx": 1, "status": "ok", "shop": "b"}
+"""
+OF_SEVEN = """spend.count_1h 2
+spend.count_1d 2
+spend.big_1h 1
+spend.big_1d 1
+spend.euros_1h 1212.000000
+spend.euros_1d 1212.000000
+spend.small_shop_1h a
+spend.small_shop_1d a
+spend.share 1
+spend.label big
+"""
+
+
+class EvalTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="freshet-eval-")
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        (self.folder / "payment.yaml").write_text(DEFINITION)
+        (self.folder / "events.ndjson").write_text(EVENTS)
+
+    def run_eval(self, *words, **options):
+        command = [PROGRAM, "eval", str(self.folder / "payment.yaml"), "--events",
+                   options.pop("events", str(self.folder / "events.ndjson")), *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False,
+                              **options)
+
+    def test_prints_every_feature_of_the_entity(self):
+        done = self.run_eval("--key", "card:7")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, OF_SEVEN, ""))
+
+    def test_what_is_not_there_is_null(self):
+        done = self.run_eval("--key", "shop:c")
+        self.assertEqual((done.returncode, done.stdout), (0, "shops.count_1d null\n"))
+
+    def test_at_a_time(self):
+        done = self.run_eval("--key", "card:7", "--at", "2023-11-14T23:11:40Z")
+        lines = done.stdout.splitlines()
+        self.assertEqual(lines[0], "spend.count_1h 1")
+        self.assertEqual(lines[-1], "spend.label a")
+        same = self.run_eval("--key", "card:7", "--at", "1700003500000000")
+        self.assertEqual(same.stdout, done.stdout)
+
+    def test_events_from_stdin(self):
+        done = self.run_eval("--key", "card:8", events="-", input=EVENTS)
+        self.assertIn("spend.count_1h 1\n", done.stdout)
+
+    def test_what_is_expected_is_compared(self):
+        expected = self.folder / "expected"
+        expected.write_text("# What this card should have.\n" + OF_SEVEN)
+        done = self.run_eval("--key", "card:7", "--expect", str(expected))
+        self.assertEqual((done.returncode, done.stdout), (0, ""))
+        expected.write_text("spend.count_1h 3\nspend.label big\nspend.frob 1\n")
+        done = self.run_eval("--key", "card:7", "--expect", str(expected))
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stdout, "spend.count_1h: is 2, expected 3\n"
+                                      "spend.frob: is no `view.feature value` that the "
+                                      "definitions have\n")
+
+    def test_events_that_are_not_applied_are_counted_by_reason(self):
+        bad = EVENTS + '{"ts": 1, "card": "x", "amount": 1, "fx": 1, "status": "ok"}\ngarbage\n'
+        done = self.run_eval("--key", "card:7", events="-", input=bad)
+        self.assertEqual((done.returncode, done.stdout), (0, OF_SEVEN))
+        self.assertIn("1 not applied: text_wrong_type", done.stderr)
+
+    def test_wrong_use_is_told(self):
+        for words, code, text in [
+                (("--key", "pay:7"), 2, "is of no entity"),
+                (("--key", "card"), 2, "is of no entity"),
+                (("--key", "card:7", "--at", "noon"), 2, "is no time"),
+                (("--key", "card:7", "--stream", "frob"), 2, "is no stream"),
+                ((), 2, "--events and --key are needed"),
+                (("--key", "card:7", "--expect", "/no/such"), 1, "No such file")]:
+            done = self.run_eval(*words)
+            self.assertEqual(done.returncode, code, words)
+            self.assertIn(text, done.stderr)
+        done = self.run_eval("--key", "card:7", events="/no/such")
+        self.assertEqual(done.returncode, 1)
+        (self.folder / "payment.yaml").write_text(DEFINITION.replace("amount > 0", "amont > 0"))
+        done = self.run_eval("--key", "card:7")
+        self.assertEqual(done.returncode, 78)
+        self.assertIn("`amont` is no field of stream `payment`; did you mean `amount`?",
+                      done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
