@@ -1,8 +1,8 @@
 /* From the words of a request for a service to its rows: the service, the keys of its entities, the
  * inputs of the request, and one reader_read() for all.
  *
- * One key per entity, in any order. An entity may be given more than once: candidates, one row each,
- * which share the keys of the others. An entity without a key is not found. */
+ * One key per entity, in any order. An entity may be given more than once: candidates, one row
+ * each, which share the keys of the others. An entity without a key is not found. */
 #pragma once
 
 #include <stdbool.h>
