@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Services through the real process: three entities, candidates, inputs of the request, defaults and
-ages; what a service says is what FS.GET says of each feature, and values are computed exactly."""
+"""Services through the real process: three entities, candidates, inputs of the request, defaults
+and ages; what a service says is what FS.GET says of each feature, and values are computed exactly."""
 
 import decimal
 import json
@@ -198,9 +198,13 @@ def the_command_line_reads_and_checks_services():
     with support.running(streams=DEFINITIONS) as appliance:
         filled(appliance)
         ask = ("get", "--service", "fraud", "shop:mall", "user:bo", "amount=2.50")
-        rows = json.loads(appliance.verb(*ask, "card:4000", "card:4001", "note=a=b", "--json").stdout)
+        rows = json.loads(appliance.verb(*ask, "card:4000", "card:4001", "note=a=b",
+                                         "--json").stdout)
         assert len(rows) == 2 and list(rows[0]) == NAMES, rows
         assert rows[0]["usual"]["value"].startswith("a=b@"), rows
+        assert appliance.status()["services"] == [{
+            "service": "fraud", "version": 2, "features": 9, "entities": ["shop", "card", "user"],
+        }], appliance.status()["services"]
         text = appliance.verb(*ask, "card:4000").stdout
         assert text.splitlines()[1].startswith("left  "), text
         done = appliance.verb("get", "--service", "frod", "card:1", check=False)

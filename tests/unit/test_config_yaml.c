@@ -78,7 +78,8 @@ static const struct config_row rows[] = {
      "f:1:1: `stream` is no key of a definition file; did you mean `streams`? allowed: "
      "appliance, streams, views, services\n"},
     {"an unknown key near to none", STREAM_S "monitoring: {}\n",
-     "f:11:1: `monitoring` is no key of a definition file; allowed: appliance, streams, views, services\n"},
+     "f:11:1: `monitoring` is no key of a definition file; allowed: appliance, streams, views, "
+     "services\n"},
     {"a top-level list", "views: [a]\n" STREAM_S, "f:1:8: `views` is a map\n"},
     {"a top-level key without value", "views:\n" STREAM_S,
      "f:1:1: `views` has no value: base aggregates per entity, by name\n"},
