@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Services through the real process: three entities, candidates, inputs of the request, defaults
-and ages; what a service says is what FS.GET says of each feature, and values are computed exactly."""
+and ages; what a service says is what FS.GET says of each feature, and values are exact."""
 
 import decimal
 import json
@@ -194,6 +194,15 @@ def what_is_wrong_is_named_and_nothing_is_answered():
         redis.close()
 
 
+def durable_answers_are_the_same():
+    with support.running(streams=DEFINITIONS, data="directory: var") as appliance:
+        redis, at_us = filled(appliance)
+        ask = ("FS.MGET", 3, "card:4000", "shop:mall", "card:4001", "SERVICE", "fraud", "AT", at_us,
+               "REQUEST", 1, "amount", 1)
+        assert redis.call(*ask, "LEVEL", "durable") == redis.call(*ask)
+        redis.close()
+
+
 def the_command_line_reads_and_checks_services():
     with support.running(streams=DEFINITIONS) as appliance:
         filled(appliance)
@@ -224,5 +233,6 @@ if __name__ == "__main__":
         answers_are_those_of_the_features_in_one_shard,
         answers_are_those_of_the_features_in_three_shards,
         what_is_wrong_is_named_and_nothing_is_answered,
+        durable_answers_are_the_same,
         the_command_line_reads_and_checks_services,
     ])
