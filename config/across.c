@@ -7,6 +7,7 @@
 #include "config/suggest.h"
 #include "dataplane/base/units.h"
 #include "dataplane/feature/row.h"
+#include "dataplane/feature/service.h"
 
 /* Parts of a key that mean the same bytes and the same text. */
 enum key_class { KEY_UNSIGNED, KEY_SIGNED, KEY_BOOL, KEY_STRING };
@@ -161,6 +162,24 @@ static void finish_report(struct loader *loader, int index)
     }
 }
 
+static void services_finish(struct loader *loader)
+{
+    struct plan *plan = &loader->config->plan;
+    for (uint32_t i = 0; i < plan->service_count; i++) {
+        enum result result = service_finish(plan, &plan->service[i]);
+        if (result == RESULT_NO_SPACE) {
+            error_at(loader->config, loader->service_node[i],
+                     "service `%s` reads more than %d entities; split it", plan->service[i].name,
+                     SERVICE_ENTITIES_MAX);
+        } else if (result != RESULT_OK) {
+            error_at(loader->config, loader->service_node[i],
+                     "the values of service `%s` need more than %u values at a time; split the "
+                     "longest, or use fewer",
+                     plan->service[i].name, PROGRAM_REGISTERS_MAX);
+        }
+    }
+}
+
 /* What only the compiled plan shows. */
 void across_finish(struct loader *loader)
 {
@@ -189,4 +208,5 @@ void across_finish(struct loader *loader)
                      config->plan.view[i].name, (unsigned long long)(ROW_SIZE_MAX / KIB));
         }
     }
+    services_finish(loader);
 }

@@ -256,6 +256,40 @@ static void history_read(struct config *config, const struct keyword_values *val
     }
 }
 
+/* Type, what belongs to it, and rules. Returns false when the type is not to be relied on. */
+static bool type_read(struct config *config, const struct keyword_values *values,
+                      const struct node *map, struct schema_field *field)
+{
+    const struct node *type = values->value[KEYWORD_field_type];
+    uint32_t index;
+    if (type == NULL) {
+        if (map->kind == NODE_MAP && node_map_find(map, "type") == NULL) {
+            error_at(config, map->key, "field `%s` has no `type`, as {type: u64}", map->key->text);
+        }
+        return false;
+    }
+    if (!scalar_read_choice(config, type, "`type`", type_names, ARRAY_COUNT(type_names), &index)) {
+        return false;
+    }
+    field->type = (enum field_type)index;
+    field->size = field_type_size(field->type);
+    bool good = type_details_read(config, values, map, field);
+    if (values->value[KEYWORD_field_format] != NULL) {
+        good = format_read(config, values->value[KEYWORD_field_format], field) && good;
+    }
+    if (good) {
+        rules_read(config, values, field);
+    }
+    return good;
+}
+
+static bool optional_read(struct config *config, const struct keyword_values *values,
+                          struct schema_field *field)
+{
+    const struct node *optional = values->value[KEYWORD_field_optional];
+    return optional == NULL || scalar_read_bool(config, optional, "`optional`", &field->optional);
+}
+
 bool field_read(struct loader *loader, const struct node *map, struct schema *schema)
 {
     struct config *config = loader->config;
@@ -268,33 +302,27 @@ bool field_read(struct loader *loader, const struct node *map, struct schema *sc
     }
     struct keyword_values values;
     keyword_read_map(config, map, PLACE_field, &values);
-    const struct node *type = values.value[KEYWORD_field_type];
-    if (values.value[KEYWORD_field_optional] != NULL &&
-        !scalar_read_bool(config, values.value[KEYWORD_field_optional], "`optional`",
-                          &field->optional)) {
-        good = false;
-    }
+    good = optional_read(config, &values, field) && good;
     history_read(config, &values, map, schema, field);
-    uint32_t index;
-    if (type == NULL) {
-        if (map->kind == NODE_MAP && node_map_find(map, "type") == NULL) {
-            error_at(config, map->key, "field `%s` has no `type`, as {type: u64}", map->key->text);
-        }
-        good = false;
-    } else if (!scalar_read_choice(config, type, "`type`", type_names, ARRAY_COUNT(type_names),
-                                   &index)) {
-        good = false;
-    } else {
-        field->type = (enum field_type)index;
-        field->size = field_type_size(field->type);
-        bool details = type_details_read(config, &values, map, field);
-        if (values.value[KEYWORD_field_format] != NULL) {
-            details = format_read(config, values.value[KEYWORD_field_format], field) && details;
-        }
-        if (details) {
-            rules_read(config, &values, field);
-        }
-    }
+    good = type_read(config, &values, map, field) && good;
     schema->field_count++;
     return good;
+}
+
+bool field_read_request(struct config *config, const struct node *map, struct schema_field *field)
+{
+    struct keyword_values values;
+    bool good = scalar_read_column(config, map->key, "a field's name", field->name);
+    keyword_read_map(config, map, PLACE_field, &values);
+    const struct node *streams_only[] = {values.value[KEYWORD_field_since],
+                                         values.value[KEYWORD_field_id]};
+    for (uint32_t i = 0; i < ARRAY_COUNT(streams_only); i++) {
+        if (streams_only[i] != NULL) {
+            error_at(config, streams_only[i]->key,
+                     "`%s` is for fields of streams; a request has no older versions",
+                     streams_only[i]->key->text);
+        }
+    }
+    good = optional_read(config, &values, field) && good;
+    return type_read(config, &values, map, field) && good;
 }

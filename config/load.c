@@ -25,6 +25,7 @@ static void loader_init(struct loader *loader, struct config *config)
     config->plan.stream_count = 0;
     config->plan.view_count = 0;
     config->plan.feature_count = 0;
+    config->plan.service_count = 0;
 }
 
 static void no_memory(struct loader *loader, const char *file)
@@ -165,6 +166,7 @@ static enum result loader_finish(struct loader *loader, const char *first)
     }
     stream_read_all(loader);
     view_read_all(loader);
+    service_read_all(loader);
     options_read(loader);
     across_check(loader);
     if (config->error_count == 0) {

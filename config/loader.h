@@ -21,6 +21,8 @@ struct loader {
     const struct node *view_key_node[VIEWS_MAX];
     /* Bit f: field f's definition is wrong, so nothing that needs its type is checked. */
     uint64_t stream_fields_broken[STREAMS_MAX];
+    bool view_broken[VIEWS_MAX]; /* Something in it is wrong: it may lack features. */
+    const struct node *service_node[SERVICES_MAX];
     bool view_usable[VIEWS_MAX]; /* Its key is known, so other views compare with it. */
 };
 
@@ -28,6 +30,7 @@ struct loader {
  * ones look up what earlier ones defined. */
 void stream_read_all(struct loader *loader);
 void view_read_all(struct loader *loader);
+void service_read_all(struct loader *loader);
 void options_read(struct loader *loader);
 
 /* `auth` and `allow` of one entry of `ingest`. reachable: other machines can send to it. */
@@ -44,6 +47,10 @@ void across_finish(struct loader *loader);
  * its type is not to be relied on. */
 struct schema;
 bool field_read(struct loader *loader, const struct node *map, struct schema *schema);
+
+/* One field of a service's request. The same way. */
+struct schema_field;
+bool field_read_request(struct config *config, const struct node *map, struct schema_field *field);
 
 void options_set_defaults(struct config_options *options);
 

@@ -373,6 +373,7 @@ static void view_read(struct loader *loader, const struct node *map, uint32_t in
                                  .view = &config->plan.view[index]};
     memset(reader.view, 0, sizeof(*reader.view));
     loader->view_node[index] = map->key;
+    uint32_t errors_first = config->error_count;
     view_name_read(&reader);
     keyword_read_map(config, map, PLACE_view, &values);
     require(&reader, "entity", "what its features are about, as card");
@@ -409,6 +410,8 @@ static void view_read(struct loader *loader, const struct node *map, uint32_t in
     if (values.value[KEYWORD_view_derived] != NULL) {
         view_derived_read(&reader, values.value[KEYWORD_view_derived]);
     }
+    loader->view_broken[index] =
+        config->error_count != errors_first || reader.schema == NULL || reader.fields_broken != 0;
 }
 
 void view_read_all(struct loader *loader)

@@ -16,9 +16,8 @@ struct names {
     bool told;
 };
 
-/* "`a_1h` over a window": the names of features as the plan will give them. */
-static void feature_name(const struct plan_view *view, uint32_t aggregate, uint32_t window,
-                         char out[FEATURE_NAME_SIZE_MAX])
+void view_feature_name(const struct plan_view *view, uint32_t aggregate, uint32_t window,
+                       char out[FEATURE_NAME_SIZE_MAX])
 {
     const struct plan_window *w = &view->window[window];
     size_t size = strlen(view->aggregate[aggregate].name);
@@ -42,7 +41,7 @@ static bool feature_resolve(void *context, const char *name, uint32_t size, uint
     for (uint32_t a = 0; a < view->aggregate_count; a++) {
         for (uint32_t w = 0; w < view->window_count; w++) {
             uint32_t index = a * view->window_count + w;
-            feature_name(view, a, w, known[index]);
+            view_feature_name(view, a, w, known[index]);
             if (strlen(known[index]) == size && memcmp(known[index], name, size) == 0) {
                 *out_input = (uint16_t)index;
                 *out_type = derive_type_of(&view->aggregate[a], names->reader->schema);
@@ -59,26 +58,13 @@ static bool feature_resolve(void *context, const char *name, uint32_t size, uint
     return false;
 }
 
-/* Inputs of the program that the expression reads. */
-static uint64_t inputs_of(const struct program *program, const struct expression *expression)
-{
-    uint64_t inputs = 0;
-    for (uint32_t n = 0; n < expression->node_count; n++) {
-        for (uint32_t i = 0;
-             expression->node[n].operation == OPERATION_input && i < program->input_count; i++) {
-            inputs |= (uint64_t)(program->input[i] == expression->node[n].input) << i;
-        }
-    }
-    return inputs;
-}
-
 static bool name_is_free(struct view_reader *reader, const struct node *item, const char *name)
 {
     const struct plan_view *view = reader->view;
     char known[FEATURE_NAME_SIZE_MAX];
     for (uint32_t a = 0; a < view->aggregate_count; a++) {
         for (uint32_t w = 0; w < view->window_count; w++) {
-            feature_name(view, a, w, known);
+            view_feature_name(view, a, w, known);
             if (strcmp(known, name) == 0) {
                 error_at(reader->config, item->key,
                          "`%s` is the name of aggregate `%s` over a window; rename one", name,
@@ -116,7 +102,7 @@ static void derived_read(struct view_reader *reader, const struct node *item,
                  view->name, PROGRAM_STEPS_MAX, PROGRAM_CONSTANTS_MAX, PROGRAM_INPUTS_MAX);
         return;
     }
-    derived->inputs = inputs_of(&view->derived_program, expression);
+    derived->inputs = program_inputs_of(&view->derived_program, expression);
     if (derived->inputs == 0) {
         error_at(reader->config, item,
                  "`%s` reads no feature, so it is the same for everyone; name at least one",

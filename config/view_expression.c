@@ -17,7 +17,7 @@ struct names {
     bool told; /* What is wrong was reported, here or where the field is defined. */
 };
 
-static struct expression_type type_of_field(const struct schema_field *field)
+struct expression_type expression_type_of_field(const struct schema_field *field)
 {
     struct expression_type type = {.kind = TYPE_number, .scale = field->scale};
     switch (field->type) {
@@ -68,7 +68,7 @@ static bool field_resolve(void *context, const char *name, uint32_t size, uint16
         return false;
     }
     *out_input = (uint16_t)field;
-    *out_type = type_of_field(&schema->field[field]);
+    *out_type = expression_type_of_field(&schema->field[field]);
     return true;
 }
 

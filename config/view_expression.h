@@ -19,6 +19,13 @@ int view_expression_add(struct view_reader *reader, const struct node *scalar, u
                         const struct expression *value, const struct expression *where,
                         uint64_t *out_print);
 
+/* "a_1h": the name of an aggregate over a window, as the plan gives it to the feature. */
+void view_feature_name(const struct plan_view *view, uint32_t aggregate, uint32_t window,
+                       char out[FEATURE_NAME_SIZE_MAX]);
+
+/* Type of a field in expressions. */
+struct expression_type expression_type_of_field(const struct schema_field *field);
+
 /* The map of `derived:`; aggregates and windows are read already. */
 void view_derived_read(struct view_reader *reader, const struct node *map);
 

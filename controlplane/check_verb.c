@@ -15,6 +15,19 @@ static void size_print(const struct check_size *size, const char *label)
            size->cells_per_read, size->entities);
 }
 
+static void service_print(const struct plan *plan, const struct plan_service *service)
+{
+    printf("\nservice %s: version %u, %u features", service->name, service->version,
+           service->item_count);
+    for (uint32_t e = 0; e < service->entity_count; e++) {
+        printf("%s%s", e == 0 ? ", entities " : ", ", plan->view[service->entity[e]].entity);
+    }
+    for (uint32_t i = 0; i < service->request_count; i++) {
+        printf("%s%s", i == 0 ? ", request " : ", ", service->request[i].name);
+    }
+    printf("\n");
+}
+
 static void check_print(const struct config *config, const struct check *check)
 {
     static const char *const labels[CHECK_SIZES] = {"1 event", "100 events", "10,000 events"};
@@ -31,6 +44,9 @@ static void check_print(const struct config *config, const struct check *check)
             size_print(&view->at[size], labels[size]);
         }
         size_print(&view->worst, "at worst");
+    }
+    for (uint32_t i = 0; i < config->plan.service_count; i++) {
+        service_print(&config->plan, &config->plan.service[i]);
     }
 }
 
@@ -60,6 +76,27 @@ static json_t *views_json(const struct check *check)
     return list;
 }
 
+static json_t *services_json(const struct plan *plan)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < plan->service_count; i++) {
+        const struct plan_service *service = &plan->service[i];
+        json_t *entities = json_array();
+        json_t *request = json_array();
+        for (uint32_t e = 0; e < service->entity_count; e++) {
+            json_array_append_new(entities, json_string(plan->view[service->entity[e]].entity));
+        }
+        for (uint32_t f = 0; f < service->request_count; f++) {
+            json_array_append_new(request, json_string(service->request[f].name));
+        }
+        json_array_append_new(list, json_pack("{s:s, s:i, s:i, s:o, s:o}", "service", service->name,
+                                              "version", (int)service->version, "features",
+                                              (int)service->item_count, "entities", entities,
+                                              "request", request));
+    }
+    return list;
+}
+
 /* Prints the object and gives it back; VERB_EXIT_FAILED when it could not be built or written. */
 static int object_print(json_t *object, int exit_code)
 {
@@ -83,10 +120,11 @@ static int check_report(const struct config *config, bool json)
     int exit_code = VERB_EXIT_OK;
     if (json) {
         exit_code = object_print(
-            json_pack("{s:b, s:i, s:i, s:i, s:I, s:o}", "ok", 1, "streams",
+            json_pack("{s:b, s:i, s:i, s:i, s:I, s:o, s:o}", "ok", 1, "streams",
                       (int)config->plan.stream_count, "views", (int)config->plan.view_count,
                       "features", (int)config->plan.feature_count, "memory_bytes",
-                      (json_int_t)config->options.state_memory_bytes, "costs", views_json(check)),
+                      (json_int_t)config->options.state_memory_bytes, "costs", views_json(check),
+                      "services", services_json(&config->plan)),
             exit_code);
     } else {
         check_print(config, check);
@@ -108,7 +146,7 @@ int check_verb(int argc, char **argv)
             "Checks definition files (or folders of *.yaml) and prints every error as\n"
             "file:line:column, exit code 78. Without errors: per view the bytes that an\n"
             "entity takes, the cache lines that an event touches, the cells that a read\n"
-            "visits, and how many entities fit state.memory.\n",
+            "visits, and how many entities fit state.memory; per service what it takes.\n",
         .option = option,
         .option_count = 1,
         .argument_min = 1,

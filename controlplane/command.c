@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "controlplane/appliance.h"
+#include "controlplane/service_read.h"
 #include "controlplane/store.h"
 #include "controlplane/suggest.h"
 #include "dataplane/base/units.h"
@@ -60,6 +61,12 @@ enum result command_host_init(struct command_host *host, struct appliance *appli
     };
     buffer_init(&host->text, 0);
     buffer_init(&host->scratch.key, 0);
+    if (host->plan->service_count > 0) {
+        host->service = heap_alloc_lines(sizeof(*host->service));
+        if (host->service == NULL) {
+            return RESULT_NO_MEMORY;
+        }
+    }
     return name_cache_init(&host->names, appliance->plan);
 }
 
@@ -73,6 +80,8 @@ void command_host_deinit(struct command_host *host)
     heap_free(scratch->answer);
     buffer_deinit(&scratch->key);
     *scratch = (struct read_scratch){0};
+    heap_free(host->service);
+    host->service = NULL;
     buffer_deinit(&host->text);
     name_cache_deinit(&host->names);
 }

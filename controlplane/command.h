@@ -17,6 +17,7 @@
 #include "dataplane/reader.h"
 
 struct appliance;
+struct service_scratch;
 struct login; /* controlplane/verifier.h */
 struct server;
 
@@ -91,6 +92,7 @@ struct command_host {
     struct server *server; /* NULL in tests. */
     struct reader *reader;
     struct read_scratch scratch;
+    struct service_scratch *service; /* NULL: the plan has no services. */
     struct name_cache names;
     struct buffer text; /* For replies that are rendered before they are sized. */
 };

@@ -5,156 +5,10 @@
 
 #include "controlplane/appliance.h"
 #include "controlplane/command.h"
+#include "controlplane/feature_options.h"
 #include "controlplane/feature_read.h"
 #include "controlplane/report.h"
-
-struct feature_options {
-    const struct resp_argument *field;
-    uint32_t field_count;
-    bool with_meta;
-    bool has_time; /* AT or LATEST was given. */
-};
-
-/* Reads a count at argument[at] of which that many arguments must follow. */
-static bool count_read(struct command_call *call, uint32_t at, const char *what, uint32_t *out)
-{
-    char show[64];
-    int64_t count;
-    if (at >= call->count) {
-        resp_write_error(call->reply, "ERR %s needs a count", what);
-        return false;
-    }
-    const struct resp_argument *argument = &call->argument[at];
-    if (!resp_integer_read(argument->data, argument->size, &count) || count < 1) {
-        resp_write_error(call->reply, "ERR %s takes a count of 1 or more, not '%s'", what,
-                         command_show(argument, show, sizeof(show)));
-        return false;
-    }
-    if (count > (int64_t)(call->count - at - 1)) {
-        resp_write_error(call->reply, "ERR %s says %" PRId64 ", only %u arguments follow", what,
-                         count, call->count - at - 1);
-        return false;
-    }
-    *out = (uint32_t)count;
-    return true;
-}
-
-/* AT <us>. *at stands on the word and is moved behind what belongs to it. */
-static bool option_at(struct command_call *call, uint32_t *at, struct read_request *request)
-{
-    char show[64];
-    if (*at + 1 >= call->count) {
-        resp_write_error(call->reply, "ERR AT needs a time in microseconds since 1970, UTC");
-        return false;
-    }
-    const struct resp_argument *argument = &call->argument[*at + 1];
-    if (!resp_integer_read(argument->data, argument->size, &request->at_us)) {
-        resp_write_error(call->reply,
-                         "ERR AT takes a time in microseconds since 1970, UTC, not '%s'",
-                         command_show(argument, show, sizeof(show)));
-        return false;
-    }
-    request->time = READ_AT;
-    *at += 2;
-    return true;
-}
-
-static bool option_level(struct command_call *call, uint32_t *at, struct read_request *request)
-{
-    char show[64];
-    if (*at + 1 >= call->count) {
-        resp_write_error(call->reply, "ERR LEVEL needs applied or durable");
-        return false;
-    }
-    const struct resp_argument *argument = &call->argument[*at + 1];
-    request->durable = resp_is(argument, "durable");
-    if (request->durable && call->host->appliance->store == NULL) {
-        resp_write_error(call->reply, "ERR LEVEL durable needs a store: set `data.directory`; "
-                                      "without one only applied is allowed");
-        return false;
-    }
-    if (!request->durable && !resp_is(argument, "applied")) {
-        resp_write_error(call->reply, "ERR LEVEL takes applied or durable, not '%s'",
-                         command_show(argument, show, sizeof(show)));
-        return false;
-    }
-    *at += 2;
-    return true;
-}
-
-static bool option_time_twice(struct command_call *call, struct feature_options *options)
-{
-    if (options->has_time) {
-        resp_write_error(call->reply, "ERR AT and LATEST may be given only once, and not both");
-        return true;
-    }
-    options->has_time = true;
-    return false;
-}
-
-static bool option_parse(struct command_call *call, uint32_t *at, struct feature_options *options,
-                         struct read_request *request)
-{
-    char show[64];
-    const struct resp_argument *word = &call->argument[*at];
-    if (resp_is(word, "WITHMETA")) {
-        options->with_meta = true;
-        *at += 1;
-        return true;
-    }
-    if (resp_is(word, "LATEST")) {
-        request->time = READ_LATEST;
-        *at += 1;
-        return !option_time_twice(call, options);
-    }
-    if (resp_is(word, "AT")) {
-        return !option_time_twice(call, options) && option_at(call, at, request);
-    }
-    if (resp_is(word, "LEVEL")) {
-        return option_level(call, at, request);
-    }
-    if (resp_is(word, "REQUEST")) {
-        resp_write_error(call->reply, "ERR REQUEST is not built yet: it belongs to services, which "
-                                      "this version does not know");
-        return false;
-    }
-    resp_write_error(call->reply,
-                     "ERR unknown option '%s' of %s; known are: AT, LATEST, LEVEL, WITHMETA",
-                     command_show(word, show, sizeof(show)), call->command->name);
-    return false;
-}
-
-/* Everything behind the keys, from argument[at]. */
-static bool options_parse(struct command_call *call, uint32_t at, struct feature_options *options,
-                          struct read_request *request)
-{
-    char show[64];
-    if (at >= call->count) {
-        resp_write_error(call->reply, "ERR %s needs FIELDS <n> <feature>...", call->command->name);
-        return false;
-    }
-    if (resp_is(&call->argument[at], "SERVICE")) {
-        resp_write_error(call->reply, "ERR SERVICE is not built yet: this version does not know "
-                                      "services; FIELDS <n> <feature>... is allowed");
-        return false;
-    }
-    if (!resp_is(&call->argument[at], "FIELDS")) {
-        resp_write_error(call->reply, "ERR expected FIELDS <n> <feature>..., not '%s'",
-                         command_show(&call->argument[at], show, sizeof(show)));
-        return false;
-    }
-    if (!count_read(call, at + 1, "FIELDS", &options->field_count)) {
-        return false;
-    }
-    options->field = &call->argument[at + 2];
-    at += 2 + options->field_count;
-    while (at < call->count) {
-        if (!option_parse(call, &at, options, request)) {
-            return false;
-        }
-    }
-    return true;
-}
+#include "controlplane/service_read.h"
 
 static void write_time(struct resp_writer *reply, int64_t time_us)
 {
@@ -171,7 +25,7 @@ static void write_answer(struct resp_writer *reply, const struct answer *answer,
     if (with_meta) {
         resp_write_array(reply, 8);
     }
-    if (answer->status == ANSWER_PRESENT && answer->kind != VALUE_NULL) {
+    if (answer->kind != VALUE_NULL) {
         resp_write_bulk(reply, text, answer_format(answer, text));
     } else {
         resp_write_null(reply);
@@ -220,40 +74,76 @@ static bool keys_split(struct command_call *call, const struct resp_argument *ke
     return true;
 }
 
-static bool features_read(struct command_call *call, uint32_t first_key, uint32_t key_count,
-                          struct feature_options *options, struct read_request *request)
+static bool fields_read(struct command_call *call, uint32_t first_key, uint32_t key_count,
+                        const struct feature_options *options, struct read_request *request)
 {
     const struct resp_argument *keys = &call->argument[first_key];
     struct read_key key;
-    *options = (struct feature_options){0};
-    *request = (struct read_request){.key_count = key_count, .time = READ_NOW};
-    return options_parse(call, first_key + key_count, options, request) &&
-           keys_split(call, keys, key_count, &key) &&
+    request->key_count = key_count;
+    return keys_split(call, keys, key_count, &key) &&
            read_fields_resolve(call, key.entity, options->field, options->field_count, request) &&
            read_answers(call, keys, request);
 }
 
+/* The rows of a service's answer, a block of its program at a time. */
+static void write_rows(struct command_call *call, uint32_t row_count, bool with_meta)
+{
+    struct service_run *run = &call->host->service->run;
+    const struct plan_service *service = run->service;
+    for (uint32_t first = 0; first < row_count; first += PROGRAM_ROWS) {
+        uint32_t left = row_count - first;
+        uint32_t count = left < PROGRAM_ROWS ? left : PROGRAM_ROWS;
+        service_compute(run, first, count);
+        for (uint32_t row = first; row < first + count; row++) {
+            resp_write_map(call->reply, service->item_count);
+            for (uint32_t i = 0; i < service->item_count; i++) {
+                struct answer answer;
+                service_answer(run, first, row, i, &answer);
+                resp_write_text(call->reply, service->item[i].name);
+                write_answer(call->reply, &answer, with_meta);
+            }
+        }
+    }
+}
+
+/* as_list: FS.MGET, an array of what FS.GET gives. */
+static void features_get(struct command_call *call, uint32_t first_key, uint32_t key_count,
+                         bool as_list)
+{
+    struct feature_options options = {0};
+    struct read_request request = {.time = READ_NOW};
+    uint32_t rows = key_count;
+    if (!feature_options_parse(call, first_key + key_count, &options, &request)) {
+        return;
+    }
+    bool read = options.service != NULL
+                    ? service_read(call, first_key, key_count, &options, &request, &rows)
+                    : fields_read(call, first_key, key_count, &options, &request);
+    if (!read) {
+        return;
+    }
+    if (as_list) {
+        resp_write_array(call->reply, rows);
+    }
+    if (options.service != NULL) {
+        write_rows(call, rows, options.with_meta);
+        return;
+    }
+    for (uint32_t k = 0; k < key_count; k++) {
+        write_entity(call, &request, &options, k);
+    }
+}
+
 void command_fs_get(struct command_call *call)
 {
-    struct feature_options options;
-    struct read_request request;
-    if (features_read(call, 1, 1, &options, &request)) {
-        write_entity(call, &request, &options, 0);
-    }
+    features_get(call, 1, 1, false);
 }
 
 void command_fs_mget(struct command_call *call)
 {
-    struct feature_options options;
-    struct read_request request;
     uint32_t key_count;
-    if (!count_read(call, 1, "numkeys", &key_count) ||
-        !features_read(call, 2, key_count, &options, &request)) {
-        return;
-    }
-    resp_write_array(call->reply, key_count);
-    for (uint32_t k = 0; k < key_count; k++) {
-        write_entity(call, &request, &options, k);
+    if (feature_count_read(call, 1, "numkeys", 1, &key_count)) {
+        features_get(call, 2, key_count, true);
     }
 }
 

@@ -245,24 +245,26 @@ bool read_fields_one(struct command_call *call, const char *entity, struct read_
     return fields_every(call, entity, 1, request);
 }
 
-/* Appends the bytes of the key for the group's view; out_size is 0 when the id is none of its type:
- * then nothing can have it. */
-static bool key_append(struct command_call *call, uint16_t view, const struct resp_argument *key,
-                       uint64_t *out_offset, uint16_t *out_size)
+bool read_query_key(struct command_call *call, struct reader_query *query,
+                    const struct resp_argument *key)
 {
     struct buffer *bytes = &call->host->scratch.key;
     const struct plan *plan = call->host->plan;
+    /* The bytes may still move: an offset until all are there. */
+    query->key = (const uint8_t *)(uintptr_t)bytes->size;
+    query->key_size = 0;
+    if (key == NULL) {
+        return true;
+    }
     const char *id = (const char *)memchr(key->data, ':', key->size) + 1;
     char *room = buffer_room(bytes, KEY_SIZE_MAX);
     if (room == NULL) {
         bytes->failed = false;
-        return false;
+        return write_no_memory(call);
     }
-    uint32_t size = key_parse(plan, &plan->view[view], id, key->size - (uint32_t)(id - key->data),
-                              (uint8_t *)room);
-    *out_offset = bytes->size;
-    *out_size = (uint16_t)size;
-    buffer_took(bytes, size);
+    query->key_size = (uint16_t)key_parse(plan, &plan->view[query->view], id,
+                                          key->size - (uint32_t)(id - key->data), (uint8_t *)room);
+    buffer_took(bytes, query->key_size);
     return true;
 }
 
@@ -271,12 +273,10 @@ static bool queries_make(struct command_call *call, const struct resp_argument *
 {
     struct read_scratch *scratch = &call->host->scratch;
     uint32_t q = 0;
-    scratch->key.size = 0;
     for (uint32_t k = 0; k < request->key_count; k++) {
         for (uint32_t g = 0; g < request->group_count; g++, q++) {
             const struct read_group *group = &scratch->group[g];
             struct reader_query *query = &scratch->query[q];
-            uint64_t offset = 0;
             *query = (struct reader_query){
                 .view = group->view,
                 .time = request->time,
@@ -285,16 +285,10 @@ static bool queries_make(struct command_call *call, const struct resp_argument *
                 .feature = scratch->feature + group->first,
                 .answer = scratch->answer + (uint64_t)k * request->field_count + group->first,
             };
-            if (!key_append(call, group->view, &keys[k], &offset, &query->key_size)) {
-                return write_no_memory(call);
+            if (!read_query_key(call, query, &keys[k])) {
+                return false;
             }
-            /* The bytes may still move: an offset until all are there. */
-            query->key = (const uint8_t *)(uintptr_t)offset;
         }
-    }
-    for (uint32_t i = 0; i < q; i++) {
-        scratch->query[i].key =
-            (const uint8_t *)scratch->key.data + (uintptr_t)scratch->query[i].key;
     }
     return true;
 }
@@ -330,10 +324,34 @@ static bool answers_await(struct command_call *call, uint32_t count)
     return true;
 }
 
+bool read_reserve(struct command_call *call, uint32_t answers, uint32_t queries)
+{
+    struct read_scratch *scratch = &call->host->scratch;
+    scratch->key.size = 0;
+    if (!array_reserve((void **)&scratch->answer, &scratch->answer_capacity, answers,
+                       sizeof(*scratch->answer)) ||
+        !array_reserve((void **)&scratch->query, &scratch->query_capacity, queries,
+                       sizeof(*scratch->query))) {
+        return write_no_memory(call);
+    }
+    return true;
+}
+
+bool read_run(struct command_call *call, const struct read_request *request, uint32_t answers,
+              uint32_t queries)
+{
+    struct read_scratch *scratch = &call->host->scratch;
+    for (uint32_t i = 0; i < queries; i++) {
+        scratch->query[i].key =
+            (const uint8_t *)scratch->key.data + (uintptr_t)scratch->query[i].key;
+    }
+    reader_read(call->host->reader, scratch->query, queries);
+    return !request->durable || answers_await(call, answers);
+}
+
 bool read_answers(struct command_call *call, const struct resp_argument *keys,
                   struct read_request *request)
 {
-    struct read_scratch *scratch = &call->host->scratch;
     uint64_t values = (uint64_t)request->key_count * request->field_count;
     uint32_t queries = request->key_count * request->group_count;
     if (values > COMMAND_VALUES_MAX) {
@@ -343,17 +361,8 @@ bool read_answers(struct command_call *call, const struct resp_argument *keys,
                          COMMAND_VALUES_MAX);
         return false;
     }
-    if (!array_reserve((void **)&scratch->answer, &scratch->answer_capacity, (uint32_t)values,
-                       sizeof(*scratch->answer)) ||
-        !array_reserve((void **)&scratch->query, &scratch->query_capacity, queries,
-                       sizeof(*scratch->query))) {
-        return write_no_memory(call);
-    }
-    if (!queries_make(call, keys, request)) {
-        return false;
-    }
-    reader_read(call->host->reader, scratch->query, queries);
-    return !request->durable || answers_await(call, (uint32_t)values);
+    return read_reserve(call, (uint32_t)values, queries) && queries_make(call, keys, request) &&
+           read_run(call, request, (uint32_t)values, queries);
 }
 
 const struct answer *read_answer(const struct command_call *call,

@@ -38,6 +38,15 @@ bool read_fields_all(struct command_call *call, const char *entity, struct read_
 /* One feature of each such view: enough to know whether the entity is there and how new it is. */
 bool read_fields_one(struct command_call *call, const char *entity, struct read_request *request);
 
+/* Parts of read_answers(), for requests of another shape: room in the scratch; the key of a query
+ * whose view is set (NULL: none, so nothing is found); then the reading. Each returns false after
+ * writing an error. */
+bool read_reserve(struct command_call *call, uint32_t answers, uint32_t queries);
+bool read_query_key(struct command_call *call, struct reader_query *query,
+                    const struct resp_argument *key);
+bool read_run(struct command_call *call, const struct read_request *request, uint32_t answers,
+              uint32_t queries);
+
 /* Reads request->key_count keys. Returns false after writing an error. */
 bool read_answers(struct command_call *call, const struct resp_argument *keys,
                   struct read_request *request);

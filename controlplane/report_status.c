@@ -239,10 +239,25 @@ void report_json_write(json_t *root, struct buffer *out)
     json_decref(root);
 }
 
+static json_t *service_json(const struct plan *plan, const struct plan_service *service)
+{
+    json_t *object = json_object();
+    json_t *entities = json_array();
+    for (uint32_t e = 0; e < service->entity_count; e++) {
+        (void)json_array_append_new(entities, json_string(plan->view[service->entity[e]].entity));
+    }
+    set(object, "service", json_string(service->name));
+    set(object, "version", json_integer(service->version));
+    set(object, "features", json_integer(service->item_count));
+    set(object, "entities", entities);
+    return object;
+}
+
 void report_status_render(const struct snapshot *snapshot, struct buffer *out)
 {
     json_t *streams = json_array();
     json_t *views = json_array();
+    json_t *services = json_array();
     json_t *shards = json_array();
     json_t *listeners = json_array();
     json_t *lanes = json_array();
@@ -251,6 +266,10 @@ void report_status_render(const struct snapshot *snapshot, struct buffer *out)
     }
     for (uint32_t i = 0; i < snapshot->plan->view_count; i++) {
         (void)json_array_append_new(views, view_json(snapshot, i));
+    }
+    for (uint32_t i = 0; i < snapshot->plan->service_count; i++) {
+        (void)json_array_append_new(services,
+                                    service_json(snapshot->plan, &snapshot->plan->service[i]));
     }
     for (uint32_t i = 0; i < snapshot->shard_count; i++) {
         (void)json_array_append_new(shards, shard_json(snapshot, i));
@@ -267,6 +286,7 @@ void report_status_render(const struct snapshot *snapshot, struct buffer *out)
     set(root, "store", report_store_json(snapshot));
     set(root, "streams", streams);
     set(root, "views", views);
+    set(root, "services", services);
     set(root, "shards", shards);
     set(root, "listeners", listeners);
     set(root, "lane_count", json_integer(snapshot->lane_count));

@@ -46,8 +46,7 @@ static bool wide_fits(const struct wide *wide, bool is_unsigned, int64_t *out_va
     return wide->word[1] == high && wide->word[2] == high && wide->word[3] == high;
 }
 
-/* An answer as the program reads it; false: null. */
-static bool input_word(const struct answer *answer, struct expression_type type, int64_t *out_word)
+bool derive_word(const struct answer *answer, struct expression_type type, int64_t *out_word)
 {
     *out_word = 0;
     switch (answer->kind) {
@@ -80,7 +79,7 @@ void derive_run(const struct plan_view *view, const struct answer *input,
     program_enter(program, space, 1);
     for (uint32_t i = 0; i < program->input_count; i++) {
         int64_t *word = space->string[i];
-        bool there = input_word(&input[i], program->input_type[i], word);
+        bool there = derive_word(&input[i], program->input_type[i], word);
         bool known = input[i].status != ANSWER_NOT_FOUND;
         /* What is wider than a number holds is null, and counts. */
         space->fault[PROGRAM_FAULT_overflow] +=
@@ -90,14 +89,12 @@ void derive_run(const struct plan_view *view, const struct answer *input,
     program_run(program, space, 1);
 }
 
-static void value_set(struct answer *answer, struct expression_type type,
-                      const struct program_column *column)
+void derive_value(struct answer *answer, struct expression_type type, int64_t word)
 {
-    int64_t word = type.kind == TYPE_bool ? 0 : column->value[0];
     switch (type.kind) {
     case TYPE_bool:
         answer->kind = VALUE_BOOL;
-        answer->number = wide_from_u64(column->mask & 1);
+        answer->number = wide_from_u64((uint64_t)word);
         return;
     case TYPE_double:
         answer->kind = VALUE_DOUBLE;
@@ -148,7 +145,8 @@ void derive_answer(const struct plan_view *view, uint32_t derived, const struct 
     }
     const struct program_column *column = &space->column[program->output[derived]];
     if ((column->null & 1) == 0) {
-        value_set(out_answer, program->output_type[derived], column);
+        struct expression_type type = program->output_type[derived];
+        derive_value(out_answer, type, program_column_word(column, type, 0));
     }
     out_answer->status = out_answer->kind == VALUE_NULL ? ANSWER_NULL_VALUE : ANSWER_PRESENT;
 }

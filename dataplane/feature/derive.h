@@ -10,6 +10,11 @@
 struct expression_type derive_type_of(const struct plan_aggregate *aggregate,
                                       const struct schema *schema);
 
+/* An answer as a program reads it; false: null, or wider than a word. */
+bool derive_word(const struct answer *answer, struct expression_type type, int64_t *out_word);
+/* Puts a word of a program into an answer; strings are borrowed. */
+void derive_value(struct answer *answer, struct expression_type type, int64_t word);
+
 /* Runs the view's program: input[i] answers its i-th input. Faults are in space->fault. */
 void derive_run(const struct plan_view *view, const struct answer *input,
                 struct program_space *space);

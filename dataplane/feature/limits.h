@@ -20,6 +20,10 @@
 #define ACCUMULATORS_MAX      64   /* Per view. */
 #define FEATURES_MAX          4096 /* All views together. */
 #define DERIVED_MAX           32   /* Per view. */
+#define SERVICES_MAX          32
+#define SERVICE_FEATURES_MAX  256  /* Values of one answer. */
+#define SERVICE_REQUEST_MAX   16   /* Fields of a service's `request`. */
+#define SERVICE_ENTITIES_MAX  16   /* Of one service. */
 #define EXPRESSION_SIZE_MAX   1024 /* Characters of one expression. */
 #define EXPRESSION_NODES_MAX  256  /* Of one expression. */
 #define EXPRESSION_DEPTH_MAX  48   /* Parentheses, calls and signs inside one another. */

@@ -168,14 +168,67 @@ struct plan_stream {
     struct decode_plan decode;
 };
 
+/* What stands in place of a value that is not there. */
+struct plan_default {
+    bool given;
+    struct expression_type type;
+    int64_t word; /* As programs have it; of strings unused. */
+    uint16_t size;
+    char text[STRING_SIZE_MAX];
+};
+
+/* `view@65535.feature` */
+#define SERVICE_FEATURE_NAME_SIZE_MAX (NAME_SIZE_MAX + 8 + FEATURE_NAME_SIZE_MAX)
+/* Those that are answered, and those that only values read. */
+#define SERVICE_READS_MAX (SERVICE_FEATURES_MAX + PROGRAM_INPUTS_MAX)
+#define SERVICE_ITEM_NONE UINT16_MAX
+/* Inputs of a service's program from here on are fields of its request, below it reads. */
+#define SERVICE_INPUT_REQUEST 0x8000u
+
+/* A feature that a service reads, for its answer, its values, or both. */
+struct plan_service_read {
+    uint16_t view;    /* D */
+    uint16_t place;   /* D: among the features of the view. */
+    uint16_t item;    /* D: that answers with it; SERVICE_ITEM_NONE: none does. */
+    uint16_t feature; /* Into plan.feature. */
+    uint16_t entity;  /* Into the service's entities. */
+};
+
+/* One value of an answer. */
+struct plan_service_item {
+    char name[SERVICE_FEATURE_NAME_SIZE_MAX]; /* D */
+    bool is_computed;                         /* D: an output of the program; else a read. */
+    uint16_t source;                          /* D: which one. */
+    uint64_t inputs;                          /* D: computed: bit i, input i of the program. */
+    int64_t max_age_us;                       /* D: 0: of any age. */
+    struct plan_default otherwise;            /* D */
+};
+
+/* A named list of features over one or several entities. */
+struct plan_service {
+    char name[NAME_SIZE_MAX]; /* D */
+    uint16_t version;         /* D */
+    uint16_t request_count;   /* D */
+    uint16_t read_count;      /* D */
+    uint16_t item_count;      /* D */
+    uint16_t entity_count;
+    uint16_t entity[SERVICE_ENTITIES_MAX];            /* A view of each, in order of their reads. */
+    struct program program;                           /* D: not finished. */
+    struct plan_service_read read[SERVICE_READS_MAX]; /* D */
+    struct plan_service_item item[SERVICE_FEATURES_MAX]; /* D */
+    struct schema_field request[SERVICE_REQUEST_MAX];    /* D */
+};
+
 struct plan {
     uint64_t fingerprint;
-    uint16_t stream_count; /* D */
-    uint16_t view_count;   /* D */
+    uint16_t stream_count;  /* D */
+    uint16_t view_count;    /* D */
+    uint16_t service_count; /* D */
     uint16_t feature_count;
     struct plan_stream stream[STREAMS_MAX];
     struct plan_view view[VIEWS_MAX];
     struct plan_feature feature[FEATURES_MAX];
+    struct plan_service service[SERVICES_MAX]; /* service_finish() derives the rest. */
 };
 
 /* Derives everything that is not marked D, in place. The definition was checked (config/): errors

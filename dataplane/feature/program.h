@@ -68,6 +68,13 @@ struct program_column {
     uint64_t null;
 };
 
+/* Value of one row; of conditions 0 and 1. */
+static inline int64_t program_column_word(const struct program_column *column,
+                                          struct expression_type type, uint32_t row)
+{
+    return type.kind == TYPE_bool ? (int64_t)(column->mask >> row & 1) : column->value[row];
+}
+
 /* What one thread runs programs in; 64-byte aligned. */
 struct program_space {
     struct program_column column[PROGRAM_COLUMNS_MAX];
@@ -101,6 +108,8 @@ static inline uint32_t string_word_size(int64_t word)
  * steps that nothing needs. *out_place: its place among the outputs. */
 MUST_USE enum result program_add(struct program *program, const struct expression *value,
                                  const struct expression *where, uint32_t *out_place);
+/* Bit i: an expression that was added reads input i. */
+uint64_t program_inputs_of(const struct program *program, const struct expression *expression);
 /* Gives registers to values; after the last program_add(). RESULT_NO_SPACE: too many at a time. */
 MUST_USE enum result program_finish(struct program *program);
 

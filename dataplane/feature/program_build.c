@@ -742,3 +742,15 @@ enum result program_finish(struct program *program)
     }
     return RESULT_OK;
 }
+
+uint64_t program_inputs_of(const struct program *program, const struct expression *expression)
+{
+    uint64_t inputs = 0;
+    for (uint32_t n = 0; n < expression->node_count; n++) {
+        for (uint32_t i = 0;
+             expression->node[n].operation == OPERATION_input && i < program->input_count; i++) {
+            inputs |= (uint64_t)(program->input[i] == expression->node[n].input) << i;
+        }
+    }
+    return inputs;
+}

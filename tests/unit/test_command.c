@@ -38,7 +38,52 @@ static const char definition[] = "appliance:\n"
                                  "    entity: shop\n"
                                  "    source: pay\n"
                                  "    windows: [1d]\n"
-                                 "    aggregates: {n: count()}\n";
+                                 "    aggregates: {n: count()}\n"
+                                 "  drawer:\n"
+                                 "    entity: till\n"
+                                 "    key: card\n"
+                                 "    source: pay\n"
+                                 "    windows: [1d]\n"
+                                 "    aggregates: {n: count()}\n"
+                                 "services:\n"
+                                 "  fraud:\n"
+                                 "    version: 3\n"
+                                 "    request:\n"
+                                 "      amount: {type: decimal, scale: 2, min: 0}\n"
+                                 "      note: {type: string, size: 8, optional: true}\n"
+                                 "    features:\n"
+                                 "      - {name: over, value: request.amount - spend.total_1h}\n"
+                                 "      - sales.n_1d\n"
+                                 "      - {feature: spend.total_1h, default: -1.5}\n"
+                                 "      - {name: tag, value: request.note || '!', default: none}\n"
+                                 "  fresh:\n"
+                                 "    features:\n"
+                                 "      - {feature: spend.n_1h, max_age: 1ms}\n"
+                                 "      - {feature: habit.n_1d, max_age: 36500d}\n"
+                                 "  wide:\n"
+                                 "    features:\n"
+                                 "      - {name: a0, value: drawer.n_1d + 0}\n"
+                                 "      - {name: a1, value: drawer.n_1d + 1}\n"
+                                 "      - {name: a2, value: drawer.n_1d + 2}\n"
+                                 "      - {name: a3, value: drawer.n_1d + 3}\n"
+                                 "      - {name: a4, value: drawer.n_1d + 4}\n"
+                                 "      - {name: a5, value: drawer.n_1d + 5}\n"
+                                 "      - {name: a6, value: drawer.n_1d + 6}\n"
+                                 "      - {name: a7, value: drawer.n_1d + 7}\n"
+                                 "      - {name: a8, value: drawer.n_1d + 8}\n"
+                                 "      - {name: a9, value: drawer.n_1d + 9}\n"
+                                 "      - {name: a10, value: drawer.n_1d + 10}\n"
+                                 "      - {name: a11, value: drawer.n_1d + 11}\n"
+                                 "      - {name: a12, value: drawer.n_1d + 12}\n"
+                                 "      - {name: a13, value: drawer.n_1d + 13}\n"
+                                 "      - {name: a14, value: drawer.n_1d + 14}\n"
+                                 "      - {name: a15, value: drawer.n_1d + 15}\n"
+                                 "      - {name: a16, value: drawer.n_1d + 16}\n"
+                                 "      - {name: a17, value: drawer.n_1d + 17}\n"
+                                 "      - {name: a18, value: drawer.n_1d + 18}\n"
+                                 "      - {name: a19, value: drawer.n_1d + 19}\n"
+                                 "      - {name: a20, value: drawer.n_1d + 20}\n"
+                                 "      - {name: a21, value: drawer.n_1d + 21}\n";
 
 static struct config *config;
 static struct appliance *appliance;
@@ -145,6 +190,30 @@ static const struct {
      "$3|0:7|"},
     {"FS.GET card:255 FIELDS 1 spend.n_1h AT 77 WITHMETA",
      "*2|$10|spend.n_1h|*8|$-1|$9|NOT_FOUND|$0||$-1|:1005000000|$-1|:77|$3|0:0|", NULL},
+    {"FS.MGET 2 card:7 shop:Z SERVICE fraud REQUEST 2 amount 10.00 note hi",
+     "*1|*8|$4|over|$4|6.93|$10|sales.n_1d|$4|5.90|$14|spend.total_1h|$4|3.07|$3|tag|$3|hi!|",
+     "*1|%4|$4|over|$4|6.93|$10|sales.n_1d|$4|5.90|$14|spend.total_1h|$4|3.07|$3|tag|$3|hi!|"},
+    {"FS.MGET 3 card:7 shop:Z card:9 SERVICE fraud@3 REQUEST 1 amount 10",
+     "*2|*8|$4|over|$4|6.93|$10|sales.n_1d|$4|5.90|$14|spend.total_1h|$4|3.07|$3|tag|$4|none|*8|$4|"
+     "over|$4|6.91|$10|sales.n_1d|$4|5.90|$14|spend.total_1h|$4|3.09|$3|tag|$4|none|",
+     "*2|%4|$4|over|$4|6.93|$10|sales.n_1d|$4|5.90|$14|spend.total_1h|$4|3.07|$3|tag|$4|none|%4|$4|"
+     "over|$4|6.91|$10|sales.n_1d|$4|5.90|$14|spend.total_1h|$4|3.09|$3|tag|$4|none|"},
+    {"FS.MGET 2 shop:Z shop:A service fraud request 2 amount 0 note x",
+     "*2|*8|$4|over|$4|1.50|$10|sales.n_1d|$4|5.90|$14|spend.total_1h|$5|-1.50|$3|tag|$2|x!|*8|$4|"
+     "over|$4|1.50|$10|sales.n_1d|$4|5.65|$14|spend.total_1h|$5|-1.50|$3|tag|$2|x!|",
+     "*2|%4|$4|over|$4|1.50|$10|sales.n_1d|$4|5.90|$14|spend.total_1h|$5|-1.50|$3|tag|$2|x!|%4|$4|"
+     "over|$4|1.50|$10|sales.n_1d|$4|5.65|$14|spend.total_1h|$5|-1.50|$3|tag|$2|x!|"},
+    {"FS.GET card:7 SERVICE fraud REQUEST 1 amount 10",
+     "*8|$4|over|$4|6.93|$10|sales.n_1d|$-1|$14|spend.total_1h|$4|3.07|$3|tag|$4|none|",
+     "%4|$4|over|$4|6.93|$10|sales.n_1d|_|$14|spend.total_1h|$4|3.07|$3|tag|$4|none|"},
+    {"FS.GET card:7 SERVICE fresh WITHMETA",
+     "*4|$10|spend.n_1h|*8|$-1|$15|OUTSIDE_MAX_AGE|$7|PARTIAL|$-1|:1005000000|:1000000000|:"
+     "1005000000|$3|0:7|$10|habit.n_1d|*8|$4|4.07|$7|PRESENT|",
+     NULL},
+    {"FS.GET shop:Z SERVICE fraud AT 77 WITHMETA REQUEST 1 amount 10",
+     "*8|$4|over|*8|$5|11.50|$7|PRESENT|$0||$-1|:1005000000|$-1|:77|", NULL},
+    {"FS.GET card:7 SERVICE fraud AT 77 WITHMETA REQUEST 1 amount 10",
+     "*8|$4|over|*8|$4|6.93|$7|PRESENT|$7|PARTIAL|$-1|:1005000000|:1000000000|:77|$3|0:7|", NULL},
     {"FS.MGET 2 card:7 card:255 FIELDS 1 spend.n_1h LEVEL applied",
      "*2|*2|$10|spend.n_1h|$4|1.07|*2|$10|spend.n_1h|$-1|",
      "*2|%1|$10|spend.n_1h|$4|1.07|%1|$10|spend.n_1h|_|"},
@@ -177,7 +246,7 @@ static const struct {
     {"HMGET card:7 sales.n_1d",
      "-ERR feature 'sales.n_1d' is of entity 'shop', the key is of entity 'card'|", NULL},
     {"HMGET crd:7 spend.n_1h", "-ERR unknown entity 'crd'; did you mean 'card'?|", NULL},
-    {"HMGET zebra:7 spend.n_1h", "-ERR unknown entity 'zebra'; known are: card, shop|", NULL},
+    {"HMGET zebra:7 spend.n_1h", "-ERR unknown entity 'zebra'; known are: card, shop, till|", NULL},
     {"HMGET card spend.n_1h", "-ERR key 'card' is not of the form <entity>:<id>|", NULL},
     {"HMGET card:7",
      "-ERR wrong number of arguments for 'hmget' command; it takes: <entity>:<id> <feature>...|",
@@ -194,10 +263,6 @@ static const struct {
      NULL},
     {"FS.GET card:7 FIELDS 2 spend.n_1h", "-ERR FIELDS says 2, only 1 arguments follow|", NULL},
     {"FS.GET card:7 FIELDS x spend.n_1h", "-ERR FIELDS takes a count of 1 or more, not 'x'|", NULL},
-    {"FS.GET card:7 SERVICE fraud",
-     "-ERR SERVICE is not built yet: this version does not know services; FIELDS <n> <feature>... "
-     "is allowed|",
-     NULL},
     {"FS.GET card:7 FIELDS 1 spend.n_1h LEVEL durable",
      "-ERR LEVEL durable needs a store: set `data.directory`; without one only applied is "
      "allowed|",
@@ -205,8 +270,7 @@ static const struct {
     {"FS.GET card:7 FIELDS 1 spend.n_1h LEVEL best",
      "-ERR LEVEL takes applied or durable, not 'best'|", NULL},
     {"FS.GET card:7 FIELDS 1 spend.n_1h REQUEST 1 a b",
-     "-ERR REQUEST is not built yet: it belongs to services, which this version does not know|",
-     NULL},
+     "-ERR REQUEST belongs to SERVICE: FIELDS take no inputs|", NULL},
     {"FS.GET card:7 FIELDS 1 spend.n_1h AT noon",
      "-ERR AT takes a time in microseconds since 1970, UTC, not 'noon'|", NULL},
     {"FS.GET card:7 FIELDS 1 spend.n_1h AT 1 LATEST",
@@ -216,6 +280,47 @@ static const struct {
     {"FS.MGET 9 card:7 FIELDS 1 a", "-ERR numkeys says 9, only 4 arguments follow|", NULL},
     {"FS.MGET 2 card:7 shop:Z FIELDS 1 spend.n_1h",
      "-ERR key 'shop:Z' is of entity 'shop', the keys before it of 'card'|", NULL},
+    {"FS.GET card:7 NOTHING fraud",
+     "-ERR expected FIELDS <n> <feature>... or SERVICE <name>, not 'NOTHING'|", NULL},
+    {"FS.GET card:7 FIELDS 1", "-ERR FIELDS says 1, only 0 arguments follow|", NULL},
+    {"FS.GET card:7 WITHMETA SERVICE",
+     "-ERR expected FIELDS <n> <feature>... or SERVICE <name>, not 'WITHMETA'|", NULL},
+    {"FS.MGET 2 card:7 card:8 SERVICE", "-ERR SERVICE needs a name|", NULL},
+    {"FS.GET card:7 SERVICE frod", "-ERR unknown service 'frod'; did you mean 'fraud'?|", NULL},
+    {"FS.GET card:7 SERVICE zzzzzz", "-ERR unknown service 'zzzzzz'; one that is known is 'fraud'|",
+     NULL},
+    {"FS.GET card:7 SERVICE fraud@2", "-ERR 'fraud@2' is not there: service 'fraud' has version 3|",
+     NULL},
+    {"FS.GET card:7 SERVICE fraud@x", "-ERR 'fraud@x' is not there: service 'fraud' has version 3|",
+     NULL},
+    {"FS.GET card:7 SERVICE fraud",
+     "-ERR service 'fraud' needs REQUEST amount, a decimal; it is not "
+     "optional|",
+     NULL},
+    {"FS.GET card:7 SERVICE fraud REQUEST 2 amount 1",
+     "-ERR REQUEST says 2 names with their values, "
+     "only 2 arguments follow|",
+     NULL},
+    {"FS.GET card:7 SERVICE fraud REQUEST 1 amont 1",
+     "-ERR unknown REQUEST field 'amont'; did you mean 'amount'?|", NULL},
+    {"FS.GET card:7 SERVICE fraud REQUEST 1 amount 1.005",
+     "-ERR REQUEST amount is '1.005', which is no decimal of scale 2|", NULL},
+    {"FS.GET card:7 SERVICE fraud REQUEST 1 amount -1",
+     "-ERR REQUEST amount is '-1', which its min, max or enum does not allow|", NULL},
+    {"FS.GET card:7 SERVICE fraud REQUEST 2 amount 1 note ninechars",
+     "-ERR REQUEST note has 9 bytes, at most 8 are allowed|", NULL},
+    {"FS.GET card:7 SERVICE fraud REQUEST 2 amount 1 amount 1",
+     "-ERR REQUEST amount is given twice|", NULL},
+    {"FS.GET card:7 SERVICE fraud REQUEST 1 amount 1 REQUEST 1 amount 1",
+     "-ERR REQUEST may be given only once|", NULL},
+    {"FS.GET card:7 SERVICE fraud VERBOSE",
+     "-ERR unknown option 'VERBOSE' of FS.GET; known are: AT, LATEST, LEVEL, WITHMETA, REQUEST|",
+     NULL},
+    {"FS.GET till:7 SERVICE fraud REQUEST 1 amount 1",
+     "-ERR key 'till:7' is of entity 'till', service 'fraud' is about: card, shop|", NULL},
+    {"FS.MGET 4 card:7 shop:Z card:8 shop:Y SERVICE fraud REQUEST 1 amount 1",
+     "-ERR keys of 'card' and of 'shop' are given more than once; one entity may have candidates|",
+     NULL},
     {"FS.DROPS AFTER 9 1", "-ERR '9' is no shard; there are 0, from 0|", NULL},
     {"SCAN x", "-ERR invalid cursor|", NULL},
     {"SCAN 0 COUNT 0", "-ERR COUNT takes a number of 1 or more, not '0'|", NULL},
@@ -274,6 +379,49 @@ static void a_batch_is_one_read_and_resolves_its_fields_once(void **state)
     assert_int_equal(fake.read_count, 1);
     assert_int_equal(fake.query_count, 1000);
     assert_int_equal(fake.time, READ_LATEST);
+}
+
+static void candidates_share_one_read_of_the_others(void **state)
+{
+    static char request[16384];
+    int at = snprintf(request, sizeof(request), "FS.MGET 501 shop:Z");
+    (void)state;
+    for (uint32_t i = 0; i < 500; i++) {
+        at += snprintf(request + at, sizeof(request) - (size_t)at, " card:%u", i % 200);
+    }
+    (void)snprintf(request + at, sizeof(request) - (size_t)at, " SERVICE fraud REQUEST 1 amount 5");
+    fake.read_count = 0;
+    fake.query_count = 0;
+    const char *reply = run_in(2, request);
+    assert_true(starts_with(reply, "*500|*8|$4|over|$4|2.00|$10|sales.n_1d|$4|5.90|"));
+    for (uint32_t i = 0; i < 500; i++) {
+        char value[32];
+        uint32_t key = i % 200;
+        (void)snprintf(value, sizeof(value), "$14|spend.total_1h|$4|3.%02u|", key % 100);
+        if (key >= 100) {
+            (void)snprintf(value, sizeof(value), "$14|spend.total_1h|$4|4.%02u|", key % 100);
+        }
+        reply = strstr(reply, "$14|spend.total_1h|");
+        assert_non_null(reply);
+        assert_true(starts_with(reply, value));
+        reply++;
+    }
+    assert_int_equal(fake.read_count, 1);
+    assert_int_equal(fake.query_count, 501);
+}
+
+static void too_many_candidates_are_an_error_that_says_the_limit(void **state)
+{
+    static char request[40000];
+    int at = snprintf(request, sizeof(request), "FS.MGET 3000");
+    (void)state;
+    for (uint32_t i = 0; i < 3000; i++) {
+        at += snprintf(request + at, sizeof(request) - (size_t)at, " till:1");
+    }
+    (void)snprintf(request + at, sizeof(request) - (size_t)at, " SERVICE wide");
+    assert_string_equal(run_in(2, request),
+                        "-ERR 3000 candidates times 22 features are 66000 values, at most 65536 "
+                        "per request|");
 }
 
 static void too_many_values_are_an_error_that_says_the_limit(void **state)
@@ -359,6 +507,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_command_replies_in_the_form_of_its_protocol),
         cmocka_unit_test(a_batch_is_one_read_and_resolves_its_fields_once),
+        cmocka_unit_test(candidates_share_one_read_of_the_others),
+        cmocka_unit_test(too_many_candidates_are_an_error_that_says_the_limit),
         cmocka_unit_test(too_many_values_are_an_error_that_says_the_limit),
         cmocka_unit_test(time_to_live_is_that_of_the_newest_row),
         cmocka_unit_test(a_session_keeps_what_it_was_told),

@@ -26,15 +26,15 @@ static const struct config_row rows[] = {
      "c: !!str 3\n"
      "d: &y [1]\n"
      "e: !t {}\n",
-     "f:1:1: `a` is no key of a definition file; allowed: appliance, streams, views\n"
+     "f:1:1: `a` is no key of a definition file; allowed: appliance, streams, views, services\n"
      "f:1:7: anchors (&name) are not taken; write each value where it is used\n"
-     "f:2:1: `b` is no key of a definition file; allowed: appliance, streams, views\n"
+     "f:2:1: `b` is no key of a definition file; allowed: appliance, streams, views, services\n"
      "f:2:4: aliases (*name) are not taken; write the value here\n"
-     "f:3:1: `c` is no key of a definition file; allowed: appliance, streams, views\n"
+     "f:3:1: `c` is no key of a definition file; allowed: appliance, streams, views, services\n"
      "f:3:10: tags (!name) are not taken; write the plain value\n"
-     "f:4:1: `d` is no key of a definition file; allowed: appliance, streams, views\n"
+     "f:4:1: `d` is no key of a definition file; allowed: appliance, streams, views, services\n"
      "f:4:7: anchors (&name) are not taken; write each value where it is used\n"
-     "f:5:1: `e` is no key of a definition file; allowed: appliance, streams, views\n"
+     "f:5:1: `e` is no key of a definition file; allowed: appliance, streams, views, services\n"
      "f:5:7: tags (!name) are not taken; write the plain value\n"},
     {"an alias as a key", "*x : 1\n",
      "f:1:1: aliases (*name) are not taken; write the value here\n"},
@@ -76,15 +76,14 @@ static const struct config_row rows[] = {
      "stream:\n"
      "  s: {}\n" STREAM_S,
      "f:1:1: `stream` is no key of a definition file; did you mean `streams`? allowed: "
-     "appliance, streams, views\n"},
+     "appliance, streams, views, services\n"},
     {"an unknown key near to none", STREAM_S "monitoring: {}\n",
-     "f:11:1: `monitoring` is no key of a definition file; allowed: appliance, streams, views\n"},
+     "f:11:1: `monitoring` is no key of a definition file; allowed: appliance, streams, views, "
+     "services\n"},
     {"a top-level list", "views: [a]\n" STREAM_S, "f:1:8: `views` is a map\n"},
     {"a top-level key without value", "views:\n" STREAM_S,
      "f:1:1: `views` has no value: base aggregates per entity, by name\n"},
-    {"services", "services: {fraud: {version: 1}}\n" STREAM_S,
-     "f:1:1: `services` is not built yet (named lists of features that a model asks for); remove "
-     "it\n"},
+    {"services, a list", "services: [fraud]\n" STREAM_S, "f:1:11: `services` is a map\n"},
     {"no stream", "appliance: {shards: 1}\n",
      "f:0:0: defines no stream; `streams:` with at least one is needed\n"},
 };
