@@ -2,6 +2,7 @@
  * definition. */
 #include <errno.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ struct eval_options {
     const char *at;
     const char *stream;
     const char *expect;
+    bool json;
 };
 
 struct eval {
@@ -30,6 +32,7 @@ struct eval {
     enum read_time time;
     int64_t at_us;
     uint32_t wrong;
+    json_t *out; /* With --json: features by name; or what differs from what was expected. */
 };
 
 static int failed(const char *what, const char *why)
@@ -95,6 +98,7 @@ static void drops_tell(const struct eval *eval)
     }
 }
 
+/* NULL: null. */
 static const char *value_read(struct eval *eval, uint16_t feature, char out[ANSWER_TEXT_SIZE_MAX])
 {
     struct answer answer;
@@ -102,7 +106,7 @@ static const char *value_read(struct eval *eval, uint16_t feature, char out[ANSW
     evaluation_read(eval->evaluation, id, (uint32_t)strlen(id), &feature, 1, eval->time,
                     eval->at_us, &answer);
     if (answer.status == ANSWER_NOT_FOUND || answer.kind == VALUE_NULL) {
-        return "null";
+        return NULL;
     }
     out[answer_format(&answer, out)] = '\0';
     return out;
@@ -114,6 +118,18 @@ static bool view_is_of_key(const struct eval *eval, const struct plan_view *view
     return strncmp(eval->options->key, view->entity, size) == 0 && eval->options->key[size] == ':';
 }
 
+static void feature_print(struct eval *eval, const struct plan_view *view,
+                          const struct plan_feature *feature, const char *value)
+{
+    char name[NAME_SIZE_MAX + FEATURE_NAME_SIZE_MAX];
+    (void)snprintf(name, sizeof(name), "%s.%s", view->name, feature->name);
+    if (eval->out == NULL) {
+        printf("%s %s\n", name, value == NULL ? "null" : value);
+    } else {
+        json_object_set_new(eval->out, name, value == NULL ? json_null() : json_string(value));
+    }
+}
+
 static void features_print(struct eval *eval)
 {
     const struct plan *plan = &eval->config->plan;
@@ -121,8 +137,26 @@ static void features_print(struct eval *eval)
         const struct plan_view *view = &plan->view[plan->feature[f].view];
         char text[ANSWER_TEXT_SIZE_MAX];
         if (view_is_of_key(eval, view)) {
-            printf("%s.%s %s\n", view->name, plan->feature[f].name, value_read(eval, f, text));
+            feature_print(eval, view, &plan->feature[f], value_read(eval, f, text));
         }
+    }
+}
+
+/* is NULL: the line is none that the definitions have. */
+static void difference_print(struct eval *eval, const char *name, uint32_t size, const char *is,
+                             const char *expected)
+{
+    eval->wrong++;
+    if (eval->out != NULL) {
+        char key[NAME_SIZE_MAX + FEATURE_NAME_SIZE_MAX];
+        (void)snprintf(key, sizeof(key), "%.*s", (int)size, name);
+        json_object_set_new(eval->out, key,
+                            is == NULL ? json_null()
+                                       : json_pack("{s:s, s:s}", "is", is, "expected", expected));
+    } else if (is == NULL) {
+        printf("%.*s: is no `view.feature value` that the definitions have\n", (int)size, name);
+    } else {
+        printf("%.*s: is %s, expected %s\n", (int)size, name, is, expected);
     }
 }
 
@@ -138,15 +172,13 @@ static void expectation_check(struct eval *eval, char *text, uint32_t size)
     uint32_t name_size = value == NULL ? (uint32_t)strlen(text) : (uint32_t)(value - text);
     int feature = plan_feature_find(&eval->config->plan, text, name_size);
     if (value == NULL || feature < 0) {
-        printf("%.*s: is no `view.feature value` that the definitions have\n", (int)name_size,
-               text);
-        eval->wrong++;
+        difference_print(eval, text, name_size, NULL, NULL);
         return;
     }
     const char *is = value_read(eval, (uint16_t)feature, actual);
+    is = is == NULL ? "null" : is;
     if (strcmp(is, value + 1) != 0) {
-        printf("%.*s: is %s, expected %s\n", (int)name_size, text, is, value + 1);
-        eval->wrong++;
+        difference_print(eval, text, name_size, is, value + 1);
     }
 }
 
@@ -205,7 +237,13 @@ static int eval_run(const struct verb_usage *usage, const struct eval_options *o
     if (evaluation_open(config, stream, &eval.evaluation) != RESULT_OK) {
         return failed("the worker", "the machine gave no memory");
     }
+    eval.out = options->json ? json_object() : NULL;
     int exit_code = evaluate(&eval);
+    if (eval.out != NULL) {
+        (void)json_dumpf(eval.out, stdout, JSON_INDENT(2));
+        printf("\n");
+        json_decref(eval.out);
+    }
     evaluation_close(eval.evaluation);
     return exit_code;
 }
@@ -222,6 +260,8 @@ int eval_verb(int argc, char **argv)
         {"stream", "NAME", VERB_OPTION_TEXT, &options.stream, "of JSON events that name none"},
         {"expect", "FILE", VERB_OPTION_TEXT, &options.expect,
          "lines as are printed: compare with them, exit 1 when one differs"},
+        {"json", NULL, VERB_OPTION_FLAG, &options.json,
+         "one JSON object on stdout: values as text, or what differs"},
     };
     const struct verb_usage usage = {
         .name = "eval",
@@ -243,7 +283,7 @@ int eval_verb(int argc, char **argv)
         return verb_usage_error(&usage, "--events and --key are needed");
     }
     struct config *config;
-    exit_code = definitions_load(&argv[1], (uint32_t)argc - 1, false, &config);
+    exit_code = definitions_load(&argv[1], (uint32_t)argc - 1, options.json, &config);
     if (exit_code == VERB_EXIT_OK) {
         exit_code = eval_run(&usage, &options, config);
         definitions_free(config);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """freshet eval: a definition tried on events, without a server."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -109,6 +110,19 @@ class EvalTest(unittest.TestCase):
         self.assertEqual(done.stdout, "spend.count_1h: is 2, expected 3\n"
                                       "spend.frob: is no `view.feature value` that the "
                                       "definitions have\n")
+
+    def test_as_json(self):
+        done = self.run_eval("--key", "card:7", "--json")
+        features = dict(line.split(" ", 1) for line in OF_SEVEN.splitlines())
+        self.assertEqual(json.loads(done.stdout), features)
+        self.assertEqual(json.loads(self.run_eval("--key", "shop:c", "--json").stdout),
+                         {"shops.count_1d": None})
+        expected = self.folder / "expected"
+        expected.write_text("spend.count_1h 3\nspend.label big\nspend.frob 1\n")
+        done = self.run_eval("--key", "card:7", "--expect", str(expected), "--json")
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(json.loads(done.stdout),
+                         {"spend.count_1h": {"is": "2", "expected": "3"}, "spend.frob": None})
 
     def test_events_that_are_not_applied_are_counted_by_reason(self):
         bad = EVENTS + '{"ts": 1, "card": "x", "amount": 1, "fx": 1, "status": "ok"}\ngarbage\n'
