@@ -43,7 +43,7 @@ void across_finish(struct loader *loader);
 /* One field of a stream, the map under its name, as the next field of schema. Returns false when
  * its type is not to be relied on. */
 struct schema;
-bool field_read(struct loader *loader, const struct node *map, struct schema *schema);
+bool field_read(struct loader *loader, const struct node *map, struct plan_stream *stream);
 
 void options_set_defaults(struct config_options *options);
 

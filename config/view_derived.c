@@ -109,7 +109,15 @@ static void derived_read(struct view_reader *reader, const struct node *item,
         }
         return;
     }
-    if (program_add(&view->derived_program, expression, NULL, &place) != RESULT_OK) {
+    for (uint32_t i = 0; i < expression->node_count; i++) {
+        if (expression->node[i].operation == OPERATION_regexp) {
+            error_inside(reader->config, item, expression->node[i].at,
+                         "REGEXP looks at fields of a stream, in `where` and aggregates; here "
+                         "LIKE is allowed");
+            return;
+        }
+    }
+    if (program_add(&view->derived_program, NULL, expression, NULL, &place) != RESULT_OK) {
         error_at(reader->config, item,
                  "the derived features of view `%s` are too much with this one: at most %u "
                  "operations, %u literals and %u inputs are allowed in all of them",

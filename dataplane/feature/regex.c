@@ -7,16 +7,18 @@
 #include "dataplane/base/utf8.h"
 
 struct writer {
-    char *out;
+    char *out; /* NULL: it is only looked whether it can be done. */
     uint32_t size;
 };
 
 static void write(struct writer *writer, const char *text, uint32_t size)
 {
     ASSERT(writer->size + size < REGEX_SIZE_MAX); /* Every byte of a pattern becomes at most 40. */
-    memcpy(writer->out + writer->size, text, size);
+    if (writer->out != NULL) {
+        memcpy(writer->out + writer->size, text, size);
+        writer->out[writer->size + size] = '\0';
+    }
     writer->size += size;
-    writer->out[writer->size] = '\0';
 }
 
 static void write_text(struct writer *writer, const char *text)
@@ -478,7 +480,6 @@ bool regex_from_text(const char *text, uint32_t size, char out[REGEX_SIZE_MAX],
                      struct regex_error *out_error)
 {
     struct walk walk = {.text = text, .size = size, .writer = {.out = out}, .error = out_error};
-    out[0] = '\0';
     if (size == 0) {
         return fail(&walk, 0, "an empty pattern matches every text");
     }

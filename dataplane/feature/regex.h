@@ -26,7 +26,9 @@ struct regex_error {
     const char *why; /* With what is allowed. Static. */
 };
 
-/* False: it is longer than REGEX_TEXT_MAX or no UTF-8, so like_matches() has to do it. */
+/* out may be NULL: then only whether it can be done is of interest.
+ *
+ * False: it is longer than REGEX_TEXT_MAX or no UTF-8, so like_matches() has to do it. */
 bool regex_from_like(const char *like, uint32_t size, char out[REGEX_SIZE_MAX]);
 
 /* False: *out_error says why. */

@@ -76,14 +76,14 @@ struct tree {
     uint32_t most; /* UINT32_MAX: without end. */
 };
 
-struct pattern {
+struct tree_pattern {
     struct tree tree[TREE_MAX];
     uint32_t tree_count;
     char text[1024];
     uint32_t size;
 };
 
-static void put(struct pattern *pattern, const char *text)
+static void put(struct tree_pattern *pattern, const char *text)
 {
     uint32_t size = (uint32_t)strlen(text);
     assert_true(pattern->size + size < sizeof(pattern->text));
@@ -91,7 +91,7 @@ static void put(struct pattern *pattern, const char *text)
     pattern->size += size;
 }
 
-static uint32_t node(struct pattern *pattern, struct tree tree)
+static uint32_t node(struct tree_pattern *pattern, struct tree tree)
 {
     assert_true(pattern->tree_count < TREE_MAX);
     pattern->tree[pattern->tree_count] = tree;
@@ -113,7 +113,7 @@ static uint32_t mask_of(char class)
 
 static const uint32_t every = (1u << ARRAY_COUNT(alphabet)) - 1;
 
-static uint32_t set_draw(struct pattern *pattern)
+static uint32_t set_draw(struct tree_pattern *pattern)
 {
     bool negated = below(3) == 0;
     uint32_t mask = 0;
@@ -137,7 +137,7 @@ static uint32_t set_draw(struct pattern *pattern)
     return node(pattern, (struct tree){.kind = TREE_SET, .mask = negated ? every & ~mask : mask});
 }
 
-static uint32_t atom_draw(struct pattern *pattern)
+static uint32_t atom_draw(struct tree_pattern *pattern)
 {
     static const char *const classes[] = {"\\d", "\\w", "\\s", "\\D", "\\W", "\\S"};
     uint32_t choice = below(10);
@@ -159,9 +159,9 @@ static uint32_t atom_draw(struct pattern *pattern)
     return node(pattern, (struct tree){.kind = TREE_SET, .mask = class < 3 ? mask : every & ~mask});
 }
 
-static uint32_t pattern_draw(struct pattern *pattern, uint32_t depth);
+static uint32_t pattern_draw(struct tree_pattern *pattern, uint32_t depth);
 
-static uint32_t repeat_draw(struct pattern *pattern, uint32_t of)
+static uint32_t repeat_draw(struct tree_pattern *pattern, uint32_t of)
 {
     static const struct {
         const char *text;
@@ -178,7 +178,7 @@ static uint32_t repeat_draw(struct pattern *pattern, uint32_t of)
                                        .most = repeats[choice].most});
 }
 
-static uint32_t part_draw(struct pattern *pattern, uint32_t depth)
+static uint32_t part_draw(struct tree_pattern *pattern, uint32_t depth)
 {
     static const char *const anchors[] = {"^", "$", "\\b", "\\B"};
     uint32_t choice = below(12);
@@ -199,7 +199,7 @@ static uint32_t part_draw(struct pattern *pattern, uint32_t depth)
     return below(3) == 0 ? repeat_draw(pattern, at) : at;
 }
 
-static uint32_t pattern_draw(struct pattern *pattern, uint32_t depth)
+static uint32_t pattern_draw(struct tree_pattern *pattern, uint32_t depth)
 {
     uint32_t at = part_draw(pattern, depth);
     for (uint32_t i = below(3); i > 0; i--) {
@@ -226,7 +226,7 @@ static uint32_t border_places(const struct text *text)
 }
 
 /* Where the tree may end that begins at one of the places. */
-static uint32_t ends_of(const struct pattern *pattern, uint32_t at, const struct text *text,
+static uint32_t ends_of(const struct tree_pattern *pattern, uint32_t at, const struct text *text,
                         uint32_t places)
 {
     const struct tree *tree = &pattern->tree[at];
@@ -305,8 +305,8 @@ static bool matches(const struct bench *bench, uint32_t number, const char *text
     return (bits >> number & 1) != 0;
 }
 
-/* Hyperscan takes anchors at the ends of a pattern only, and nothing that can match no text; what it refuses is
- * drawn again. */
+/* Hyperscan takes anchors at the ends of a pattern only, and nothing that can match no text; what it
+ * refuses is drawn again. */
 static bool is_refused(const char *regex)
 {
     char error[PATTERN_ERROR_SIZE_MAX];
@@ -327,7 +327,7 @@ static void a_regex_matches_where_its_tree_does(void **state)
 {
     (void)state;
     static struct bench bench;
-    static struct pattern pattern[SET_PATTERNS];
+    static struct tree_pattern pattern[SET_PATTERNS];
     uint32_t matched = 0;
     for (uint32_t round = 0; round < SETS; round++) {
         uint32_t root[SET_PATTERNS];
