@@ -40,6 +40,7 @@ int main(int argc, char **argv)
     pages_note();
     ingest_register();
     auth_register();
+    patterns_register();
     durable_register();
     ack_register();
     checkpoint_register();
