@@ -144,3 +144,17 @@ bool call_parse(struct config *config, const struct node *scalar, struct call *o
     }
     return tail_parse(config, scalar, skip_space(text, at + 1), out_call);
 }
+
+bool call_check_at_read(struct config *config, const struct node *scalar,
+                        const struct expression *expression)
+{
+    for (uint32_t i = 0; i < expression->node_count; i++) {
+        if (expression->node[i].operation == OPERATION_regexp) {
+            error_inside(config, scalar, expression->node[i].at,
+                         "REGEXP looks at fields of a stream, in `where` and aggregates; here LIKE "
+                         "is allowed");
+            return false;
+        }
+    }
+    return true;
+}

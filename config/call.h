@@ -22,6 +22,11 @@ struct call {
 /* Parses a scalar. Reports and returns false on what is no call of at most one expression. */
 bool call_parse(struct config *config, const struct node *scalar, struct call *out_call);
 
+/* What is computed when it is read knows no REGEXP: those of fields are looked for as events come.
+ * False after reporting. */
+bool call_check_at_read(struct config *config, const struct node *scalar,
+                        const struct expression *expression);
+
 /* Reports what is wrong with an expression that begins at a character of the scalar. */
 void call_report(struct config *config, const struct node *scalar, uint32_t at,
                  const struct expression *expression);

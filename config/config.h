@@ -74,10 +74,17 @@ struct config_error {
     char text[512];  /* What is wrong, what is allowed. */
 };
 
+#define CONFIG_PATTERN_ERROR_MAX 256
+
+/* Whether an engine can compile these of a table's patterns; error: why not. */
+typedef bool config_pattern_try(const struct pattern_table *table, uint32_t first, uint32_t count,
+                                char error[CONFIG_PATTERN_ERROR_MAX]);
+
 struct config {
     struct config_options options;
     struct plan plan;
-    uint32_t error_count; /* All errors found; the first CONFIG_ERRORS_MAX are kept. */
+    config_pattern_try *pattern_try; /* NULL: patterns are not compiled here. */
+    uint32_t error_count;            /* All errors found; the first CONFIG_ERRORS_MAX are kept. */
     struct config_error error[CONFIG_ERRORS_MAX];
 };
 
@@ -85,6 +92,9 @@ struct config {
  * big (several MiB): the caller allocates it. A file without `appliance:` gets the defaults. */
 MUST_USE enum result config_load(const char *const *paths, uint32_t path_count,
                                  struct config *out_config);
+/* The same; patterns that cannot be compiled are errors, too. */
+MUST_USE enum result config_load_trying(const char *const *paths, uint32_t path_count,
+                                        config_pattern_try *pattern_try, struct config *out_config);
 /* The same from one text in memory (tests, fuzzing). name stands for the file in errors. */
 MUST_USE enum result config_load_text(const char *name, const char *text, uint64_t size,
                                       struct config *out_config);

@@ -185,6 +185,34 @@ static void enum_read(struct config *config, const struct node *list, struct sch
     }
 }
 
+static void pattern_read(struct config *config, const struct node *matches,
+                         struct pattern_table *patterns, uint32_t index, struct schema_field *field)
+{
+    char why[CONFIG_PATTERN_ERROR_MAX];
+    struct regex_error error;
+    if (field->type != FIELD_TYPE_string) {
+        error_at(config, matches->key, "`matches` is for string only; this field is %s",
+                 field_type_name(field->type));
+        return;
+    }
+    if (!scalar_is(config, matches, "`matches`")) {
+        return;
+    }
+    if (!regex_from_text(matches->text, matches->size, NULL, &error)) {
+        error_inside(config, matches, error.at, "`matches`: %s", error.why);
+        return;
+    }
+    int number = pattern_table_add(patterns, PATTERN_RULE, index, matches->text, matches->size);
+    if (number < 0) {
+        error_at(config, matches, "too many patterns; a stream has at most %d, of %u bytes in all",
+                 PATTERNS_MAX, PATTERN_TEXTS_MAX);
+    } else if (config->pattern_try != NULL &&
+               !config->pattern_try(patterns, (uint32_t)number, 1, why)) {
+        error_at(config, matches, "`matches` cannot be compiled: %s", why);
+    }
+    field->has_pattern = true;
+}
+
 static void rules_read(struct config *config, const struct keyword_values *values,
                        struct schema_field *field)
 {
@@ -290,9 +318,10 @@ static bool optional_read(struct config *config, const struct keyword_values *va
     return optional == NULL || scalar_read_bool(config, optional, "`optional`", &field->optional);
 }
 
-bool field_read(struct loader *loader, const struct node *map, struct schema *schema)
+bool field_read(struct loader *loader, const struct node *map, struct plan_stream *stream)
 {
     struct config *config = loader->config;
+    struct schema *schema = &stream->schema;
     struct schema_field *field = &schema->field[schema->field_count];
     bool good = scalar_read_column(config, map->key, "a field's name", field->name);
     if (good && strcmp(field->name, "stream") == 0) {
@@ -304,7 +333,12 @@ bool field_read(struct loader *loader, const struct node *map, struct schema *sc
     keyword_read_map(config, map, PLACE_field, &values);
     good = optional_read(config, &values, field) && good;
     history_read(config, &values, map, schema, field);
-    good = type_read(config, &values, map, field) && good;
+    bool typed = type_read(config, &values, map, field);
+    if (typed && values.value[KEYWORD_field_matches] != NULL) {
+        pattern_read(config, values.value[KEYWORD_field_matches], &stream->patterns,
+                     schema->field_count, field);
+    }
+    good = typed && good;
     schema->field_count++;
     return good;
 }

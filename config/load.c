@@ -21,6 +21,7 @@ static void loader_init(struct loader *loader, struct config *config)
     /* Streams and views are cleared when they are added: the whole struct is many MiB. */
     options_set_defaults(&config->options);
     config->error_count = 0;
+    config->pattern_try = NULL;
     config->plan.fingerprint = 0;
     config->plan.stream_count = 0;
     config->plan.view_count = 0;
@@ -153,6 +154,20 @@ static void folder_read(struct loader *loader, const char *path)
     }
 }
 
+/* Each pattern was tried where it stands; all of a stream together may still be too much. */
+static void patterns_try(struct config *config, const char *first)
+{
+    char why[CONFIG_PATTERN_ERROR_MAX];
+    for (uint32_t i = 0; config->pattern_try != NULL && i < config->plan.stream_count; i++) {
+        const struct plan_stream *stream = &config->plan.stream[i];
+        if (stream->patterns.count > 1 &&
+            !config->pattern_try(&stream->patterns, 0, stream->patterns.count, why)) {
+            error_in_file(config, first, 0, 0, "the %u patterns of stream `%s` together: %s",
+                          stream->patterns.count, stream->schema.name, why);
+        }
+    }
+}
+
 /* Reads the merged maps; compiles when nothing is wrong. first names the load in an error that has
  * no other place. */
 static enum result loader_finish(struct loader *loader, const char *first)
@@ -171,6 +186,7 @@ static enum result loader_finish(struct loader *loader, const char *first)
     across_check(loader);
     if (config->error_count == 0) {
         across_finish(loader);
+        patterns_try(config, first);
     }
     error_sort(config);
     node_tree_deinit(&loader->tree);
@@ -179,8 +195,15 @@ static enum result loader_finish(struct loader *loader, const char *first)
 
 enum result config_load(const char *const *paths, uint32_t path_count, struct config *out_config)
 {
+    return config_load_trying(paths, path_count, NULL, out_config);
+}
+
+enum result config_load_trying(const char *const *paths, uint32_t path_count,
+                               config_pattern_try *pattern_try, struct config *out_config)
+{
     struct loader loader;
     loader_init(&loader, out_config);
+    out_config->pattern_try = pattern_try;
     for (uint32_t i = 0; i < path_count; i++) {
         struct stat status;
         if (strlen(paths[i]) >= CONFIG_PATH_SIZE_MAX) {

@@ -46,7 +46,7 @@ void across_finish(struct loader *loader);
 /* One field of a stream, the map under its name, as the next field of schema. Returns false when
  * its type is not to be relied on. */
 struct schema;
-bool field_read(struct loader *loader, const struct node *map, struct schema *schema);
+bool field_read(struct loader *loader, const struct node *map, struct plan_stream *stream);
 
 /* One field of a service's request. The same way. */
 struct schema_field;

@@ -112,7 +112,10 @@ bool service_value_read(struct service_reader *reader, const struct node *value,
         }
         return false;
     }
-    if (program_add(program, expression, NULL, &place) != RESULT_OK) {
+    if (!call_check_at_read(config, value, expression)) {
+        return false;
+    }
+    if (program_add(program, NULL, expression, NULL, &place) != RESULT_OK) {
         error_at(config, value,
                  "the values of service `%s` are too much with this one: at most %u operations, %u "
                  "literals and %u inputs are allowed in all of them",

@@ -33,7 +33,7 @@ static void fields_read(struct loader *loader, const struct node *map, uint32_t 
     for (const struct node *field = map->first; field != NULL && schema->field_count < FIELDS_MAX;
          field = field->next) {
         uint64_t bit = UINT64_C(1) << schema->field_count;
-        if (!field_read(loader, field, schema)) {
+        if (!field_read(loader, field, &config->plan.stream[index])) {
             loader->stream_fields_broken[index] |= bit;
         }
     }

@@ -95,7 +95,10 @@ static void derived_read(struct view_reader *reader, const struct node *item,
         }
         return;
     }
-    if (program_add(&view->derived_program, expression, NULL, &place) != RESULT_OK) {
+    if (!call_check_at_read(reader->config, item, expression)) {
+        return;
+    }
+    if (program_add(&view->derived_program, NULL, expression, NULL, &place) != RESULT_OK) {
         error_at(reader->config, item,
                  "the derived features of view `%s` are too much with this one: at most %u "
                  "operations, %u literals and %u inputs are allowed in all of them",

@@ -72,20 +72,6 @@ static bool field_resolve(void *context, const char *name, uint32_t size, uint16
     return true;
 }
 
-/* False after reporting where REGEXP is asked for. */
-static bool patterns_check(struct view_reader *reader, const struct node *scalar, uint32_t at,
-                           const struct expression *expression)
-{
-    for (uint32_t i = 0; i < expression->node_count; i++) {
-        if (expression->node[i].operation == OPERATION_regexp) {
-            error_inside(reader->config, scalar, at + expression->node[i].at,
-                         "`REGEXP` is not built yet; `LIKE` is allowed");
-            return false;
-        }
-    }
-    return true;
-}
-
 bool view_expression_check(struct view_reader *reader, const struct node *scalar, uint32_t at,
                            struct expression *expression, enum type_kind wanted)
 {
@@ -94,7 +80,7 @@ bool view_expression_check(struct view_reader *reader, const struct node *scalar
         return false; /* Told where the source is named. */
     }
     if (expression_check(expression, field_resolve, &names, wanted) == RESULT_OK) {
-        return patterns_check(reader, scalar, at, expression);
+        return true;
     }
     if (!names.told) {
         call_report(reader->config, scalar, at, expression);
@@ -138,6 +124,56 @@ static struct plan_stream *stream_of(struct view_reader *reader)
     return &reader->config->plan.stream[reader->view->stream];
 }
 
+/* The literal of a LIKE or REGEXP: where it stands. */
+static const struct expression_node *literal_of(const struct expression *expression, uint32_t node)
+{
+    return &expression->node[expression->argument[expression->node[node].argument_first + 1]];
+}
+
+/* Refuses what no REGEXP may be; false after reporting. */
+static bool patterns_read(struct view_reader *reader, const struct node *scalar, uint32_t at,
+                          const struct expression *expression)
+{
+    struct regex_error error;
+    for (uint32_t i = 0; i < expression->node_count; i++) {
+        const struct expression_node *node = &expression->node[i];
+        if (node->operation != OPERATION_regexp || !node->checked) {
+            continue;
+        }
+        const struct expression_node *text =
+            &expression->node[expression->argument[node->argument_first]];
+        const struct expression_node *literal = literal_of(expression, i);
+        if (text->operation != OPERATION_input) {
+            error_inside(reader->config, scalar, at + text->at,
+                         "REGEXP looks at a string field alone; LIKE looks at any string");
+            return false;
+        }
+        if (!regex_from_text(expression->string + literal->literal.string.offset,
+                             literal->literal.string.size, NULL, &error)) {
+            error_inside(reader->config, scalar, at + literal->at, "REGEXP, at its byte %u: %s",
+                         error.at + 1, error.why);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Compiles patterns from number first on; false after reporting. */
+static bool patterns_try(struct view_reader *reader, const struct node *scalar, uint32_t at,
+                         uint32_t first)
+{
+    const struct pattern_table *table = &stream_of(reader)->patterns;
+    char why[CONFIG_PATTERN_ERROR_MAX];
+    for (uint32_t i = first; reader->config->pattern_try != NULL && i < table->count; i++) {
+        if (!reader->config->pattern_try(table, i, 1, why)) {
+            error_inside(reader->config, scalar, at, "the pattern '%.*s' cannot be compiled: %s",
+                         table->pattern[i].size, table->text + table->pattern[i].text, why);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Puts an output into the stream's program; false after reporting. */
 static bool output_add(struct view_reader *reader, const struct node *scalar, uint32_t at,
                        const struct expression *value, const struct expression *where,
@@ -145,16 +181,22 @@ static bool output_add(struct view_reader *reader, const struct node *scalar, ui
 {
     struct plan_stream *stream = stream_of(reader);
     uint32_t place;
-    if (program_add(&stream->program, value, where, &place) != RESULT_OK) {
-        error_inside(reader->config, scalar, at,
-                     "the expressions on stream `%s` are too much with this one: at most %u "
-                     "operations, %u literals and %u results are allowed in all its views",
-                     stream->schema.name, PROGRAM_STEPS_MAX, PROGRAM_CONSTANTS_MAX,
-                     PROGRAM_OUTPUTS_MAX);
+    uint32_t pattern_first = stream->patterns.count;
+    if (!patterns_read(reader, scalar, at, value) ||
+        (where != NULL && !patterns_read(reader, scalar, at, where))) {
+        return false;
+    }
+    if (program_add(&stream->program, &stream->patterns, value, where, &place) != RESULT_OK) {
+        error_inside(
+            reader->config, scalar, at,
+            "the expressions on stream `%s` are too much with this one: at most %u "
+            "operations, %u literals, %u results and %d patterns are allowed in all its views",
+            stream->schema.name, PROGRAM_STEPS_MAX, PROGRAM_CONSTANTS_MAX, PROGRAM_OUTPUTS_MAX,
+            PATTERNS_MAX);
         return false;
     }
     stream->output[place] = output;
-    return true;
+    return patterns_try(reader, scalar, at, pattern_first);
 }
 
 /* The column's type as a field has it. */

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "config/config.h"
+#include "controlplane/pattern_sets.h"
 #include "dataplane/base/result.h"
 #include "dataplane/worker.h"
 #include "drivers/clock.h"
@@ -40,6 +41,7 @@ struct appliance {
     char run_id[41]; /* 40 hex digits, as Redis has it. */
     struct cpu_layout layout;
     uint32_t shard_count;
+    struct pattern_sets patterns;
     struct worker *worker[SHARDS_MAX];
     struct memory_region region[SHARDS_MAX];
     uint32_t port_count;

@@ -28,6 +28,8 @@ static void worker_options_of(const struct appliance *appliance, uint32_t shard,
         .readers_max = appliance->serving_thread_count + 1,
         .table_secret = appliance->table_secret,
         .epoch = (uint16_t)appliance->epoch,
+        .patterns = appliance->patterns.set,
+        .pattern_scratch = appliance->patterns.scratch[shard],
         .logs = appliance->store != NULL,
         .acks = appliance->store != NULL && options->ack == CONFIG_ACK_DURABLE,
     };
@@ -52,6 +54,12 @@ enum result appliance_workers_open(struct appliance *appliance,
     uint64_t *secret = &appliance->table_secret;
     if (getrandom(secret, sizeof(*secret), 0) != (ssize_t)sizeof(*secret)) {
         return appliance_fail(error, RESULT_SYSTEM, "getrandom: %s", strerror(errno));
+    }
+    char why[PATTERN_ERROR_SIZE_MAX];
+    enum result compiled =
+        pattern_sets_open(appliance->plan, appliance->shard_count, &appliance->patterns, why);
+    if (compiled != RESULT_OK) {
+        return appliance_fail(error, compiled, "the patterns of a stream: %s", why);
     }
     for (uint32_t i = 0; i < appliance->shard_count; i++) {
         struct worker_options options;
@@ -191,4 +199,5 @@ void appliance_workers_close(struct appliance *appliance)
             memory_unmap(&appliance->region[i]);
         }
     }
+    pattern_sets_close(&appliance->patterns);
 }

@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "controlplane/pattern_sets.h"
 #include "controlplane/verb.h"
 #include "drivers/memory.h"
 
@@ -52,7 +53,7 @@ int definitions_load(char *const *paths, uint32_t path_count, bool json, struct 
     }
     /* argv's strings are never written through this. */
     const char *const *names = (const char *const *)paths;
-    if (config_load(names, path_count, config) == RESULT_OK) {
+    if (config_load_trying(names, path_count, pattern_sets_try, config) == RESULT_OK) {
         *out_config = config;
         return VERB_EXIT_OK;
     }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "controlplane/pattern_sets.h"
 #include "dataplane/base/units.h"
 #include "dataplane/counters.h"
 #include "dataplane/feature/key.h"
@@ -19,6 +20,7 @@ struct evaluation {
     struct clock clock;
     struct net_port *port;
     struct memory_region region;
+    struct pattern_sets patterns;
     struct worker *worker;
     struct reader *reader;
 };
@@ -28,6 +30,10 @@ static enum result parts_open(struct evaluation *evaluation, int stream)
     const struct net_options net = {.driver = NET_DRIVER_SIMULATED, .queue_count = 1};
     char error[NET_ERROR_SIZE_MAX];
     enum result result = net_port_open(&net, &evaluation->port, error);
+    char why[PATTERN_ERROR_SIZE_MAX];
+    result = result == RESULT_OK
+                 ? pattern_sets_open(&evaluation->config->plan, 1, &evaluation->patterns, why)
+                 : result;
     if (result != RESULT_OK) {
         return result;
     }
@@ -43,6 +49,8 @@ static enum result parts_open(struct evaluation *evaluation, int stream)
         .lanes_max = EVALUATION_LANES,
         .readers_max = 1,
         .epoch = 1,
+        .patterns = evaluation->patterns.set,
+        .pattern_scratch = evaluation->patterns.scratch[0],
     };
     result = memory_map(worker_footprint(&options), 0, &evaluation->region);
     result = result == RESULT_OK
@@ -87,6 +95,7 @@ void evaluation_close(struct evaluation *evaluation)
     if (evaluation->region.base != NULL) {
         memory_unmap(&evaluation->region);
     }
+    pattern_sets_close(&evaluation->patterns);
     heap_free(evaluation);
 }
 

@@ -7,6 +7,7 @@
 #include "dataplane/feature/decode.h"
 #include "dataplane/feature/wire.h"
 #include "dataplane/judge.h"
+#include "dataplane/patterns.h"
 #include "dataplane/record.h"
 #include "dataplane/route.h"
 #include "dataplane/worker_state.h"
@@ -382,14 +383,31 @@ static void burst_apply(struct worker *worker)
     }
 }
 
+/* Bits of patterns, and rules of fields. Of a forward its home has judged: only what became null there
+ * becomes null again. */
+static void burst_match(struct worker *worker, const struct plan_stream *stream)
+{
+    const struct pattern_table *table = &stream->patterns;
+    struct burst *burst = worker->burst;
+    if (table->count == 0) {
+        return;
+    }
+    patterns_fill(table, worker->options.patterns[burst->stream], worker->options.pattern_scratch,
+                  burst, worker->pattern_bits);
+    if (!worker->burst_forwarded || burst->schema->on_violation == VIOLATION_NULL_FIELD) {
+        patterns_check(table, worker->pattern_bits, burst);
+    }
+}
+
 /* Computed columns and conditions. What overflows counts at the home, once. */
 static void burst_compute(struct worker *worker)
 {
     const struct plan_stream *stream = &worker->options.plan->stream[worker->burst->stream];
+    burst_match(worker, stream);
     if (stream->program.output_count == 0) {
         return;
     }
-    compute_burst(stream, worker->burst, worker->program_space);
+    compute_burst(stream, worker->burst, worker->pattern_bits, worker->program_space);
     const uint64_t *fault = worker->program_space->fault;
     if (!worker->burst_forwarded) {
         counter_add(&worker->counters->shared[COUNTER_expression_overflows],

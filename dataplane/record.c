@@ -15,6 +15,7 @@ static uint8_t reason_of(enum drop drop)
         [DROP_event_below_min] = VERDICT_event_below_min,
         [DROP_event_above_max] = VERDICT_event_above_max,
         [DROP_event_not_in_enum] = VERDICT_event_not_in_enum,
+        [DROP_event_no_match] = VERDICT_event_no_match,
         [DROP_event_key_null] = VERDICT_event_key_null,
         [DROP_event_late] = VERDICT_event_late,
         [DROP_event_future] = VERDICT_event_future,

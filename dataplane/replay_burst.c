@@ -4,6 +4,7 @@
 #include "dataplane/base/assert.h"
 #include "dataplane/feature/compute.h"
 #include "dataplane/feature/key.h"
+#include "dataplane/patterns.h"
 #include "dataplane/replay_inside.h"
 
 /* Records move the watermark, as when they came: forwards and messages alike. */
@@ -175,7 +176,13 @@ static void burst_compute(struct replay *replay)
     if (stream->program.output_count == 0) {
         return;
     }
-    compute_burst(stream, burst, &replay->program_space);
+    if (stream->patterns.count > stream->patterns.rule_count) {
+        /* On one thread, before any worker's first turn. */
+        const struct worker_options *options = &replay->options.workers[0]->options;
+        patterns_fill(&stream->patterns, options->patterns[burst->stream], options->pattern_scratch,
+                      burst, &replay->pattern_bits);
+    }
+    compute_burst(stream, burst, &replay->pattern_bits, &replay->program_space);
     for (uint32_t i = 0; i < burst->count; i++) {
         replay->views[i] &= burst->views[i];
     }

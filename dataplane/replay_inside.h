@@ -20,6 +20,7 @@ struct replay {
     int64_t watermark_us[STREAMS_MAX];
     struct burst burst;
     struct program_space program_space;
+    struct pattern_bits pattern_bits;
     uint64_t lsn_saved[BURST_EVENTS_MAX];
     uint32_t views[BURST_EVENTS_MAX]; /* Per event of the burst: places of views. */
     uint64_t row_words[ROW_SIZE_MAX / sizeof(uint64_t)];

@@ -18,11 +18,11 @@ static uint64_t hot_bytes(const struct worker_options *options)
     const uint64_t slack = 64 * (uint64_t)CACHE_LINE_BYTES; /* Alignment of single pieces. */
     return sizeof(struct worker) + sizeof(struct counters) + sizeof(struct drop_log) +
            sizeof(struct burst) + sizeof(struct burst_origin) + sizeof(struct program_space) +
-           BURST_EVENTS_MAX * sizeof(uint32_t) + VIEWS_PER_STREAM_MAX * key_space_bytes() +
-           TEXT_SPACE_BYTES + ring_footprint(SAMPLE_RING_LINES) +
-           lanes_footprint(options->lanes_max) + mesh_footprint(options->shard_count) +
-           mirror_footprint(options->logs) + acks_footprint(options->lanes_max) +
-           walk_footprint(options->logs) +
+           sizeof(struct pattern_bits) + BURST_EVENTS_MAX * sizeof(uint32_t) +
+           VIEWS_PER_STREAM_MAX * key_space_bytes() + TEXT_SPACE_BYTES +
+           ring_footprint(SAMPLE_RING_LINES) + lanes_footprint(options->lanes_max) +
+           mesh_footprint(options->shard_count) + mirror_footprint(options->logs) +
+           acks_footprint(options->lanes_max) + walk_footprint(options->logs) +
            shard_footprint(options->state_bytes, options->readers_max) + slack;
 }
 
@@ -43,6 +43,7 @@ static void worker_take_memory(struct worker *worker, struct arena *arena)
     worker->drop_log = arena_take(arena, sizeof(*worker->drop_log), CACHE_LINE_BYTES);
     worker->burst = arena_take(arena, sizeof(*worker->burst), CACHE_LINE_BYTES);
     worker->program_space = arena_take(arena, sizeof(*worker->program_space), CACHE_LINE_BYTES);
+    worker->pattern_bits = arena_take(arena, sizeof(*worker->pattern_bits), CACHE_LINE_BYTES);
     worker->origin = arena_take(arena, sizeof(*worker->origin), CACHE_LINE_BYTES);
     worker->forward_views =
         arena_take(arena, BURST_EVENTS_MAX * sizeof(uint32_t), CACHE_LINE_BYTES);

@@ -19,7 +19,9 @@
 #define WORKER_PORTS_MAX 8
 
 struct worker;
-struct keyring_door; /* dataplane/keyring.h */
+struct pattern_set;     /* drivers/pattern.h */
+struct pattern_scratch; /* The same. */
+struct keyring_door;    /* dataplane/keyring.h */
 
 struct worker_port {
     struct net_queue *queue;
@@ -42,8 +44,11 @@ struct worker_options {
     uint32_t readers_max;  /* Serving threads. */
     uint64_t table_secret; /* Keyed hash of this process. */
     uint16_t epoch;        /* Of LSNs, from 1. */
-    bool logs;             /* Records go to the mirror log (mirror_door.h). */
-    bool acks;             /* Producers that want it hear what is durable. */
+    /* By stream, NULL where it has none; NULL: no stream has patterns. Borrowed. */
+    struct pattern_set *const *patterns;
+    struct pattern_scratch *pattern_scratch; /* This worker's alone. Borrowed. */
+    bool logs;                               /* Records go to the mirror log (mirror_door.h). */
+    bool acks;                               /* Producers that want it hear what is durable. */
 };
 
 /* A real event, followed from its arrival to the moment when a reader can see it. */

@@ -13,6 +13,7 @@
 #include "dataplane/base/arena.h"
 #include "dataplane/base/ring.h"
 #include "dataplane/feature/burst.h"
+#include "dataplane/feature/compute.h"
 #include "dataplane/feature/text.h"
 #include "dataplane/lanes.h"
 #include "dataplane/mesh.h"
@@ -82,6 +83,7 @@ struct worker {
     _Atomic uint32_t shared_again_left;
     struct burst *burst;
     struct program_space *program_space;
+    struct pattern_bits *pattern_bits;
     struct burst_origin *origin;
     bool burst_forwarded;    /* The burst holds forwards: routed and judged already. */
     uint32_t *forward_views; /* Per event of such a burst: mask of the stream's views. */

@@ -85,7 +85,7 @@ static void condition_take(const struct program_column *column, uint32_t place, 
 }
 
 void compute_burst(const struct plan_stream *stream, struct burst *burst,
-                   struct program_space *space)
+                   const struct pattern_bits *patterns, struct program_space *space)
 {
     const struct program *program = &stream->program;
     program_enter(program, space, PROGRAM_ROWS);
@@ -96,6 +96,7 @@ void compute_burst(const struct plan_stream *stream, struct burst *burst,
          first += PROGRAM_ROWS) {
         uint32_t left = burst->count - first;
         uint32_t rows = left < PROGRAM_ROWS ? left : PROGRAM_ROWS;
+        space->pattern = patterns == NULL ? NULL : patterns->block[first / PROGRAM_ROWS];
         inputs_fill(program, burst, first, rows, space);
         program_run(program, space, rows);
         for (uint32_t i = 0; i < program->output_count; i++) {

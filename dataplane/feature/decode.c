@@ -88,7 +88,8 @@ void decode_compile(const struct schema *schema, uint64_t fields_used, struct de
     for (uint32_t f = 0; f < schema->field_count; f++) {
         const struct schema_field *field = &schema->field[f];
         bool checked = field->has_min || field->has_max || field->enum_count > 0;
-        bool used = (fields_used >> f & 1) != 0 || f == schema->time_field || !field->optional;
+        bool used = (fields_used >> f & 1) != 0 || f == schema->time_field || !field->optional ||
+                    field->has_pattern;
         if (!used && !checked) {
             out_plan->skipped |= UINT64_C(1) << f;
             continue;
@@ -309,9 +310,7 @@ static void column_decode(struct decode_column *column, uint8_t kind, uint8_t sc
     }
 }
 
-/* Counts a broken rule and does what the policy says. */
-static __attribute__((noinline, cold)) void burst_violate(struct burst *burst, uint32_t event,
-                                                          uint32_t field, enum drop reason)
+void decode_violate(struct burst *burst, uint32_t event, uint32_t field, enum drop reason)
 {
     burst->violation_count[reason]++;
     enum violation_policy policy = burst->schema->on_violation;
@@ -339,7 +338,7 @@ static void check_bad(struct burst *burst, const struct decode_column *column, u
 {
     for (uint32_t i = 0; i < column->count; i++) {
         if (column_is_bad(column, i)) {
-            burst_violate(burst, base + i, column->field, DROP_event_type);
+            decode_violate(burst, base + i, column->field, DROP_event_type);
         }
     }
 }
@@ -349,7 +348,7 @@ static void check_required(struct burst *burst, const struct decode_column *colu
     for (uint32_t i = 0; i < column->count; i++) {
         bool is_null = (column->null_mask[i] >> column->field & 1) != 0;
         if (is_null && !column_is_bad(column, i)) {
-            burst_violate(burst, base + i, column->field, DROP_event_required);
+            decode_violate(burst, base + i, column->field, DROP_event_required);
         }
     }
 }
@@ -375,9 +374,9 @@ static void check_range(struct burst *burst, const struct decode_column *column,
             continue;
         }
         if (value < min) {
-            burst_violate(burst, base + i, column->field, DROP_event_below_min);
+            decode_violate(burst, base + i, column->field, DROP_event_below_min);
         } else if (value > max) {
-            burst_violate(burst, base + i, column->field, DROP_event_above_max);
+            decode_violate(burst, base + i, column->field, DROP_event_above_max);
         }
     }
 }
@@ -438,7 +437,7 @@ static void check_enum(struct burst *burst, const struct decode_column *column, 
         const uint8_t *bytes = column->bytes + (uint64_t)i * column->stride;
         bool known = enum_has(field, bytes, column->value[i]);
         if (!known) {
-            burst_violate(burst, base + i, column->field, DROP_event_not_in_enum);
+            decode_violate(burst, base + i, column->field, DROP_event_not_in_enum);
         }
     }
 }

@@ -47,3 +47,7 @@ bool decode_quantise(double x, uint8_t scale, int64_t *out_value);
  * time is dropped whatever the policy. A value of no valid type reads as null under `count`. */
 void decode_events(const struct decode_plan *plan, const struct wire_message *message,
                    uint32_t first, uint32_t count, struct burst *burst);
+
+/* Counts a broken rule of an event and does what the schema's policy says. */
+__attribute__((noinline, cold)) void decode_violate(struct burst *burst, uint32_t event,
+                                                    uint32_t field, enum drop reason);

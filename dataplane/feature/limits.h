@@ -27,6 +27,7 @@
 #define EXPRESSION_SIZE_MAX   1024 /* Characters of one expression. */
 #define EXPRESSION_NODES_MAX  256  /* Of one expression. */
 #define EXPRESSION_DEPTH_MAX  48   /* Parentheses, calls and signs inside one another. */
+#define PATTERNS_MAX          128  /* Per stream. */
 #define SCALE_MAX             18   /* Decimal digits after the point: 10^18 < 2^63. */
 #define SHARDS_MAX            64
 #define STREAM_ID_MAX         64999 /* 65000 and up are ours. */

@@ -11,6 +11,7 @@
 #include "dataplane/base/result.h"
 #include "dataplane/feature/decode.h"
 #include "dataplane/feature/limits.h"
+#include "dataplane/feature/pattern_table.h"
 #include "dataplane/feature/program.h"
 #include "dataplane/feature/schema.h"
 
@@ -154,6 +155,7 @@ struct plan_stream {
     struct schema schema;                           /* D: with its computed fields. */
     struct program program;                         /* D: not finished. */
     struct plan_output output[PROGRAM_OUTPUTS_MAX]; /* D */
+    struct pattern_table patterns;                  /* D */
     int64_t lateness_us;                            /* D */
     int64_t future_us;                              /* D */
     int64_t history_us;                             /* D: folding trails the watermark by it. */

@@ -12,6 +12,7 @@
 
 #include "dataplane/base/result.h"
 #include "dataplane/feature/expression.h"
+#include "dataplane/feature/pattern_table.h"
 
 #define PROGRAM_ROWS          64u
 #define PROGRAM_INPUTS_MAX    64u
@@ -103,11 +104,13 @@ static inline uint32_t string_word_size(int64_t word)
     return (uint32_t)((uint64_t)word >> 48);
 }
 
-/* Building. A program is zero before. Each output is a checked expression, null where `where` (a
+/* Building. A program is zero before. LIKE and REGEXP of an input become patterns, whose bits the caller has before a run; without
+ * patterns (NULL) LIKE is the program's own work, and REGEXP is RESULT_NO_SPACE. Each output is a checked expression, null where `where` (a
  * condition, or NULL) is not true. RESULT_NO_SPACE: a limit above; the program is as it was but for
  * steps that nothing needs. *out_place: its place among the outputs. */
-MUST_USE enum result program_add(struct program *program, const struct expression *value,
-                                 const struct expression *where, uint32_t *out_place);
+MUST_USE enum result program_add(struct program *program, struct pattern_table *patterns,
+                                 const struct expression *value, const struct expression *where,
+                                 uint32_t *out_place);
 /* Bit i: an expression that was added reads input i. */
 uint64_t program_inputs_of(const struct program *program, const struct expression *expression);
 /* Gives registers to values; after the last program_add(). RESULT_NO_SPACE: too many at a time. */

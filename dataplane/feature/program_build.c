@@ -12,6 +12,7 @@
 
 struct build {
     struct program *program;
+    struct pattern_table *patterns; /* NULL: there are none. */
     const struct expression *expression;
     uint16_t active;
 };
@@ -605,6 +606,27 @@ static uint16_t call_build(struct build *build, const struct expression_node *no
     }
 }
 
+/* A pattern of the field, or LIKE on whatever it is. */
+static uint16_t pattern_build(struct build *build, const struct expression_node *node)
+{
+    const struct expression_node *text = node_of(build, argument_of(build, node, 0));
+    const struct expression_node *like = node_of(build, argument_of(build, node, 1));
+    bool is_like = node->operation == OPERATION_like;
+    int number = -1;
+    if (build->patterns != NULL && text->operation == OPERATION_input) {
+        number = pattern_table_add(
+            build->patterns, is_like ? PATTERN_LIKE : PATTERN_REGEXP, text->input,
+            build->expression->string + like->literal.string.offset, like->literal.string.size);
+    }
+    uint16_t column = node_build(build, argument_of(build, node, 0));
+    if (number >= 0) {
+        return emit_one(build, PROGRAM_pattern, column, number);
+    }
+    return is_like ? emit_two(build, PROGRAM_string_like, column,
+                              node_build(build, argument_of(build, node, 1)))
+                   : COLUMN_NONE;
+}
+
 static uint16_t node_build(struct build *build, uint16_t index)
 {
     const struct expression_node *node = node_of(build, index);
@@ -638,10 +660,8 @@ static uint16_t node_build(struct build *build, uint16_t index)
         return emit_one(build, PROGRAM_mask_null, node_build(build, argument_of(build, node, 0)),
                         0);
     case OPERATION_like:
-        return emit_two(build, PROGRAM_string_like, node_build(build, argument_of(build, node, 0)),
-                        node_build(build, argument_of(build, node, 1)));
     case OPERATION_regexp:
-        return COLUMN_NONE; /* The caller has made a pattern of it before. */
+        return pattern_build(build, node);
     case OPERATION_case:
         return case_build_from(build, node, 0);
     case OPERATION_cast:
@@ -652,13 +672,15 @@ static uint16_t node_build(struct build *build, uint16_t index)
     UNREACHABLE();
 }
 
-enum result program_add(struct program *program, const struct expression *value,
-                        const struct expression *where, uint32_t *out_place)
+enum result program_add(struct program *program, struct pattern_table *patterns,
+                        const struct expression *value, const struct expression *where,
+                        uint32_t *out_place)
 {
     if (program->output_count == PROGRAM_OUTPUTS_MAX) {
         return RESULT_NO_SPACE;
     }
-    struct build build = {.program = program, .expression = value, .active = PROGRAM_ALWAYS};
+    struct build build = {
+        .program = program, .patterns = patterns, .expression = value, .active = PROGRAM_ALWAYS};
     struct expression_type type = value->node[value->root].type;
     uint16_t column;
     if (where == NULL) {

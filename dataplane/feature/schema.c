@@ -100,7 +100,8 @@ static void field_null(const struct schema_field *field, uint8_t *bytes)
 
 void schema_event_null(const struct schema *schema, uint64_t mask, uint32_t size, uint8_t *event)
 {
-    for (; mask != 0; mask &= mask - 1) {
+    /* Computed columns are nowhere in an event. */
+    for (; mask != 0 && (uint32_t)__builtin_ctzll(mask) < schema->field_count; mask &= mask - 1) {
         const struct schema_field *field = &schema->field[__builtin_ctzll(mask)];
         if ((uint32_t)field->offset + field->size <= size) {
             field_null(field, event + field->offset);

@@ -44,6 +44,7 @@ struct schema_field {
     bool optional;
     bool has_min;
     bool has_max;
+    bool has_pattern;    /* Its rule is in the stream's pattern_table. */
     enum time_unit unit; /* Of timestamp: what the wire and bare numbers in text count. */
     int64_t min;         /* In decoded form (scaled, microseconds; u64 compares as unsigned). */
     int64_t max;
@@ -86,7 +87,8 @@ MUST_USE enum result schema_layout(struct schema *schema);
  * newest count as the newest. */
 uint16_t schema_block_size_at(const struct schema *schema, uint16_t version);
 
-/* Writes the SBE null into the fields of mask (bit f: field f) that an event of size bytes has. */
+/* Writes the SBE null into the fields of mask (bit f: field f) that an event of size bytes has;
+ * bits of computed columns mean nothing. */
 void schema_event_null(const struct schema *schema, uint64_t mask, uint32_t size, uint8_t *event);
 
 /* Index of the field, or -1. name is not NUL-terminated. */

@@ -78,7 +78,7 @@ static void world_measure(struct bench_run *run, struct expression_world *world)
     while (endpoint_thread_ns() < until_ns) {
         for (uint32_t i = 0; i < 64; i++) {
             burst_reset(&world->burst);
-            compute_burst(stream, &world->burst, &world->space);
+            compute_burst(stream, &world->burst, NULL, &world->space);
         }
         bursts += 64;
     }

@@ -41,6 +41,7 @@ int main(int argc, char **argv)
     ingest_register();
     auth_register();
     expression_register();
+    patterns_register();
     durable_register();
     ack_register();
     checkpoint_register();

@@ -23,6 +23,7 @@ struct workload *results_ladder(void);
 void ingest_register(void);
 void auth_register(void);
 void expression_register(void);
+void patterns_register(void);
 void durable_register(void);
 void ack_register(void);
 void checkpoint_register(void);

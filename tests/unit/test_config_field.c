@@ -371,7 +371,34 @@ static const struct config_row rows[] = {
      "    fields:\n"
      "      f: {type: string, size: 4, matches: '^a'}\n"
      "      t: {type: timestamp}\n",
-     "f:6:34: `matches: ^a` is not built yet (pattern that a string must match); remove it\n"},
+     ""},
+    {"matches on what is no string",
+     "streams:\n"
+     "  s:\n"
+     "    id: 1\n"
+     "    time: t\n"
+     "    fields:\n"
+     "      f: {type: u8, matches: '^a'}\n"
+     "      t: {type: timestamp}\n",
+     "f:6:21: `matches` is for string only; this field is u8\n"},
+    {"matches what engines read differently",
+     "streams:\n"
+     "  s:\n"
+     "    id: 1\n"
+     "    time: t\n"
+     "    fields:\n"
+     "      f: {type: string, size: 4, matches: '^a(?=b)'}\n"
+     "      t: {type: timestamp}\n",
+     "f:6:46: `matches`: ( ? is (?:, (?P<name>, (?i), (?s), (?i: or (?s: only\n"},
+    {"matches a list",
+     "streams:\n"
+     "  s:\n"
+     "    id: 1\n"
+     "    time: t\n"
+     "    fields:\n"
+     "      f: {type: string, size: 4, matches: [a]}\n"
+     "      t: {type: timestamp}\n",
+     "f:6:43: `matches` is one value, not a list\n"},
     {"an unknown key",
      "streams:\n"
      "  s:\n"
@@ -381,7 +408,7 @@ static const struct config_row rows[] = {
      "      f: {type: u8, optinal: true}\n"
      "      t: {type: timestamp}\n",
      "f:6:21: `optinal` is no key of a field; did you mean `optional`? allowed: type, size, "
-     "scale, unit, format, optional, min, max, enum, since, id\n"},
+     "scale, unit, format, optional, min, max, enum, since, id, matches\n"},
     {"a key without value",
      "streams:\n"
      "  s:\n"

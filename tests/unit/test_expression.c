@@ -143,7 +143,7 @@ static void evaluate(const char *text, uint32_t rows, char *out, size_t size)
             expression_type_name(expression.error.right, right), expression.error.allowed);
         return;
     }
-    if (program_add(&program, &expression, NULL, &place) != RESULT_OK ||
+    if (program_add(&program, NULL, &expression, NULL, &place) != RESULT_OK ||
         program_finish(&program) != RESULT_OK) {
         return;
     }
@@ -504,8 +504,8 @@ static void equal_parts_are_computed_once(void **state)
     memset(&program, 0, sizeof(program));
     assert_int_equal(expression_parse(text, sizeof(text) - 1, &expression, NULL), RESULT_OK);
     assert_int_equal(expression_check(&expression, resolve, NULL, TYPE_bool), RESULT_OK);
-    assert_int_equal(program_add(&program, &expression, NULL, &place), RESULT_OK);
-    assert_int_equal(program_add(&program, &expression, NULL, &place), RESULT_OK);
+    assert_int_equal(program_add(&program, NULL, &expression, NULL, &place), RESULT_OK);
+    assert_int_equal(program_add(&program, NULL, &expression, NULL, &place), RESULT_OK);
     uint32_t multiplications = 0;
     for (uint32_t i = 0; i < program.step_count; i++) {
         multiplications += program.step[i].code == PROGRAM_number_multiply ? 1 : 0;

@@ -56,6 +56,19 @@ static void fields_are_found_by_their_whole_name(void **state)
     assert_int_equal(schema_field_find(&schema, "", 0), -1);
 }
 
+static void a_computed_column_is_nowhere_in_the_event(void **state)
+{
+    (void)state;
+    uint8_t event[23];
+    memset(event, 7, sizeof(event));
+    schema.field[4] = (struct schema_field){.type = FIELD_TYPE_i64, .size = 8};
+    schema.computed_count = 1;
+    schema_event_null(&schema, 1u << 4 | 1u << 1, sizeof(event), event);
+    for (uint32_t i = 0; i < sizeof(event); i++) {
+        assert_int_equal(event[i], i == 8 ? 0xff : 7);
+    }
+}
+
 static void a_block_above_its_limit_is_refused(void **state)
 {
     (void)state;
@@ -86,6 +99,7 @@ int main(void)
         cmocka_unit_test_setup(fields_lie_packed_in_declared_order, set_up),
         cmocka_unit_test_setup(an_older_block_is_a_prefix, set_up),
         cmocka_unit_test_setup(fields_are_found_by_their_whole_name, set_up),
+        cmocka_unit_test_setup(a_computed_column_is_nowhere_in_the_event, set_up),
         cmocka_unit_test_setup(a_block_above_its_limit_is_refused, set_up),
         cmocka_unit_test_setup(every_type_has_a_name_and_a_size, set_up),
     };

@@ -52,7 +52,7 @@ static void value_add(const char *text)
     uint32_t place;
     assert_int_equal(expression_parse(text, (uint32_t)strlen(text), &expression, NULL), RESULT_OK);
     assert_int_equal(expression_check(&expression, resolve, NULL, TYPE_null), RESULT_OK);
-    assert_int_equal(program_add(&service->program, &expression, NULL, &place), RESULT_OK);
+    assert_int_equal(program_add(&service->program, NULL, &expression, NULL, &place), RESULT_OK);
     item->is_computed = true;
     item->source = (uint16_t)place;
     item->inputs = program_inputs_of(&service->program, &expression);

@@ -1,0 +1,48 @@
+#include "dataplane/base/utf8.h"
+
+#include <string.h>
+
+#define HIGH_BITS UINT64_C(0x8080808080808080)
+
+/* Bytes of the character at the front, 0 when none is there. Its second byte has bounds of its own
+ * where the first one is E0, ED, F0 or F4 (table 3-7 of the Unicode standard). */
+static uint32_t character_size(const uint8_t *text, uint32_t left)
+{
+    uint8_t first = text[0];
+    uint32_t size = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    if (size == 1) {
+        return 1;
+    }
+    uint8_t least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    uint8_t most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+    if (first < 0xc2 || first > 0xf4 || size > left || text[1] < least || text[1] > most) {
+        return 0;
+    }
+    for (uint32_t i = 2; i < size; i++) {
+        if ((text[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    return size;
+}
+
+bool utf8_is_valid(const char *text, uint32_t size)
+{
+    uint32_t at = 0;
+    while (at < size) {
+        uint64_t word;
+        if (size - at >= sizeof(word)) {
+            memcpy(&word, text + at, sizeof(word));
+            if ((word & HIGH_BITS) == 0) {
+                at += (uint32_t)sizeof(word);
+                continue;
+            }
+        }
+        uint32_t step = character_size((const uint8_t *)text + at, size - at);
+        if (step == 0) {
+            return false;
+        }
+        at += step;
+    }
+    return true;
+}
