@@ -383,8 +383,8 @@ static void burst_apply(struct worker *worker)
     }
 }
 
-/* Bits of patterns, and rules of fields. Of a forward its home has judged: only what became null there
- * becomes null again. */
+/* Bits of patterns, and rules of fields. Of a forward its home has judged: only what became null
+ * there becomes null again. */
 static void burst_match(struct worker *worker, const struct plan_stream *stream)
 {
     const struct pattern_table *table = &stream->patterns;

@@ -11,7 +11,7 @@ void patterns_fill(const struct pattern_table *table, const struct pattern_set *
                    struct pattern_scratch *scratch, const struct burst *burst,
                    struct pattern_bits *out_bits);
 
-/* Holds values that are not null against the rules, after those of decode_events(): counts, and does
- * what the schema's policy says. */
+/* Holds values that are not null against the rules, after those of decode_events(): counts, and
+ * does what the schema's policy says. */
 void patterns_check(const struct pattern_table *table, const struct pattern_bits *bits,
                     struct burst *burst);

@@ -2,8 +2,8 @@
  * field's text is gone over once however many patterns look at it (X. Wang et al., "Hyperscan: A
  * Fast Multi-pattern Regex Matcher for Modern CPUs", NSDI 2019).
  *
- * A set is constant after it was opened and shared by all threads; a scratch belongs to one. Opening
- * allocates and takes time; a scan does neither more than its text is long. */
+ * A set is constant after it was opened and shared by all threads; a scratch belongs to one.
+ * Opening allocates and takes time; a scan does neither more than its text is long. */
 #pragma once
 
 #include <stdbool.h>

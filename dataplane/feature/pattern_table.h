@@ -1,6 +1,6 @@
-/* The patterns that a stream's string fields are held against: rules of fields (`matches`), and LIKE
- * and REGEXP of expressions. A worker scans each field once for all of them; see regex.h for what
- * they mean. */
+/* The patterns that a stream's string fields are held against: rules of fields (`matches`), and
+ * LIKE and REGEXP of expressions. A worker scans each field once for all of them; see regex.h for
+ * what they mean. */
 #pragma once
 
 #include <stdbool.h>

@@ -104,10 +104,11 @@ static inline uint32_t string_word_size(int64_t word)
     return (uint32_t)((uint64_t)word >> 48);
 }
 
-/* Building. A program is zero before. LIKE and REGEXP of an input become patterns, whose bits the caller has before a run; without
- * patterns (NULL) LIKE is the program's own work, and REGEXP is RESULT_NO_SPACE. Each output is a checked expression, null where `where` (a
- * condition, or NULL) is not true. RESULT_NO_SPACE: a limit above; the program is as it was but for
- * steps that nothing needs. *out_place: its place among the outputs. */
+/* Building. A program is zero before. LIKE and REGEXP of an input become patterns, whose bits the
+ * caller has before a run; without patterns (NULL) LIKE is the program's own work, and REGEXP is
+ * RESULT_NO_SPACE. Each output is a checked expression, null where `where` (a condition, or NULL)
+ * is not true. RESULT_NO_SPACE: a limit above; the program is as it was but for steps that nothing
+ * needs. *out_place: its place among the outputs. */
 MUST_USE enum result program_add(struct program *program, struct pattern_table *patterns,
                                  const struct expression *value, const struct expression *where,
                                  uint32_t *out_place);

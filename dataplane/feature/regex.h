@@ -1,12 +1,13 @@
 /* Patterns of definitions as regexes that every engine reads alike.
  *
- * LIKE becomes bytes: `.` is any byte, a character is a byte and the continuation bytes behind it, as
- * like_matches() counts them.
+ * LIKE becomes bytes: `.` is any byte, a character is a byte and the continuation bytes behind it,
+ * as like_matches() counts them.
  *
  * REGEXP takes what RE2 and Hyperscan have in common, and writes the rest of the meaning out: $ is
  * the end of the text alone (\z), \s the five spaces of RE2. A character is one of UTF-8:
  *
- *   . ^ $ | ( ) (?: ) (?P<name> ) (?i) (?s) (?i: ) [ ] [^ ] [:alpha:] * + ? {n} {n,} {n,m}, lazy too
+ *   . ^ $ | ( ) (?: ) (?P<name> ) (?i) (?s) (?i: ) [ ] [^ ] [:alpha:] * + ? {n} {n,} {n,m}, lazy
+ * too
  *   \d \w \s \D \W \S \b \B \A \z \t \n \r \f \v \a \x7f \x{20ac} and \ before punctuation
  *
  * Repeats are bounded as RE2 has it: written out, a pattern has at most REGEX_POSITIONS_MAX

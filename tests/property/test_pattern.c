@@ -24,7 +24,8 @@ static uint32_t below(uint32_t limit)
     return (uint32_t)random_below(&draws, limit);
 }
 
-/* Characters that patterns and texts are made of: spaces that differ, word and not, 1 to 4 bytes. */
+/* Characters that patterns and texts are made of: spaces that differ, word and not, 1 to 4 bytes.
+ * */
 static const struct {
     const char *text;    /* In a text. */
     const char *pattern; /* In a pattern. */
@@ -305,8 +306,8 @@ static bool matches(const struct bench *bench, uint32_t number, const char *text
     return (bits >> number & 1) != 0;
 }
 
-/* Hyperscan takes anchors at the ends of a pattern only, and nothing that can match no text; what it
- * refuses is drawn again. */
+/* Hyperscan takes anchors at the ends of a pattern only, and nothing that can match no text; what
+ * it refuses is drawn again. */
 static bool is_refused(const char *regex)
 {
     char error[PATTERN_ERROR_SIZE_MAX];

@@ -206,8 +206,7 @@ static const struct config_row rows[] = {
      "f:10:32: the end stands where a value is expected; a value\n"
      "f:11:17: `when n = 1` is too much here; count(), or kind(field) as sum(amount), is "
      "allowed\n"
-     "f:12:14: `w` is a string; `sum` takes any other type (count, first and last take strings)\n"
-     "f:13:34: `REGEXP` is not built yet; `LIKE` is allowed\n"},
+     "f:12:14: `w` is a string; `sum` takes any other type (count, first and last take strings)\n"},
 };
 
 int main(void)
