@@ -357,6 +357,10 @@ bool field_read_request(struct config *config, const struct node *map, struct sc
                      streams_only[i]->key->text);
         }
     }
+    if (values.value[KEYWORD_field_matches] != NULL) {
+        error_at(config, values.value[KEYWORD_field_matches]->key,
+                 "`matches` is for fields of streams; `enum`, `min` and `max` are allowed here");
+    }
     good = optional_read(config, &values, field) && good;
     return type_read(config, &values, map, field) && good;
 }

@@ -1,4 +1,5 @@
 #include "controlplane/definitions.h"
+#include "controlplane/json_text.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -32,9 +33,10 @@ static void errors_print_json(const struct config *config)
     json_t *errors = json_array();
     for (uint32_t i = 0; i < errors_kept(config); i++) {
         const struct config_error *error = &config->error[i];
-        (void)json_array_append_new(errors, json_pack("{s:s, s:i, s:i, s:s}", "file", error->file,
-                                                      "line", (int)error->line, "column",
-                                                      (int)error->column, "text", error->text));
+        (void)json_array_append_new(
+            errors, json_pack("{s:o, s:i, s:i, s:o}", "file", json_text(error->file), "line",
+                              (int)error->line, "column", (int)error->column, "text",
+                              json_text(error->text)));
     }
     json_t *root =
         json_pack("{s:i, s:o}", "error_count", (int)config->error_count, "errors", errors);

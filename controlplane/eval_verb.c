@@ -9,12 +9,15 @@
 
 #include "controlplane/definitions.h"
 #include "controlplane/evaluation.h"
+#include "controlplane/json_text.h"
 #include "controlplane/verb.h"
 #include "dataplane/base/drops.h"
+#include "dataplane/feature/key.h"
 #include "dataplane/feature/text_time.h"
 #include "drivers/memory.h"
 
-#define LINE_BYTES_MAX 65536
+#define LINE_BYTES_MAX  65536
+#define VALUE_SHOWN_MAX (4 * ANSWER_TEXT_SIZE_MAX)
 
 struct eval_options {
     const char *events;
@@ -32,7 +35,9 @@ struct eval {
     enum read_time time;
     int64_t at_us;
     uint32_t wrong;
-    json_t *out; /* With --json: features by name; or what differs from what was expected. */
+    uint32_t compared;
+    uint32_t line; /* Of the file that is read. */
+    json_t *out;   /* With --json: features by name; or what differs from what was expected. */
 };
 
 static int failed(const char *what, const char *why)
@@ -55,6 +60,18 @@ static bool time_parse(const char *text, int64_t *out_us)
            text_time_to_unit(time, TIME_UNIT_us, out_us);
 }
 
+/* Reads what is left of a line that did not fit. */
+static void line_skip(struct eval *eval, FILE *file, const char *path)
+{
+    int c;
+    do {
+        c = getc(file);
+    } while (c != '\n' && c != EOF);
+    (void)fprintf(stderr, "freshet eval: %s:%u: longer than %d bytes\n", path, eval->line,
+                  LINE_BYTES_MAX - 1);
+    eval->wrong++;
+}
+
 /* Calls for each line of a file without its end. Returns false when it cannot be read. */
 static bool lines_each(const char *path, void (*line)(struct eval *eval, char *text, uint32_t size),
                        struct eval *eval)
@@ -62,8 +79,14 @@ static bool lines_each(const char *path, void (*line)(struct eval *eval, char *t
     FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
     char *text = heap_alloc(LINE_BYTES_MAX);
     bool good = file != NULL && text != NULL;
+    eval->line = 0;
     while (good && fgets(text, LINE_BYTES_MAX, file) != NULL) {
         uint32_t size = (uint32_t)strcspn(text, "\r\n");
+        eval->line++;
+        if (size == LINE_BYTES_MAX - 1) {
+            line_skip(eval, file, path);
+            continue;
+        }
         text[size] = '\0';
         if (size > 0) {
             line(eval, text, size);
@@ -80,8 +103,9 @@ static bool lines_each(const char *path, void (*line)(struct eval *eval, char *t
 static void event_send(struct eval *eval, char *text, uint32_t size)
 {
     if (!evaluation_send(eval->evaluation, text, size)) {
-        (void)fprintf(stderr, "freshet eval: an event of %u bytes is longer than a datagram\n",
-                      size);
+        (void)fprintf(stderr,
+                      "freshet eval: %s:%u: an event of %u bytes is longer than a datagram\n",
+                      eval->options->events, eval->line, size);
         eval->wrong++;
     }
 }
@@ -96,6 +120,17 @@ static void drops_tell(const struct eval *eval)
                           drop_name((enum drop)drop), drop_sentence((enum drop)drop));
         }
     }
+}
+
+/* Bytes that would end a line, or do worse, as \\xNN. */
+static void value_show(const char *value, char out[VALUE_SHOWN_MAX])
+{
+    size_t at = 0;
+    for (; *value != '\0'; value++) {
+        bool plain = (unsigned char)*value >= ' ' && *value != 0x7f;
+        at += (size_t)snprintf(out + at, 5, plain ? "%c" : "\\x%02x", *value & 0xff);
+    }
+    out[at] = '\0';
 }
 
 /* NULL: null. */
@@ -124,9 +159,11 @@ static void feature_print(struct eval *eval, const struct plan_view *view,
     char name[NAME_SIZE_MAX + FEATURE_NAME_SIZE_MAX];
     (void)snprintf(name, sizeof(name), "%s.%s", view->name, feature->name);
     if (eval->out == NULL) {
-        printf("%s %s\n", name, value == NULL ? "null" : value);
+        char shown[VALUE_SHOWN_MAX];
+        value_show(value == NULL ? "null" : value, shown);
+        printf("%s %s\n", name, shown);
     } else {
-        json_object_set_new(eval->out, name, value == NULL ? json_null() : json_string(value));
+        json_object_set_new(eval->out, name, value == NULL ? json_null() : json_text(value));
     }
 }
 
@@ -152,7 +189,8 @@ static void difference_print(struct eval *eval, const char *name, uint32_t size,
         (void)snprintf(key, sizeof(key), "%.*s", (int)size, name);
         json_object_set_new(eval->out, key,
                             is == NULL ? json_null()
-                                       : json_pack("{s:s, s:s}", "is", is, "expected", expected));
+                                       : json_pack("{s:o, s:o}", "is", json_text(is), "expected",
+                                                   json_text(expected)));
     } else if (is == NULL) {
         printf("%.*s: is no `view.feature value` that the definitions have\n", (int)size, name);
     } else {
@@ -176,9 +214,11 @@ static void expectation_check(struct eval *eval, char *text, uint32_t size)
         return;
     }
     const char *is = value_read(eval, (uint16_t)feature, actual);
-    is = is == NULL ? "null" : is;
-    if (strcmp(is, value + 1) != 0) {
-        difference_print(eval, text, name_size, is, value + 1);
+    char shown[VALUE_SHOWN_MAX];
+    value_show(is == NULL ? "null" : is, shown);
+    eval->compared++;
+    if (strcmp(shown, value + 1) != 0) {
+        difference_print(eval, text, name_size, shown, value + 1);
     }
 }
 
@@ -192,6 +232,9 @@ static int evaluate(struct eval *eval)
         features_print(eval);
     } else if (!lines_each(eval->options->expect, expectation_check, eval)) {
         return failed(eval->options->expect, strerror(errno));
+    }
+    if (eval->options->expect != NULL && eval->compared == 0 && eval->wrong == 0) {
+        return failed(eval->options->expect, "expects nothing; lines as `view.feature value`");
     }
     return eval->wrong == 0 ? VERB_EXIT_OK : VERB_EXIT_FAILED;
 }
@@ -213,7 +256,16 @@ static int eval_run(const struct verb_usage *usage, const struct eval_options *o
     int stream = stream_find(&config->plan, options->stream);
     bool known = false;
     for (uint32_t v = 0; v < config->plan.view_count; v++) {
-        known = known || view_is_of_key(&eval, &config->plan.view[v]);
+        const struct plan_view *view = &config->plan.view[v];
+        uint8_t key[KEY_SIZE_MAX];
+        if (view_is_of_key(&eval, view)) {
+            const char *id = options->key + strlen(view->entity) + 1;
+            known = key_parse(&config->plan, view, id, (uint32_t)strlen(id), key) > 0;
+            if (!known) {
+                return verb_usage_error(usage, "--key: `%s` is no id of %s, by its type", id,
+                                        view->entity);
+            }
+        }
     }
     if (stream == -2) {
         return verb_usage_error(usage, "--stream `%s` is no stream of the definitions",
@@ -278,6 +330,10 @@ int eval_verb(int argc, char **argv)
     int exit_code;
     if (!verb_parse(&usage, &argc, argv, &exit_code)) {
         return exit_code;
+    }
+    if (options.events != NULL && options.expect != NULL && strcmp(options.events, "-") == 0 &&
+        strcmp(options.expect, "-") == 0) {
+        return verb_usage_error(&usage, "--events and --expect cannot both be stdin");
     }
     if (options.events == NULL || options.key == NULL) {
         return verb_usage_error(&usage, "--events and --key are needed");

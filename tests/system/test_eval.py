@@ -124,6 +124,29 @@ class EvalTest(unittest.TestCase):
         self.assertEqual(json.loads(done.stdout),
                          {"spend.count_1h": {"is": "2", "expected": "3"}, "spend.frob": None})
 
+    def test_lines_that_are_too_long_are_no_events(self):
+        event = EVENTS.strip().splitlines()[0]
+        long = "x" * 65535 + event + "\n" + "y" * 200000 + "\n" + EVENTS
+        done = self.run_eval("--key", "card:7", events="-", input=long)
+        self.assertEqual((done.returncode, done.stdout), (1, OF_SEVEN))
+        self.assertIn("-:1: longer than 65535 bytes", done.stderr)
+        self.assertIn("-:2: longer than 65535 bytes", done.stderr)
+
+    def test_values_that_are_no_plain_text(self):
+        event = ('{"ts": 1700000000000000, "card": 7, "amount": 1, "fx": 1, "status": "ok", '
+                 '"shop": "a\\nb"}\n')
+        done = self.run_eval("--key", "card:7", events="-", input=event)
+        self.assertIn("spend.label a\\x0ab\n", done.stdout)
+        expected = self.folder / "expected"
+        expected.write_text(done.stdout)
+        self.assertEqual(self.run_eval("--key", "card:7", "--expect", str(expected), events="-",
+                                       input=event).returncode, 0)
+
+    def test_an_expectation_of_nothing_fails(self):
+        done = self.run_eval("--key", "card:7", "--expect", "/dev/null")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("expects nothing", done.stderr)
+
     def test_events_that_are_not_applied_are_counted_by_reason(self):
         bad = EVENTS + '{"ts": 1, "card": "x", "amount": 1, "fx": 1, "status": "ok"}\ngarbage\n'
         done = self.run_eval("--key", "card:7", events="-", input=bad)
@@ -134,6 +157,8 @@ class EvalTest(unittest.TestCase):
         for words, code, text in [
                 (("--key", "pay:7"), 2, "is of no entity"),
                 (("--key", "card"), 2, "is of no entity"),
+                (("--key", "card:abc"), 2, "`abc` is no id of card"),
+                (("--key", "card:7", "--events", "-", "--expect", "-"), 2, "both be stdin"),
                 (("--key", "card:7", "--at", "noon"), 2, "is no time"),
                 (("--key", "card:7", "--stream", "frob"), 2, "is no stream"),
                 ((), 2, "--events and --key are needed"),

@@ -153,6 +153,13 @@ static const struct config_row rows[] = {
      "\n"
      "f:3:16: `request` is a map of fields by name, as amount: {type: decimal, scale: 2}"
      "\n"},
+    {"a pattern of a request",
+     "services:\n"
+     "  f:\n"
+     "    request:\n"
+     "      a: {type: string, size: 8, matches: '^a'}\n"
+     "    features: [{name: x, value: request.a}, v.c_10m]\n" VIEWS_V STREAM_S,
+     "f:4:34: `matches` is for fields of streams; `enum`, `min` and `max` are allowed here\n"},
     {"fields of a request",
      "services:\n"
      "  f:\n"
