@@ -43,6 +43,11 @@ static bool feature_resolve(void *context, const char *name, uint32_t size, uint
             uint32_t index = a * view->window_count + w;
             view_feature_name(view, a, w, known[index]);
             if (strlen(known[index]) == size && memcmp(known[index], name, size) == 0) {
+                const struct plan_aggregate *aggregate = &view->aggregate[a];
+                if (aggregate->field == FIELD_NONE && aggregate->kind != AGGREGATE_count) {
+                    names->told = true; /* Where the aggregate stands. */
+                    return false;
+                }
                 *out_input = (uint16_t)index;
                 *out_type = derive_type_of(&view->aggregate[a], names->reader->schema);
                 return true;

@@ -16,6 +16,9 @@ struct expression_type derive_type_of(const struct plan_aggregate *aggregate,
         type.kind = TYPE_number;
         return type;
     }
+    if (aggregate->field == FIELD_NONE) {
+        return type; /* Of a definition that is wrong: what it would be is not known. */
+    }
     const struct schema_field *field = &schema->field[aggregate->field];
     if ((!value && kind != AGGREGATE_sum && kind != AGGREGATE_sumsq) ||
         field->type == FIELD_TYPE_f64) {

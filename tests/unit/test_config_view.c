@@ -60,6 +60,15 @@ static const struct config_row rows[] = {
      "    windows: [10m]\n"
      "    aggregates: {c: count()}\n" STREAM_S,
      "f:3:18: `c_1h` is no feature of view `v`\n"},
+    {"derived of an aggregate that is wrong already",
+     "views:\n"
+     "  v:\n"
+     "    derived: {a: m_10m + 1}\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n"
+     "    aggregates: {m: sum(frob)}\n" STREAM_S,
+     "f:7:25: `frob` is no field of stream `s`\n"},
     {"derived that is the same for everyone",
      "views:\n"
      "  v:\n"
