@@ -51,9 +51,10 @@ def need(program):
 
 
 def port_free(count=1):
-    """A UDP and TCP port on loopback with count free ports from it on."""
+    """A UDP and TCP port on loopback with count free ports from it on; below those that the kernel
+    gives to clients, where one that asks too early may be connected to itself."""
     for attempt in range(200):
-        base = 20000 + (os.getpid() * 131 + attempt * 97) % 30000
+        base = 10000 + (os.getpid() * 131 + attempt * 97) % 22000
         held = []
         try:
             for port in range(base, base + count):
