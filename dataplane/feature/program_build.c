@@ -1,14 +1,11 @@
-/* Trees to steps. Each step's value is written once; equal steps are one. program_finish() gives
- * registers to values, each until its last use. */
+/* Trees to steps. Each step's value is written once; equal steps are one. */
 #include <string.h>
 
 #include "dataplane/base/assert.h"
 #include "dataplane/feature/exact.h"
-#include "dataplane/feature/program.h"
+#include "dataplane/feature/program_inside.h"
 
-#define COLUMN_NONE    UINT16_MAX
-#define FIRST_CONSTANT PROGRAM_INPUTS_MAX
-#define FIRST_VALUE    (PROGRAM_INPUTS_MAX + PROGRAM_CONSTANTS_MAX)
+#define COLUMN_NONE UINT16_MAX
 
 struct build {
     struct program *program;
@@ -47,10 +44,10 @@ static bool code_has_faults(enum program_code code)
 static bool active_covers(const struct program *program, uint16_t outer, uint16_t inner)
 {
     while (outer != inner && outer != PROGRAM_ALWAYS) {
-        if (inner < FIRST_VALUE || inner == PROGRAM_ALWAYS) {
+        if (inner < PROGRAM_FIRST_VALUE || inner == PROGRAM_ALWAYS) {
             return false;
         }
-        const struct program_step *step = &program->step[inner - FIRST_VALUE];
+        const struct program_step *step = &program->step[inner - PROGRAM_FIRST_VALUE];
         if (step->code != PROGRAM_mask_and && step->code != PROGRAM_mask_possible &&
             step->code != PROGRAM_mask_open) {
             return false;
@@ -83,7 +80,7 @@ static uint16_t emit(struct build *build, struct program_step step)
     if (program->step_count == PROGRAM_STEPS_MAX) {
         return COLUMN_NONE;
     }
-    step.target = (uint16_t)(FIRST_VALUE + program->step_count);
+    step.target = (uint16_t)(PROGRAM_FIRST_VALUE + program->step_count);
     program->step[program->step_count++] = step;
     return step.target;
 }
@@ -113,7 +110,7 @@ static uint16_t constant_of(struct build *build, struct expression_type type, bo
         bool null = (program->constant_null >> i & 1) != 0;
         if (program->constant_type[i].kind == type.kind && program->constant[i] == value &&
             null == is_null && type.kind != TYPE_string) {
-            return (uint16_t)(FIRST_CONSTANT + i);
+            return (uint16_t)(PROGRAM_FIRST_CONSTANT + i);
         }
     }
     if (program->constant_count == PROGRAM_CONSTANTS_MAX) {
@@ -123,7 +120,7 @@ static uint16_t constant_of(struct build *build, struct expression_type type, bo
     program->constant_type[at] = type;
     program->constant[at] = value;
     program->constant_null |= (uint64_t)is_null << at;
-    return (uint16_t)(FIRST_CONSTANT + at);
+    return (uint16_t)(PROGRAM_FIRST_CONSTANT + at);
 }
 
 static uint16_t string_build(struct build *build, const char *text, uint32_t size)
@@ -135,7 +132,7 @@ static uint16_t string_build(struct build *build, const char *text, uint32_t siz
         if (program->constant_type[i].kind == TYPE_string &&
             (program->constant_null >> i & 1) == 0 && known >> 32 == size &&
             memcmp(program->string + (known & UINT32_MAX), text, size) == 0) {
-            return (uint16_t)(FIRST_CONSTANT + i);
+            return (uint16_t)(PROGRAM_FIRST_CONSTANT + i);
         }
     }
     if (program->string_size + size > PROGRAM_STRINGS_MAX) {
@@ -218,6 +215,19 @@ static bool node_has_faults(const struct build *build, uint16_t index)
     return false;
 }
 
+/* Makes active, of the rows that are, those that `code` makes of a condition; returns what was
+ * active before, to be put back. COLUMN_NONE is active then: there is no room. */
+static uint16_t active_narrow(struct build *build, enum program_code code, uint16_t condition)
+{
+    uint16_t before = build->active;
+    uint16_t rows = before;
+    if (before == PROGRAM_ALWAYS) {
+        rows = constant_of(build, (struct expression_type){.kind = TYPE_bool}, false, 1);
+    }
+    build->active = emit_two(build, code, rows, condition);
+    return before;
+}
+
 /* The node, of which only those rows matter that `code` makes of what is active and a condition. */
 static uint16_t node_build_where(struct build *build, uint16_t index, enum program_code code,
                                  uint16_t condition)
@@ -225,12 +235,7 @@ static uint16_t node_build_where(struct build *build, uint16_t index, enum progr
     if (!node_has_faults(build, index)) {
         return node_build(build, index);
     }
-    uint16_t before = build->active;
-    uint16_t always = before;
-    if (before == PROGRAM_ALWAYS) {
-        always = constant_of(build, (struct expression_type){.kind = TYPE_bool}, false, 1);
-    }
-    build->active = emit_two(build, code, always, condition);
+    uint16_t before = active_narrow(build, code, condition);
     uint16_t column = build->active == COLUMN_NONE ? COLUMN_NONE : node_build(build, index);
     build->active = before;
     return column;
@@ -340,17 +345,12 @@ static uint16_t case_build_from(struct build *build, const struct expression_nod
         return node_build(build, argument);
     }
     uint16_t condition = node_build(build, argument);
-    uint16_t before = build->active;
     uint16_t value =
         node_build_where(build, argument_of(build, node, place + 1), PROGRAM_mask_and, condition);
     if (condition == COLUMN_NONE) {
         return COLUMN_NONE;
     }
-    uint16_t always =
-        before == PROGRAM_ALWAYS
-            ? constant_of(build, (struct expression_type){.kind = TYPE_bool}, false, 1)
-            : before;
-    build->active = emit_two(build, PROGRAM_mask_open, always, condition);
+    uint16_t before = active_narrow(build, PROGRAM_mask_open, condition);
     uint16_t rest =
         build->active == COLUMN_NONE ? COLUMN_NONE : case_build_from(build, node, place + 2);
     build->active = before;
@@ -364,13 +364,8 @@ static uint16_t coalesce_build_from(struct build *build, const struct expression
     if (place + 1u == node->argument_count || value == COLUMN_NONE) {
         return value;
     }
-    uint16_t before = build->active;
-    uint16_t always =
-        before == PROGRAM_ALWAYS
-            ? constant_of(build, (struct expression_type){.kind = TYPE_bool}, false, 1)
-            : before;
     uint16_t null = emit_one(build, PROGRAM_mask_null, value, 0);
-    build->active = emit_two(build, PROGRAM_mask_and, always, null);
+    uint16_t before = active_narrow(build, PROGRAM_mask_and, null);
     uint16_t rest =
         build->active == COLUMN_NONE ? COLUMN_NONE : coalesce_build_from(build, node, place + 1);
     build->active = before;
@@ -701,67 +696,6 @@ enum result program_add(struct program *program, struct pattern_table *patterns,
     *out_place = program->output_count;
     program->output_type[program->output_count] = type;
     program->output[program->output_count++] = column;
-    return RESULT_OK;
-}
-
-/* Columns that a step reads, unused ones as inputs 0. */
-static void step_reads(const struct program_step *step, uint16_t out[4])
-{
-    out[0] = step->a;
-    out[1] = step->b;
-    out[2] = step->c;
-    out[3] = step->active == PROGRAM_ALWAYS ? 0 : step->active;
-}
-
-enum result program_finish(struct program *program)
-{
-    uint16_t last[PROGRAM_STEPS_MAX]; /* Step that reads a value last. */
-    uint16_t place[PROGRAM_STEPS_MAX];
-    uint64_t free_registers = UINT64_MAX;
-    uint16_t reads[4];
-    for (uint16_t i = 0; i < program->step_count; i++) {
-        last[i] = i;
-        step_reads(&program->step[i], reads);
-        for (uint32_t r = 0; r < 4; r++) {
-            if (reads[r] >= FIRST_VALUE) {
-                last[reads[r] - FIRST_VALUE] = i;
-            }
-        }
-    }
-    for (uint32_t i = 0; i < program->output_count; i++) {
-        if (program->output[i] >= FIRST_VALUE) {
-            last[program->output[i] - FIRST_VALUE] = PROGRAM_STEPS_MAX;
-        }
-    }
-    for (uint16_t i = 0; i < program->step_count; i++) {
-        struct program_step *step = &program->step[i];
-        uint16_t *const read[4] = {&step->a, &step->b, &step->c, &step->active};
-        if (free_registers == 0) {
-            return RESULT_NO_SPACE;
-        }
-        /* Taken before what is read is freed: no step writes what it reads. */
-        place[i] = (uint16_t)__builtin_ctzll(free_registers);
-        free_registers &= free_registers - 1;
-        for (uint32_t r = 0; r < 4; r++) {
-            if (*read[r] < FIRST_VALUE || *read[r] == PROGRAM_ALWAYS) {
-                continue;
-            }
-            uint16_t value = (uint16_t)(*read[r] - FIRST_VALUE);
-            *read[r] = (uint16_t)(FIRST_VALUE + place[value]);
-            if (last[value] == i) {
-                free_registers |= UINT64_C(1) << place[value];
-            }
-        }
-        if (last[i] == i) {
-            free_registers |= UINT64_C(1) << place[i]; /* Nothing needs it. */
-        }
-        step->target = (uint16_t)(FIRST_VALUE + place[i]);
-    }
-    for (uint32_t i = 0; i < program->output_count; i++) {
-        if (program->output[i] >= FIRST_VALUE) {
-            program->output[i] = (uint16_t)(FIRST_VALUE + place[program->output[i] - FIRST_VALUE]);
-        }
-    }
     return RESULT_OK;
 }
 

@@ -13,12 +13,7 @@ static void double_check(struct program_run *run)
         bad |= ((uint64_t)out[i] & EXPONENT_MASK) == EXPONENT_MASK;
     }
     if (bad) {
-        uint64_t rows = 0;
-        EACH_ROW
-        {
-            rows |= (uint64_t)(((uint64_t)out[i] & EXPONENT_MASK) == EXPONENT_MASK) << i;
-        }
-        program_fault(run, PROGRAM_FAULT_overflow, rows);
+        FAULT_ROWS(PROGRAM_FAULT_overflow, ((uint64_t)out[i] & EXPONENT_MASK) == EXPONENT_MASK);
     }
 }
 

@@ -5,6 +5,10 @@
 
 #include "dataplane/feature/program.h"
 
+/* Columns count: inputs, constants, values; after program_finish() registers stand for those. */
+#define PROGRAM_FIRST_CONSTANT PROGRAM_INPUTS_MAX
+#define PROGRAM_FIRST_VALUE    (PROGRAM_INPUTS_MAX + PROGRAM_CONSTANTS_MAX)
+
 struct program_run {
     struct program_space *space;
     struct program_column *target;
@@ -52,6 +56,17 @@ static inline int64_t word_of(double real)
     memcpy(&word, &real, sizeof(word));
     return word;
 }
+
+/* These rows fault where the condition of row i holds. */
+#define FAULT_ROWS(fault, condition)                                                               \
+    do {                                                                                           \
+        uint64_t fault_rows = 0;                                                                   \
+        EACH_ROW                                                                                   \
+        {                                                                                          \
+            fault_rows |= (uint64_t)(condition) << i;                                              \
+        }                                                                                          \
+        program_fault(run, fault, fault_rows);                                                     \
+    } while (false)
 
 #define PROGRAM_CODE(name, null) void program_step_##name(struct program_run *run);
 #include "dataplane/feature/program_codes.def"

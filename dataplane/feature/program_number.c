@@ -18,12 +18,7 @@ void program_step_number_add(struct program_run *run)
     }
     if (bad < 0) {
         int64_t ignored;
-        uint64_t rows = 0;
-        EACH_ROW
-        {
-            rows |= (uint64_t)__builtin_add_overflow(left[i], right[i], &ignored) << i;
-        }
-        program_fault(run, PROGRAM_FAULT_overflow, rows);
+        FAULT_ROWS(PROGRAM_FAULT_overflow, __builtin_add_overflow(left[i], right[i], &ignored));
     }
 }
 
@@ -39,12 +34,7 @@ void program_step_number_subtract(struct program_run *run)
     }
     if (bad < 0) {
         int64_t ignored;
-        uint64_t rows = 0;
-        EACH_ROW
-        {
-            rows |= (uint64_t)__builtin_sub_overflow(left[i], right[i], &ignored) << i;
-        }
-        program_fault(run, PROGRAM_FAULT_overflow, rows);
+        FAULT_ROWS(PROGRAM_FAULT_overflow, __builtin_sub_overflow(left[i], right[i], &ignored));
     }
 }
 
@@ -58,12 +48,7 @@ void program_step_number_multiply(struct program_run *run)
     }
     if (bad) {
         int64_t ignored;
-        uint64_t rows = 0;
-        EACH_ROW
-        {
-            rows |= (uint64_t)__builtin_mul_overflow(left[i], right[i], &ignored) << i;
-        }
-        program_fault(run, PROGRAM_FAULT_overflow, rows);
+        FAULT_ROWS(PROGRAM_FAULT_overflow, __builtin_mul_overflow(left[i], right[i], &ignored));
     }
 }
 
@@ -78,12 +63,7 @@ void program_step_number_raise(struct program_run *run)
     }
     if (bad) {
         int64_t ignored;
-        uint64_t rows = 0;
-        EACH_ROW
-        {
-            rows |= (uint64_t)__builtin_mul_overflow(left[i], by, &ignored) << i;
-        }
-        program_fault(run, PROGRAM_FAULT_overflow, rows);
+        FAULT_ROWS(PROGRAM_FAULT_overflow, __builtin_mul_overflow(left[i], by, &ignored));
     }
 }
 
@@ -126,12 +106,7 @@ static void number_sign(struct program_run *run, bool abs)
         out[i] = (int64_t)(((uint64_t)value ^ (uint64_t)flips) - (uint64_t)flips);
     }
     if (bad) {
-        uint64_t rows = 0;
-        EACH_ROW
-        {
-            rows |= (uint64_t)(left[i] == INT64_MIN) << i;
-        }
-        program_fault(run, PROGRAM_FAULT_overflow, rows);
+        FAULT_ROWS(PROGRAM_FAULT_overflow, left[i] == INT64_MIN);
     }
 }
 

@@ -30,13 +30,13 @@ void program_enter(const struct program *program, struct program_space *space, u
         for (uint32_t row = 0; row < rows; row++) {
             space->constant[i][row] = value;
         }
-        space->column[PROGRAM_INPUTS_MAX + i] =
+        space->column[PROGRAM_FIRST_CONSTANT + i] =
             (struct program_column){.value = space->constant[i],
                                     .mask = value != 0 && !null ? UINT64_MAX : 0,
                                     .null = null ? UINT64_MAX : 0};
     }
     for (uint32_t i = 0; i < PROGRAM_REGISTERS_MAX; i++) {
-        space->column[PROGRAM_INPUTS_MAX + PROGRAM_CONSTANTS_MAX + i].value = space->value[i];
+        space->column[PROGRAM_FIRST_VALUE + i].value = space->value[i];
     }
 }
 
@@ -52,7 +52,7 @@ static void step_run(const struct program_step *step, struct program_space *spac
         .a = space->column[step->a].value,
         .b = space->column[step->b].value,
         .c = space->column[step->c].value,
-        .out = space->value[step->target - PROGRAM_INPUTS_MAX - PROGRAM_CONSTANTS_MAX],
+        .out = space->value[step->target - PROGRAM_FIRST_VALUE],
         .immediate = step->immediate,
         .rows = rows,
         .active = step->active == PROGRAM_ALWAYS ? all : space->column[step->active].mask & all};
