@@ -8,11 +8,6 @@
  * nothing. */
 #define GROUP_ROWS 16u
 
-static inline __m128i words_load(const int64_t *word)
-{
-    return _mm_loadu_si128((const __m128i *)(const void *)word);
-}
-
 static inline __m128i halves_of(__m128i low, __m128i high)
 {
     return _mm_castps_si128(

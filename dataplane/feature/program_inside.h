@@ -1,6 +1,7 @@
 /* One step on its way. Private to program_*.c. */
 #pragma once
 
+#include <emmintrin.h>
 #include <string.h>
 
 #include "dataplane/feature/program.h"
@@ -55,6 +56,12 @@ static inline int64_t word_of(double real)
     int64_t word;
     memcpy(&word, &real, sizeof(word));
     return word;
+}
+
+/* Two rows. */
+static inline __m128i words_load(const int64_t *word)
+{
+    return _mm_loadu_si128((const __m128i *)(const void *)word);
 }
 
 /* These rows fault where the condition of row i holds. */

@@ -21,8 +21,8 @@ void program_step_select(struct program_run *run)
     uint64_t taken = run->column_a->mask & ~run->column_a->null;
     for (uint32_t i = 0; i < run->rows; i += 2) {
         __m128i mask = _mm_loadu_si128((const __m128i *)(const void *)chosen[taken >> i & 3]);
-        __m128i then = _mm_loadu_si128((const __m128i *)(const void *)(run->b + i));
-        __m128i otherwise = _mm_loadu_si128((const __m128i *)(const void *)(run->c + i));
+        __m128i then = words_load(run->b + i);
+        __m128i otherwise = words_load(run->c + i);
         _mm_storeu_si128((__m128i *)(void *)(run->out + i), _mm_blendv_epi8(otherwise, then, mask));
     }
     run->target->null = (taken & run->column_b->null) | (~taken & run->column_c->null);
