@@ -17,7 +17,8 @@
 #include "drivers/memory.h"
 
 #define LINE_BYTES_MAX  65536
-#define VALUE_SHOWN_MAX (4 * ANSWER_TEXT_SIZE_MAX)
+#define VALUE_SIZE_MAX  (ANSWER_LIST_SIZE_MAX + 1)
+#define VALUE_SHOWN_MAX (4 * VALUE_SIZE_MAX)
 
 struct eval_options {
     const char *events;
@@ -28,10 +29,17 @@ struct eval_options {
     bool json;
 };
 
+/* A value as it is served, and as it is shown. */
+struct eval_texts {
+    char value[VALUE_SIZE_MAX];
+    char shown[VALUE_SHOWN_MAX];
+};
+
 struct eval {
     const struct eval_options *options;
     const struct config *config;
     struct evaluation *evaluation;
+    struct eval_texts *texts;
     enum read_time time;
     int64_t at_us;
     uint32_t wrong;
@@ -134,7 +142,7 @@ static void value_show(const char *value, char out[VALUE_SHOWN_MAX])
 }
 
 /* NULL: null. */
-static const char *value_read(struct eval *eval, uint16_t feature, char out[ANSWER_TEXT_SIZE_MAX])
+static const char *value_read(struct eval *eval, uint16_t feature)
 {
     struct answer answer;
     const char *id = strchr(eval->options->key, ':') + 1;
@@ -143,7 +151,11 @@ static const char *value_read(struct eval *eval, uint16_t feature, char out[ANSW
     if (answer.status == ANSWER_NOT_FOUND || answer.kind == VALUE_NULL) {
         return NULL;
     }
-    out[answer_format(&answer, out)] = '\0';
+    char *out = eval->texts->value;
+    uint32_t text_size;
+    const char *text = answer_text(&answer, out, &text_size);
+    memmove(out, text, text_size);
+    out[text_size] = '\0';
     return out;
 }
 
@@ -159,9 +171,8 @@ static void feature_print(struct eval *eval, const struct plan_view *view,
     char name[NAME_SIZE_MAX + FEATURE_NAME_SIZE_MAX];
     (void)snprintf(name, sizeof(name), "%s.%s", view->name, feature->name);
     if (eval->out == NULL) {
-        char shown[VALUE_SHOWN_MAX];
-        value_show(value == NULL ? "null" : value, shown);
-        printf("%s %s\n", name, shown);
+        value_show(value == NULL ? "null" : value, eval->texts->shown);
+        printf("%s %s\n", name, eval->texts->shown);
     } else {
         json_object_set_new(eval->out, name, value == NULL ? json_null() : json_text(value));
     }
@@ -172,9 +183,8 @@ static void features_print(struct eval *eval)
     const struct plan *plan = &eval->config->plan;
     for (uint16_t f = 0; f < plan->feature_count; f++) {
         const struct plan_view *view = &plan->view[plan->feature[f].view];
-        char text[ANSWER_TEXT_SIZE_MAX];
         if (view_is_of_key(eval, view)) {
-            feature_print(eval, view, &plan->feature[f], value_read(eval, f, text));
+            feature_print(eval, view, &plan->feature[f], value_read(eval, f));
         }
     }
 }
@@ -202,7 +212,6 @@ static void difference_print(struct eval *eval, const char *name, uint32_t size,
 static void expectation_check(struct eval *eval, char *text, uint32_t size)
 {
     char *value = strchr(text, ' ');
-    char actual[ANSWER_TEXT_SIZE_MAX];
     if (text[0] == '#') {
         return;
     }
@@ -213,8 +222,8 @@ static void expectation_check(struct eval *eval, char *text, uint32_t size)
         difference_print(eval, text, name_size, NULL, NULL);
         return;
     }
-    const char *is = value_read(eval, (uint16_t)feature, actual);
-    char shown[VALUE_SHOWN_MAX];
+    const char *is = value_read(eval, (uint16_t)feature);
+    char *shown = eval->texts->shown;
     value_show(is == NULL ? "null" : is, shown);
     eval->compared++;
     if (strcmp(shown, value + 1) != 0) {
@@ -286,7 +295,9 @@ static int eval_run(const struct verb_usage *usage, const struct eval_options *o
                                     options->at);
         }
     }
-    if (evaluation_open(config, stream, &eval.evaluation) != RESULT_OK) {
+    eval.texts = heap_alloc(sizeof(*eval.texts));
+    if (eval.texts == NULL || evaluation_open(config, stream, &eval.evaluation) != RESULT_OK) {
+        heap_free(eval.texts);
         return failed("the worker", "the machine gave no memory");
     }
     eval.out = options->json ? json_object() : NULL;
@@ -297,6 +308,7 @@ static int eval_run(const struct verb_usage *usage, const struct eval_options *o
         json_decref(eval.out);
     }
     evaluation_close(eval.evaluation);
+    heap_free(eval.texts);
     return exit_code;
 }
 

@@ -6,6 +6,7 @@
 #include "dataplane/feature/decode.h"
 #include "dataplane/feature/key.h"
 #include "dataplane/feature/row.h"
+#include "dataplane/feature/row_run.h"
 #include "dataplane/replay_inside.h"
 #include "drivers/memory.h"
 
@@ -101,17 +102,18 @@ static bool row_read_words(struct replay *replay, const struct tile_row *row)
     return true;
 }
 
-/* True when the lengths are those of a row of the view. */
+/* True when the lengths are those of a row of the view. words: the row as of its version word. */
 static bool row_is_good(const struct plan_view *view, struct row_meta meta,
-                        const struct tile_row *row)
+                        const struct tile_row *row, const uint64_t *words)
 {
-    if (meta.key_size == 0 || meta.key_size > KEY_SIZE_MAX) {
+    uint64_t front = (uint64_t)row->front_words + 1;
+    if (meta.key_size == 0 || meta.key_size > KEY_SIZE_MAX ||
+        row->back_words != row_back_words(view, meta)) {
         return false;
     }
-    uint64_t front = (uint64_t)row_head_lines(view, meta.key_size) * LINE_WORDS +
-                     (uint64_t)meta.cell_count * view->cell_words - 1;
-    uint64_t back = ((uint64_t)meta.single_count + meta.has_floor) * view->single_words;
-    return row->front_words == front && row->back_words == back;
+    uint64_t cells_end = (uint64_t)row_head_lines(view, meta.key_size) * LINE_WORDS +
+                         (uint64_t)meta.cell_count * view->cell_words;
+    return front >= cells_end && row_run_check(view, words, front);
 }
 
 enum result replay_row(struct replay *replay, const struct tile_row *row)
@@ -128,7 +130,7 @@ enum result replay_row(struct replay *replay, const struct tile_row *row)
         return RESULT_OK;
     }
     const struct plan_view *view = &replay->options.plan->view[view_index];
-    if (!row_is_good(view, meta, row)) {
+    if (!row_is_good(view, meta, row, replay->row_words - 1)) {
         return RESULT_CORRUPT;
     }
     const uint8_t *key = (const uint8_t *)&replay->row_words[ROW_KEY - 1];

@@ -347,7 +347,8 @@ static void a_view_has_its_limit_of_accumulators(void **state)
     for (uint32_t i = 0; i < AGGREGATES_MAX; i++) {
         add(place, "      a%u: stddev_pop(f%u)\n", i, i);
     }
-    refused_with(place, "view `v` needs more than 64 accumulators; use fewer aggregates, or split "
+    refused_with(place, "view `v` needs more than 64 accumulators, or 16 for one category; use "
+                        "fewer aggregates, or split "
                         "it into two views");
 }
 
@@ -602,12 +603,9 @@ static void every_key_is_in_the_manual(void **state)
 #define FIELD_TYPE(name, wire_bytes) "`" #name "`",
 #include "dataplane/feature/field_types.def"
 #undef FIELD_TYPE
-#define AGGREGATE(name, argument, type, sentence) "`" #name "`",
+#define AGGREGATE(name, argument, type, parameter, sentence) "`" #name "`",
 #include "dataplane/feature/aggregates.def"
 #undef AGGREGATE
-#define AGGREGATE_LATER(name, sentence) "`" #name "`",
-#include "config/aggregates_later.def"
-#undef AGGREGATE_LATER
 #define WINDOW_LATER(name, sentence) "`" #name "`",
 #include "config/windows_later.def"
 #undef WINDOW_LATER

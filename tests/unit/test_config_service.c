@@ -184,8 +184,10 @@ static const struct config_row rows[] = {
      "  f: {features: [q.c_10m, {name: a, value: q.c_10m + 1}, q.nothing]}\n"
      "views:\n"
      "  q: {entity: u, source: s, windows: [10m], aggregates: {c: cont()}}\n" STREAM_S,
-     "f:4:61: `cont` is no aggregate; did you mean `count`? allowed: count, sum, sumsq, m"
-     "in, max, first, last, avg, var_pop, var_samp, stddev_pop, stddev_samp\n"},
+     "f:4:61: `cont` is no aggregate; did you mean `count`? allowed: count, sum, sumsq, min, "
+     "max, first, last, avg, var_pop, var_samp, stddev_pop, stddev_samp, last_k, first_k, "
+     "last_k_distinct, first_k_distinct, top_k, bottom_k, distinct, approx_distinct, "
+     "quantile, histogram, top_n, decayed_sum\n"},
     {"the same service twice",
      "services:\n"
      "  f: {features: [v.c_10m]}\n"
