@@ -32,6 +32,7 @@ services:
   calm: {features: [plain.n_1d], slo: {read: 10s, target: 50}}
 """
 SERIES = re.compile(r'^freshet_slo_(\w+)\{(view|service)="(\w+)",objective="(\w+)"\} (\S+)$', re.M)
+DATA = "directory: data, mirror: {segment: 4MiB}"
 EVENTS = 40
 SHOPS = ["shop:a"] * 1000  # No machine reads so many within a microsecond.
 
@@ -120,7 +121,7 @@ def a_read_that_the_client_got_wrong_counts_nowhere():
 
 
 def events_of_an_earlier_life_are_not_counted_again():
-    with support.running(streams=DEFINITIONS, data="directory: data") as appliance:
+    with support.running(streams=DEFINITIONS, data=DATA) as appliance:
         pay(appliance)
         assert counts(appliance)["spend", "freshness"] == (EVENTS, EVENTS)
         appliance.kill()
