@@ -77,7 +77,8 @@ def costs_are_said(folder):
     done = check("--json", CARDS)
     report = json.loads(done.stdout)
     expect(report["ok"] is True, done, "ok")
-    expect([cost["view"] for cost in report["costs"]] == ["activity", "shop"], done, "both views")
+    expect([cost["view"] for cost in report["costs"]] == ["activity", "shop", "account"], done,
+           "all views")
     crowded = os.path.join(folder, "crowded.yaml")
     with open(crowded, "w", encoding="utf-8") as file:
         file.write(CROWDED)
