@@ -335,6 +335,7 @@ void appliance_close(struct appliance *appliance)
 {
     atomic_store_explicit(&appliance->shared_ready, false, memory_order_release);
     state_finish(appliance);
+    housekeeping_stop(appliance->housekeeping);
     /* The doors first: who asks for a report needs everything behind them. */
     access_stop(appliance->access);
     http_close(appliance->http);

@@ -26,7 +26,7 @@ struct housekeeping {
     pthread_t thread;
     pthread_mutex_t lock; /* With wake: stop. */
     pthread_cond_t wake;
-    bool stop;
+    bool stop; /* Owner: who opens and closes; the thread reads it under the lock. */
     struct housekeeping_shard shard[SHARDS_MAX];
 };
 
@@ -134,9 +134,9 @@ enum result housekeeping_open(struct appliance *appliance, struct housekeeping *
     return RESULT_OK;
 }
 
-void housekeeping_close(struct housekeeping *housekeeping)
+void housekeeping_stop(struct housekeeping *housekeeping)
 {
-    if (housekeeping == NULL) {
+    if (housekeeping == NULL || housekeeping->stop) {
         return;
     }
     (void)pthread_mutex_lock(&housekeeping->lock);
@@ -144,6 +144,14 @@ void housekeeping_close(struct housekeeping *housekeeping)
     (void)pthread_cond_signal(&housekeeping->wake);
     (void)pthread_mutex_unlock(&housekeeping->lock);
     (void)pthread_join(housekeeping->thread, NULL);
+}
+
+void housekeeping_close(struct housekeeping *housekeeping)
+{
+    if (housekeeping == NULL) {
+        return;
+    }
+    housekeeping_stop(housekeeping);
     (void)pthread_cond_destroy(&housekeeping->wake);
     (void)pthread_mutex_destroy(&housekeeping->lock);
     heap_free(housekeeping);
