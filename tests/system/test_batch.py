@@ -119,8 +119,8 @@ def a_table_a_stream_and_the_request_make_one_answer(shards):
         assert (end["sent"], end["acked"]["durable"], end["ignored"]) == (rows, rows, 1), end
         appliance.send(*(b"payment card=%d,amount=%d.25" % (card, n)
                          for n in range(3) for card in range(PAYERS)))
-        support.wait_until(lambda: appliance.status()["applied"] == rows + 3 * PAYERS,
-                           "all events applied")
+        support.wait_until(lambda: [view["applied"] for view in appliance.status()["views"]]
+                           == [rows, 3 * PAYERS], "all events applied")
         redis = Redis(path=appliance.socket)
         paid = {card: "3.75" for card in range(PAYERS)}
         before = answers_check(redis, truth, paid)
