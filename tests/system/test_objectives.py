@@ -2,8 +2,11 @@
 """Objectives of views and services in the real process: one that every read misses, one that none
 does; what status, top and /metrics say of them."""
 
+import os
 import pathlib
+import pty
 import re
+import subprocess
 import sys
 import urllib.request
 
@@ -136,10 +139,27 @@ def events_of_an_earlier_life_are_not_counted_again():
         support.wait_until(lambda: counts(appliance)["spend", "freshness"] == (1, 1), "one event")
 
 
+def top(appliance):
+    """What `freshet top` shows on a terminal."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([support.PROGRAM, "top", "--for", "1", "--server",
+                                str(appliance.socket)], stdout=theirs, stdin=subprocess.DEVNULL)
+    os.close(theirs)
+    text = b""
+    try:
+        while chunk := os.read(ours, 65536):
+            text += chunk
+    except OSError:
+        pass  # The terminal is gone.
+    os.close(ours)
+    assert process.wait(20) == 0, text
+    return text.decode().replace("\r\n", "\n")
+
+
 def tables_show_the_objectives():
     with support.running(streams=DEFINITIONS) as appliance:
         pay(appliance)
-        for text in (appliance.verb("status").stdout,):
+        for text in (appliance.verb("status").stdout, top(appliance)):
             row = re.search(r"^spend +freshness +10.0 s +99.9% +40 +100.0000% +0.00 ", text, re.M)
             assert row, text
 
