@@ -139,6 +139,20 @@ def events_of_an_earlier_life_are_not_counted_again():
         support.wait_until(lambda: counts(appliance)["spend", "freshness"] == (1, 1), "one event")
 
 
+def another_objective_needs_no_new_version():
+    with support.running(streams=DEFINITIONS, data=DATA) as appliance:
+        pay(appliance)
+        assert appliance.stop() == 0
+        appliance.define(DEFINITIONS.replace("10s", "20s").replace("target: 99.9", "target: 98"), 1,
+                         DATA)
+        appliance.start()
+        assert objectives(appliance)["spend", "read"]["limit_us"] == 20_000_000
+        assert set(appliance.status()["store"]["recovery"]["views"].values()) == {"loaded"}
+        redis = client.Redis(path=appliance.socket)
+        assert redis.call("HGET", "shop:a", "sales.n_1h") == b"30"
+        redis.close()
+
+
 def top(appliance):
     """What `freshet top` shows on a terminal."""
     ours, theirs = pty.openpty()
@@ -168,4 +182,5 @@ if __name__ == "__main__":
     support.main([objectives_count_events_and_reads_in_one_shard,
                   objectives_count_events_and_reads_in_three_shards,
                   a_read_that_the_client_got_wrong_counts_nowhere,
-                  events_of_an_earlier_life_are_not_counted_again, tables_show_the_objectives])
+                  events_of_an_earlier_life_are_not_counted_again,
+                  another_objective_needs_no_new_version, tables_show_the_objectives])
