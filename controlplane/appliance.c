@@ -12,6 +12,7 @@
 #include "controlplane/freshness.h"
 #include "controlplane/housekeeping.h"
 #include "controlplane/http.h"
+#include "controlplane/objectives.h"
 #include "controlplane/server.h"
 #include "controlplane/store.h"
 #include "dataplane/base/units.h"
@@ -120,7 +121,10 @@ static enum result doors_open(struct appliance *appliance, char error[APPLIANCE_
 
 static enum result observers_open(struct appliance *appliance, char error[APPLIANCE_ERROR_SIZE_MAX])
 {
-    enum result result = housekeeping_open(appliance, &appliance->housekeeping);
+    enum result result = objectives_open(appliance, &appliance->objectives);
+    if (result == RESULT_OK) {
+        result = housekeeping_open(appliance, &appliance->housekeeping);
+    }
     if (result == RESULT_OK && appliance->plan->view_count > 0) {
         result = freshness_open(appliance, appliance->serving_thread_count, &appliance->freshness);
     }
@@ -331,6 +335,7 @@ void appliance_close(struct appliance *appliance)
 {
     atomic_store_explicit(&appliance->shared_ready, false, memory_order_release);
     state_finish(appliance);
+    housekeeping_stop(appliance->housekeeping);
     /* The doors first: who asks for a report needs everything behind them. */
     access_stop(appliance->access);
     http_close(appliance->http);
@@ -338,6 +343,7 @@ void appliance_close(struct appliance *appliance)
     access_close(appliance->access);
     freshness_close(appliance->freshness);
     housekeeping_close(appliance->housekeeping);
+    objectives_close(appliance->objectives);
     store_stop(appliance->store);
     appliance_workers_stop(appliance);
     store_close(appliance->store);
@@ -349,6 +355,7 @@ void appliance_close(struct appliance *appliance)
     appliance->server = NULL;
     appliance->access = NULL;
     appliance->housekeeping = NULL;
+    appliance->objectives = NULL;
     appliance->store = NULL;
     appliance->shard_count = 0;
 }

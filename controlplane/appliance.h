@@ -22,6 +22,7 @@ struct access;       /* controlplane/access.h: who may ask what. */
 struct server;       /* controlplane/server.h: RESP. */
 struct http;         /* controlplane/http.h: metrics and health. */
 struct freshness;    /* controlplane/freshness.h: the sampler. */
+struct objectives;   /* controlplane/objectives.h: what was good, of how much. */
 struct housekeeping; /* controlplane/housekeeping.h: what has to happen every second. */
 struct keys_live;    /* controlplane/keys_live.h: who may send. */
 struct store;        /* controlplane/store.h: the data directory. */
@@ -59,6 +60,7 @@ struct appliance {
     struct server *server; /* NULL until it listens. */
     struct http *http;
     struct freshness *freshness;
+    struct objectives *objectives;
     struct housekeeping *housekeeping;
     uint32_t serving_thread_count; /* Readers 0 .. count - 1; the sampler's is the next one. */
     bool sleeps;                   /* Idle workers sleep: asked for, or cores are shared. */

@@ -328,6 +328,43 @@ static void checkpoints_failed(const struct metrics *metrics)
     }
 }
 
+/* name{view="activity",objective="read"} without the value. */
+static void objective_write(const struct metrics *metrics, uint32_t index)
+{
+    const struct plan *plan = metrics->snapshot->plan;
+    const struct plan_objective *objective = &plan->objective[index];
+    series_open(metrics, "");
+    label_write(metrics, objective->of_service ? "service" : "view",
+                objective_owner_name(plan, objective));
+    buffer_text(metrics->out, ",");
+    label_write(metrics, "objective", objective_kind_name(objective->kind));
+    buffer_text(metrics->out, "}");
+}
+
+static void slo_good(const struct metrics *metrics)
+{
+    for (uint32_t i = 0; i < metrics->snapshot->plan->objective_count; i++) {
+        objective_write(metrics, i);
+        value_write(metrics, metrics->snapshot->objective[i].good);
+    }
+}
+
+static void slo_total(const struct metrics *metrics)
+{
+    for (uint32_t i = 0; i < metrics->snapshot->plan->objective_count; i++) {
+        objective_write(metrics, i);
+        value_write(metrics, metrics->snapshot->objective[i].total);
+    }
+}
+
+static void slo_target(const struct metrics *metrics)
+{
+    for (uint32_t i = 0; i < metrics->snapshot->plan->objective_count; i++) {
+        objective_write(metrics, i);
+        real_write(metrics, metrics->snapshot->plan->objective[i].target_ppm / 1e6);
+    }
+}
+
 #define METRIC_ROW_OWN(member)      METRIC_OWN, 0, member
 #define METRIC_ROW_STREAM(member)   METRIC_STREAM, offsetof(struct snapshot_stream, member), NULL
 #define METRIC_ROW_VIEW(member)     METRIC_VIEW, offsetof(struct snapshot_view, member), NULL

@@ -295,5 +295,6 @@ void report_status_render(const struct snapshot *snapshot, struct buffer *out)
     set(freshness, "unseen", number(snapshot->appliance.freshness_unseen));
     set(root, "freshness", freshness);
     set(root, "reads", reads_json(snapshot));
+    set(root, "objectives", report_objectives_json(snapshot));
     report_json_write(root, out);
 }

@@ -186,6 +186,9 @@ enum result snapshot_take(const struct appliance *appliance, struct snapshot **o
     }
     server_statistics_read(appliance->server, &snapshot->server);
     server_read_duration(appliance->server, &snapshot->reads);
+    if (appliance->objectives != NULL) {
+        objectives_read(appliance->objectives, snapshot->objective);
+    }
     if (lanes_take(appliance, snapshot) != RESULT_OK) {
         snapshot_free(snapshot);
         return RESULT_NO_MEMORY;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "controlplane/freshness.h"
+#include "controlplane/objectives.h"
 #include "controlplane/server.h"
 #include "controlplane/store.h"
 #include "dataplane/base/histogram.h"
@@ -92,6 +93,7 @@ struct snapshot {
     const struct histogram *freshness; /* Borrowed, [view][stage]; NULL: no view. */
     struct server_statistics server;
     struct histogram reads; /* Nanoseconds. */
+    struct objective_figures objective[OBJECTIVES_MAX];
     bool has_store;
     struct store_report store;
     struct recovery_report recovery;

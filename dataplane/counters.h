@@ -37,10 +37,17 @@ struct counters_view {
     _Atomic uint64_t shared_apply_sampled;    /* Events in those bursts. */
 };
 
+/* Of an objective of the plan: events of a worker, reads of a serving thread. good <= total. */
+struct counters_objective {
+    _Atomic uint64_t shared_good;
+    _Atomic uint64_t shared_total;
+};
+
 struct counters {
     alignas(CACHE_LINE_BYTES) _Atomic uint64_t shared[COUNTER_COUNT];
     struct counters_stream stream[STREAMS_MAX + 1];
     struct counters_view view[VIEWS_MAX];
+    struct counters_objective objective[OBJECTIVES_MAX]; /* Of freshness. */
 };
 
 static inline void counter_add(_Atomic uint64_t *counter, uint64_t value)

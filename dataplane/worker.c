@@ -85,6 +85,7 @@ enum result worker_init(const struct worker_options *options, void *memory,
     for (uint32_t i = 0; i < options->plan->stream_count; i++) {
         worker->schema[i] = &options->plan->stream[i].schema;
     }
+    visible_init(&worker->visible, options->plan);
     lanes_init(&worker->lanes, options->lanes_max, &arena);
     acks_init(&worker->acks, options->lanes_max, &arena);
     mesh_init(&worker->mesh, options->shard, options->shard_count, &arena);
@@ -273,6 +274,28 @@ static void take_ports(struct worker *worker)
     }
 }
 
+/* How long the turn's events took to become visible: they are now. */
+static void turn_measure(struct worker *worker)
+{
+    bool counted = worker->turn.events > 0 && visible_is_asked_for(&worker->visible);
+    if (!worker->turn.sampled && !counted) {
+        return;
+    }
+    int64_t published_ns = clock_now_ns(worker->options.clock);
+    if (counted) {
+        visible_count(&worker->visible, worker->options.plan, worker->counters,
+                      sub_clamped(published_ns, worker->turn.arrival_ns));
+    }
+    if (worker->turn.sampled) {
+        worker->turn.sample.published_ns = published_ns;
+        void *record = ring_push(&worker->sample_ring, sizeof(worker->turn.sample));
+        if (record != NULL) {
+            memcpy(record, &worker->turn.sample, sizeof(worker->turn.sample));
+            ring_push_finish(&worker->sample_ring);
+        }
+    }
+}
+
 /* Makes the turn's records readable: T last, so that who sees T sees its records. */
 static void publish(struct worker *worker)
 {
@@ -289,14 +312,7 @@ static void publish(struct worker *worker)
     }
     /* Release T1, pairs with acquire T2 in reader_read(). */
     atomic_store_explicit(&worker->shared_apply_us, worker->turn.apply_us, memory_order_release);
-    if (worker->turn.sampled) {
-        worker->turn.sample.published_ns = clock_now_ns(worker->options.clock);
-        void *record = ring_push(&worker->sample_ring, sizeof(worker->turn.sample));
-        if (record != NULL) {
-            memcpy(record, &worker->turn.sample, sizeof(worker->turn.sample));
-            ring_push_finish(&worker->sample_ring);
-        }
-    }
+    turn_measure(worker);
 }
 
 static void count_turn(struct worker *worker, uint64_t start_ticks)

@@ -30,14 +30,15 @@
 #define FEATURES_MAX          4096 /* All views together. */
 #define DERIVED_MAX           32   /* Per view. */
 #define SERVICES_MAX          32
-#define SERVICE_FEATURES_MAX  256  /* Values of one answer. */
-#define SERVICE_REQUEST_MAX   16   /* Fields of a service's `request`. */
-#define SERVICE_ENTITIES_MAX  16   /* Of one service. */
-#define EXPRESSION_SIZE_MAX   1024 /* Characters of one expression. */
-#define EXPRESSION_NODES_MAX  256  /* Of one expression. */
-#define EXPRESSION_DEPTH_MAX  48   /* Parentheses, calls and signs inside one another. */
-#define PATTERNS_MAX          128  /* Per stream. */
-#define SCALE_MAX             18   /* Decimal digits after the point: 10^18 < 2^63. */
+#define SERVICE_FEATURES_MAX  256 /* Values of one answer. */
+#define SERVICE_REQUEST_MAX   16  /* Fields of a service's `request`. */
+#define SERVICE_ENTITIES_MAX  16  /* Of one service. */
+#define OBJECTIVES_MAX        (2 * (VIEWS_MAX + SERVICES_MAX)) /* Two of each `slo`. */
+#define EXPRESSION_SIZE_MAX   1024                             /* Characters of one expression. */
+#define EXPRESSION_NODES_MAX  256                              /* Of one expression. */
+#define EXPRESSION_DEPTH_MAX  48  /* Parentheses, calls and signs inside one another. */
+#define PATTERNS_MAX          128 /* Per stream. */
+#define SCALE_MAX             18  /* Decimal digits after the point: 10^18 < 2^63. */
 #define SHARDS_MAX            64
 #define STREAM_ID_MAX         64999 /* 65000 and up are ours. */
 

@@ -275,6 +275,19 @@ struct plan_service {
     struct schema_field request[SERVICE_REQUEST_MAX];    /* D */
 };
 
+enum objective_kind { OBJECTIVE_FRESHNESS, OBJECTIVE_READ };
+
+/* A share of events, or of reads, that shall be good: in time. It has no part in any fingerprint:
+ * what is stored means the same with it and without. */
+struct plan_objective {
+    enum objective_kind kind; /* D, as all */
+    bool of_service;          /* Else of a view. */
+    uint16_t owner;           /* Index of that service or view. */
+    uint64_t views;           /* Bit i: events of view i count. */
+    int64_t limit_us;         /* At most so late is good. */
+    uint32_t target_ppm;      /* 999000: 99.9 %. */
+};
+
 struct plan {
     uint64_t fingerprint;
     uint16_t stream_count;  /* D */
@@ -285,6 +298,8 @@ struct plan {
     struct plan_view view[VIEWS_MAX];
     struct plan_feature feature[FEATURES_MAX];
     struct plan_service service[SERVICES_MAX]; /* service_finish() derives the rest. */
+    uint16_t objective_count;                  /* D */
+    struct plan_objective objective[OBJECTIVES_MAX];
 };
 
 /* Derives everything that is not marked D, in place. The definition was checked (config/): errors

@@ -43,14 +43,12 @@ static const struct config_row rows[] = {
     {"keys of later versions",
      "views:\n"
      "  v:\n"
-     "    slo: {freshness: 1s}\n"
      "    dedupe: {id: u, window: 10m}\n"
      "    entity: u\n"
      "    source: s\n"
      "    windows: [10m]\n"
      "    aggregates: {c: count()}\n" STREAM_S,
-     "f:3:5: `slo` is not built yet (targets for freshness and reads); remove it\n"
-     "f:4:5: `dedupe` is not built yet (field that makes an event count once); remove it\n"},
+     "f:3:5: `dedupe` is not built yet (field that makes an event count once); remove it\n"},
     {"derived of what is no feature",
      "views:\n"
      "  v:\n"
@@ -125,7 +123,7 @@ static const struct config_row rows[] = {
      "    aggregates: {c: count()}\n" STREAM_S,
      "f:3:5: `agregates` is no key of a view; did you mean `aggregates`? allowed: version, "
      "entity, key, source, windows, exact, raw_cap, ladder, edges, leading, aggregates, ttl, "
-     "where, derived\n"},
+     "where, derived, slo\n"},
     {"version",
      "views:\n"
      "  v:\n"
