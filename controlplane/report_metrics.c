@@ -167,15 +167,34 @@ static void ingest_dropped(const struct metrics *metrics)
     }
 }
 
+/* Every rule that the field has, so that a series is there before its first count. What every type
+ * takes bytes for is there when it counts. */
+static void field_violations(const struct metrics *metrics, uint32_t stream, uint32_t field)
+{
+    const struct schema_field *of = &metrics->snapshot->plan->stream[stream].schema.field[field];
+    for (uint32_t r = 0; r < RULE_COUNT; r++) {
+        enum rule rule = (enum rule)r;
+        uint64_t count = metrics->snapshot->stream[stream].violation[field][rule];
+        if (count == 0 && (rule == RULE_type || !schema_field_has_rule(of, rule))) {
+            continue;
+        }
+        series_open(metrics, "");
+        label_write(metrics, "stream", snapshot_stream_name(metrics->snapshot, stream));
+        buffer_text(metrics->out, ",");
+        label_write(metrics, "field", of->name);
+        buffer_text(metrics->out, ",");
+        label_write(metrics, "rule", rule_name(rule));
+        buffer_text(metrics->out, "}");
+        value_write(metrics, count);
+    }
+}
+
 static void dq_violations(const struct metrics *metrics)
 {
     for (uint32_t i = 0; i < metrics->snapshot->plan->stream_count; i++) {
-        for (uint32_t drop = 0; drop < DROP_COUNT; drop++) {
-            uint64_t count = metrics->snapshot->stream[i].violation[drop];
-            if (count > 0) {
-                reason_write(metrics, "stream", snapshot_stream_name(metrics->snapshot, i), "rule",
-                             (enum drop)drop, count);
-            }
+        const struct schema *schema = &metrics->snapshot->plan->stream[i].schema;
+        for (uint32_t f = 0; f < schema->field_count; f++) {
+            field_violations(metrics, i, f);
         }
     }
 }

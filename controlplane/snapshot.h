@@ -22,7 +22,7 @@ struct snapshot_stream {
     uint64_t applied;
     uint64_t quarantined;
     uint64_t drop[DROP_COUNT];
-    uint64_t violation[DROP_COUNT];
+    uint64_t violation[FIELDS_MAX][RULE_COUNT];
     int64_t watermark_us; /* Greatest of all shards; INT64_MIN: none yet. */
 };
 

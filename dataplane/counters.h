@@ -9,6 +9,7 @@
 #include "dataplane/base/histogram.h"
 #include "dataplane/base/units.h"
 #include "dataplane/feature/limits.h"
+#include "dataplane/feature/schema.h"
 
 enum counter {
 #define COUNTER(name, unit, sentence) COUNTER_##name,
@@ -24,8 +25,8 @@ struct counters_stream {
     _Atomic uint64_t shared_applied;
     _Atomic uint64_t shared_quarantined; /* Part of the drops: kept aside by policy. */
     _Atomic uint64_t shared_drop[DROP_COUNT];
-    _Atomic uint64_t shared_violation[DROP_COUNT]; /* Rules broken, whatever the policy. */
-    _Atomic int64_t shared_watermark_us;           /* INT64_MIN: none yet. */
+    _Atomic uint64_t shared_violation[FIELDS_MAX][RULE_COUNT]; /* Rules broken, by any policy. */
+    _Atomic int64_t shared_watermark_us;                       /* INT64_MIN: none yet. */
 };
 
 struct counters_view {

@@ -198,7 +198,6 @@ enum result replay_burst_finish(struct replay *replay)
     enum result result =
         replay->pass == REPLAY_AGAIN && same ? burst_forward(replay) : burst_apply(replay);
     watermark_move(replay);
-    memset(replay->burst.violation_count, 0, sizeof(replay->burst.violation_count));
     replay->burst.count = 0;
     return result;
 }

@@ -38,14 +38,6 @@ int aggregate_find(const char *name, uint32_t size)
     return -1;
 }
 
-/* A field can be null in an applied event when it is optional, or when the stream applies events
- * that break a rule. */
-static bool field_is_nullable(const struct schema *schema, uint32_t field)
-{
-    return schema->field[field].optional || schema->on_violation == VIOLATION_NULL_FIELD ||
-           schema->on_violation == VIOLATION_COUNT;
-}
-
 static uint16_t string_words(const struct schema_field *field)
 {
     return (uint16_t)div_ceil(field->size, sizeof(uint64_t));
@@ -157,7 +149,7 @@ static bool aggregate_finish(struct plan_view *view, const struct schema *schema
                              struct plan_aggregate *aggregate)
 {
     uint8_t field = aggregate->field;
-    bool counts_events = field == FIELD_NONE || !field_is_nullable(schema, field);
+    bool counts_events = field == FIELD_NONE || !schema_field_is_nullable(&schema->field[field]);
     struct aggregate_needs needs = aggregate_needs_of(aggregate->kind);
     aggregate->sum_word = WORD_NONE;
     aggregate->sumsq_word = WORD_NONE;
@@ -473,7 +465,9 @@ enum result plan_finish(struct plan *plan, int *out_view)
         for (uint32_t v = 0; v < stream->view_count; v++) {
             used |= plan->view[stream->view[v]].fields_used;
         }
+        used |= stream->quality.null_fields | stream->quality.shift_fields;
         decode_compile(&stream->schema, used, &stream->decode);
+        decode_compile_judged(&stream->decode, &stream->decode_judged);
     }
     return RESULT_OK;
 }

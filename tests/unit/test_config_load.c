@@ -415,7 +415,7 @@ static void what_is_not_written_has_the_documented_default(void **state)
     assert_int_equal(stream->late, LATE_LEDGER);
     assert_int_equal(stream->shard_by, -1);
     assert_int_equal(stream->schema.version, 1);
-    assert_int_equal(stream->schema.on_violation, VIOLATION_QUARANTINE);
+    assert_int_equal(stream->schema.field[0].policy[RULE_required], VIOLATION_QUARANTINE);
     const struct plan_view *view = &place->config->plan.view[0];
     assert_int_equal(view->version, 1);
     assert_int_equal(view->exact_us, 0);
