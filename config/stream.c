@@ -6,8 +6,8 @@
 #include "config/errors.h"
 #include "config/field_rules.h"
 #include "config/loader.h"
-#include "config/quality.h"
 #include "config/scalar.h"
+#include "config/stream_quality.h"
 #include "config/suggest.h"
 #include "dataplane/base/units.h"
 
@@ -180,8 +180,8 @@ static void stream_read(struct loader *loader, const struct node *map, uint32_t 
         time_field_read(loader, value[KEYWORD_stream_time], index, &stream->schema);
     }
     if (value[KEYWORD_stream_quality] != NULL) {
-        quality_read(config, value[KEYWORD_stream_quality], loader->stream_fields_broken[index],
-                     stream);
+        stream_quality_read(config, value[KEYWORD_stream_quality],
+                            loader->stream_fields_broken[index], stream);
     }
     loader->stream_shard_by_node[index] = value[KEYWORD_stream_shard_by];
 }

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "controlplane/appliance.h"
+#include "controlplane/quality.h"
 #include "dataplane/base/units.h"
 #include "dataplane/counters.h"
 
@@ -95,6 +96,7 @@ static void *housekeeping_run(void *argument)
             shard_look(housekeeping, i, second == 0 ? 0 : ticks - last_ticks);
         }
         last_ticks = ticks;
+        quality_look(appliance->quality, clock_steady_us(&appliance->clock));
         if (second % PAGES_EVERY_SECONDS == 1) {
             pages_look(housekeeping);
         }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controlplane/report_quality.h"
 #include "controlplane/report_render.h"
 #include "dataplane/base/units.h"
 #include "drivers/memory.h"
@@ -197,6 +198,60 @@ static void dq_violations(const struct metrics *metrics)
             field_violations(metrics, i, f);
         }
     }
+}
+
+/* Series of one kind of check; all of them when beyond says so. */
+struct check_series {
+    const struct metrics *metrics;
+    const char *name;
+    bool beyond;
+};
+
+static void check_write(void *context, uint32_t stream, const struct report_check *check)
+{
+    const struct check_series *series = context;
+    const struct metrics *metrics = series->metrics;
+    if (!series->beyond && (!check->known || strcmp(check->name, series->name) != 0)) {
+        return;
+    }
+    series_open(metrics, "");
+    label_write(metrics, "stream", snapshot_stream_name(metrics->snapshot, stream));
+    if (check->field != NULL || series->beyond) {
+        buffer_text(metrics->out, ",");
+        label_write(metrics, "field", check->field == NULL ? "" : check->field);
+    }
+    if (series->beyond) {
+        buffer_text(metrics->out, ",");
+        label_write(metrics, "check", check->name);
+    }
+    buffer_text(metrics->out, "}");
+    real_write(metrics, series->beyond ? (double)check->beyond : check->value);
+}
+
+static void checks_write(const struct metrics *metrics, const char *name, bool beyond)
+{
+    struct check_series series = {.metrics = metrics, .name = name, .beyond = beyond};
+    report_checks(metrics->snapshot, check_write, &series);
+}
+
+static void dq_null_ratio(const struct metrics *metrics)
+{
+    checks_write(metrics, "null_rate", false);
+}
+
+static void dq_shift(const struct metrics *metrics)
+{
+    checks_write(metrics, "shift", false);
+}
+
+static void dq_freshness(const struct metrics *metrics)
+{
+    checks_write(metrics, "freshness", false);
+}
+
+static void dq_beyond_limit(const struct metrics *metrics)
+{
+    checks_write(metrics, "", true);
 }
 
 static void watermark_lag(const struct metrics *metrics)

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controlplane/report_quality.h"
 #include "controlplane/report_render.h"
 #include "dataplane/base/units.h"
 #include "drivers/memory.h"
@@ -137,6 +138,7 @@ static json_t *stream_json(const struct snapshot *snapshot, uint32_t index)
             : json_real((double)sub_clamped(snapshot->appliance.now_us, stream->watermark_us) /
                         (double)US_PER_SECOND));
     if (named) {
+        set(object, "quality", report_quality_json(snapshot, index));
         set(object, "freshness", freshness_json(snapshot, (int)index));
     }
     return object;

@@ -80,6 +80,11 @@ static void shards_take(const struct appliance *appliance, struct snapshot *snap
         }
         shard_take(appliance, i, &snapshot->shard[i]);
     }
+    for (uint32_t stream = 0; stream < appliance->plan->stream_count; stream++) {
+        if (appliance->quality != NULL) {
+            quality_read(appliance->quality, stream, &snapshot->stream[stream].quality);
+        }
+    }
     /* What names no stream has no event time. */
     snapshot->stream[STREAMS_MAX].watermark_us = INT64_MIN;
     snapshot->shard_count = appliance->shard_count;
@@ -218,6 +223,15 @@ uint64_t snapshot_drops(const struct snapshot_stream *stream)
         }
     }
     return sum;
+}
+
+int64_t snapshot_newest_age_us(const struct snapshot *snapshot, uint32_t stream)
+{
+    const struct snapshot_appliance *appliance = &snapshot->appliance;
+    int64_t newest_us = snapshot->stream[stream].watermark_us;
+    int64_t age_us =
+        sub_clamped(appliance->now_us, newest_us == INT64_MIN ? appliance->start_us : newest_us);
+    return age_us > 0 ? age_us : 0;
 }
 
 int64_t snapshot_balance(const struct snapshot_stream *stream)

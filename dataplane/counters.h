@@ -10,6 +10,7 @@
 #include "dataplane/base/units.h"
 #include "dataplane/feature/limits.h"
 #include "dataplane/feature/schema.h"
+#include "dataplane/feature/shift.h"
 
 enum counter {
 #define COUNTER(name, unit, sentence) COUNTER_##name,
@@ -36,6 +37,14 @@ struct counters_view {
     _Atomic uint64_t shared_drop[DROP_COUNT]; /* Scope VIEW. */
     _Atomic uint64_t shared_apply_ticks;      /* Of sampled bursts. */
     _Atomic uint64_t shared_apply_sampled;    /* Events in those bursts. */
+};
+
+/* Of a stream that is watched: its applied events since the start, which are counted last. */
+struct counters_monitor {
+    _Atomic uint64_t shared_events;
+    _Atomic uint64_t shared_null[FIELDS_MAX];
+    /* Per bit of plan_quality.shift_fields, from the least on: values by bin of shift.h. */
+    _Atomic uint64_t shared_bin[][SHIFT_BINS];
 };
 
 struct counters {

@@ -7,6 +7,7 @@
 #include "dataplane/feature/decode.h"
 #include "dataplane/feature/wire.h"
 #include "dataplane/judge.h"
+#include "dataplane/monitor.h"
 #include "dataplane/patterns.h"
 #include "dataplane/record.h"
 #include "dataplane/route.h"
@@ -432,6 +433,9 @@ void ingress_finish(struct worker *worker)
             judge_count(worker);
             record_burst(worker);
             burst_violations_clear(burst);
+            if (worker->monitor[burst->stream] != NULL) {
+                monitor_burst(worker);
+            }
         }
         burst_apply(worker);
         burst->count = 0;

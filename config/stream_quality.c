@@ -1,4 +1,4 @@
-#include "config/quality.h"
+#include "config/stream_quality.h"
 
 #include <string.h>
 
@@ -7,6 +7,7 @@
 #include "config/scalar.h"
 #include "config/suggest.h"
 #include "dataplane/base/units.h"
+#include "dataplane/feature/shift.h"
 #include "dataplane/feature/text.h"
 
 #define WINDOW_DEFAULT_US    (60 * US_PER_SECOND)
@@ -64,10 +65,10 @@ static int field_find(struct config *config, const struct node *key, const struc
 static bool field_has_bins(struct config *config, const struct node *key,
                            const struct schema_field *field)
 {
-    bool time = field->type == FIELD_TYPE_timestamp;
-    if (time || (field->type == FIELD_TYPE_string && field->enum_count == 0)) {
+    bool is_string = field->type == FIELD_TYPE_string;
+    if (!shift_field_has_bins(field)) {
         error_at(config, key, "`shift` of `%s`, a %s%s, is not watched; %s", field->name,
-                 field_type_name(field->type), time ? "" : " without `enum`",
+                 field_type_name(field->type), is_string ? " without `enum`" : "",
                  "numbers, bools and strings with an `enum` are allowed");
         return false;
     }
@@ -118,8 +119,8 @@ static void windows_read(struct config *config, const struct keyword_values *val
     }
 }
 
-void quality_read(struct config *config, const struct node *map, uint64_t fields_broken,
-                  struct plan_stream *stream)
+void stream_quality_read(struct config *config, const struct node *map, uint64_t fields_broken,
+                         struct plan_stream *stream)
 {
     struct plan_quality *quality = &stream->quality;
     struct keyword_values values;

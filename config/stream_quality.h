@@ -6,5 +6,5 @@
 
 /* The stream's fields are read; bit f of fields_broken: what field f is, is not to be relied on.
  * Errors are collected. */
-void quality_read(struct config *config, const struct node *map, uint64_t fields_broken,
-                  struct plan_stream *stream);
+void stream_quality_read(struct config *config, const struct node *map, uint64_t fields_broken,
+                         struct plan_stream *stream);
