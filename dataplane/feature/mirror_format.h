@@ -129,6 +129,9 @@ static inline uint8_t verdict_reason(uint32_t verdict)
     return (uint8_t)verdict;
 }
 
+/* Whether a rule of a field was broken: then the verdict names the field. */
+bool verdict_is_of_rule(uint8_t reason);
+
 static inline uint32_t verdict_field(uint32_t verdict)
 {
     return verdict >> 8 & VERDICT_FIELD_MASK;
