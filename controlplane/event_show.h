@@ -15,9 +15,9 @@ struct event_show;
 MUST_USE enum result event_show_open(struct event_show **out_show);
 void event_show_close(struct event_show *show); /* NULL is fine. */
 
-/* Takes an event of size bytes that a writer of version made; stream and event are borrowed until
- * the next take. False: the stream's schema is none that can be laid out, or the event is shorter
- * than its version says. */
+/* Takes an event of size bytes that a writer of version made. The event is borrowed until the next
+ * take, the stream until the close: the same one is laid out once. False: the stream's schema is
+ * none that can be laid out, or the event is shorter than its version says. */
 bool event_show_take(struct event_show *show, const struct catalog_stream *stream, uint16_t version,
                      const uint8_t *event, uint16_t size);
 

@@ -382,6 +382,12 @@ static bool view_finish(struct plan *plan, uint32_t index)
             return false;
         }
     }
+    view->sure_fields = 0;
+    for (uint32_t i = 0; i < view->input_count; i++) {
+        uint8_t field = view->input[i].field;
+        bool sure = !schema_field_is_nullable(&stream->schema.field[field]);
+        view->sure_fields |= (uint64_t)sure << field;
+    }
     view->fields_used = view->input_fields;
     for (uint32_t i = 0; i < view->key_count; i++) {
         view->fields_used |= UINT64_C(1) << view->key_field[i];

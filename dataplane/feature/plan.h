@@ -125,6 +125,7 @@ struct plan_view {
     uint64_t fingerprint;  /* Of everything that decides the meaning of a row's bytes. */
     uint64_t fields_used;  /* Bit f: a key part or an input. */
     uint64_t input_fields; /* Bit f: an input of some accumulator. */
+    uint64_t sure_fields;  /* Bit f: an input that is null in no applied event. */
     bool has_lifetime;
     uint8_t level_count;
     int64_t level_us[LEVELS_MAX];      /* Widths in use, ascending. */
