@@ -19,14 +19,6 @@ enum result replay_open(const struct replay_options *options, struct replay **ou
         return RESULT_NO_MEMORY;
     }
     replay->options = *options;
-    for (uint32_t i = 0; i < options->plan->stream_count; i++) {
-        /* Verdicts were given: no rule is asked again. */
-        replay->decode[i] = options->plan->stream[i].decode;
-        for (uint32_t s = 0; s < replay->decode[i].step_count; s++) {
-            replay->decode[i].step[s].required = false;
-            replay->decode[i].step[s].checked = false;
-        }
-    }
     *out_replay = replay;
     return RESULT_OK;
 }
@@ -246,6 +238,7 @@ static enum result events_gather(struct replay *replay, const struct mirror_entr
                                  const struct entry_events *events)
 {
     struct burst *burst = &replay->burst;
+    const struct decode_plan *decode = &replay->options.plan->stream[events->stream].decode_judged;
     uint32_t views = views_without(replay, events, 0);
     uint32_t done = 0;
     while (done < entry->event_count) {
@@ -262,7 +255,7 @@ static enum result events_gather(struct replay *replay, const struct mirror_entr
         uint32_t room = BURST_EVENTS_MAX - first;
         uint32_t left = entry->event_count - done;
         uint32_t count = left < room ? left : room;
-        decode_events(&replay->decode[events->stream], &events->wire, done, count, burst);
+        decode_events(decode, &events->wire, done, count, burst);
         for (uint32_t i = 0; i < count; i++) {
             uint32_t verdict = mirror_entry_verdict(entry, done + i);
             bool applied = (verdict & UINT8_MAX) == VERDICT_applied;

@@ -186,6 +186,12 @@ static bool view_finish(struct plan *plan, uint32_t index)
     if (!plan_aggregates_finish(view, &stream->schema)) {
         return false;
     }
+    view->sure_fields = 0;
+    for (uint32_t i = 0; i < view->input_count; i++) {
+        uint8_t field = view->input[i].field;
+        bool sure = !schema_field_is_nullable(&stream->schema.field[field]);
+        view->sure_fields |= (uint64_t)sure << field;
+    }
     view->fields_used = view->input_fields;
     for (uint32_t i = 0; i < view->key_count; i++) {
         view->fields_used |= UINT64_C(1) << view->key_field[i];
@@ -265,7 +271,9 @@ enum result plan_finish(struct plan *plan, int *out_view)
         for (uint32_t v = 0; v < stream->view_count; v++) {
             used |= plan->view[stream->view[v]].fields_used;
         }
+        used |= stream->quality.null_fields | stream->quality.shift_fields;
         decode_compile(&stream->schema, used, &stream->decode);
+        decode_compile_judged(&stream->decode, &stream->decode_judged);
     }
     return RESULT_OK;
 }

@@ -172,6 +172,7 @@ struct plan_view {
     uint64_t fingerprint;  /* Of everything that decides the meaning of a row's bytes. */
     uint64_t fields_used;  /* Bit f: a key part or an input. */
     uint64_t input_fields; /* Bit f: an input of some accumulator. */
+    uint64_t sure_fields;  /* Bit f: an input that is null in no applied event. */
     bool has_lifetime;
     bool has_sessions;
     bool
@@ -205,6 +206,18 @@ struct plan_output {
     uint8_t place;     /* Field; of conditions, derived: the view's place in the stream. */
 };
 
+/* What is watched of a stream's applied events, in windows that the control plane cuts. Limits are
+ * in millionths; bit f of a mask: field f is watched. */
+struct plan_quality {
+    int64_t window_us;                           /* D */
+    int64_t reference_us;                        /* D: a whole number of windows. */
+    int64_t freshness_us;                        /* D: 0: not watched. */
+    uint64_t null_fields;                        /* D */
+    uint64_t shift_fields;                       /* D */
+    uint32_t null_limit_millionths[FIELDS_MAX];  /* D: greatest share of nulls. */
+    uint32_t shift_limit_millionths[FIELDS_MAX]; /* D: greatest PSI. */
+};
+
 struct plan_stream {
     struct schema schema;                           /* D: with its computed fields. */
     struct program program;                         /* D: not finished. */
@@ -214,6 +227,7 @@ struct plan_stream {
     int64_t future_us;                              /* D */
     int64_t history_us;                             /* D: folding trails the watermark by it. */
     enum late_policy late;                          /* D */
+    struct plan_quality quality;                    /* D */
     int16_t shard_by; /* D: view index that producers steer by; -1: first view. */
 
     /* Derived. */
@@ -222,6 +236,7 @@ struct plan_stream {
     bool filtered; /* Some view has a `where`. */
     uint64_t fingerprint;
     struct decode_plan decode;
+    struct decode_plan decode_judged; /* Of events whose verdicts were given before. */
 };
 
 /* What stands in place of a value that is not there. */

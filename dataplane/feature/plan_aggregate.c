@@ -7,14 +7,6 @@
 #include "dataplane/feature/cell.h"
 #include "dataplane/feature/sketch.h"
 
-/* A field can be null in an applied event when it is optional, or when the stream applies events
- * that break a rule. */
-static bool field_is_nullable(const struct schema *schema, uint32_t field)
-{
-    return schema->field[field].optional || schema->on_violation == VIOLATION_NULL_FIELD ||
-           schema->on_violation == VIOLATION_COUNT;
-}
-
 static uint16_t string_words(const struct schema_field *field)
 {
     return (uint16_t)div_ceil(field->size, sizeof(uint64_t));
@@ -166,7 +158,8 @@ static struct aggregate_needs aggregate_needs_of(enum aggregate_kind kind)
 static bool accumulators_place(struct placing *placing, struct plan_aggregate *aggregate,
                                uint8_t field)
 {
-    bool counts_events = field == FIELD_NONE || !field_is_nullable(placing->schema, field);
+    bool counts_events =
+        field == FIELD_NONE || !schema_field_is_nullable(&placing->schema->field[field]);
     struct aggregate_needs needs = aggregate_needs_of(aggregate->kind);
     aggregate->count_word =
         accumulator_place(placing, ACCUMULATOR_COUNT, counts_events ? (uint8_t)FIELD_NONE : field);
