@@ -188,7 +188,7 @@ static void row_copy_used(const struct plan *plan, uint64_t *copy, const uint64_
         return;
     }
     const struct plan_view *view = &plan->view[meta.view];
-    uint32_t head = row_head_lines(view, meta.key_size) * LINE_WORDS;
+    uint32_t head = row_head_words(view, meta.key_size);
     head = head < words ? head : words;
     words_copy(copy, source, LINE_WORDS, head);
     uint64_t front_said = row_front_words(view, copy, meta);

@@ -103,7 +103,7 @@ static bool row_is_good(const struct plan_view *view, struct row_meta meta,
         row->back_words != row_back_words(view, meta)) {
         return false;
     }
-    uint64_t cells_end = (uint64_t)row_head_lines(view, meta.key_size) * LINE_WORDS +
+    uint64_t cells_end = (uint64_t)row_head_words(view, meta.key_size) +
                          (uint64_t)meta.cell_count * view->cell_words;
     return front >= cells_end && row_run_check(view, words, front);
 }

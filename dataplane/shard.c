@@ -95,8 +95,10 @@ static inline void group_prefetch(struct shard *shard, struct shard_group *group
     __builtin_prefetch(table_bucket(group->segment, group->hash), 0, 3);
 }
 
-/* Stage C: the bucket is here; the first row that may be it is on its way. */
-static inline void group_probe(struct shard *shard, struct shard_group *group)
+/* Stage C: the bucket is here; what most events touch of the first row that may be it is on its
+ * way. */
+static inline void group_probe(struct shard *shard, const struct plan_view *view,
+                               struct shard_group *group)
 {
     uint64_t *bucket = table_bucket(group->segment, group->hash);
     uint32_t index = 0;
@@ -104,8 +106,9 @@ static inline void group_probe(struct shard *shard, struct shard_group *group)
     group->row = NULL;
     if (group->entry != NULL) {
         group->row = row_store_at(&shard->store, entry_line(*group->entry));
-        __builtin_prefetch(group->row, 1, 3);
-        __builtin_prefetch(group->row + LINE_WORDS, 1, 3);
+        for (uint32_t line = 0; line < view->touched_lines; line++) {
+            __builtin_prefetch(group->row + (uint64_t)line * LINE_WORDS, 1, 3);
+        }
     }
 }
 
@@ -170,14 +173,20 @@ static inline uint32_t open_apply(struct shard *shard, const struct plan_view *v
                                   const struct shard_batch *batch, uint64_t *row, uint16_t *item)
 {
     uint32_t applied = 0;
+    const uint64_t *single = shard->scratch->single;
+    uint32_t lines = view->run_count > 0 ? row_place_lines(shard, row) : 0;
     for (; *item != GROUP_NONE; *item = shard->scratch->next[*item]) {
         uint32_t event = batch->event[*item];
         if (row_has(shard, row, burst->lsn[event])) {
             continue;
         }
         single_of_event(view, burst, event, shard->scratch->single);
-        if (!row_apply_open(view, ladder, row, shard->scratch->single, shard->apply_us,
-                            burst->lsn[event])) {
+        uint64_t lsn = burst->lsn[event];
+        bool good =
+            view->run_count > 0
+                ? row_apply_open_runs(view, ladder, row, lines, single, shard->apply_us, lsn)
+                : row_apply_open(view, ladder, row, single, shard->apply_us, lsn);
+        if (!good) {
             break;
         }
         applied++;
@@ -326,7 +335,7 @@ uint32_t shard_apply(struct shard *shard, uint32_t view_index, const struct burs
         }
         stage = stage_of(at, STAGE_LAG, count);
         for (uint32_t i = stage.first; i < stage.end; i++) {
-            group_probe(shard, &group[i]);
+            group_probe(shard, view, &group[i]);
         }
         stage = stage_of(at, 2 * STAGE_LAG, count);
         for (uint32_t i = stage.first; i < stage.end; i++) {

@@ -71,9 +71,11 @@ static bool value_less(const struct plan_accumulator *accumulator, uint64_t a, u
     return accumulator->is_unsigned ? a < b : (int64_t)a < (int64_t)b;
 }
 
-/* Whether the (order, value) at `challenger` takes the place of the one at `holder`. */
-static bool place_wins(const struct plan_accumulator *accumulator, const uint64_t *challenger_order,
-                       const uint64_t *challenger_value, const uint64_t *holder)
+/* Whether the (order, value) at `challenger` takes the place of the one at `holder`, of equal
+ * times. */
+static bool place_wins_tie(const struct plan_accumulator *accumulator,
+                           const uint64_t *challenger_order, const uint64_t *challenger_value,
+                           const uint64_t *holder)
 {
     int order = order_compare(challenger_order, holder);
     if (order == 0) {
@@ -81,6 +83,19 @@ static bool place_wins(const struct plan_accumulator *accumulator, const uint64_
                               accumulator->is_string);
     }
     return accumulator->kind == ACCUMULATOR_LAST ? order > 0 : order < 0;
+}
+
+/* The same of any times: mostly they decide. */
+static inline bool place_wins(const struct plan_accumulator *accumulator,
+                              const uint64_t *challenger_order, const uint64_t *challenger_value,
+                              const uint64_t *holder)
+{
+    int64_t time_us = (int64_t)challenger_order[SINGLE_TIME];
+    int64_t held_us = (int64_t)holder[SINGLE_TIME];
+    if (time_us != held_us) {
+        return (time_us > held_us) == (accumulator->kind == ACCUMULATOR_LAST);
+    }
+    return place_wins_tie(accumulator, challenger_order, challenger_value, holder);
 }
 
 /* `first` starts at the greatest of all events, `last` at the least; the count beside it tells that

@@ -183,8 +183,9 @@ struct plan_view {
                                           window that steps by it. */
     uint16_t key_size_max;
     uint16_t accumulator_count;
-    uint16_t cell_words; /* Tag word included. */
-    uint16_t cell_lines; /* Of the open cell, and the sizes of runs behind it. */
+    uint16_t cell_words;    /* Tag word included. */
+    uint16_t cell_lines;    /* Of the open cell, and the sizes of runs behind it. */
+    uint16_t touched_lines; /* From a row's first on, by most events; its key is a short one. */
     uint16_t run_count;
     uint16_t run_room_words; /* That all runs may take for one event. */
     int64_t session_late_us; /* How far behind the fold horizon an event may be. */

@@ -8,6 +8,9 @@
 
 /* A window's tail steps by the largest level that is at most a twelfth of it. */
 #define HOP_SHARE 12
+/* More lines of a row than these are fetched when they are needed. */
+#define TOUCHED_LINES_MAX 8
+#define SMALL_GROUP_WORDS 4
 
 int plan_window_level(const struct plan_view *view, const struct plan_window *window)
 {
@@ -171,6 +174,12 @@ static void row_finish(struct plan_view *view, const struct plan_stream *stream)
         view->key_size_max = (uint16_t)(view->key_size_max + part + (view->key_count > 1 ? 2 : 0));
     }
     view->cell_lines = (uint16_t)div_ceil((uint64_t)view->cell_words + view->run_count, LINE_WORDS);
+    /* The header, the open cell, and of runs a small group. */
+    uint32_t touched = (uint32_t)view->cell_words +
+                       (view->run_count > 0 ? (uint32_t)view->run_count + SMALL_GROUP_WORDS : 0);
+    view->touched_lines = (uint16_t)(1 + div_ceil(touched, LINE_WORDS));
+    view->touched_lines =
+        view->touched_lines < TOUCHED_LINES_MAX ? view->touched_lines : TOUCHED_LINES_MAX;
     const uint64_t lines_most = ROW_SIZE_MAX / CACHE_LINE_BYTES;
     uint64_t cells = view_cells_max(view, stream);
     uint64_t words = cells * view->cell_words;

@@ -13,7 +13,7 @@ static uint64_t *open_cell_of(uint64_t *row, uint32_t key_size)
 
 static uint64_t *closed_cells_of(const struct plan_view *view, uint64_t *row, uint32_t key_size)
 {
-    return row + (uint64_t)row_head_lines(view, key_size) * LINE_WORDS;
+    return row + row_head_words(view, key_size);
 }
 
 /* End of the singles: single i (0 the oldest) starts (i + 1) * single_words below it. */
@@ -57,9 +57,9 @@ uint32_t row_room_words(const struct plan_view *view)
 
 uint32_t row_lines_first(const struct plan_view *view, uint32_t key_size)
 {
-    uint32_t words = view->run_room_words;
+    uint32_t words = row_head_words(view, key_size) + view->run_room_words;
     words += view->exact_us > 0 ? view->single_words : 0;
-    return row_head_lines(view, key_size) + (uint32_t)div_ceil(words, LINE_WORDS);
+    return (uint32_t)div_ceil(words, LINE_WORDS);
 }
 
 void row_init(const struct plan_view *view, uint32_t view_index, const uint8_t *key,
@@ -249,6 +249,30 @@ enum row_outcome row_apply(const struct plan_view *view, const struct ladder *la
         row_header_note(view, ladder, row, time_us, apply_us, lsn);
     }
     return outcome;
+}
+
+bool row_apply_open_runs(const struct plan_view *view, const struct ladder *ladder, uint64_t *row,
+                         uint32_t lines, const uint64_t *single, int64_t apply_us, uint64_t lsn)
+{
+    struct row_meta meta = row_meta_load(row);
+    uint64_t *open = open_cell_of(row, meta.key_size);
+    int64_t time_us = (int64_t)single[SINGLE_TIME];
+    uint64_t into = (uint64_t)time_us - (uint64_t)cell_start_us(open[0]);
+    if (view->exact_us > 0 || view->has_sessions || open[0] == CELL_TAG_EMPTY ||
+        into >= (uint64_t)view->level_us[0]) {
+        return false;
+    }
+    uint64_t *size = open + view->cell_words;
+    uint64_t *begin =
+        closed_cells_of(view, row, meta.key_size) + (uint64_t)meta.cell_count * view->cell_words;
+    uint64_t *end = begin + row_run_words(view, row, meta.key_size);
+    if (end + view->run_room_words > row + (uint64_t)lines * LINE_WORDS) {
+        return false;
+    }
+    cell_add(view, open, single);
+    row_run_add_at(view, size, begin, end, open[0], single);
+    row_header_note(view, ladder, row, time_us, apply_us, lsn);
+    return true;
 }
 
 static void cell_swap(const struct plan_view *view, uint64_t *a, uint64_t *b)

@@ -94,6 +94,15 @@ static inline uint32_t row_head_lines(const struct plan_view *view, uint32_t key
     return row_key_lines(key_size) + view->cell_lines;
 }
 
+/* Words in front of the closed cells: whole lines, but of a view with runs, whose first entries
+ * often fit what is left of the open cell's last line. */
+static inline uint32_t row_head_words(const struct plan_view *view, uint32_t key_size)
+{
+    return view->run_count == 0
+               ? row_head_lines(view, key_size) * LINE_WORDS
+               : row_key_lines(key_size) * LINE_WORDS + view->cell_words + view->run_count;
+}
+
 /* Words of runs, as the row says: what it says may be torn, then the sum may be anything. */
 static inline uint64_t row_run_words(const struct plan_view *view, const uint64_t *row,
                                      uint32_t key_size)
@@ -110,7 +119,7 @@ static inline uint64_t row_run_words(const struct plan_view *view, const uint64_
 static inline uint64_t row_front_words(const struct plan_view *view, const uint64_t *row,
                                        struct row_meta meta)
 {
-    return (uint64_t)row_head_lines(view, meta.key_size) * LINE_WORDS +
+    return (uint64_t)row_head_words(view, meta.key_size) +
            (uint64_t)meta.cell_count * view->cell_words + row_run_words(view, row, meta.key_size);
 }
 
@@ -191,6 +200,10 @@ static inline bool row_apply_open(const struct plan_view *view, const struct lad
     row_header_note(view, ladder, row, time_us, apply_us, lsn);
     return true;
 }
+
+/* The same of a view with runs, of a row of `lines` lines; false too when it lacks room. */
+bool row_apply_open_runs(const struct plan_view *view, const struct ladder *ladder, uint64_t *row,
+                         uint32_t lines, const uint64_t *single, int64_t apply_us, uint64_t lsn);
 
 /* Room that one more event may need: below it row_apply() is ROW_FULL. */
 uint32_t row_room_words(const struct plan_view *view);

@@ -26,7 +26,7 @@ static uint64_t sizes_at(const struct plan_view *view, const uint64_t *row)
 static uint64_t areas_at(const struct plan_view *view, const uint64_t *row)
 {
     struct row_meta meta = row_meta_load(row);
-    return (uint64_t)row_head_lines(view, meta.key_size) * LINE_WORDS +
+    return (uint64_t)row_head_words(view, meta.key_size) +
            (uint64_t)meta.cell_count * view->cell_words;
 }
 
@@ -88,11 +88,9 @@ static uint64_t *areas_end(const struct plan_view *view, uint64_t *row)
     return row + areas_at(view, row) + row_run_words(view, row, row_meta_load(row).key_size);
 }
 
-void row_run_add(const struct plan_view *view, uint64_t *row, uint64_t tag, const uint64_t *single)
+void row_run_add_at(const struct plan_view *view, uint64_t *size, uint64_t *begin, uint64_t *end,
+                    uint64_t tag, const uint64_t *single)
 {
-    uint64_t *size = row + sizes_at(view, row);
-    uint64_t *begin = row + areas_at(view, row);
-    uint64_t *end = areas_end(view, row);
     for (uint32_t i = 0; i < view->run_count; begin += size[i++]) {
         const struct plan_run *run = &view->run[i];
         uint64_t place = tag_of_run(run, tag);
@@ -102,8 +100,16 @@ void row_run_add(const struct plan_view *view, uint64_t *row, uint64_t tag, cons
         uint64_t *before = end;
         uint64_t *trailer = group_place(run, begin, begin + size[i], place, &end);
         end += run_add(run, trailer, end, single);
-        word_store(&size[i], size[i] + (uint64_t)(end - before));
+        if (end != before) {
+            word_store(&size[i], size[i] + (uint64_t)(end - before));
+        }
     }
+}
+
+void row_run_add(const struct plan_view *view, uint64_t *row, uint64_t tag, const uint64_t *single)
+{
+    row_run_add_at(view, row + sizes_at(view, row), row + areas_at(view, row), areas_end(view, row),
+                   tag, single);
 }
 
 void row_run_add_session(const struct plan_view *view, const struct ladder *ladder, uint64_t *row,

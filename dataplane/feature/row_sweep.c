@@ -287,7 +287,7 @@ void sweep_init(struct sweep *sweep, const struct plan_view *view, const uint64_
     const uint64_t *open = row + (uint64_t)row_key_lines(meta.key_size) * LINE_WORDS;
     sweep->open = open[0] == CELL_TAG_EMPTY ? NULL : open;
     memset(sweep->level, 0, sizeof(sweep->level));
-    const uint64_t *cells = row + (uint64_t)row_head_lines(view, meta.key_size) * LINE_WORDS;
+    const uint64_t *cells = row + row_head_words(view, meta.key_size);
     for (uint32_t i = 0; i < meta.cell_count; i++) {
         const uint64_t *cell = cells + (uint64_t)i * view->cell_words;
         struct sweep_level *level = &sweep->level[cell_level(cell[0])];

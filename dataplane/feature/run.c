@@ -114,10 +114,32 @@ static void mark_of_single(const struct plan_run *run, const uint64_t *single,
     }
 }
 
+/* The same where a key is one word: what most categories are. Compared after flipping the sign bit
+ * of signed ones. */
+static uint32_t word_lower_bound(const uint64_t *entries, uint32_t stride, uint32_t count,
+                                 uint64_t key, uint64_t flip)
+{
+    uint32_t low = 0;
+    key ^= flip;
+    while (count > 0) {
+        uint32_t half = count / 2;
+        bool below = (entries[(uint64_t)(low + half) * stride] ^ flip) < key;
+        low = below ? low + half + 1 : low;
+        count = below ? count - half - 1 : half;
+    }
+    return low;
+}
+
 /* Index of the first of count entries that does not stand before the mark. */
 static uint32_t entry_lower_bound(const struct plan_run *run, const uint64_t *entries,
                                   uint32_t count, const struct run_mark *mark, bool *out_found)
 {
+    if (run->kind != RUN_RANKED && run->value_words == 1 && !run->is_string) {
+        uint64_t flip = run->is_unsigned ? 0 : UINT64_C(1) << 63;
+        uint32_t at = word_lower_bound(entries, run->entry_words, count, *mark->value, flip);
+        *out_found = at < count && entries[(uint64_t)at * run->entry_words] == *mark->value;
+        return at;
+    }
     uint32_t low = 0;
     uint32_t high = count;
     *out_found = false;

@@ -37,6 +37,31 @@ static const char definitions[] =
     "      mean: avg(amount)\n"
     "    ttl: 40d\n";
 
+/* 28 features from 8 accumulators and one run. */
+static const char definitions_rich[] = "streams:\n"
+                                       "  bench:\n"
+                                       "    id: 1\n"
+                                       "    time: ts\n"
+                                       "    future: 1h\n"
+                                       "    fields:\n"
+                                       "      ts: {type: timestamp}\n"
+                                       "      key: {type: u64}\n"
+                                       "      amount: {type: decimal, scale: 2}\n"
+                                       "views:\n"
+                                       "  bench:\n"
+                                       "    entity: key\n"
+                                       "    source: bench\n"
+                                       "    windows: [10m, 1h, 1d, 30d]\n"
+                                       "    aggregates:\n"
+                                       "      spread: stddev_samp(amount)\n"
+                                       "      least: min(amount)\n"
+                                       "      most: max(amount)\n"
+                                       "      opening: first(amount)\n"
+                                       "      closing: last(amount)\n"
+                                       "      seen: last(ts)\n"
+                                       "      kinds: distinct(amount)\n"
+                                       "    ttl: 40d\n";
+
 const char *workload_definitions(void)
 {
     return definitions;
@@ -90,7 +115,9 @@ uint64_t workload_stride(uint64_t keys)
     }
 }
 
-int workload_open(struct workload *workload, uint64_t keys, uint64_t state_bytes)
+/* text ends at its NUL. */
+static int workload_open_with(struct workload *workload, const char *text, uint64_t keys,
+                              uint64_t state_bytes)
 {
     char error[NET_ERROR_SIZE_MAX];
     struct net_options net = {.driver = NET_DRIVER_SIMULATED, .queue_count = 1};
@@ -108,8 +135,7 @@ int workload_open(struct workload *workload, uint64_t keys, uint64_t state_bytes
         workload->message == NULL) {
         return workload_fail("workload", "no memory");
     }
-    if (config_load_text("bench", definitions, sizeof(definitions) - 1, workload->config) !=
-        RESULT_OK) {
+    if (config_load_text("bench", text, strlen(text), workload->config) != RESULT_OK) {
         return workload_fail("definitions", workload->config->error[0].text);
     }
     if (net_port_open(&net, &workload->port, error) != RESULT_OK) {
@@ -117,6 +143,16 @@ int workload_open(struct workload *workload, uint64_t keys, uint64_t state_bytes
     }
     workload->queue = net_port_queue(workload->port, 0);
     return workload_open_worker(workload, state_bytes);
+}
+
+int workload_open(struct workload *workload, uint64_t keys, uint64_t state_bytes)
+{
+    return workload_open_with(workload, definitions, keys, state_bytes);
+}
+
+int workload_open_rich(struct workload *workload, uint64_t keys, uint64_t state_bytes)
+{
+    return workload_open_with(workload, definitions_rich, keys, state_bytes);
 }
 
 void workload_close(struct workload *workload)

@@ -54,6 +54,8 @@ uint64_t workload_stride(uint64_t keys);
  * does at the first touch of a page is no cost of an event. Returns 0, or -1 (said on stderr).
  * workload_close() is right in both cases. */
 int workload_open(struct workload *workload, uint64_t keys, uint64_t state_bytes);
+/* The same with a view of eight accumulators and a `distinct`. */
+int workload_open_rich(struct workload *workload, uint64_t keys, uint64_t state_bytes);
 void workload_close(struct workload *workload);
 
 /* Makes events and has the worker apply them, in full turns, event times advancing by the offered

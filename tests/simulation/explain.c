@@ -20,7 +20,7 @@ static void row_print(const char *who, struct shard *shard, const uint64_t *row,
         who, view->name, (int)size, text, hash, row[ROW_LSN], (int64_t)row[ROW_APPLY],
         (int64_t)row[ROW_NEWEST], (int64_t)row[ROW_HORIZON], meta.cell_count, meta.single_count);
     const uint64_t *cell = row + (uint64_t)row_key_lines(meta.key_size) * LINE_WORDS;
-    const uint64_t *closed = row + (uint64_t)row_head_lines(view, meta.key_size) * LINE_WORDS;
+    const uint64_t *closed = row + row_head_words(view, meta.key_size);
     for (uint32_t i = 0; i <= meta.cell_count; i++) {
         fprintf(stderr, "    cell");
         for (uint32_t w = 0; w < view->cell_words; w++) {
