@@ -218,6 +218,11 @@ static void details_read(struct service_reader *reader, const struct node *const
             item->is_computed
                 ? service->program.output_type[item->source]
                 : service_feature_type(&reader->config->plan, read->view, read->place);
+        if (type.kind == TYPE_null && !item->is_computed) {
+            error_at(reader->config, otherwise->key,
+                     "`default` is for single values, and this feature is a list");
+            return;
+        }
         service_default_read(reader, otherwise, type, &item->otherwise);
     }
 }

@@ -9,9 +9,16 @@
 #include "controlplane/evaluation.h"
 #include "controlplane/verb.h"
 
+#define EVAL_VALUE_MAX (ANSWER_LIST_SIZE_MAX + 1)
 /* Every byte of a value as \xNN, and a NUL. */
-#define EVAL_SHOWN_MAX (4 * ANSWER_TEXT_SIZE_MAX)
+#define EVAL_SHOWN_MAX (4 * EVAL_VALUE_MAX)
 #define EVAL_NAME_MAX  2048u /* A key and the name of a value. */
+
+/* A value as it is served, and as it is shown. */
+struct eval_texts {
+    char value[EVAL_VALUE_MAX];
+    char shown[EVAL_SHOWN_MAX];
+};
 
 struct eval_options {
     const char *events;
@@ -28,6 +35,7 @@ struct eval {
     const struct eval_options *options;
     const struct config *config;
     struct evaluation *evaluation;
+    struct eval_texts *texts;
     const char *key; /* Whose features; of a service unused. */
     enum read_time time;
     int64_t at_us;
@@ -44,8 +52,8 @@ int eval_failed(const char *what, const char *why);
  * be read. */
 bool eval_lines_each(const char *path, void (*line)(struct eval *eval, char *text, uint32_t size),
                      struct eval *eval);
-/* Bytes that would end a line, or do worse, as \xNN. */
-void eval_value_show(const char *value, char out[EVAL_SHOWN_MAX]);
+/* The value (NULL: null) with bytes that would end a line, or do worse, as \xNN; in eval->texts. */
+const char *eval_value_shown(struct eval *eval, const char *value);
 /* is NULL: the line is none that could be. */
 void eval_difference_print(struct eval *eval, const char *name, uint32_t size, const char *is,
                            const char *expected);

@@ -155,14 +155,12 @@ static void row_print(struct eval *eval, size_t row)
     for (size_t i = 0; i + 1 < pairs->elements; i += 2) {
         const char *name = pairs->element[i]->str;
         const char *value = value_of(pairs->element[i + 1]);
-        char shown[EVAL_SHOWN_MAX];
         char full[EVAL_NAME_MAX];
         if (object != NULL) {
             (void)json_object_set_new(object, name, value == NULL ? json_null() : json_text(value));
             continue;
         }
-        eval_value_show(value == NULL ? "null" : value, shown);
-        printf("%s %s\n", row_name(eval, row, name, full), shown);
+        printf("%s %s\n", row_name(eval, row, name, full), eval_value_shown(eval, value));
     }
 }
 
@@ -188,7 +186,6 @@ static const redisReply *value_find(const struct eval *eval, const char **text)
 static void line_check(struct eval *eval, char *text, uint32_t size)
 {
     const char *expected = text;
-    char shown[EVAL_SHOWN_MAX];
     if (text[0] == '#') {
         return;
     }
@@ -198,8 +195,7 @@ static void line_check(struct eval *eval, char *text, uint32_t size)
         eval_difference_print(eval, text, one ? (uint32_t)strcspn(text, " ") : size, NULL, NULL);
         return;
     }
-    const char *value = value_of(reply);
-    eval_value_show(value == NULL ? "null" : value, shown);
+    const char *shown = eval_value_shown(eval, value_of(reply));
     eval->compared++;
     if (strcmp(shown, expected) != 0) {
         eval_difference_print(eval, text, (uint32_t)(expected - text) - 1, shown, expected);

@@ -99,18 +99,21 @@ static void drops_tell(const struct eval *eval)
     }
 }
 
-void eval_value_show(const char *value, char out[EVAL_SHOWN_MAX])
+const char *eval_value_shown(struct eval *eval, const char *value)
 {
+    char *out = eval->texts->shown;
     size_t at = 0;
+    value = value == NULL ? "null" : value;
     for (; *value != '\0'; value++) {
         bool plain = (unsigned char)*value >= ' ' && *value != 0x7f;
         at += (size_t)snprintf(out + at, 5, plain ? "%c" : "\\x%02x", *value & 0xff);
     }
     out[at] = '\0';
+    return out;
 }
 
 /* NULL: null. */
-static const char *value_read(struct eval *eval, uint16_t feature, char out[ANSWER_TEXT_SIZE_MAX])
+static const char *value_read(struct eval *eval, uint16_t feature)
 {
     struct answer answer;
     const char *id = strchr(eval->key, ':') + 1;
@@ -119,7 +122,11 @@ static const char *value_read(struct eval *eval, uint16_t feature, char out[ANSW
     if (answer.status == ANSWER_NOT_FOUND || answer.kind == VALUE_NULL) {
         return NULL;
     }
-    out[answer_format(&answer, out)] = '\0';
+    char *out = eval->texts->value;
+    uint32_t text_size;
+    const char *text = answer_text(&answer, out, &text_size);
+    memmove(out, text, text_size);
+    out[text_size] = '\0';
     return out;
 }
 
@@ -135,9 +142,7 @@ static void feature_print(struct eval *eval, const struct plan_view *view,
     char name[NAME_SIZE_MAX + FEATURE_NAME_SIZE_MAX];
     (void)snprintf(name, sizeof(name), "%s.%s", view->name, feature->name);
     if (eval->out == NULL) {
-        char shown[EVAL_SHOWN_MAX];
-        eval_value_show(value == NULL ? "null" : value, shown);
-        printf("%s %s\n", name, shown);
+        printf("%s %s\n", name, eval_value_shown(eval, value));
     } else {
         json_object_set_new(eval->out, name, value == NULL ? json_null() : json_text(value));
     }
@@ -148,9 +153,8 @@ static void features_print(struct eval *eval)
     const struct plan *plan = &eval->config->plan;
     for (uint16_t f = 0; f < plan->feature_count; f++) {
         const struct plan_view *view = &plan->view[plan->feature[f].view];
-        char text[ANSWER_TEXT_SIZE_MAX];
         if (view_is_of_key(eval, view)) {
-            feature_print(eval, view, &plan->feature[f], value_read(eval, f, text));
+            feature_print(eval, view, &plan->feature[f], value_read(eval, f));
         }
     }
 }
@@ -179,7 +183,6 @@ void eval_difference_print(struct eval *eval, const char *name, uint32_t size, c
 static void expectation_check(struct eval *eval, char *text, uint32_t size)
 {
     char *value = strchr(text, ' ');
-    char actual[ANSWER_TEXT_SIZE_MAX];
     if (text[0] == '#') {
         return;
     }
@@ -190,9 +193,8 @@ static void expectation_check(struct eval *eval, char *text, uint32_t size)
         eval_difference_print(eval, text, name_size, NULL, NULL);
         return;
     }
-    const char *is = value_read(eval, (uint16_t)feature, actual);
-    char shown[EVAL_SHOWN_MAX];
-    eval_value_show(is == NULL ? "null" : is, shown);
+    const char *is = value_read(eval, (uint16_t)feature);
+    const char *shown = eval_value_shown(eval, is);
     eval->compared++;
     if (strcmp(shown, value + 1) != 0) {
         eval_difference_print(eval, text, name_size, shown, value + 1);
@@ -278,7 +280,9 @@ static int eval_run(const struct verb_usage *usage, const struct eval_options *o
                                     options->at);
         }
     }
-    if (evaluation_open(config, stream, &eval.evaluation) != RESULT_OK) {
+    eval.texts = heap_alloc(sizeof(*eval.texts));
+    if (eval.texts == NULL || evaluation_open(config, stream, &eval.evaluation) != RESULT_OK) {
+        heap_free(eval.texts);
         return eval_failed("the worker", "the machine gave no memory");
     }
     eval.out = options->json ? json_object() : NULL;
@@ -290,6 +294,7 @@ static int eval_run(const struct verb_usage *usage, const struct eval_options *o
     }
     json_decref(eval.out);
     evaluation_close(eval.evaluation);
+    heap_free(eval.texts);
     return exit_code;
 }
 

@@ -7,6 +7,7 @@
 
 #include "controlplane/appliance.h"
 #include "controlplane/objectives.h"
+#include "controlplane/quality.h"
 #include "dataplane/base/units.h"
 #include "dataplane/counters.h"
 
@@ -97,6 +98,7 @@ static void *housekeeping_run(void *argument)
         }
         last_ticks = ticks;
         objectives_note(appliance->objectives);
+        quality_look(appliance->quality, clock_steady_us(&appliance->clock));
         if (second % PAGES_EVERY_SECONDS == 1) {
             pages_look(housekeeping);
         }

@@ -136,6 +136,40 @@ static void streams_render(const json_t *status, struct buffer *out)
     }
 }
 
+/* One broken rule or watched value: a line of its own, only where there is one. */
+static void quality_render(const json_t *status, struct buffer *out)
+{
+    size_t i;
+    size_t j;
+    const json_t *stream;
+    const json_t *row;
+    bool any = false;
+    json_array_foreach(json_object_get(status, "streams"), i, stream)
+    {
+        const char *name = text_of(stream, "stream");
+        json_array_foreach(json_object_get(stream, "rules"), j, row)
+        {
+            buffer_format(out, "%s%-16s %-16s %-10s broken %" PRId64 " times: %s\n",
+                          any ? "" : "\n", name, text_of(row, "field"), text_of(row, "rule"),
+                          integer_of(row, "count"), text_of(row, "policy"));
+            any = true;
+        }
+        json_array_foreach(json_object_get(json_object_get(stream, "quality"), "checks"), j, row)
+        {
+            bool known = json_is_number(json_object_get(row, "value"));
+            char value[CELL_SIZE] = "-";
+            if (known) {
+                (void)snprintf(value, sizeof(value), "%.4g", real_of(row, "value"));
+            }
+            buffer_format(out, "%s%-16s %-16s %-10s %s, limit %.4g%s\n", any ? "" : "\n", name,
+                          text_of(row, "field"), text_of(row, "check"), value,
+                          real_of(row, "limit"),
+                          json_is_true(json_object_get(row, "beyond")) ? ": BEYOND" : "");
+            any = true;
+        }
+    }
+}
+
 static void views_render(const json_t *status, struct buffer *out)
 {
     size_t i;
@@ -288,6 +322,7 @@ void status_table_render(const json_t *status, struct buffer *out)
     appliance_render(status, out);
     store_render(status, out);
     streams_render(status, out);
+    quality_render(status, out);
     views_render(status, out);
     shards_render(status, out);
     listeners_render(status, out);

@@ -5,6 +5,7 @@
 #include "dataplane/base/assert.h"
 #include "dataplane/ingress.h"
 #include "dataplane/keyring.h"
+#include "dataplane/monitor.h"
 #include "dataplane/worker_state.h"
 
 static uint64_t key_space_bytes(void)
@@ -23,6 +24,7 @@ static uint64_t hot_bytes(const struct worker_options *options)
            ring_footprint(SAMPLE_RING_LINES) + lanes_footprint(options->lanes_max) +
            mesh_footprint(options->shard_count) + mirror_footprint(options->logs) +
            acks_footprint(options->lanes_max) + walk_footprint(options->logs) +
+           monitor_footprint(options->plan) +
            shard_footprint(options->state_bytes, options->readers_max) + slack;
 }
 
@@ -84,6 +86,7 @@ enum result worker_init(const struct worker_options *options, void *memory,
     }
     for (uint32_t i = 0; i < options->plan->stream_count; i++) {
         worker->schema[i] = &options->plan->stream[i].schema;
+        worker->monitor[i] = monitor_init(&options->plan->stream[i].quality, &arena);
     }
     visible_init(&worker->visible, options->plan);
     lanes_init(&worker->lanes, options->lanes_max, &arena);
@@ -441,6 +444,11 @@ bool worker_mirror_sealed_pop(struct worker *worker, struct mirror_sealed *out_s
 const struct counters *worker_counters(const struct worker *worker)
 {
     return worker->counters;
+}
+
+const struct counters_monitor *worker_monitor(const struct worker *worker, uint32_t stream)
+{
+    return worker->monitor[stream];
 }
 
 const struct drop_log *worker_drop_log(const struct worker *worker)

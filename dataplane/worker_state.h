@@ -98,6 +98,7 @@ struct worker {
     uint32_t sample_bursts; /* That were asked for a sample. */
     struct visible visible;
     struct counters *counters;
+    struct counters_monitor *monitor[STREAMS_MAX]; /* NULL: the stream is not watched. */
     struct drop_log *drop_log;
     struct ring sample_ring;     /* Producer: worker; consumer: the sampling thread. */
     _Atomic bool shared_drain;   /* Owner: control thread. */

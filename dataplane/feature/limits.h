@@ -4,8 +4,8 @@
 
 #include "dataplane/base/units.h"
 
-#define NAME_SIZE_MAX         64 /* Identifier with its NUL. */
-#define FEATURE_NAME_SIZE_MAX 96 /* `<aggregate>_<window>` with its NUL. */
+#define NAME_SIZE_MAX         64  /* Identifier with its NUL. */
+#define FEATURE_NAME_SIZE_MAX 128 /* `<aggregate>_<window>` with its NUL. */
 #define STREAMS_MAX           32
 #define FIELDS_MAX            64 /* Per stream; one bit each in a null mask. */
 #define STRING_SIZE_MAX       256
@@ -18,6 +18,15 @@
 #define LEVELS_MAX            6    /* Tile widths of a ladder. */
 #define AGGREGATES_MAX        32   /* Per view. */
 #define ACCUMULATORS_MAX      64   /* Per view. */
+#define RUNS_MAX              16   /* Per view. */
+#define RUN_PARTS_MAX         16   /* Accumulators of one category. */
+#define RUN_ENTRIES_MAX       4096 /* Of one group. */
+#define RUN_WORDS_MAX         8192 /* Of one group's entries. */
+#define INPUTS_MAX            64   /* Fields that aggregates of a view read. */
+#define RANKED_MAX            100  /* k of last_k and its like. */
+#define SPLIT_CAP_DEFAULT     128  /* Different values per tile. */
+#define DISTINCT_CAP_DEFAULT  256
+#define WINDOW_EVENTS_MAX     1000
 #define FEATURES_MAX          4096 /* All views together. */
 #define DERIVED_MAX           32   /* Per view. */
 #define SERVICES_MAX          32

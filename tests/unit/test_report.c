@@ -348,6 +348,95 @@ static void metrics_carry_the_figures(void **state)
     buffer_deinit(&text);
 }
 
+/* One rule that was broken, and one window of what is watched. */
+static void quality_set(struct plan_quality *quality)
+{
+    struct schema_field *field = &plan.stream[0].schema.field[0];
+    field->has_min = true;
+    field->policy[RULE_min] = VIOLATION_NULL_FIELD;
+    snapshot.stream[0].violation[0][RULE_min] = 6;
+    *quality = (struct plan_quality){.window_us = 60 * US_PER_SECOND,
+                                     .freshness_us = US_PER_SECOND,
+                                     .null_fields = 1,
+                                     .shift_fields = 1,
+                                     .null_limit_millionths = {250000},
+                                     .shift_limit_millionths = {100000}};
+    struct quality_report *report = &snapshot.stream[0].quality;
+    report->has_window = true;
+    report->events = 8;
+    report->null_rate[0] = 0.25;
+    report->psi[0] = 0.125;
+}
+
+static void texts_have(const char *text, const char *const *wanted, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strstr(text, wanted[i]) == NULL) {
+            fail_msg("no \"%s\" in:\n%s", wanted[i], text);
+        }
+    }
+}
+
+static void rules_and_limits_are_in_every_report(void **state)
+{
+    (void)state;
+    static const char *const metrics[] = {
+        "\nfreshet_dq_violations_total{stream=\"transaction\",field=\"amount\",rule=\"min\"} 6\n",
+        "\nfreshet_dq_null_ratio{stream=\"transaction\",field=\"amount\"} 0.25\n",
+        "\nfreshet_dq_shift_psi{stream=\"transaction\",field=\"amount\"} 0.125\n",
+        "\nfreshet_dq_freshness_seconds{stream=\"transaction\"} 3\n",
+        ",field=\"amount\",check=\"null_rate\"} 0\n",
+        ",field=\"amount\",check=\"shift\"} 1\n",
+        ",field=\"\",check=\"freshness\"} 1\n",
+    };
+    static const char *const tables[] = {
+        "amount           min        broken 6 times: null_field\n",
+        "amount           null_rate  0.25, limit 0.25\n",
+        "amount           shift      0.125, limit 0.1: BEYOND\n",
+        "-                freshness  3, limit 1: BEYOND\n",
+    };
+    static const char *const members[] = {
+        "\"violations\":{\"event_below_min\":6}",
+        "\"rules\":[{\"field\":\"amount\",\"rule\":\"min\",\"policy\":\"null_field\",\"count\":6}]",
+        "\"window_events\":8",
+    };
+    struct plan_quality *quality = &plan.stream[0].quality;
+    quality_set(quality);
+    struct buffer text;
+    texts_have(metrics_make(&text), metrics, ARRAY_COUNT(metrics));
+    buffer_deinit(&text);
+    json_t *status = status_make();
+    buffer_init(&text, 0);
+    status_table_render(status, &text);
+    report_json_write(status, &text); /* Gives it up. */
+    buffer_write(&text, "", 1);
+    texts_have(text.data, tables, ARRAY_COUNT(tables));
+    texts_have(text.data, members, ARRAY_COUNT(members));
+    buffer_deinit(&text);
+    *quality = (struct plan_quality){0};
+    snapshot.stream[0].quality.has_window = false;
+}
+
+/* Before the first window there is nothing to be beyond of; freshness waits from the start on. */
+static void what_is_not_known_is_not_beyond(void **state)
+{
+    (void)state;
+    struct plan_quality *quality = &plan.stream[0].quality;
+    quality_set(quality);
+    quality->null_limit_millionths[0] = 0;
+    snapshot.stream[0].quality.has_window = false;
+    snapshot.stream[0].watermark_us = INT64_MIN;
+    struct buffer text;
+    const char *metrics = metrics_make(&text);
+    assert_null(strstr(metrics, "\nfreshet_dq_null_ratio{"));
+    assert_null(strstr(metrics, "\nfreshet_dq_shift_psi{"));
+    assert_non_null(strstr(metrics, ",check=\"null_rate\"} 0\n"));
+    assert_non_null(strstr(metrics, "\nfreshet_dq_freshness_seconds{stream=\"transaction\"} 6\n"));
+    buffer_deinit(&text);
+    snapshot.stream[0].watermark_us = 7 * US_PER_SECOND;
+    *quality = (struct plan_quality){0};
+}
+
 static void producers_beyond_a_hundred_are_one_series(void **state)
 {
     (void)state;
@@ -410,6 +499,8 @@ int main(void)
         cmocka_unit_test(tables_show_what_status_says),
         cmocka_unit_test(tables_survive_a_report_without_members),
         cmocka_unit_test(metrics_carry_the_figures),
+        cmocka_unit_test(rules_and_limits_are_in_every_report),
+        cmocka_unit_test(what_is_not_known_is_not_beyond),
         cmocka_unit_test(producers_beyond_a_hundred_are_one_series),
         cmocka_unit_test(a_drop_shows_field_sender_and_printable_bytes),
     };
