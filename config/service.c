@@ -336,17 +336,6 @@ static void request_read(struct service_reader *reader, const struct node *map)
     }
 }
 
-static void slo_read(struct service_reader *reader, const struct node *map)
-{
-    const struct plan_service *service = reader->service;
-    struct plan_objective objective = {.of_service = true,
-                                       .owner = (uint16_t)(service - reader->config->plan.service)};
-    for (uint32_t i = 0; i < service->read_count; i++) {
-        objective.views |= UINT64_C(1) << service->read[i].view;
-    }
-    objective_read(reader->config, map, &objective);
-}
-
 static void service_read(struct service_reader *reader, const struct node *map)
 {
     struct config *config = reader->config;
@@ -377,7 +366,9 @@ static void service_read(struct service_reader *reader, const struct node *map)
         features_read(reader, value[KEYWORD_service_features]);
     }
     if (value[KEYWORD_service_slo] != NULL) {
-        slo_read(reader, value[KEYWORD_service_slo]);
+        uint16_t index = (uint16_t)(service - config->plan.service);
+        objective_read(config, value[KEYWORD_service_slo],
+                       &(struct plan_objective){.of_service = true, .owner = index});
     }
 }
 

@@ -338,9 +338,8 @@ static void view_read(struct loader *loader, const struct node *map, uint32_t in
         view_derived_read(&reader, values.value[KEYWORD_view_derived]);
     }
     if (values.value[KEYWORD_view_slo] != NULL) {
-        objective_read(
-            config, values.value[KEYWORD_view_slo],
-            &(struct plan_objective){.owner = (uint16_t)index, .views = UINT64_C(1) << index});
+        objective_read(config, values.value[KEYWORD_view_slo],
+                       &(struct plan_objective){.owner = (uint16_t)index});
     }
     loader->view_broken[index] =
         config->error_count != errors_first || reader.schema == NULL || reader.fields_broken != 0;

@@ -3,18 +3,16 @@
  * 14.4 over an hour is 2 % of a month's budget. A window that reaches before the start begins at
  * the start.
  *
- * Two running totals are remembered every 10 s for the last 6 hours and every 10 min for the last
- * 3 days, so a window begins at most so much earlier than it says. Pure: seconds come from outside.
+ * Two running totals are remembered: for the shortest window every 10 s, for each longer one less
+ * often, so that a window begins at most 3 % earlier than it says. Pure: seconds come from outside.
  * Source: Google, The Site Reliability Workbook, chapter 5. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define BURN_FINE_SECONDS   10
-#define BURN_FINE_POINTS    (6 * 3600 / BURN_FINE_SECONDS + 1)
-#define BURN_COARSE_SECONDS 600
-#define BURN_COARSE_POINTS  (3 * 86400 / BURN_COARSE_SECONDS + 1)
+#define BURN_RING_COUNT 4
+#define BURN_POINTS     310 /* Of all rings. */
 
 enum burn_window {
     BURN_WINDOW_5m,
@@ -32,12 +30,10 @@ struct burn_point {
     uint64_t total;
 };
 
-/* The newest points, oldest overwritten first. */
+/* Rings of the newest points, oldest overwritten first. */
 struct burn {
-    uint64_t fine_count; /* Of all time. */
-    uint64_t coarse_count;
-    struct burn_point fine[BURN_FINE_POINTS];
-    struct burn_point coarse[BURN_COARSE_POINTS];
+    uint64_t count[BURN_RING_COUNT]; /* Of all time. */
+    struct burn_point point[BURN_POINTS];
 };
 
 struct burn_rate {
@@ -49,8 +45,7 @@ struct burn_rate {
 /* "5m" */
 const char *burn_window_name(enum burn_window window);
 
-/* The first note of a zeroed burn is the start. Whoever notes at least every BURN_FINE_SECONDS
- * misses nothing; noting more often costs nothing. */
+/* The first note of a zeroed burn is the start. Once a second is often enough. */
 void burn_note(struct burn *burn, const struct burn_point *now);
 /* now: not older than any note. */
 struct burn_rate burn_read(const struct burn *burn, const struct burn_point *now,

@@ -58,8 +58,8 @@ enum result command_host_init(struct command_host *host, struct appliance *appli
         .plan = appliance->plan,
         .server = server,
         .reader = reader,
-        .read = {.service = OBJECTIVE_SERVICE_NONE},
     };
+    objective_reads_init(&host->objectives, host->plan);
     buffer_init(&host->text, 0);
     buffer_init(&host->scratch.key, 0);
     if (host->plan->service_count > 0) {

@@ -95,8 +95,9 @@ struct command_host {
     struct read_scratch scratch;
     struct service_scratch *service; /* NULL: the plan has no services. */
     struct name_cache names;
-    struct buffer text;         /* For replies that are rendered before they are sized. */
-    struct objective_read read; /* What the command in hand has read. */
+    struct buffer text; /* For replies that are rendered before they are sized. */
+    struct objective_reads objectives;
+    struct objective_marks marks; /* Of what the command in hand has read. */
 };
 
 struct command_call {

@@ -1,5 +1,5 @@
 /* What the files of `freshet eval` share: features of an entity (eval_verb.c), answers of a service
- * (eval_service.c). */
+ * (eval_service.c), batch tables (eval_table.c). */
 #pragma once
 
 #include <jansson.h>
@@ -23,6 +23,7 @@ struct eval_texts {
 struct eval_options {
     const char *events;
     struct verb_list keys;
+    struct verb_list tables; /* STREAM=FILE */
     const char *service;
     struct verb_list request; /* NAME=VALUE */
     const char *at;
@@ -39,6 +40,7 @@ struct eval {
     const char *key; /* Whose features; of a service unused. */
     enum read_time time;
     int64_t at_us;
+    int64_t now_us; /* When it began. */
     uint32_t wrong;
     uint32_t compared;
     uint32_t line; /* Of the file that is read. */
@@ -62,3 +64,8 @@ void eval_difference_print(struct eval *eval, const char *name, uint32_t size, c
 int eval_service_check(struct eval *eval);
 /* Prints the answer, or compares it. Exit code of what went wrong besides. */
 int eval_service(struct eval *eval);
+
+/* Path of a --table; NULL where it has no `=`. *out_stream: -1, there is none of that name. */
+const char *eval_table_path(const struct eval *eval, uint32_t table, int *out_stream);
+/* Applies the rows of all tables; they were checked. Exit code of what went wrong. */
+int eval_tables_send(struct eval *eval);

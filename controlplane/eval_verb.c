@@ -14,6 +14,7 @@
 #include "dataplane/base/drops.h"
 #include "dataplane/feature/key.h"
 #include "dataplane/feature/text_time.h"
+#include "drivers/clock.h"
 #include "drivers/memory.h"
 
 #define LINE_BYTES_MAX 65536
@@ -203,7 +204,12 @@ static void expectation_check(struct eval *eval, char *text, uint32_t size)
 
 static int evaluate(struct eval *eval)
 {
-    if (!eval_lines_each(eval->options->events, event_send, eval)) {
+    int sent = eval_tables_send(eval);
+    if (sent != VERB_EXIT_OK) {
+        return sent;
+    }
+    if (eval->options->events != NULL &&
+        !eval_lines_each(eval->options->events, event_send, eval)) {
         return eval_failed(eval->options->events, strerror(errno));
     }
     drops_tell(eval);
@@ -257,15 +263,40 @@ static bool key_check(const struct verb_usage *usage, struct eval *eval, const c
     return false;
 }
 
+/* Whether each table is of a stream. */
+static bool tables_check(const struct verb_usage *usage, const struct eval *eval)
+{
+    for (uint32_t i = 0; i < eval->options->tables.count; i++) {
+        int stream = -1;
+        if (eval_table_path(eval, i, &stream) == NULL) {
+            (void)verb_usage_error(usage, "--table takes STREAM=FILE, not `%s`",
+                                   eval->options->tables.value[i]);
+            return false;
+        }
+        if (stream < 0) {
+            (void)verb_usage_error(usage, "--table `%s` is of no stream of the definitions",
+                                   eval->options->tables.value[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
 static int eval_run(const struct verb_usage *usage, const struct eval_options *options,
                     const struct config *config)
 {
     struct eval eval = {.options = options, .config = config, .time = READ_LATEST};
+    struct clock clock;
+    clock_open(&clock);
+    eval.now_us = clock_now_us(&clock);
     int stream = stream_find(&config->plan, options->stream);
     for (uint32_t i = 0; i < options->keys.count; i++) {
         if (!key_check(usage, &eval, options->keys.value[i])) {
             return VERB_EXIT_USAGE;
         }
+    }
+    if (!tables_check(usage, &eval)) {
+        return VERB_EXIT_USAGE;
     }
     if (stream == -2) {
         return verb_usage_error(usage, "--stream `%s` is no stream of the definitions",
@@ -305,7 +336,7 @@ static int options_check(const struct verb_usage *usage, const struct eval_optio
         strcmp(options->expect, "-") == 0) {
         return verb_usage_error(usage, "--events and --expect cannot both be stdin");
     }
-    if (options->events == NULL || options->keys.count == 0) {
+    if ((options->events == NULL && options->tables.count == 0) || options->keys.count == 0) {
         return verb_usage_error(usage, "--events and --key are needed");
     }
     if (options->service == NULL && (options->keys.count > 1 || options->request.count > 0)) {
@@ -327,6 +358,8 @@ int eval_verb(int argc, char **argv)
     const struct verb_option option[] = {
         {"events", "FILE", VERB_OPTION_TEXT, &options.events,
          "one event a line, JSON or line protocol; - is stdin"},
+        {"table", "STREAM=FILE", VERB_OPTION_LIST, &options.tables,
+         "a batch table, CSV or NDJSON, before the events"},
         {"key", "ENTITY:ID", VERB_OPTION_LIST, &options.keys,
          "whose features; of a service one for each of its entities"},
         {"service", "NAME", VERB_OPTION_TEXT, &options.service, "what that service answers"},

@@ -6,6 +6,7 @@
 
 #include "controlplane/appliance.h"
 #include "controlplane/server.h"
+#include "dataplane/base/assert.h"
 #include "drivers/memory.h"
 
 struct objectives {
@@ -25,29 +26,46 @@ const char *objective_owner_name(const struct plan *plan, const struct plan_obje
                                  : plan->view[objective->owner].name;
 }
 
-static bool is_about(const struct plan_objective *objective, const struct objective_read *read)
+void objective_reads_init(struct objective_reads *reads, const struct plan *plan)
 {
-    if (objective->kind != OBJECTIVE_READ) {
-        return false;
+    memset(reads, 0xff, sizeof(*reads));
+    for (uint16_t i = 0; i < plan->objective_count; i++) {
+        const struct plan_objective *objective = &plan->objective[i];
+        if (objective->kind == OBJECTIVE_READ && objective->of_service) {
+            reads->of_service[objective->owner] = i;
+        } else if (objective->kind == OBJECTIVE_READ) {
+            reads->of_view[objective->owner] = i;
+        }
     }
-    return objective->of_service ? objective->owner == read->service
-                                 : (read->views >> objective->owner & 1) != 0;
 }
 
-void objective_read_count(const struct plan *plan, const struct objective_read *read,
-                          int64_t duration_ns, bool failed, struct counters_objective *counters)
+void objective_mark(struct objective_marks *marks, uint16_t objective)
 {
-    for (uint32_t i = 0; i < plan->objective_count; i++) {
-        const struct plan_objective *objective = &plan->objective[i];
-        if (!is_about(objective, read)) {
-            continue;
+    if (objective == OBJECTIVE_NONE) {
+        return;
+    }
+    for (uint32_t i = 0; i < marks->count; i++) {
+        if (marks->mark[i] == objective) {
+            return;
         }
-        counter_add(&counters[i].shared_total, 1);
-        if (!failed && duration_ns <= objective->limit_us * NS_PER_US) {
-            counter_add(&counters[i].shared_good, 1);
+    }
+    ASSERT(marks->count < ARRAY_COUNT(marks->mark));
+    marks->mark[marks->count++] = objective;
+}
+
+void objective_marks_count(const struct objective_marks *marks, const struct plan *plan,
+                           int64_t duration_ns, bool failed, struct counters_objective *counters)
+{
+    for (uint32_t i = 0; i < marks->count; i++) {
+        uint32_t index = marks->mark[i];
+        counter_add(&counters[index].shared_total, 1);
+        if (!failed && duration_ns <= plan->objective[index].limit_us * NS_PER_US) {
+            counter_add(&counters[index].shared_good, 1);
         }
     }
 }
+
+_Static_assert(OBJECTIVES_MAX < OBJECTIVE_NONE, "each has a number");
 
 static int64_t second_now(void)
 {

@@ -19,17 +19,27 @@
 struct appliance;
 struct objectives;
 
-#define OBJECTIVE_SERVICE_NONE UINT32_MAX
+#define OBJECTIVE_NONE UINT16_MAX
 
-/* What one command read. */
-struct objective_read {
-    uint64_t views;   /* Bit i: view i. */
-    uint32_t service; /* Index, or OBJECTIVE_SERVICE_NONE. */
+/* The objective of reads of each view and service, or OBJECTIVE_NONE. */
+struct objective_reads {
+    uint16_t of_view[VIEWS_MAX];
+    uint16_t of_service[SERVICES_MAX];
 };
 
-/* Serving thread, after a command that read something. counters: its own, per objective. */
-void objective_read_count(const struct plan *plan, const struct objective_read *read,
-                          int64_t duration_ns, bool failed, struct counters_objective *counters);
+void objective_reads_init(struct objective_reads *reads, const struct plan *plan);
+
+/* The objectives that are about what one command has read, each once. */
+struct objective_marks {
+    uint32_t count;
+    uint16_t mark[VIEWS_MAX + 1]; /* Those of views, and one of a service. */
+};
+
+/* objective: of the table above; none is fine. */
+void objective_mark(struct objective_marks *marks, uint16_t objective);
+/* Serving thread, after a command. counters: its own, per objective. */
+void objective_marks_count(const struct objective_marks *marks, const struct plan *plan,
+                           int64_t duration_ns, bool failed, struct counters_objective *counters);
 
 struct objective_figures {
     uint64_t good;

@@ -196,6 +196,8 @@ static bool reads_run(struct command_call *call, const struct read_request *requ
             return false;
         }
     }
+    objective_mark(&call->host->marks,
+                   call->host->objectives.of_service[service - call->host->plan->service]);
     own->run.answer = call->host->scratch.answer;
     own->run.space = &own->space;
     return read_run(call, request, batch.answers, batch.queries);
@@ -211,7 +213,6 @@ bool service_read(struct command_call *call, uint32_t first_key, uint32_t key_co
     }
     struct service_run *run = &call->host->service->run;
     run->service = service;
-    call->host->read.service = (uint32_t)(service - call->host->plan->service);
     if (!service_request_read(call, options, run) ||
         !keys_sort(call, first_key, key_count, out_rows)) {
         return false;

@@ -379,6 +379,7 @@ static void burst_apply(struct worker *worker)
             if (v == sampled && applied == batch->count) {
                 burst_sample(worker, stream->view[v], batch);
             }
+            visible_note(&worker->visible, stream->view[v], applied, batch->refused_count);
             record_refused(worker, v, batch);
         }
     }

@@ -2,70 +2,67 @@
 
 #include <string.h>
 
+#include "dataplane/base/assert.h"
 #include "dataplane/base/units.h"
+
+static bool service_reads(const struct plan_service *service, uint32_t view)
+{
+    for (uint32_t i = 0; i < service->read_count; i++) {
+        if (service->read[i].view == view) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_about(const struct plan *plan, const struct plan_objective *objective, uint32_t view)
+{
+    if (objective->kind != OBJECTIVE_FRESHNESS) {
+        return false;
+    }
+    return objective->of_service ? service_reads(&plan->service[objective->owner], view)
+                                 : objective->owner == view;
+}
 
 void visible_init(struct visible *visible, const struct plan *plan)
 {
+    uint32_t count = 0;
     memset(visible, 0, sizeof(*visible));
-    for (uint32_t i = 0; i < plan->objective_count; i++) {
-        if (plan->objective[i].kind == OBJECTIVE_FRESHNESS) {
-            visible->views |= plan->objective[i].views;
+    for (uint32_t v = 0; v < VIEWS_MAX; v++) {
+        visible->link_first[v] = (uint16_t)count;
+        for (uint32_t i = 0; v < plan->view_count && i < plan->objective_count; i++) {
+            if (is_about(plan, &plan->objective[i], v)) {
+                ASSERT(count < VISIBLE_LINKS_MAX);
+                visible->link[count++] = (uint16_t)i;
+            }
         }
     }
+    visible->link_first[VIEWS_MAX] = (uint16_t)count;
 }
 
-static uint64_t refused_read(const struct counters_view *view)
+static void view_count(const struct visible *visible, uint32_t view, const struct plan *plan,
+                       struct counters *counters, int64_t duration_ns)
 {
-    return counter_read(&view->shared_drop[DROP_view_memory]) +
-           counter_read(&view->shared_drop[DROP_view_row_size]);
-}
-
-void visible_skip(struct visible *visible, const struct counters *counters)
-{
-    for (uint32_t v = 0; v < VIEWS_MAX; v++) {
-        visible->applied[v] = counter_read(&counters->view[v].shared_applied);
-        visible->refused[v] = refused_read(&counters->view[v]);
-    }
-}
-
-static void objective_count(const struct plan_objective *objective,
-                            struct counters_objective *counters, const uint64_t applied[VIEWS_MAX],
-                            const uint64_t refused[VIEWS_MAX], int64_t duration_ns)
-{
-    uint64_t good = 0;
-    uint64_t bad = 0;
-    for (uint64_t views = objective->views; views != 0; views &= views - 1) {
-        uint32_t v = (uint32_t)__builtin_ctzll(views);
-        good += applied[v];
-        bad += refused[v];
-    }
-    if (good + bad == 0) {
-        return;
-    }
-    counter_add(&counters->shared_total, good + bad);
-    if (duration_ns <= objective->limit_us * NS_PER_US) {
-        counter_add(&counters->shared_good, good);
+    for (uint32_t l = visible->link_first[view]; l < visible->link_first[view + 1]; l++) {
+        const struct plan_objective *objective = &plan->objective[visible->link[l]];
+        struct counters_objective *out = &counters->objective[visible->link[l]];
+        counter_add(&out->shared_total, visible->applied[view] + visible->refused[view]);
+        if (duration_ns <= objective->limit_us * NS_PER_US) {
+            counter_add(&out->shared_good, visible->applied[view]);
+        }
     }
 }
 
 void visible_count(struct visible *visible, const struct plan *plan, struct counters *counters,
                    int64_t duration_ns)
 {
-    uint64_t applied[VIEWS_MAX];
-    uint64_t refused[VIEWS_MAX];
-    for (uint64_t views = visible->views; views != 0; views &= views - 1) {
-        uint32_t v = (uint32_t)__builtin_ctzll(views);
-        applied[v] = counter_read(&counters->view[v].shared_applied) - visible->applied[v];
-        refused[v] = refused_read(&counters->view[v]) - visible->refused[v];
-        visible->applied[v] += applied[v];
-        visible->refused[v] += refused[v];
+    for (uint32_t i = 0; i < visible->touched_count; i++) {
+        uint32_t view = visible->touched[i];
+        view_count(visible, view, plan, counters, duration_ns);
+        visible->applied[view] = 0;
+        visible->refused[view] = 0;
     }
-    for (uint32_t i = 0; i < plan->objective_count; i++) {
-        if (plan->objective[i].kind == OBJECTIVE_FRESHNESS) {
-            objective_count(&plan->objective[i], &counters->objective[i], applied, refused,
-                            duration_ns);
-        }
-    }
+    visible->touched_count = 0;
 }
 
-_Static_assert(VIEWS_MAX <= 64, "one bit per view");
+_Static_assert(VISIBLE_LINKS_MAX <= UINT16_MAX, "link_first counts them");

@@ -280,7 +280,7 @@ static void take_ports(struct worker *worker)
 /* How long the turn's events took to become visible: they are now. */
 static void turn_measure(struct worker *worker)
 {
-    bool counted = worker->turn.events > 0 && visible_is_asked_for(&worker->visible);
+    bool counted = visible_is_noted(&worker->visible);
     if (!worker->turn.sampled && !counted) {
         return;
     }

@@ -299,7 +299,6 @@ struct plan_objective {
     enum objective_kind kind; /* D, as all */
     bool of_service;          /* Else of a view. */
     uint16_t owner;           /* Index of that service or view. */
-    uint64_t views;           /* Bit i: events of view i count. */
     int64_t limit_us;         /* At most so late is good. */
     uint32_t target_ppm;      /* 999000: 99.9 %. */
 };

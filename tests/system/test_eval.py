@@ -81,6 +81,20 @@ spend.label big
 """
 
 
+RATINGS = """
+streams:
+  score:
+    id: 2
+    time: rated
+    late: apply
+    fields:
+      rated: {type: timestamp, unit: s}
+      shop:  {type: string, size: 16}
+      stars: {type: u8}
+views:
+  rating: {entity: shop, source: score, windows: [lifetime], ttl: 9000d,
+           aggregates: {stars: last(stars)}}
+"""
 OF_RISK = """spend.count_1h 1
 spend.label big
 shops.count_1d 2
@@ -247,6 +261,40 @@ class EvalTest(unittest.TestCase):
         served = "".join(f"{name.decode()} {value.decode()}\n"
                          for name, value in zip(text[::2], text[1::2]))
         self.assertEqual(served, OF_RISK)
+
+    def test_a_table_is_read_before_the_events(self):
+        (self.folder / "payment.yaml").write_text(DEFINITION + "      - rating.stars\n")
+        ratings = self.folder / "ratings.yaml"
+        ratings.write_text(RATINGS)
+        table = self.folder / "ratings.csv"
+        rows = [f'{1600000000 + i},s{i},{i % 5 + 1},"a ""note"", {i}"' for i in range(2000)]
+        rows += ["1650000000,a,4,", "1640000000,a,2,older"]
+        table.write_text("\n".join(["rated,shop,stars,note", *rows]) + "\n")
+        words = (ratings, "--stream", "payment", *RISK, "--key", "card:7", "--key", "shop:a",
+                 "--table", f"score={table}")
+        done = self.run_eval(*words)
+        self.assertEqual((done.returncode, done.stdout, done.stderr),
+                         (0, OF_RISK + "rating.stars 4\n", ""))
+        done = self.run_eval(ratings, *RISK, "--key", "card:7", "--key", "shop:s1999", "--table",
+                             f"score={table}")
+        self.assertIn("rating.stars 5\n", done.stdout)
+        # Without events: only the table.
+        done = subprocess.run([PROGRAM, "eval", self.folder / "payment.yaml", ratings, "--key",
+                               "shop:s7", "--table", f"score={table}"], capture_output=True,
+                              text=True, timeout=20, check=False)
+        self.assertEqual((done.returncode, done.stdout),
+                         (0, "shops.count_1d null\nrating.stars 3\n"))
+        table.write_text("rated,shop,stars\n1,a,4\n2,a,many\n")
+        done = self.run_eval(*words)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"{table}:3:5: `stars` is `many`; a whole number that u8 holds is allowed",
+                      done.stderr)
+        for text, code, said in ((f"score={self.folder}/none.csv", 1, "No such file"),
+                                 (f"scor={table}", 2, "is of no stream of the definitions"),
+                                 (str(table), 2, "--table takes STREAM=FILE")):
+            done = self.run_eval(ratings, "--key", "card:7", "--table", text)
+            self.assertEqual(done.returncode, code, done)
+            self.assertIn(said, done.stderr)
 
     def test_wrong_use_of_a_service_is_told(self):
         for words, text in [

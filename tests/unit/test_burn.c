@@ -82,11 +82,11 @@ static void what_was_bad_leaves_the_windows_one_after_the_other(void **state)
         bool burns[BURN_WINDOW_COUNT];
     } row[] = {
         {60, {true, true, true, true, true}},
-        {300 + 60, {false, true, true, true, true}},
-        {1800 + 60, {false, false, true, true, true}},
-        {HOUR_S + 60, {false, false, false, true, true}},
-        {6 * HOUR_S + 60, {false, false, false, false, true}},
-        {3 * DAY_S + 660, {false, false, false, false, false}},
+        {300 + 20, {false, true, true, true, true}},
+        {1800 + 80, {false, false, true, true, true}},
+        {HOUR_S + 80, {false, false, false, true, true}},
+        {6 * HOUR_S + 320, {false, false, false, false, true}},
+        {3 * DAY_S + 1860, {false, false, false, false, false}},
     };
     size_t at = 0;
     uint64_t total = 0;
@@ -134,7 +134,7 @@ static void every_window_says_what_was_counted_in_it(void **state)
         for (uint32_t w = 0; w < BURN_WINDOW_COUNT && random_below(&random, 50) == 0; w++) {
             struct burn_rate rate = burn_read(&burn, now, (enum burn_window)w, TARGET);
             /* Late notes, of one second in four, make steps a little longer. */
-            int64_t step = (w <= BURN_WINDOW_6h ? BURN_FINE_SECONDS : BURN_COARSE_SECONDS) + 20;
+            int64_t step = window_s[w] * 3 / 100 + 31;
             int64_t wide = s < window_s[w] ? s : window_s[w];
             assert_true(rate.seconds >= wide && rate.seconds <= wide + step);
             const struct burn_point *from = &history[s - rate.seconds];

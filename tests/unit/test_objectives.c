@@ -15,43 +15,69 @@ static const char definitions[] =
     "  plain: {features: [spend.n_1h]}\n"
     "  fraud: {features: [spend.n_1h, habit.n_1h], slo: {read: 2ms, target: 99.95}}\n";
 
+static struct config *config_make(void)
+{
+    struct config *config = calloc(1, sizeof(*config));
+    assert_int_equal(config_load_text("f", definitions, sizeof(definitions) - 1, config),
+                     RESULT_OK);
+    assert_int_equal(config->plan.objective_count, 3);
+    return config;
+}
+
 /* Objectives in the order of the definitions. */
 enum { SPEND_FRESHNESS, SPEND_READ, FRAUD_READ, OBJECTIVES };
-enum { SPEND = 1, HABIT = 2 };
+enum { SPEND, HABIT };
 enum { PLAIN, FRAUD };
+
+static void only_what_has_an_objective_of_reads_has_a_mark(void **state)
+{
+    (void)state;
+    struct config *config = config_make();
+    struct objective_reads reads;
+    objective_reads_init(&reads, &config->plan);
+    assert_int_equal(reads.of_view[SPEND], SPEND_READ);
+    assert_int_equal(reads.of_view[HABIT], OBJECTIVE_NONE);
+    assert_int_equal(reads.of_service[PLAIN], OBJECTIVE_NONE);
+    assert_int_equal(reads.of_service[FRAUD], FRAUD_READ);
+    free(config);
+}
 
 static const struct {
     const char *sentence;
-    uint64_t views;
-    uint32_t service;
+    uint16_t mark[3]; /* Ends with OBJECTIVE_NONE. */
     int64_t duration_ns;
     bool failed;
     uint64_t good[OBJECTIVES];
     uint64_t total[OBJECTIVES];
 } row[] = {
-    {"a fast read of the view", SPEND, OBJECTIVE_SERVICE_NONE, 5, false, {0, 1, 0}, {0, 1, 0}},
-    {"at the limit", SPEND, OBJECTIVE_SERVICE_NONE, 1000000, false, {0, 1, 0}, {0, 1, 0}},
-    {"behind it", SPEND, OBJECTIVE_SERVICE_NONE, 1000001, false, {0, 0, 0}, {0, 1, 0}},
-    {"an error", SPEND, OBJECTIVE_SERVICE_NONE, 5, true, {0, 0, 0}, {0, 1, 0}},
-    {"another view", HABIT, OBJECTIVE_SERVICE_NONE, 5, false, {0, 0, 0}, {0, 0, 0}},
-    {"two views", SPEND | HABIT, OBJECTIVE_SERVICE_NONE, 5, false, {0, 1, 0}, {0, 1, 0}},
-    {"through a service", SPEND, PLAIN, 5, false, {0, 1, 0}, {0, 1, 0}},
-    {"the service", SPEND | HABIT, FRAUD, 5, false, {0, 1, 1}, {0, 1, 1}},
-    {"good for one of them", SPEND | HABIT, FRAUD, 1500000, false, {0, 0, 1}, {0, 1, 1}},
-    {"the service too late", SPEND | HABIT, FRAUD, 2000001, false, {0, 0, 0}, {0, 1, 1}},
+    {"nothing", {OBJECTIVE_NONE}, 5, false, {0, 0, 0}, {0, 0, 0}},
+    {"a fast read", {SPEND_READ, OBJECTIVE_NONE}, 5, false, {0, 1, 0}, {0, 1, 0}},
+    {"at the limit", {SPEND_READ, OBJECTIVE_NONE}, 1000000, false, {0, 1, 0}, {0, 1, 0}},
+    {"behind it", {SPEND_READ, OBJECTIVE_NONE}, 1000001, false, {0, 0, 0}, {0, 1, 0}},
+    {"an error", {SPEND_READ, OBJECTIVE_NONE}, 5, true, {0, 0, 0}, {0, 1, 0}},
+    {"twice", {SPEND_READ, SPEND_READ, OBJECTIVE_NONE}, 5, false, {0, 1, 0}, {0, 1, 0}},
+    {"good for both", {FRAUD_READ, SPEND_READ, OBJECTIVE_NONE}, 5, false, {0, 1, 1}, {0, 1, 1}},
+    {"good for one",
+     {FRAUD_READ, SPEND_READ, OBJECTIVE_NONE},
+     1500000,
+     false,
+     {0, 0, 1},
+     {0, 1, 1}},
+    {"for none", {FRAUD_READ, SPEND_READ, OBJECTIVE_NONE}, 2000001, false, {0, 0, 0}, {0, 1, 1}},
 };
 
-static void a_read_counts_for_what_it_reads(void **state)
+static void a_read_counts_once_for_each_objective_that_is_marked(void **state)
 {
     (void)state;
-    struct config *config = calloc(1, sizeof(*config));
-    assert_int_equal(config_load_text("f", definitions, sizeof(definitions) - 1, config),
-                     RESULT_OK);
-    assert_int_equal(config->plan.objective_count, OBJECTIVES);
+    struct config *config = config_make();
     for (size_t r = 0; r < ARRAY_COUNT(row); r++) {
         struct counters_objective counters[OBJECTIVES] = {0};
-        struct objective_read read = {.views = row[r].views, .service = row[r].service};
-        objective_read_count(&config->plan, &read, row[r].duration_ns, row[r].failed, counters);
+        struct objective_marks marks = {.count = 0};
+        for (uint32_t m = 0; m < 3 && row[r].mark[m] != OBJECTIVE_NONE; m++) {
+            objective_mark(&marks, row[r].mark[m]);
+        }
+        objective_mark(&marks, OBJECTIVE_NONE);
+        objective_marks_count(&marks, &config->plan, row[r].duration_ns, row[r].failed, counters);
         for (uint32_t i = 0; i < OBJECTIVES; i++) {
             if (counter_read(&counters[i].shared_good) != row[r].good[i] ||
                 counter_read(&counters[i].shared_total) != row[r].total[i]) {
@@ -65,9 +91,7 @@ static void a_read_counts_for_what_it_reads(void **state)
 static void objectives_have_the_names_of_their_owners(void **state)
 {
     (void)state;
-    struct config *config = calloc(1, sizeof(*config));
-    assert_int_equal(config_load_text("f", definitions, sizeof(definitions) - 1, config),
-                     RESULT_OK);
+    struct config *config = config_make();
     const struct plan_objective *objective = config->plan.objective;
     assert_string_equal(objective_owner_name(&config->plan, &objective[SPEND_READ]), "spend");
     assert_string_equal(objective_owner_name(&config->plan, &objective[FRAUD_READ]), "fraud");
@@ -81,7 +105,8 @@ static void objectives_have_the_names_of_their_owners(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_read_counts_for_what_it_reads),
+        cmocka_unit_test(only_what_has_an_objective_of_reads_has_a_mark),
+        cmocka_unit_test(a_read_counts_once_for_each_objective_that_is_marked),
         cmocka_unit_test(objectives_have_the_names_of_their_owners),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

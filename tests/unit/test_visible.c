@@ -27,6 +27,7 @@ static const char definitions[] =
 
 /* Objectives in the order of the definitions. */
 enum { SPEND_FRESHNESS, SPEND_READ, BOTH_FRESHNESS };
+enum { SPEND, SALES, HABIT };
 
 static struct plan *plan_make(struct config *config)
 {
@@ -43,6 +44,31 @@ static void counts_are(const struct counters *counters, uint32_t objective, uint
     assert_int_equal(counter_read(&counters->objective[objective].shared_total), total);
 }
 
+/* A plan's counting, with nothing noted. */
+struct scene {
+    struct config *config;
+    const struct plan *plan;
+    struct counters *counters;
+    struct visible visible;
+};
+
+static struct scene *scene_open(void)
+{
+    struct scene *scene = calloc(1, sizeof(*scene));
+    scene->config = calloc(1, sizeof(*scene->config));
+    scene->counters = calloc(1, sizeof(*scene->counters));
+    scene->plan = plan_make(scene->config);
+    visible_init(&scene->visible, scene->plan);
+    return scene;
+}
+
+static void scene_close(struct scene *scene)
+{
+    free(scene->counters);
+    free(scene->config);
+    free(scene);
+}
+
 static void an_event_is_good_up_to_the_limit_and_bad_behind_it(void **state)
 {
     (void)state;
@@ -54,62 +80,84 @@ static void an_event_is_good_up_to_the_limit_and_bad_behind_it(void **state)
         {0, 5, 8},       {999999, 5, 8},  {1000000, 5, 8}, {1000001, 0, 8},
         {2000000, 0, 8}, {2000001, 0, 0}, {-1, 5, 8},      {INT64_MAX, 0, 0},
     };
-    struct config *config = calloc(1, sizeof(*config));
-    const struct plan *plan = plan_make(config);
     for (size_t i = 0; i < ARRAY_COUNT(row); i++) {
-        struct counters *counters = calloc(1, sizeof(*counters));
-        struct visible visible;
-        visible_init(&visible, plan);
-        assert_true(visible_is_asked_for(&visible));
-        counter_add(&counters->view[0].shared_applied, 5);
-        counter_add(&counters->view[1].shared_applied, 3);
-        counter_add(&counters->view[2].shared_applied, 100); /* Nobody asks for it. */
-        visible_count(&visible, plan, counters, row[i].duration_ns);
-        counts_are(counters, SPEND_FRESHNESS, row[i].spend_good, 5);
-        counts_are(counters, BOTH_FRESHNESS, row[i].both_good, 8);
-        counts_are(counters, SPEND_READ, 0, 0);
-        free(counters);
+        struct scene *scene = scene_open();
+        visible_note(&scene->visible, SPEND, 5, 0);
+        visible_note(&scene->visible, SALES, 3, 0);
+        visible_count(&scene->visible, scene->plan, scene->counters, row[i].duration_ns);
+        counts_are(scene->counters, SPEND_FRESHNESS, row[i].spend_good, 5);
+        counts_are(scene->counters, BOTH_FRESHNESS, row[i].both_good, 8);
+        counts_are(scene->counters, SPEND_READ, 0, 0);
+        scene_close(scene);
     }
-    free(config);
 }
 
-static void each_event_counts_once_and_earlier_lives_do_not(void **state)
+static void views_without_an_objective_are_not_noted(void **state)
 {
     (void)state;
-    struct config *config = calloc(1, sizeof(*config));
-    struct counters *counters = calloc(1, sizeof(*counters));
-    const struct plan *plan = plan_make(config);
-    struct visible visible;
-    visible_init(&visible, plan);
-    counter_add(&counters->view[0].shared_applied, 1000);
-    counter_add(&counters->view[0].shared_drop[DROP_view_memory], 10);
-    visible_skip(&visible, counters);
-    visible_count(&visible, plan, counters, 0);
-    counts_are(counters, SPEND_FRESHNESS, 0, 0);
-    counter_add(&counters->view[0].shared_applied, 1);
-    visible_count(&visible, plan, counters, 0);
-    visible_count(&visible, plan, counters, 0);
-    counts_are(counters, SPEND_FRESHNESS, 1, 1);
-    free(counters);
-    free(config);
+    struct scene *scene = scene_open();
+    visible_note(&scene->visible, HABIT, 100, 5);
+    visible_note(&scene->visible, SPEND, 0, 0);
+    assert_false(visible_is_noted(&scene->visible));
+    visible_note(&scene->visible, SPEND, 1, 0);
+    assert_true(visible_is_noted(&scene->visible));
+    scene_close(scene);
+}
+
+static void what_was_noted_counts_once(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open();
+    for (uint32_t burst = 0; burst < 3; burst++) {
+        visible_note(&scene->visible, SPEND, 2, 0);
+        visible_note(&scene->visible, SALES, 1, 0);
+    }
+    visible_count(&scene->visible, scene->plan, scene->counters, 0);
+    counts_are(scene->counters, SPEND_FRESHNESS, 6, 6);
+    counts_are(scene->counters, BOTH_FRESHNESS, 9, 9);
+    assert_false(visible_is_noted(&scene->visible));
+    visible_count(&scene->visible, scene->plan, scene->counters, 0);
+    counts_are(scene->counters, SPEND_FRESHNESS, 6, 6);
+    visible_note(&scene->visible, SPEND, 1, 0);
+    visible_count(&scene->visible, scene->plan, scene->counters, 0);
+    counts_are(scene->counters, SPEND_FRESHNESS, 7, 7);
+    counts_are(scene->counters, BOTH_FRESHNESS, 10, 10);
+    scene_close(scene);
 }
 
 static void an_event_that_its_view_could_not_take_is_never_good(void **state)
 {
     (void)state;
-    struct config *config = calloc(1, sizeof(*config));
-    struct counters *counters = calloc(1, sizeof(*counters));
-    const struct plan *plan = plan_make(config);
-    struct visible visible;
-    visible_init(&visible, plan);
-    counter_add(&counters->view[0].shared_applied, 4);
-    counter_add(&counters->view[0].shared_drop[DROP_view_memory], 2);
-    counter_add(&counters->view[0].shared_drop[DROP_view_row_size], 1);
-    counter_add(&counters->view[0].shared_drop[DROP_view_key_null], 50);
-    visible_count(&visible, plan, counters, 0);
-    counts_are(counters, SPEND_FRESHNESS, 4, 7);
-    free(counters);
-    free(config);
+    struct scene *scene = scene_open();
+    visible_note(&scene->visible, SPEND, 4, 3);
+    visible_note(&scene->visible, SALES, 0, 1);
+    visible_count(&scene->visible, scene->plan, scene->counters, 0);
+    counts_are(scene->counters, SPEND_FRESHNESS, 4, 7);
+    counts_are(scene->counters, BOTH_FRESHNESS, 4, 8);
+    scene_close(scene);
+}
+
+/* A state of 16 MiB is full after some rows: those that were refused are bad, and nothing else. */
+static void a_worker_without_memory_counts_what_it_refuses(void **state)
+{
+    (void)state;
+    struct workbench bench;
+    struct workbench_options options = {
+        .definitions = definitions, .start_us = START_US, .state_bytes = 16 * MIB};
+    workbench_open(&bench, &options);
+    for (uint32_t i = 0; i < 100000; i++) {
+        char line[64];
+        (void)snprintf(line, sizeof(line), "pay card=%u", i);
+        workbench_send_text(&bench, 0, line);
+        if (i % 64 == 0) {
+            workbench_run(&bench);
+        }
+    }
+    workbench_run(&bench);
+    uint64_t refused = workbench_view_dropped(&bench, SPEND, DROP_view_memory);
+    assert_true(refused > 0);
+    counts_are(worker_counters(bench.worker[0]), SPEND_FRESHNESS, 100000 - refused, 100000);
+    workbench_close(&bench);
 }
 
 static void workers_count_what_they_apply(uint32_t shard_count)
@@ -158,8 +206,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_is_good_up_to_the_limit_and_bad_behind_it),
-        cmocka_unit_test(each_event_counts_once_and_earlier_lives_do_not),
+        cmocka_unit_test(views_without_an_objective_are_not_noted),
+        cmocka_unit_test(what_was_noted_counts_once),
         cmocka_unit_test(an_event_that_its_view_could_not_take_is_never_good),
+        cmocka_unit_test(a_worker_without_memory_counts_what_it_refuses),
         cmocka_unit_test(workers_count_every_event_of_a_view_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
