@@ -92,6 +92,8 @@ static void events_count_read(struct view_reader *reader, const struct node *sca
         int field = view_expression_add(reader, scalar, call->where_at, &call->where, &call->where,
                                         &aggregate->print);
         aggregate->field = field < 0 ? FIELD_NONE : (uint8_t)field;
+        view_expression_tell(reader, CONFIG_SITE_AGGREGATE, reader->view->aggregate_count, NULL,
+                             &call->where);
     }
 }
 
@@ -124,6 +126,8 @@ static void argument_read(struct view_reader *reader, const struct node *scalar,
                                     call->has_where ? &call->where : NULL, &aggregate->print);
     }
     aggregate->field = field < 0 ? FIELD_NONE : (uint8_t)field;
+    view_expression_tell(reader, CONFIG_SITE_AGGREGATE, reader->view->aggregate_count, &call->value,
+                         call->has_where ? &call->where : NULL);
 }
 
 /* One of them, added when its name is good. call: space. */

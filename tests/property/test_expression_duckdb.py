@@ -39,17 +39,17 @@ def table_make(database, rows):
     database.query(f"INSERT INTO sample VALUES {values}")
 
 
-def value_read(text, type):
+def value_read(value, type):
     """As expressions.value_read() has it."""
-    if text is None:
+    if value is None:
         return None
     if type.kind == "bool":
-        return text == "true"
+        return value == "true"
     if type.kind == "string":
-        return text
+        return value
     if type.kind == "double":
-        return expressions.Fraction(float(text))
-    return expressions.Fraction(int(text), 10**type.scale)
+        return expressions.Fraction(value)
+    return expressions.Fraction(int(value), 10**type.scale)
 
 
 def main():

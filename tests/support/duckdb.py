@@ -1,5 +1,5 @@
 """DuckDB through its C library, which tests/clients/package-lock.json brings: for the SQL that
-Freshet writes. Values come back as text, as DuckDB prints them, or None."""
+Freshet writes. Values come back as text, as DuckDB prints them, doubles as float, null as None."""
 
 import ctypes
 import pathlib
@@ -7,6 +7,7 @@ import pathlib
 LIBRARY = (pathlib.Path(__file__).parents[1] / "clients" / "node_modules" / "@duckdb"
            / "node-bindings-linux-x64" / "libduckdb.so")
 HANDLE, SUCCESS = ctypes.c_void_p, 0
+TYPE_DOUBLE = 11  # DUCKDB_TYPE_DOUBLE of duckdb.h.
 
 
 class Result(ctypes.Structure):
@@ -33,6 +34,7 @@ def library_load():
             ("duckdb_library_version", ctypes.c_char_p, []),
             ("duckdb_column_count", ctypes.c_uint64, [ctypes.POINTER(Result)]),
             ("duckdb_column_name", ctypes.c_char_p, [ctypes.POINTER(Result), ctypes.c_uint64]),
+            ("duckdb_column_type", ctypes.c_int, [ctypes.POINTER(Result), ctypes.c_uint64]),
             ("duckdb_row_count", ctypes.c_uint64, [ctypes.POINTER(Result)]),
             ("duckdb_result_error", ctypes.c_char_p, [ctypes.POINTER(Result)]),
             ("duckdb_prepare_error", ctypes.c_char_p, [HANDLE]),
@@ -105,8 +107,12 @@ class Database:
         if self.library.duckdb_value_is_null(result, column, row):
             return None
         text = self.library.duckdb_value_varchar(result, column, row)
+        if text is None:
+            raise Error("a value of a type that the C library does not print; CAST it to VARCHAR")
         try:
-            return ctypes.string_at(text).decode()
+            value = ctypes.string_at(text).decode()
+            is_double = self.library.duckdb_column_type(result, column) == TYPE_DOUBLE
+            return float(value) if is_double else value
         finally:
             self.library.duckdb_free(text)
 

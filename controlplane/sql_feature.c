@@ -1,0 +1,356 @@
+#include "controlplane/sql_feature.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "dataplane/base/assert.h"
+#include "dataplane/base/units.h"
+#include "dataplane/feature/derive.h"
+
+/* In forms, # and a letter stand for:
+ *   x the input of the event      i the same as an integer, where it is a bool
+ *   w in the window               y in the window and not null
+ *   o the order of values in ties
+ *   v n s q the feature's columns: its value, or count, sum and sum of squares
+ *   d divided by 10^scale of the field, and D by 10^(2 * scale), inside a denominator */
+struct part {
+    const char *suffix;
+    const char *form;
+};
+
+#define PARTS_MAX 3
+
+struct kind {
+    struct part part[PARTS_MAX];
+    const char *value;
+    uint32_t power;      /* Its value is times 10^(power * scale of the field); 0: it has none. */
+    const char *refusal; /* NULL: it can be said. */
+};
+
+#define COUNT_PART                                                                                 \
+    {                                                                                              \
+        "#n", "count(#x)#w"                                                                        \
+    }
+#define SUM_PART                                                                                   \
+    {                                                                                              \
+        "#s", "sum(#i)#w"                                                                          \
+    }
+#define SUMSQ_PART                                                                                 \
+    {                                                                                              \
+        "#q", "sum(CAST(#i AS HUGEINT) * #i)#w"                                                    \
+    }
+#define SPREAD_PARTS                                                                               \
+    {                                                                                              \
+        COUNT_PART, SUM_PART, SUMSQ_PART                                                           \
+    }
+#define SPREAD       "CAST(#n * #q - #s * #s AS DOUBLE) / (CAST(#n AS HUGEINT) * "
+#define VAR_POP      SPREAD "#n#D)"
+#define VAR_SAMP     SPREAD "(#n - 1)#D)"
+#define OF_TWO(form) "CASE WHEN #n >= 2 THEN " form " END"
+
+static const struct kind kinds[] = {
+    [AGGREGATE_count] = {{{"", "count(#x)#w"}}, "#v", 0, NULL},
+    [AGGREGATE_sum] = {{{"", "sum(#i)#w"}}, "#v", 1, NULL},
+    [AGGREGATE_sumsq] = {{{"", "sum(CAST(#i AS HUGEINT) * #i)#w"}}, "#v", 2, NULL},
+    [AGGREGATE_min] = {{{"", "min(#x)#w"}}, "#v", 1, NULL},
+    [AGGREGATE_max] = {{{"", "max(#x)#w"}}, "#v", 1, NULL},
+    [AGGREGATE_first] = {{{"", "first(#x ORDER BY #o)#y"}}, "#v", 1, NULL},
+    [AGGREGATE_last] = {{{"", "last(#x ORDER BY #o)#y"}}, "#v", 1, NULL},
+    [AGGREGATE_avg] = {{COUNT_PART, SUM_PART},
+                       "CAST(#s AS DOUBLE) / (CAST(#n AS HUGEINT)#d)",
+                       0,
+                       NULL},
+    [AGGREGATE_var_pop] = {SPREAD_PARTS, OF_TWO(VAR_POP), 0, NULL},
+    [AGGREGATE_var_samp] = {SPREAD_PARTS, OF_TWO(VAR_SAMP), 0, NULL},
+    [AGGREGATE_stddev_pop] = {SPREAD_PARTS, OF_TWO("sqrt(" VAR_POP ")"), 0, NULL},
+    [AGGREGATE_stddev_samp] = {SPREAD_PARTS, OF_TWO("sqrt(" VAR_SAMP ")"), 0, NULL},
+};
+
+_Static_assert(ARRAY_COUNT(kinds) == AGGREGATE_COUNT_OF, "a row per kind of aggregate");
+
+/* A base feature, taken apart. */
+struct feature {
+    const struct plan_view *view;
+    const struct plan_aggregate *aggregate;
+    const struct plan_window *window;
+    const struct schema_field *field; /* NULL: events themselves are counted. */
+};
+
+static uint32_t base_count(const struct plan_view *view)
+{
+    return (uint32_t)view->aggregate_count * view->window_count;
+}
+
+static struct feature feature_of(const struct plan *plan, uint32_t view, uint32_t place)
+{
+    const struct plan_view *v = &plan->view[view];
+    ASSERT(place < base_count(v));
+    const struct plan_aggregate *aggregate = &v->aggregate[place / v->window_count];
+    return (struct feature){
+        .view = v,
+        .aggregate = aggregate,
+        .window = &v->window[place % v->window_count],
+        .field = aggregate->field == FIELD_NONE
+                     ? NULL
+                     : &plan->stream[v->stream].schema.field[aggregate->field],
+    };
+}
+
+void sql_feature_name(const struct plan *plan, uint32_t view, uint32_t place, const char *suffix,
+                      char out[SQL_NAME_SIZE_MAX])
+{
+    const struct plan_view *v = &plan->view[view];
+    if (place >= base_count(v)) {
+        (void)snprintf(out, SQL_NAME_SIZE_MAX, "\"%s%s\"", v->derived[place - base_count(v)].name,
+                       suffix);
+        return;
+    }
+    struct feature feature = feature_of(plan, view, place);
+    (void)snprintf(out, SQL_NAME_SIZE_MAX, "\"%s%s%s%s\"", feature.aggregate->name,
+                   feature.window->lifetime ? "" : "_", feature.window->name, suffix);
+}
+
+const char *sql_feature_refusal(const struct plan *plan, uint32_t view, uint32_t aggregate)
+{
+    return kinds[plan->view[view].aggregate[aggregate].kind].refusal;
+}
+
+void sql_power_write(struct buffer *out, uint32_t exponent, bool negative)
+{
+    buffer_text(out, negative ? exponent == 0 ? "1" : "0." : "1");
+    for (uint32_t i = 0; i + (negative ? 1 : 0) < exponent; i++) {
+        buffer_text(out, "0");
+    }
+    buffer_text(out, negative && exponent > 0 ? "1" : "");
+}
+
+/* " FILTER (WHERE ...)", nothing where every event counts. */
+static void filter_write(const struct feature *feature, bool value, struct buffer *out)
+{
+    if (feature->window->lifetime && !value) {
+        return;
+    }
+    buffer_text(out, " FILTER (WHERE ");
+    if (!feature->window->lifetime) {
+        buffer_format(out, "\"#time\" >= \"#start_%s\"", feature->window->name);
+        buffer_text(out, value ? " AND " : "");
+    }
+    if (value) {
+        buffer_format(out, "\"%s\" IS NOT NULL", feature->aggregate->name);
+    }
+    buffer_text(out, ")");
+}
+
+/* Ties are broken by the bits of the value, where negative numbers are the greatest. */
+static void order_write(const struct feature *feature, struct buffer *out)
+{
+    enum field_type type = feature->field->type;
+    bool bits = type != FIELD_TYPE_string && type != FIELD_TYPE_u64 && type != FIELD_TYPE_bool;
+    buffer_text(out, "\"#time\", \"#order\", ");
+    if (bits) {
+        buffer_format(out, "\"%s\" < 0, ", feature->aggregate->name);
+    }
+    buffer_format(out, "\"%s\"", feature->aggregate->name);
+}
+
+static void input_write(const struct feature *feature, bool integer, struct buffer *out)
+{
+    bool is_bool = feature->field != NULL && feature->field->type == FIELD_TYPE_bool;
+    if (feature->field == NULL) {
+        buffer_text(out, "*");
+    } else {
+        buffer_format(out, integer && is_bool ? "CAST(\"%s\" AS BIGINT)" : "\"%s\"",
+                      feature->aggregate->name);
+    }
+}
+
+/* Above 10^18 a second division takes the rest. */
+static void divisor_write(uint32_t scale, struct buffer *out)
+{
+    if (scale > 0) {
+        buffer_text(out, scale <= SCALE_MAX ? " * " : ") / (1e");
+        if (scale <= SCALE_MAX) {
+            sql_power_write(out, scale, false);
+        } else {
+            buffer_format(out, "%" PRIu32, scale);
+        }
+    }
+}
+
+static void column_write(const struct plan *plan, uint32_t view, uint32_t place, char suffix,
+                         struct buffer *out)
+{
+    char name[SQL_NAME_SIZE_MAX];
+    const char text[] = {'#', suffix, '\0'};
+    sql_feature_name(plan, view, place, suffix == 'v' ? "" : text, name);
+    buffer_text(out, name);
+}
+
+static void form_write(const struct plan *plan, uint32_t view, uint32_t place, const char *form,
+                       struct buffer *out)
+{
+    struct feature feature = feature_of(plan, view, place);
+    for (const char *c = form; *c != '\0'; c++) {
+        if (*c != '#') {
+            buffer_write(out, c, 1);
+            continue;
+        }
+        switch (*++c) {
+        case 'x':
+        case 'i':
+            input_write(&feature, *c == 'i', out);
+            break;
+        case 'w':
+        case 'y':
+            filter_write(&feature, *c == 'y', out);
+            break;
+        case 'o':
+            order_write(&feature, out);
+            break;
+        case 'd':
+            divisor_write(feature.aggregate->scale, out);
+            break;
+        case 'D':
+            divisor_write(2u * feature.aggregate->scale, out);
+            break;
+        default:
+            column_write(plan, view, place, *c, out);
+        }
+    }
+}
+
+void sql_feature_gather(const struct plan *plan, uint32_t view, uint32_t place, struct buffer *out)
+{
+    const struct kind *kind = &kinds[feature_of(plan, view, place).aggregate->kind];
+    for (uint32_t i = 0; i < PARTS_MAX && kind->part[i].form != NULL; i++) {
+        char name[SQL_NAME_SIZE_MAX];
+        sql_feature_name(plan, view, place, kind->part[i].suffix, name);
+        buffer_text(out, ",\n    ");
+        form_write(plan, view, place, kind->part[i].form, out);
+        buffer_format(out, " AS %s", name);
+    }
+}
+
+void sql_feature_value(const struct plan *plan, uint32_t view, uint32_t place, struct buffer *out)
+{
+    form_write(plan, view, place, kinds[feature_of(plan, view, place).aggregate->kind].value, out);
+}
+
+/* Digits behind the point of what stands in the column of a base feature. */
+static uint32_t feature_scale(const struct feature *feature)
+{
+    uint32_t power = kinds[feature->aggregate->kind].power;
+    return power == 0 ? 0 : power * feature->field->scale;
+}
+
+static void double_write(uint32_t scale, const char *column, struct buffer *out)
+{
+    if (scale == 0) {
+        buffer_format(out, "CAST(%s AS DOUBLE)", column);
+    } else { /* By its digits, which are rounded once. */
+        buffer_format(out, "CAST(%s || 'e-%" PRIu32 "' AS DOUBLE)", column, scale);
+    }
+}
+
+void sql_feature_word(const struct plan *plan, uint32_t view, uint32_t place, const char *column,
+                      struct buffer *out)
+{
+    const struct plan_view *v = &plan->view[view];
+    if (place >= base_count(v)) {
+        buffer_text(out, column);
+        return;
+    }
+    struct feature feature = feature_of(plan, view, place);
+    struct expression_type type =
+        derive_type_of(feature.aggregate, &plan->stream[v->stream].schema);
+    enum aggregate_kind kind = feature.aggregate->kind;
+    if (type.kind == TYPE_number && (kind == AGGREGATE_sum || kind == AGGREGATE_sumsq)) {
+        buffer_format(out, "TRY(CAST(%s AS BIGINT))", column);
+    } else if (type.kind == TYPE_double && kinds[kind].power > 0) {
+        double_write(feature_scale(&feature), column, out);
+    } else {
+        buffer_text(out, column);
+    }
+}
+
+static void decimal_write(uint32_t scale, const char *column, struct buffer *out)
+{
+    buffer_format(out, "CAST(%s * ", column);
+    sql_power_write(out, scale, true);
+    buffer_format(out, " AS DECIMAL(38, %" PRIu32 "))", scale);
+}
+
+void sql_type_show(struct expression_type type, const char *column, struct buffer *out)
+{
+    if (type.kind == TYPE_number && type.scale > 0) {
+        decimal_write(type.scale, column, out);
+    } else {
+        buffer_text(out, column);
+    }
+}
+
+void sql_feature_show(const struct plan *plan, uint32_t view, uint32_t place, const char *column,
+                      struct buffer *out)
+{
+    const struct plan_view *v = &plan->view[view];
+    if (place >= base_count(v)) {
+        sql_type_show(v->derived_program.output_type[place - base_count(v)], column, out);
+        return;
+    }
+    struct feature feature = feature_of(plan, view, place);
+    uint32_t scale = feature_scale(&feature);
+    if (kinds[feature.aggregate->kind].power > 0 && feature.field->type == FIELD_TYPE_f64) {
+        double_write(scale, column, out);
+    } else if (scale > 0) {
+        decimal_write(scale, column, out);
+    } else {
+        buffer_text(out, column);
+    }
+}
+
+void sql_alias_write(struct buffer *out, uint64_t from, const char *name)
+{
+    bool same = !out->failed && out->size - from == strlen(name) &&
+                memcmp(out->data + from, name, strlen(name)) == 0;
+    if (!same) {
+        buffer_format(out, " AS %s", name);
+    }
+}
+
+void sql_field_word(const struct schema_field *field, const char *column, struct buffer *out)
+{
+    switch (field->type) {
+    case FIELD_TYPE_bool:
+        buffer_text(out, column);
+        return;
+    case FIELD_TYPE_string:
+        buffer_format(out, "nullif(%s, '')", column);
+        return;
+    case FIELD_TYPE_u64:
+        buffer_format(out, "CAST(%s AS UBIGINT)", column);
+        return;
+    case FIELD_TYPE_f64:
+        buffer_format(out, "TRY(CAST(replace(printf('%%.%uf', %s), '.', '') AS BIGINT))",
+                      field->scale, column);
+        return;
+    case FIELD_TYPE_decimal:
+        buffer_format(out, "CAST(%s * ", column);
+        sql_power_write(out, field->scale, false);
+        buffer_text(out, " AS BIGINT)");
+        return;
+    case FIELD_TYPE_u8:
+    case FIELD_TYPE_u16:
+    case FIELD_TYPE_u32:
+    case FIELD_TYPE_i8:
+    case FIELD_TYPE_i16:
+    case FIELD_TYPE_i32:
+    case FIELD_TYPE_i64:
+    case FIELD_TYPE_timestamp:
+        buffer_format(out, "CAST(%s AS BIGINT)", column);
+        return;
+    case FIELD_TYPE_COUNT:
+        break;
+    }
+    UNREACHABLE();
+}

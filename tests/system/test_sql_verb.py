@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+"""freshet sql: what it writes, what it refuses, and patterns against `freshet eval`."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "support"))
+import duckdb  # noqa: E402
+
+PROGRAM = os.path.join(os.environ["FRESHET_BUILD"], "freshet")
+DEFINITION = r"""
+streams:
+  login:
+    id: 1
+    version: 1
+    time: ts
+    late: apply
+    fields:
+      ts:    {type: timestamp}
+      user:  {type: string, size: 16}
+      agent: {type: string, size: 64, optional: true}
+      tries: {type: u8}
+views:
+  logins:
+    version: 1
+    entity: user
+    source: login
+    where: agent IS NULL OR agent NOT REGEXP '(?i)bot\b'
+    windows: [1h, lifetime]
+    exact: 1h
+    ttl: 2d
+    aggregates:
+      n:       count()
+      mobile:  count() where agent REGEXP '^Mo[a-z]{3}\d+(\.\d)*$'
+      tail:    last(agent) where agent REGEXP '[^[:alnum:]]|\x{fc}'
+      tries:   sum(tries) where agent LIKE '%\_%'
+    derived:
+      share: tries_1h / n_1h
+  others:
+    version: 1
+    entity: agent
+    source: login
+    windows: [1h]
+    aggregates: {n: count()}
+services:
+  door:
+    version: 1
+    features: [logins.n_1h]
+"""
+AGENTS = ["Moped12.3", "a Bot b", "robots", "d\u00fcnn", "snake_case", None, "Moped1.x", "x\ny"]
+TABLE = ('CREATE TABLE login (ts BIGINT, "user" VARCHAR, agent VARCHAR, tries UTINYINT, '
+         '"#order" UBIGINT)')
+SOURCE = pathlib.Path(os.environ["FRESHET_SOURCE"])
+NOW_US = 1700000000000000
+
+
+class SqlTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="freshet-sql-")
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.path = self.folder / "login.yaml"
+        self.path.write_text(DEFINITION)
+
+    def freshet(self, verb, *words):
+        return subprocess.run([PROGRAM, verb, str(self.path), *words], capture_output=True,
+                              text=True, timeout=20, check=False)
+
+    def test_every_view_and_service_is_one_statement(self):
+        done = self.freshet("sql")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        heads = [line for line in done.stdout.splitlines() if line.startswith("-- ")
+                 and "version 1" in line]
+        self.assertEqual([head.split()[1:3] for head in heads],
+                         [["View", "logins,"], ["View", "others,"], ["Service", "door,"]])
+        self.assertEqual(sum(line.endswith(";") for line in done.stdout.splitlines()), 3)
+        self.assertIn("$q", done.stdout)
+        self.assertIn("$key_user", done.stdout)
+
+    def test_one_view_or_service_alone(self):
+        view = self.freshet("sql", "--view", "others").stdout
+        self.assertIn('FROM "login"', view)
+        self.assertNotIn("logins", view)
+        service = self.freshet("sql", "--service", "door").stdout
+        self.assertTrue(service.startswith("-- Service door"), service[:40])
+        self.assertNotIn("others", service)
+
+    def test_a_time_takes_the_place_of_the_parameter(self):
+        for when in ("1700000000000000", "2023-11-14T22:13:20Z"):
+            done = self.freshet("sql", "--view", "logins", "--at", when)
+            self.assertIn("CAST(1700000000000000 AS BIGINT)", done.stdout)
+            self.assertNotIn("$q", done.stdout)
+
+    def test_wrong_use_is_told(self):
+        for words, text in [
+                (("--view", "frob"), "--view `frob` is no view of the definitions"),
+                (("--service", "frob"), "--service `frob` is no service of the definitions"),
+                (("--at", "noon"), "--at `noon` is no time")]:
+            done = self.freshet("sql", *words)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), words)
+            self.assertIn(text, done.stderr)
+
+    def test_a_wrong_file_is_told_with_its_place(self):
+        self.path.write_text(DEFINITION.replace("sum(tries)", "sum(trees)"))
+        done = self.freshet("sql")
+        self.assertEqual((done.returncode, done.stdout), (78, ""))
+        self.assertIn("`trees` is no field of stream `login`; did you mean `tries`?", done.stderr)
+        done = self.freshet("sql", "--json")
+        self.assertEqual(json.loads(done.stdout)["error_count"], 1)
+
+    def test_what_sql_cannot_say_is_named(self):
+        self.path.write_text(DEFINITION.replace("tries: {type: u8}",
+                                                "tries: {type: u8}\n      Tries: {type: u8}"))
+        done = self.freshet("sql")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("stream `login`: fields `tries` and `Tries` are one column in SQL",
+                      done.stderr)
+        long = "agent = 'a'"
+        for _ in range(17):
+            long = f"({long}) IN (TRUE, FALSE)"
+        self.path.write_text(DEFINITION.replace("agent REGEXP '^Mo[a-z]{3}\\d+(\\.\\d)*$'", long))
+        done = self.freshet("sql")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("view `logins`: `mobile` is more than 1 MiB of SQL", done.stderr)
+
+    @unittest.skipUnless(duckdb.is_here(), duckdb.missing())
+    def test_the_page_has_a_table_that_the_example_runs_over(self):
+        page = (SOURCE / "docs" / "sql.md").read_text()
+        [create] = re.findall(r"```sql\n(CREATE TABLE .*?)```", page, re.S)
+        self.path = SOURCE / "config" / "examples" / "cards.yaml"
+        database = duckdb.Database()
+        self.addCleanup(database.close)
+        database.query(create)
+        event = f"{NOW_US - 1}, 4711, 'corner', 9.5, 'ok', 0"
+        database.query(f"INSERT INTO transaction VALUES ({event})")
+        names, [row] = database.table(self.freshet("sql", "--view", "activity").stdout, q=NOW_US)
+        values = dict(zip(names, row))
+        self.assertEqual((values["card"], values["txn_count_10m"], values["amount_sum_1h"]),
+                         ("4711", "1", "9.50"))
+        [row] = database.query(self.freshet("sql", "--service", "fraud").stdout, q=NOW_US,
+                               key_card=4711, key_merchant="corner", request_amount="19.00")
+        self.assertEqual(row, ["1", 9.5, "1", 2.0])
+
+    @unittest.skipUnless(duckdb.is_here(), duckdb.missing())
+    def test_patterns_match_as_they_do_in_the_process(self):
+        events = [{"ts": NOW_US + 1000 * i, "user": f"u{i % 3}", "agent": agent, "tries": i}
+                  for i, agent in enumerate(AGENTS * 3)]
+        path = self.folder / "events"
+        path.write_text("".join(json.dumps(event) + "\n" for event in events))
+        database = duckdb.Database()
+        self.addCleanup(database.close)
+        database.query(TABLE)
+        for order, event in enumerate(events):
+            agent = duckdb.quoted(event["agent"])
+            database.query(f"INSERT INTO login VALUES ({event['ts']}, '{event['user']}', {agent}, "
+                           f"{event['tries']}, {order})")
+        for at_us in (NOW_US + 5000, NOW_US + 10**6):
+            sql = self.freshet("sql", "--view", "logins", "--at", str(at_us)).stdout
+            names, rows = database.table(sql)
+            self.assertEqual(len(rows), 3)
+            for row in rows:
+                done = self.freshet("eval", "--events", str(path), "--at", str(at_us), "--key",
+                                    f"user:{row[0]}", "--json")
+                expected = {name.split(".")[1]: value
+                            for name, value in json.loads(done.stdout).items()}
+                actual = dict(zip(names[1:], row[1:]))
+                share = expected.pop("share")
+                self.assertEqual(actual.pop("share"), None if share is None else float(share))
+                self.assertEqual(actual, expected)
+
+
+if __name__ == "__main__":
+    unittest.main()
