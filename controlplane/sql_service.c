@@ -84,20 +84,24 @@ static void default_write(const struct plan_default *otherwise, struct buffer *o
     UNREACHABLE();
 }
 
-/* Views that the service reads, each once. */
-static uint64_t views_used(const struct plan_service *service)
+/* Whether a read is the first one of its view. */
+static bool is_new_view(const struct plan_service *service, uint32_t read)
 {
-    uint64_t used = 0;
-    for (uint32_t i = 0; i < service->read_count; i++) {
-        used |= UINT64_C(1) << service->read[i].view;
+    for (uint32_t i = 0; i < read; i++) {
+        if (service->read[i].view == service->read[read].view) {
+            return false;
+        }
     }
-    return used;
+    return true;
 }
 
 static void views_write(struct writer *writer)
 {
-    for (uint64_t rest = views_used(writer->service); rest != 0; rest &= rest - 1) {
-        uint32_t view = (uint32_t)__builtin_ctzll(rest);
+    for (uint32_t i = 0; i < writer->service->read_count; i++) {
+        uint32_t view = writer->service->read[i].view;
+        if (!is_new_view(writer->service, i)) {
+            continue;
+        }
         buffer_format(writer->out, "-- View %s.\n\"#view_%" PRIu32 "\" AS (\n",
                       writer->plan->view[view].name, view);
         sql_view_words(writer->plan, writer->texts, view, writer->at, writer->out, writer->problem);
@@ -196,8 +200,10 @@ static void reads_write(struct writer *writer)
         read_write(writer, i);
     }
     buffer_text(writer->out, "\n  FROM \"#request\"");
-    for (uint64_t rest = views_used(writer->service); rest != 0; rest &= rest - 1) {
-        join_write(writer, (uint32_t)__builtin_ctzll(rest));
+    for (uint32_t i = 0; i < writer->service->read_count; i++) {
+        if (is_new_view(writer->service, i)) {
+            join_write(writer, writer->service->read[i].view);
+        }
     }
     buffer_text(writer->out, "\n),\n");
 }

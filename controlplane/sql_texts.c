@@ -4,6 +4,7 @@
 
 #include "controlplane/sql_feature.h"
 #include "controlplane/sql_service.h"
+#include "dataplane/base/assert.h"
 #include "dataplane/base/units.h"
 #include "dataplane/feature/expression_sql.h"
 #include "dataplane/feature/service.h"
@@ -85,6 +86,24 @@ static enum result expression_add(struct sql_texts *texts, struct names *names,
     return result;
 }
 
+/* Ascends in the order in which expressions are told: views, each with its `where`, aggregates and
+ * derived features; then services. */
+static uint64_t place_of(enum config_site site, uint32_t owner, uint32_t index)
+{
+    uint64_t service = site == CONFIG_SITE_SERVICE ? 1 : 0;
+    return service << 63 | (uint64_t)owner << 32 | (uint64_t)site << 16 | index;
+}
+
+static bool is_behind_all(const struct sql_texts *texts, const struct config_expression *told)
+{
+    if (texts->count == 0) {
+        return true;
+    }
+    const struct sql_text *last = &texts->item[texts->count - 1];
+    return place_of(told->site, told->owner, told->index) >
+           place_of(last->site, last->owner, last->index);
+}
+
 static struct sql_text *item_make(struct sql_texts *texts)
 {
     if (texts->count == texts->capacity) {
@@ -105,6 +124,7 @@ void sql_texts_tell(void *context, const struct config *config,
 {
     struct sql_texts *texts = context;
     struct names names = {.config = config, .site = expression->site, .owner = expression->owner};
+    texts->unordered |= !is_behind_all(texts, expression);
     struct sql_text *item = texts->failed ? NULL : item_make(texts);
     if (item == NULL) {
         return;
@@ -127,10 +147,21 @@ void sql_texts_tell(void *context, const struct config *config,
 const struct sql_text *sql_texts_find(const struct sql_texts *texts, enum config_site site,
                                       uint32_t owner, uint32_t index)
 {
-    for (uint32_t i = 0; i < texts->count; i++) {
-        const struct sql_text *item = &texts->item[i];
-        if (item->site == site && item->owner == owner && item->index == index) {
+    uint64_t wanted = place_of(site, owner, index);
+    uint32_t low = 0;
+    uint32_t high = texts->count;
+    ASSERT(!texts->unordered);
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        const struct sql_text *item = &texts->item[middle];
+        uint64_t place = place_of(item->site, item->owner, item->index);
+        if (place == wanted) {
             return item;
+        }
+        if (place < wanted) {
+            low = middle + 1;
+        } else {
+            high = middle;
         }
     }
     return NULL;

@@ -25,7 +25,8 @@ struct sql_texts {
     struct sql_text *item; /* Owned. */
     uint32_t count;
     uint32_t capacity;
-    bool failed; /* The heap refused. */
+    bool failed;    /* The heap refused. */
+    bool unordered; /* Of definitions with errors: not told in their order. */
     struct buffer text;
     char *room; /* Owned. */
 };
@@ -37,7 +38,7 @@ void sql_texts_deinit(struct sql_texts *texts);
 void sql_texts_tell(void *context, const struct config *config,
                     const struct config_expression *expression);
 
-/* NULL: no expression stands there. */
+/* Of definitions without errors. NULL: no expression stands there. */
 const struct sql_text *sql_texts_find(const struct sql_texts *texts, enum config_site site,
                                       uint32_t owner, uint32_t index);
 

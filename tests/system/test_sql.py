@@ -181,16 +181,19 @@ def run_made(name, value_of, events=2000, producers=3, more=(), check=None):
     path, definition = dataset.definition(name)
     [stream] = definition.streams.values()
     model = dataset.oracle.Oracle(definition)
-    messages = []
+    messages, tied = [], {}
     with dataset.started(name, shards=2, more=more) as appliance:
         redis, sender = dataset.opened(appliance)
         order = list(range(events // 10))
         source.shuffle(order)
         for number in order:
             pairs = [[value_of(source, f) for f in stream.fields] for _ in range(10)]
+            identity = number // producers + 1, number % producers
+            for place, event in enumerate(pairs):
+                if source.random() < 0.7:  # Then only the value decides which one is the last.
+                    event[stream.time] = tied.setdefault((identity[0], place), event[stream.time])
             decoded, wire = ([tuple(pair[side] for pair in event) for event in pairs]
                              for side in (0, 1))
-            identity = number // producers + 1, number % producers
             messages.append(dataset.oracle.Message(stream, decoded, *identity))
             packed = dataset.oracle.Message(stream, wire, *identity)
             sender.send(dataset.client.pack_message(stream, packed), len(wire))

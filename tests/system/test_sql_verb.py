@@ -57,7 +57,7 @@ AGENTS = ["Moped12.3", "a Bot b", "robots", "d\u00fcnn", "snake_case", None, "Mo
 TABLE = ('CREATE TABLE login (ts BIGINT, "user" VARCHAR, agent VARCHAR, tries UTINYINT, '
          '"#order" UBIGINT)')
 SOURCE = pathlib.Path(os.environ["FRESHET_SOURCE"])
-NOW_US = 1700000000000000
+NOW_US, TTL_US = 1700000000000000, 2 * 86400 * 10**6
 
 
 class SqlTest(unittest.TestCase):
@@ -147,10 +147,8 @@ class SqlTest(unittest.TestCase):
                                key_card=4711, key_merchant="corner", request_amount="19.00")
         self.assertEqual(row, ["1", 9.5, "1", 2.0])
 
-    @unittest.skipUnless(duckdb.is_here(), duckdb.missing())
-    def test_patterns_match_as_they_do_in_the_process(self):
-        events = [{"ts": NOW_US + 1000 * i, "user": f"u{i % 3}", "agent": agent, "tries": i}
-                  for i, agent in enumerate(AGENTS * 3)]
+    def both_ways(self, events, at_us):
+        """Features of each user that has some at the time: of the process, of SQL."""
         path = self.folder / "events"
         path.write_text("".join(json.dumps(event) + "\n" for event in events))
         database = duckdb.Database()
@@ -160,19 +158,36 @@ class SqlTest(unittest.TestCase):
             agent = duckdb.quoted(event["agent"])
             database.query(f"INSERT INTO login VALUES ({event['ts']}, '{event['user']}', {agent}, "
                            f"{event['tries']}, {order})")
+        sql = self.freshet("sql", "--view", "logins", "--at", str(at_us)).stdout
+        names, rows = database.table(sql)
+        actual = {row[0]: dict(zip(names[1:], row[1:])) for row in rows}
+        expected = {}
+        for user in sorted({event["user"] for event in events}):
+            done = self.freshet("eval", "--events", str(path), "--at", str(at_us), "--key",
+                                f"user:{user}", "--json")
+            features = {name.split(".")[1]: value
+                        for name, value in json.loads(done.stdout).items()}
+            if features["n"] is not None:
+                share = features["share"]
+                expected[user] = {**features, "share": None if share is None else float(share)}
+        return expected, actual
+
+    @unittest.skipUnless(duckdb.is_here(), duckdb.missing())
+    def test_patterns_match_as_they_do_in_the_process(self):
+        events = [{"ts": NOW_US + 1000 * i, "user": f"u{i % 3}", "agent": agent, "tries": i}
+                  for i, agent in enumerate(AGENTS * 3)]
         for at_us in (NOW_US + 5000, NOW_US + 10**6):
-            sql = self.freshet("sql", "--view", "logins", "--at", str(at_us)).stdout
-            names, rows = database.table(sql)
-            self.assertEqual(len(rows), 3)
-            for row in rows:
-                done = self.freshet("eval", "--events", str(path), "--at", str(at_us), "--key",
-                                    f"user:{row[0]}", "--json")
-                expected = {name.split(".")[1]: value
-                            for name, value in json.loads(done.stdout).items()}
-                actual = dict(zip(names[1:], row[1:]))
-                share = expected.pop("share")
-                self.assertEqual(actual.pop("share"), None if share is None else float(share))
-                self.assertEqual(actual, expected)
+            expected, actual = self.both_ways(events, at_us)
+            self.assertEqual(len(expected), 3)
+            self.assertEqual(actual, expected)
+
+    @unittest.skipUnless(duckdb.is_here(), duckdb.missing())
+    def test_a_row_ends_with_its_ttl(self):
+        events = [{"ts": NOW_US + i, "user": f"u{i}", "agent": None, "tries": 1} for i in range(3)]
+        for left in range(4):
+            expected, actual = self.both_ways(events, NOW_US + TTL_US + left)
+            self.assertEqual(len(expected), 3 - left)
+            self.assertEqual(actual, expected)
 
 
 if __name__ == "__main__":
