@@ -15,59 +15,50 @@
  *   v n s q the feature's columns: its value, or count, sum and sum of squares
  *   d divided by 10^scale of the field, and D by 10^(2 * scale), inside a denominator */
 struct part {
-    const char *suffix;
+    const char *suffix; /* Of the column's name. */
     const char *form;
 };
 
-#define PARTS_MAX 3
+#define PARTS_MAX 4 /* With the end of the list. */
 
 struct kind {
-    struct part part[PARTS_MAX];
-    const char *value;
-    uint32_t power;      /* Its value is times 10^(power * scale of the field); 0: it has none. */
-    const char *refusal; /* NULL: it can be said. */
+    const char *whole;        /* What the value is, if one column is enough... */
+    const struct part *parts; /* ... else these are gathered, */
+    const char *value;        /* and this is made of them. */
+    uint32_t power; /* The value is times 10^(power * scale of the field); 0: it has no scale. */
 };
 
-#define COUNT_PART                                                                                 \
-    {                                                                                              \
-        "#n", "count(#x)#w"                                                                        \
-    }
-#define SUM_PART                                                                                   \
-    {                                                                                              \
-        "#s", "sum(#i)#w"                                                                          \
-    }
-#define SUMSQ_PART                                                                                 \
-    {                                                                                              \
-        "#q", "sum(CAST(#i AS HUGEINT) * #i)#w"                                                    \
-    }
-#define SPREAD_PARTS                                                                               \
-    {                                                                                              \
-        COUNT_PART, SUM_PART, SUMSQ_PART                                                           \
-    }
-#define SPREAD       "CAST(#n * #q - #s * #s AS DOUBLE) / (CAST(#n AS HUGEINT) * "
-#define VAR_POP      SPREAD "#n#D)"
-#define VAR_SAMP     SPREAD "(#n - 1)#D)"
-#define OF_TWO(form) "CASE WHEN #n >= 2 THEN " form " END"
-
-static const struct kind kinds[] = {
-    [AGGREGATE_count] = {{{"", "count(#x)#w"}}, "#v", 0, NULL},
-    [AGGREGATE_sum] = {{{"", "sum(#i)#w"}}, "#v", 1, NULL},
-    [AGGREGATE_sumsq] = {{{"", "sum(CAST(#i AS HUGEINT) * #i)#w"}}, "#v", 2, NULL},
-    [AGGREGATE_min] = {{{"", "min(#x)#w"}}, "#v", 1, NULL},
-    [AGGREGATE_max] = {{{"", "max(#x)#w"}}, "#v", 1, NULL},
-    [AGGREGATE_first] = {{{"", "first(#x ORDER BY #o)#y"}}, "#v", 1, NULL},
-    [AGGREGATE_last] = {{{"", "last(#x ORDER BY #o)#y"}}, "#v", 1, NULL},
-    [AGGREGATE_avg] = {{COUNT_PART, SUM_PART},
-                       "CAST(#s AS DOUBLE) / (CAST(#n AS HUGEINT)#d)",
-                       0,
-                       NULL},
-    [AGGREGATE_var_pop] = {SPREAD_PARTS, OF_TWO(VAR_POP), 0, NULL},
-    [AGGREGATE_var_samp] = {SPREAD_PARTS, OF_TWO(VAR_SAMP), 0, NULL},
-    [AGGREGATE_stddev_pop] = {SPREAD_PARTS, OF_TWO("sqrt(" VAR_POP ")"), 0, NULL},
-    [AGGREGATE_stddev_samp] = {SPREAD_PARTS, OF_TWO("sqrt(" VAR_SAMP ")"), 0, NULL},
+static const struct part mean_parts[PARTS_MAX] = {
+    {"#n", "count(#x)#w"},
+    {"#s", "sum(#i)#w"},
 };
 
-_Static_assert(ARRAY_COUNT(kinds) == AGGREGATE_COUNT_OF, "a row per kind of aggregate");
+static const struct part spread_parts[PARTS_MAX] = {
+    {"#n", "count(#x)#w"},
+    {"#s", "sum(#i)#w"},
+    {"#q", "sum(CAST(#i AS HUGEINT) * #i)#w"},
+};
+
+#define VAR_POP  "CAST(#n * #q - #s * #s AS DOUBLE) / (CAST(#n AS HUGEINT) * #n#D)"
+#define VAR_SAMP "CAST(#n * #q - #s * #s AS DOUBLE) / (CAST(#n AS HUGEINT) * (#n - 1)#D)"
+#define OF_TWO   "CASE WHEN #n >= 2 THEN "
+
+/* A kind without a row has no SQL with the same value. */
+static const struct kind kinds[AGGREGATE_COUNT_OF] = {
+    [AGGREGATE_count] = {.whole = "count(#x)#w"},
+    [AGGREGATE_sum] = {.whole = "sum(#i)#w", .power = 1},
+    [AGGREGATE_sumsq] = {.whole = "sum(CAST(#i AS HUGEINT) * #i)#w", .power = 2},
+    [AGGREGATE_min] = {.whole = "min(#x)#w", .power = 1},
+    [AGGREGATE_max] = {.whole = "max(#x)#w", .power = 1},
+    [AGGREGATE_first] = {.whole = "first(#x ORDER BY #o)#y", .power = 1},
+    [AGGREGATE_last] = {.whole = "last(#x ORDER BY #o)#y", .power = 1},
+    [AGGREGATE_avg] = {.parts = mean_parts,
+                       .value = "CAST(#s AS DOUBLE) / (CAST(#n AS HUGEINT)#d)"},
+    [AGGREGATE_var_pop] = {.parts = spread_parts, .value = OF_TWO VAR_POP " END"},
+    [AGGREGATE_var_samp] = {.parts = spread_parts, .value = OF_TWO VAR_SAMP " END"},
+    [AGGREGATE_stddev_pop] = {.parts = spread_parts, .value = OF_TWO "sqrt(" VAR_POP ") END"},
+    [AGGREGATE_stddev_samp] = {.parts = spread_parts, .value = OF_TWO "sqrt(" VAR_SAMP ") END"},
+};
 
 /* A base feature, taken apart. */
 struct feature {
@@ -111,9 +102,9 @@ void sql_feature_name(const struct plan *plan, uint32_t view, uint32_t place, co
                    feature.window->lifetime ? "" : "_", feature.window->name, suffix);
 }
 
-const char *sql_feature_refusal(const struct plan *plan, uint32_t view, uint32_t aggregate)
+bool sql_aggregate_is_known(enum aggregate_kind kind)
 {
-    return kinds[plan->view[view].aggregate[aggregate].kind].refusal;
+    return kinds[kind].whole != NULL || kinds[kind].value != NULL;
 }
 
 void sql_power_write(struct buffer *out, uint32_t exponent, bool negative)
@@ -220,21 +211,34 @@ static void form_write(const struct plan *plan, uint32_t view, uint32_t place, c
     }
 }
 
+static void part_write(const struct plan *plan, uint32_t view, uint32_t place,
+                       const struct part *part, struct buffer *out)
+{
+    char name[SQL_NAME_SIZE_MAX];
+    sql_feature_name(plan, view, place, part->suffix, name);
+    buffer_text(out, ",\n    ");
+    form_write(plan, view, place, part->form, out);
+    buffer_format(out, " AS %s", name);
+}
+
 void sql_feature_gather(const struct plan *plan, uint32_t view, uint32_t place, struct buffer *out)
 {
     const struct kind *kind = &kinds[feature_of(plan, view, place).aggregate->kind];
-    for (uint32_t i = 0; i < PARTS_MAX && kind->part[i].form != NULL; i++) {
-        char name[SQL_NAME_SIZE_MAX];
-        sql_feature_name(plan, view, place, kind->part[i].suffix, name);
-        buffer_text(out, ",\n    ");
-        form_write(plan, view, place, kind->part[i].form, out);
-        buffer_format(out, " AS %s", name);
+    if (kind->whole != NULL) {
+        const struct part whole = {"", kind->whole};
+        part_write(plan, view, place, &whole, out);
+        return;
+    }
+    for (const struct part *part = kind->parts; part != NULL && part->form != NULL; part++) {
+        part_write(plan, view, place, part, out);
     }
 }
 
 void sql_feature_value(const struct plan *plan, uint32_t view, uint32_t place, struct buffer *out)
 {
-    form_write(plan, view, place, kinds[feature_of(plan, view, place).aggregate->kind].value, out);
+    const struct kind *kind = &kinds[feature_of(plan, view, place).aggregate->kind];
+    const char *value = kind->whole != NULL ? "#v" : kind->value;
+    form_write(plan, view, place, value == NULL ? "NULL" : value, out);
 }
 
 /* Digits behind the point of what stands in the column of a base feature. */

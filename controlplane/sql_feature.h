@@ -15,8 +15,8 @@
  * "amount_avg_1h#n". */
 void sql_feature_name(const struct plan *plan, uint32_t view, uint32_t place, const char *suffix,
                       char out[SQL_NAME_SIZE_MAX]);
-/* NULL, or why a base aggregate cannot be said in SQL with the same value. */
-const char *sql_feature_refusal(const struct plan *plan, uint32_t view, uint32_t aggregate);
+/* Whether SQL says the kind with the same value. Of others nothing good is written. */
+bool sql_aggregate_is_known(enum aggregate_kind kind);
 
 /* Columns of a base feature over the events of a group, each with a comma before it. */
 void sql_feature_gather(const struct plan *plan, uint32_t view, uint32_t place, struct buffer *out);

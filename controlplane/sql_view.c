@@ -161,10 +161,11 @@ static void input_write(struct writer *writer, uint32_t index)
     struct buffer *out = writer->out;
     const char *name = writer->view->aggregate[index].name;
     const struct sql_text *text = text_find(writer, CONFIG_SITE_AGGREGATE, index, name);
-    const char *why = sql_feature_refusal(writer->plan, writer->index, index);
-    if (why != NULL) {
-        sql_problem_set(writer->problem, "view `%s`: aggregate `%s` %s", writer->view->name, name,
-                        why);
+    enum aggregate_kind kind = writer->view->aggregate[index].kind;
+    if (!sql_aggregate_is_known(kind)) {
+        sql_problem_set(writer->problem,
+                        "view `%s`: aggregate `%s`: SQL has no %s() of the same value",
+                        writer->view->name, name, aggregate_name(kind));
     }
     if (text == NULL) {
         return; /* Events themselves are counted. */
