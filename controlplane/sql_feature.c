@@ -65,13 +65,16 @@ struct feature {
     const struct plan_view *view;
     const struct plan_aggregate *aggregate;
     const struct plan_window *window;
-    const struct schema_field *field; /* NULL: events themselves are counted. */
+    const struct schema_field *field;
+    bool is_of_events; /* They are counted themselves; field means nothing. */
 };
 
 static uint32_t base_count(const struct plan_view *view)
 {
     return (uint32_t)view->aggregate_count * view->window_count;
 }
+
+static const struct schema_field no_field = {.type = FIELD_TYPE_i64};
 
 static struct feature feature_of(const struct plan *plan, uint32_t view, uint32_t place)
 {
@@ -83,8 +86,9 @@ static struct feature feature_of(const struct plan *plan, uint32_t view, uint32_
         .aggregate = aggregate,
         .window = &v->window[place % v->window_count],
         .field = aggregate->field == FIELD_NONE
-                     ? NULL
+                     ? &no_field
                      : &plan->stream[v->stream].schema.field[aggregate->field],
+        .is_of_events = aggregate->field == FIELD_NONE,
     };
 }
 
@@ -147,8 +151,8 @@ static void order_write(const struct feature *feature, struct buffer *out)
 
 static void input_write(const struct feature *feature, bool integer, struct buffer *out)
 {
-    bool is_bool = feature->field != NULL && feature->field->type == FIELD_TYPE_bool;
-    if (feature->field == NULL) {
+    bool is_bool = feature->field->type == FIELD_TYPE_bool;
+    if (feature->is_of_events) {
         buffer_text(out, "*");
     } else {
         buffer_format(out, integer && is_bool ? "CAST(\"%s\" AS BIGINT)" : "\"%s\"",
@@ -244,8 +248,7 @@ void sql_feature_value(const struct plan *plan, uint32_t view, uint32_t place, s
 /* Digits behind the point of what stands in the column of a base feature. */
 static uint32_t feature_scale(const struct feature *feature)
 {
-    uint32_t power = kinds[feature->aggregate->kind].power;
-    return power == 0 ? 0 : power * feature->field->scale;
+    return kinds[feature->aggregate->kind].power * feature->field->scale;
 }
 
 static void double_write(uint32_t scale, const char *column, struct buffer *out)
