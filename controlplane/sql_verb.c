@@ -13,6 +13,7 @@ struct sql_options {
     const char *view;
     const char *service;
     const char *at;
+    bool tables;
     bool json;
 };
 
@@ -36,13 +37,24 @@ static void service_print(const struct plan *plan, const struct sql_texts *texts
     sql_service_write(plan, texts, service, at, out, problem);
 }
 
+static void tables_print(const struct plan *plan, struct buffer *out, struct sql_problem *problem)
+{
+    for (uint32_t s = 0; s < plan->stream_count; s++) {
+        buffer_text(out, out->size == 0 ? "" : "\n");
+        sql_table_write(&plan->stream[s].schema, out, problem);
+    }
+}
+
 /* view, service: which one; below 0: all, when `all`. */
-static int statements_print(const struct plan *plan, const struct sql_texts *texts, int view,
-                            int service, bool all, const int64_t *at)
+static int statements_print(const struct plan *plan, const struct sql_texts *texts, bool tables,
+                            int view, int service, bool all, const int64_t *at)
 {
     struct buffer out;
     struct sql_problem problem = {.text = ""};
     buffer_init(&out, 0);
+    if (tables) {
+        tables_print(plan, &out, &problem);
+    }
     for (uint32_t v = 0; v < plan->view_count; v++) {
         if (all || (int)v == view) {
             view_print(plan, texts, v, at, &out, &problem);
@@ -87,8 +99,8 @@ static int sql_run(const struct verb_usage *usage, const struct sql_options *opt
                                     options->service);
         }
     }
-    return statements_print(plan, texts, view, service,
-                            options->view == NULL && options->service == NULL,
+    bool all = !options->tables && options->view == NULL && options->service == NULL;
+    return statements_print(plan, texts, options->tables, view, service, all,
                             options->at == NULL ? NULL : &at_us);
 }
 
@@ -100,6 +112,8 @@ int sql_verb(int argc, char **argv)
         {"service", "NAME", VERB_OPTION_TEXT, &options.service, "only this service"},
         {"at", "TIME", VERB_OPTION_TEXT, &options.at,
          "at that time; without it, the parameter $q is one"},
+        {"tables", NULL, VERB_OPTION_FLAG, &options.tables,
+         "the tables of the streams as CREATE TABLE"},
         {"json", NULL, VERB_OPTION_FLAG, &options.json, "errors of the files as JSON"},
     };
     const struct verb_usage usage = {

@@ -71,9 +71,8 @@ static const struct sql_text *text_find(struct writer *writer, enum config_site 
 }
 
 /* What DuckDB would take for one column. */
-static void names_check(struct writer *writer)
+static void names_check(const struct schema *schema, struct sql_problem *problem)
 {
-    const struct schema *schema = writer->schema;
     for (uint32_t i = 0; i < schema->field_count; i++) {
         for (uint32_t j = 0; j < i; j++) {
             const char *a = schema->field[i].name;
@@ -83,7 +82,7 @@ static void names_check(struct writer *writer)
                 at++;
             }
             if (a[at] == b[at]) {
-                sql_problem_set(writer->problem,
+                sql_problem_set(problem,
                                 "stream `%s`: fields `%s` and `%s` are one column in SQL, which "
                                 "knows no case in names; rename one",
                                 schema->name, b, a);
@@ -273,7 +272,7 @@ static void derived_write(struct writer *writer)
 /* Up to the last of the parts; returns its name. */
 static const char *parts_write(struct writer *writer, const int64_t *at)
 {
-    names_check(writer);
+    names_check(writer->schema, writer->problem);
     times_write(writer, at);
     events_write(writer);
     inputs_write(writer);
@@ -326,4 +325,28 @@ void sql_view_write(const struct plan *plan, const struct sql_texts *texts, uint
     buffer_format(out, "\nFROM %s\nORDER BY ", last);
     keys_write(&writer, ", ");
     buffer_text(out, ";\n");
+}
+
+void sql_table_write(const struct schema *schema, struct buffer *out, struct sql_problem *problem)
+{
+    static const char *const types[FIELD_TYPE_COUNT] = {
+        [FIELD_TYPE_u8] = "UTINYINT",    [FIELD_TYPE_u16] = "USMALLINT",
+        [FIELD_TYPE_u32] = "UINTEGER",   [FIELD_TYPE_u64] = "UBIGINT",
+        [FIELD_TYPE_i8] = "TINYINT",     [FIELD_TYPE_i16] = "SMALLINT",
+        [FIELD_TYPE_i32] = "INTEGER",    [FIELD_TYPE_i64] = "BIGINT",
+        [FIELD_TYPE_bool] = "BOOLEAN",   [FIELD_TYPE_f64] = "DOUBLE",
+        [FIELD_TYPE_string] = "VARCHAR", [FIELD_TYPE_timestamp] = "BIGINT",
+    };
+    names_check(schema, problem);
+    buffer_format(out, "CREATE TABLE \"%s\" (\n", schema->name);
+    for (uint32_t i = 0; i < schema->field_count; i++) {
+        const struct schema_field *field = &schema->field[i];
+        buffer_format(out, "  \"%s\" ", field->name);
+        if (field->type == FIELD_TYPE_decimal) {
+            buffer_format(out, "DECIMAL(19, %u),\n", field->scale);
+        } else {
+            buffer_format(out, "%s,\n", types[field->type]);
+        }
+    }
+    buffer_text(out, "  \"#order\" UBIGINT\n);\n");
 }

@@ -17,6 +17,9 @@ void sql_problem_set(struct sql_problem *problem, const char *format, ...)
 void sql_view_write(const struct plan *plan, const struct sql_texts *texts, uint32_t view,
                     const int64_t *at, struct buffer *out, struct sql_problem *problem);
 
+/* The table of a stream: CREATE TABLE, with all its fields. */
+void sql_table_write(const struct schema *schema, struct buffer *out, struct sql_problem *problem);
+
 /* The parts up to a column of words for every feature (sql_feature_word()), "#key_1" and so on for
  * the key, and "#newest": WITH ... SELECT ... FROM ..., to be put in parentheses. */
 void sql_view_words(const struct plan *plan, const struct sql_texts *texts, uint32_t view,

@@ -23,7 +23,6 @@ import duckdb  # noqa: E402 (dataset has put tests/support on the path)
 
 ROUNDED = ("avg", "var_pop", "var_samp", "stddev_pop", "stddev_samp")
 UNITS_MOST = 2
-COLUMNS = {"u64": "UBIGINT", "bool": "BOOLEAN", "f64": "DOUBLE", "string": "VARCHAR"}
 SERVICE = dataset.HERE / "data" / "sql_service.yaml"
 VALUES_PER_REQUEST = 8000
 DIFFERENCES_SHOWN = 5
@@ -31,11 +30,6 @@ WIDEST = 10**9  # Squares of all events together stay below 2^127, which is as f
 
 
 # Events as a table.
-
-def column_type(field):
-    return f"DECIMAL(19, {field.scale})" if field.type == "decimal" else COLUMNS.get(field.type,
-                                                                                    "BIGINT")
-
 
 def cell_of(field, value):
     """Of a decoded value, as CSV."""
@@ -48,10 +42,9 @@ def cell_of(field, value):
     return str(value)
 
 
-def table_load(database, stream, messages):
-    """messages: as the process has applied them, each once."""
-    columns = ", ".join(f'"{f.name}" {column_type(f)}' for f in stream.fields)
-    database.query(f'CREATE TABLE "{stream.name}" ({columns}, "#order" UBIGINT)')
+def table_load(database, path, stream, messages):
+    """Of the only stream. messages: as the process has applied them, each once."""
+    database.query(sql_of(path, "--tables"))
     with tempfile.NamedTemporaryFile("w", suffix=".csv", newline="") as file:
         rows = csv.writer(file)
         for message in messages:
@@ -160,8 +153,7 @@ def view_check(redis, model, database, view, sql, q_us, tally):
 def views_check(redis, model, path, messages, times, least):
     tally = Tally()
     with contextlib.closing(duckdb.Database()) as database:
-        for stream in model.definition.streams.values():
-            table_load(database, stream, [m for m in messages if m.stream is stream])
+        table_load(database, path, *model.definition.streams.values(), messages)
         for view in model.definition.views.values():
             sql = sql_of(path, "--view", view.name)
             for q_us in times:
@@ -273,7 +265,7 @@ def service_check(redis, model, path, messages, times):
     [stream] = model.definition.streams.values()
     requests = [("12.50", None), ("0", "x"), ("-1.05", "it's"), ("92233720368547758.07", None)]
     with contextlib.closing(duckdb.Database()) as database:
-        table_load(database, stream, messages)
+        table_load(database, path, stream, messages)
         for q_us in times:
             for number, (amount, code) in enumerate(requests):
                 card = [1, 7, 2**63 + 5, 99][number]

@@ -54,8 +54,6 @@ services:
     features: [logins.n_1h]
 """
 AGENTS = ["Moped12.3", "a Bot b", "robots", "d\u00fcnn", "snake_case", None, "Moped1.x", "x\ny"]
-TABLE = ('CREATE TABLE login (ts BIGINT, "user" VARCHAR, agent VARCHAR, tries UTINYINT, '
-         '"#order" UBIGINT)')
 SOURCE = pathlib.Path(os.environ["FRESHET_SOURCE"])
 NOW_US, TTL_US = 1700000000000000, 2 * 86400 * 10**6
 
@@ -134,6 +132,7 @@ class SqlTest(unittest.TestCase):
         page = (SOURCE / "docs" / "sql.md").read_text()
         [create] = re.findall(r"```sql\n(CREATE TABLE .*?)```", page, re.S)
         self.path = SOURCE / "config" / "examples" / "cards.yaml"
+        self.assertEqual(self.freshet("sql", "--tables").stdout, create)
         database = duckdb.Database()
         self.addCleanup(database.close)
         database.query(create)
@@ -153,7 +152,7 @@ class SqlTest(unittest.TestCase):
         path.write_text("".join(json.dumps(event) + "\n" for event in events))
         database = duckdb.Database()
         self.addCleanup(database.close)
-        database.query(TABLE)
+        database.query(self.freshet("sql", "--tables").stdout)
         for order, event in enumerate(events):
             agent = duckdb.quoted(event["agent"])
             database.query(f"INSERT INTO login VALUES ({event['ts']}, '{event['user']}', {agent}, "
