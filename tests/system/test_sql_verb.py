@@ -21,6 +21,8 @@ streams:
     version: 1
     time: ts
     late: apply
+    lateness: 2d
+    history: 2d
     fields:
       ts:    {type: timestamp}
       user:  {type: string, size: 16}
@@ -32,7 +34,7 @@ views:
     entity: user
     source: login
     where: agent IS NULL OR agent NOT REGEXP '(?i)bot\b'
-    windows: [1h, lifetime]
+    windows: [1h, 1d, lifetime]
     exact: 1h
     ttl: 2d
     aggregates:
@@ -55,7 +57,8 @@ services:
 """
 AGENTS = ["Moped12.3", "a Bot b", "robots", "d\u00fcnn", "snake_case", None, "Moped1.x", "x\ny"]
 SOURCE = pathlib.Path(os.environ["FRESHET_SOURCE"])
-NOW_US, TTL_US = 1700000000000000, 2 * 86400 * 10**6
+NOW_US, HOUR_US = 1700000000000000, 3600 * 10**6
+TTL_US = 48 * HOUR_US
 
 
 class SqlTest(unittest.TestCase):
@@ -178,6 +181,15 @@ class SqlTest(unittest.TestCase):
         for at_us in (NOW_US + 5000, NOW_US + 10**6):
             expected, actual = self.both_ways(events, at_us)
             self.assertEqual(len(expected), 3)
+            self.assertEqual(actual, expected)
+
+    @unittest.skipUnless(duckdb.is_here(), duckdb.missing())
+    def test_windows_step_downwards_before_1970_too(self):
+        events = [{"ts": -HOUR_US * hours - us, "user": "u", "agent": None, "tries": 1}
+                  for hours in range(30) for us in (1, 0)]
+        for at_us in (-1, 0, 1, -HOUR_US, 1 - HOUR_US, HOUR_US // 2 - 3 * HOUR_US):
+            expected, actual = self.both_ways(events, at_us)
+            self.assertGreater(int(expected["u"]["n_1d"]), 47)
             self.assertEqual(actual, expected)
 
     @unittest.skipUnless(duckdb.is_here(), duckdb.missing())
