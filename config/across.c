@@ -145,6 +145,18 @@ static uint64_t worst_row_bytes(const struct plan_view *view)
            CACHE_LINE_BYTES;
 }
 
+/* A window of events whose events are too large; NULL: none is. */
+static const struct plan_window *window_too_large(const struct plan_view *view)
+{
+    for (uint32_t i = 0; i < view->window_count; i++) {
+        if (view->window[i].kind == WINDOW_EVENTS &&
+            view->window[i].events > RUN_WORDS_MAX / view->single_words) {
+            return &view->window[i];
+        }
+    }
+    return NULL;
+}
+
 static void finish_report(struct loader *loader, int index)
 {
     struct config *config = loader->config;
@@ -154,11 +166,23 @@ static void finish_report(struct loader *loader, int index)
                  "all views together have more than %d features; use fewer windows or "
                  "aggregates",
                  FEATURES_MAX);
+    } else if (index >= 0 && window_too_large(&config->plan.view[index]) != NULL) {
+        const struct plan_view *view = &config->plan.view[index];
+        error_at(config, at,
+                 "view `%s`: window `%s` keeps whole events, of %u bytes here; at most %u are "
+                 "allowed",
+                 at->text, window_too_large(view)->name, view->single_words * 8,
+                 RUN_WORDS_MAX / view->single_words);
+    } else if (index >= 0 && config->plan.view[index].run_count == RUNS_MAX) {
+        error_at(config, at,
+                 "view `%s` needs more than %d runs (lists, categories, different values, "
+                 "quantiles, sessions, windows of events); split it into two views",
+                 at->text, RUNS_MAX);
     } else {
         error_at(config, at,
-                 "view `%s` needs more than %d accumulators; use fewer aggregates, or "
-                 "split it into two views",
-                 at->text, ACCUMULATORS_MAX);
+                 "view `%s` needs more than %d accumulators, or %d for one category; use fewer "
+                 "aggregates, or split it into two views",
+                 at->text, ACCUMULATORS_MAX, RUN_PARTS_MAX);
     }
 }
 

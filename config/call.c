@@ -7,7 +7,10 @@
 #include "config/errors.h"
 #include "config/scalar.h"
 
-#define CALL_ALLOWED   "count(), or kind(field) as sum(amount), is allowed"
+#define CALL_ALLOWED "count(), or kind(field) as sum(amount), is allowed"
+#define CALL_CUT                                                                                   \
+    "a comma inside { } needs quotes around the call, as {a: 'last_k(amount, 5)'}; " CALL_ALLOWED
+#define TAIL_ALLOWED   "`by` and a field, and `where` and a condition, are allowed behind `)`"
 #define WORD_SHOWN_MAX 64
 
 static bool is_name_character(char c)
@@ -39,15 +42,30 @@ static bool name_take(const char *text, uint32_t *at, char out[NAME_SIZE_MAX])
     return true;
 }
 
-/* Arguments that only kinds of later versions take: the kind decides what is said about them. */
-static bool arguments_skip(const char *text, uint32_t *at)
+/* The parameter behind the comma at *at: up to the `)`, without spaces at its ends. False when it
+ * is longer than any, or empty. */
+static bool parameter_take(const char *text, uint32_t *at, struct call *call)
 {
-    const char *end = strchr(text + *at, ')');
-    if (end == NULL) {
+    uint32_t first = skip_space(text, *at + 1);
+    uint32_t size = (uint32_t)strcspn(text + first, ")");
+    call->parameter_at = first;
+    *at = first + size;
+    while (size > 0 && (text[first + size - 1] == ' ' || text[first + size - 1] == '\t')) {
+        size--;
+    }
+    if (size == 0 || size >= sizeof(call->parameter)) {
         return false;
     }
-    *at = (uint32_t)(end - text);
+    memcpy(call->parameter, text + first, size);
+    call->parameter[size] = '\0';
     return true;
+}
+
+/* True when the word stands at text and no other character of a name follows. */
+static bool word_is(const char *text, const char *word)
+{
+    size_t size = strlen(word);
+    return strncasecmp(text, word, size) == 0 && !is_name_character(text[size]);
 }
 
 /* "decimal(2)", or "" for what has no type yet. */
@@ -88,12 +106,22 @@ static bool expression_take(struct config *config, const struct node *scalar, ui
     return true;
 }
 
-/* `where` and its condition, if they are there, and the end. */
+/* `by` and its field, `where` and its condition, if they are there, and the end. */
 static bool tail_parse(struct config *config, const struct node *scalar, uint32_t at,
                        struct call *call)
 {
     const char *text = scalar->text;
-    call->has_where = strncasecmp(text + at, "where", 5) == 0 && !is_name_character(text[at + 5]);
+    if (word_is(text + at, "by")) {
+        at = skip_space(text, at + 2);
+        call->by_at = at;
+        if (!name_take(text, &at, call->by)) {
+            error_inside(config, scalar, at,
+                         "`by` is followed by a field, as sum(amount) by status");
+            return false;
+        }
+        at = skip_space(text, at);
+    }
+    call->has_where = word_is(text + at, "where");
     if (call->has_where) {
         at = skip_space(text, at + 5);
         call->where_at = at;
@@ -102,7 +130,7 @@ static bool tail_parse(struct config *config, const struct node *scalar, uint32_
         }
     }
     if (text[at] != '\0') {
-        error_inside(config, scalar, at, "`%.32s` is too much here; " CALL_ALLOWED, text + at);
+        error_inside(config, scalar, at, "`%.32s` is too much here; " TAIL_ALLOWED, text + at);
         return false;
     }
     return true;
@@ -112,6 +140,8 @@ bool call_parse(struct config *config, const struct node *scalar, struct call *o
 {
     out_call->has_argument = false;
     out_call->has_where = false;
+    out_call->parameter[0] = '\0';
+    out_call->by[0] = '\0';
     if (!scalar_is(config, scalar, "an aggregate")) {
         return false;
     }
@@ -134,12 +164,14 @@ bool call_parse(struct config *config, const struct node *scalar, struct call *o
     if (out_call->has_argument && !expression_take(config, scalar, &at, &out_call->value)) {
         return false;
     }
-    if (text[at] == ',' && aggregate_find(out_call->name, (uint32_t)strlen(out_call->name)) < 0 &&
-        arguments_skip(text, &at)) {
-        return true;
+    if (text[at] == ',' && !parameter_take(text, &at, out_call)) {
+        error_inside(config, scalar, out_call->parameter_at,
+                     "a parameter is missing or too long; as last_k(amount, 5) is allowed");
+        return false;
     }
     if (text[at] != ')') {
-        error_inside(config, scalar, at, "`)` is missing here; " CALL_ALLOWED);
+        error_inside(config, scalar, at, "`)` is missing here; %s",
+                     text[at] == '\0' ? CALL_CUT : CALL_ALLOWED);
         return false;
     }
     return tail_parse(config, scalar, skip_space(text, at + 1), out_call);

@@ -1,4 +1,5 @@
-/* `kind(expression) where expression`: an aggregate, with the place of each part. */
+/* `kind(expression, parameter) by field where expression`: an aggregate, with the place of each
+ * part. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,11 +9,17 @@
 #include "config/node.h"
 #include "dataplane/feature/expression.h"
 
+#define CALL_PARAMETER_SIZE_MAX 32
+
 struct call {
     char name[NAME_SIZE_MAX];
-    uint32_t name_at;     /* Character in the scalar. */
-    uint32_t argument_at; /* Where `value` begins, or would. */
-    uint32_t where_at;    /* Where `where` begins. */
+    uint32_t name_at;                        /* Character in the scalar. */
+    uint32_t argument_at;                    /* Where `value` begins, or would. */
+    uint32_t parameter_at;                   /* Where the parameter begins. */
+    uint32_t by_at;                          /* Where the field of `by` begins. */
+    uint32_t where_at;                       /* Where `where` begins. */
+    char parameter[CALL_PARAMETER_SIZE_MAX]; /* As it is written; "" when there is none. */
+    char by[NAME_SIZE_MAX];                  /* "" when there is none. */
     bool has_argument;
     bool has_where;
     struct expression value;

@@ -53,18 +53,16 @@ struct check_row {
     uint64_t *row;
     uint64_t *spare;
     uint32_t lines;
+    struct row_fold_space *fold;
 };
 
 /* Folds; moves to a larger place when that did not make enough room. False when neither did. */
 static bool room_make(const struct plan_view *view, const struct ladder *ladder,
                       struct check_row *hand)
 {
-    uint32_t needed = view->cell_words;
-    if (view->exact_us > 0 && view->single_words > needed) {
-        needed = view->single_words;
-    }
+    uint32_t needed = row_room_words(view);
     uint32_t before = row_free_words(view, hand->row, hand->lines);
-    (void)row_fold(view, ladder, hand->row, hand->lines);
+    (void)row_fold(view, ladder, hand->row, hand->lines, hand->fold);
     uint32_t after = row_free_words(view, hand->row, hand->lines);
     if (after >= needed && after > before && after >= hand->lines * LINE_WORDS / 8) {
         return true;
@@ -91,13 +89,16 @@ static void size_measure(const struct plan_view *view, const struct plan_stream 
     int64_t span_us = span_us_of(view);
     hand->lines = check_place_lines(row_lines_first(view, view->key_size_max));
     memset(hand->row, 0, (uint64_t)hand->lines * CACHE_LINE_BYTES);
-    row_init(0, key, view->key_size_max, 0, hand->row);
+    row_init(view, 0, key, view->key_size_max, 0, hand->row);
     for (uint64_t i = 0; i < size->events; i++) {
         int64_t age_us =
             (int64_t)((__int128)span_us * (int64_t)(size->events - 1 - i) / (int64_t)size->events);
         int64_t time_us = NEWEST_US - age_us;
         single[SINGLE_TIME] = (uint64_t)time_us;
         single[SINGLE_ORDER] = i;
+        for (uint32_t k = 0; k < view->input_count; k++) {
+            single[view->input[k].word] = i; /* Every value is another one: the most for runs. */
+        }
         ladder_init(view, sub_clamped(time_us, stream->history_us), &ladder);
         bool room = true;
         while (room &&
@@ -137,9 +138,10 @@ static void view_measure(const struct config *config, const struct plan_view *vi
 enum result check_compute(const struct config *config, struct check *out_check)
 {
     struct check_row hand = {.row = aligned_alloc(CACHE_LINE_BYTES, ROW_SIZE_MAX),
-                             .spare = aligned_alloc(CACHE_LINE_BYTES, ROW_SIZE_MAX)};
+                             .spare = aligned_alloc(CACHE_LINE_BYTES, ROW_SIZE_MAX),
+                             .fold = malloc(sizeof(*hand.fold))};
     enum result result = RESULT_NO_MEMORY;
-    if (hand.row == NULL || hand.spare == NULL) {
+    if (hand.row == NULL || hand.spare == NULL || hand.fold == NULL) {
         goto free_rows;
     }
     out_check->view_count = config->plan.view_count;
@@ -148,6 +150,7 @@ enum result check_compute(const struct config *config, struct check *out_check)
     }
     result = RESULT_OK;
 free_rows:
+    free(hand.fold);
     free(hand.spare);
     free(hand.row);
     return result;

@@ -77,9 +77,10 @@ struct config_error {
 /* Where an expression stands in the definitions. */
 enum config_site {
     CONFIG_SITE_WHERE,
+    CONFIG_SITE_BY, /* The field that an aggregate with a condition is split by. */
     CONFIG_SITE_AGGREGATE,
     CONFIG_SITE_DERIVED,
-    CONFIG_SITE_SERVICE
+    CONFIG_SITE_SERVICE,
 };
 
 struct config_expression {
@@ -87,7 +88,7 @@ struct config_expression {
     uint16_t owner;                 /* Index of the view, or of the service. */
     uint16_t index;                 /* Of the aggregate, derived feature or item in it. */
     const struct expression *value; /* Checked. NULL: count() has none. */
-    const struct expression *where; /* Of an aggregate; NULL: it has none. */
+    const struct expression *where; /* Of an aggregate, or of its `by`; NULL: it has none. */
 };
 
 struct config;

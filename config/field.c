@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "config/errors.h"
+#include "config/field_rules.h"
 #include "config/loader.h"
 #include "config/scalar.h"
 #include "dataplane/base/units.h"
@@ -17,11 +18,6 @@ static const char *const type_names[] = {
 };
 
 static const char *const time_unit_names[] = {"us", "ms", "s", "ns"};
-
-static bool less(const struct schema_field *field, int64_t a, int64_t b)
-{
-    return field_type_is_unsigned(field->type) ? (uint64_t)a < (uint64_t)b : a < b;
-}
 
 /* What depends on the type: a key that the type does not have is an error. */
 static bool type_details_read(struct config *config, const struct keyword_values *values,
@@ -99,142 +95,6 @@ static bool format_read(struct config *config, const struct node *format,
     return true;
 }
 
-static bool bound_read(struct config *config, const struct node *bound,
-                       const struct schema_field *field, int64_t *out_value)
-{
-    if (field->type == FIELD_TYPE_string || field->type == FIELD_TYPE_bool) {
-        error_at(config, bound->key, "`%s` is for numbers and timestamps only; this field is %s",
-                 bound->key->text, field_type_name(field->type));
-        return false;
-    }
-    if (!scalar_is(config, bound, "a bound")) {
-        return false;
-    }
-    if (!text_value_parse(field, bound->text, bound->size, out_value)) {
-        error_at(config, bound,
-                 "`%s` is `%.64s`, which is no %s%s; a value that the field can hold "
-                 "is allowed",
-                 bound->key->text, bound->text, field_type_name(field->type),
-                 field->type == FIELD_TYPE_decimal ? " of this scale" : "");
-        return false;
-    }
-    return true;
-}
-
-static void enum_value_read(struct config *config, const struct node *item,
-                            struct schema_field *field)
-{
-    if (!scalar_is(config, item, "an enum value")) {
-        return;
-    }
-    uint32_t index = field->enum_count;
-    if (field->type == FIELD_TYPE_string) {
-        if (item->size == 0 || item->size > field->size) {
-            error_at(config, item,
-                     "enum value `%.64s` has %u bytes; 1 to %u (the field's size) are "
-                     "allowed",
-                     item->text, item->size, field->size);
-            return;
-        }
-        memcpy(field->enum_text[index], item->text, item->size);
-    } else if (!text_value_parse(field, item->text, item->size, &field->enum_number[index])) {
-        error_at(config, item,
-                 "enum value `%.64s` is no %s; values that the field can hold are "
-                 "allowed",
-                 item->text, field_type_name(field->type));
-        return;
-    }
-    for (uint32_t i = 0; i < index; i++) {
-        bool same = field->type == FIELD_TYPE_string
-                        ? memcmp(field->enum_text[i], field->enum_text[index], STRING_SIZE_MAX) == 0
-                        : field->enum_number[i] == field->enum_number[index];
-        if (same) {
-            error_at(config, item, "enum value `%.64s` stands twice; keep one", item->text);
-            memset(field->enum_text[index], 0, STRING_SIZE_MAX);
-            return;
-        }
-    }
-    int64_t number = field->enum_number[index];
-    if ((field->has_min && less(field, number, field->min)) ||
-        (field->has_max && less(field, field->max, number))) {
-        error_at(config, item, "enum value `%.64s` lies outside `min` and `max`", item->text);
-    }
-    field->enum_count++;
-}
-
-static void enum_read(struct config *config, const struct node *list, struct schema_field *field)
-{
-    if (list->kind == NODE_BROKEN) {
-        return;
-    }
-    if (field->type == FIELD_TYPE_bool) {
-        error_at(config, list->key, "`enum` is not for bool");
-        return;
-    }
-    if (list->kind != NODE_LIST || list->size == 0) {
-        error_at(config, list, "`enum` is a list of the allowed values, as [ok, declined]");
-        return;
-    }
-    if (list->size > ENUM_VALUES_MAX) {
-        error_at(config, list, "`enum` has %u values; at most %d are allowed", list->size,
-                 ENUM_VALUES_MAX);
-        return;
-    }
-    for (const struct node *item = list->first; item != NULL; item = item->next) {
-        enum_value_read(config, item, field);
-    }
-}
-
-static void pattern_read(struct config *config, const struct node *matches,
-                         struct pattern_table *patterns, uint32_t index, struct schema_field *field)
-{
-    char why[CONFIG_PATTERN_ERROR_MAX];
-    struct regex_error error;
-    if (field->type != FIELD_TYPE_string) {
-        error_at(config, matches->key, "`matches` is for string only; this field is %s",
-                 field_type_name(field->type));
-        return;
-    }
-    if (!scalar_is(config, matches, "`matches`")) {
-        return;
-    }
-    if (!regex_from_text(matches->text, matches->size, NULL, &error)) {
-        error_inside(config, matches, error.at, "`matches`: %s", error.why);
-        return;
-    }
-    int number = pattern_table_add(patterns, PATTERN_RULE, index, matches->text, matches->size);
-    if (number < 0) {
-        error_at(config, matches, "too many patterns; a stream has at most %d, of %u bytes in all",
-                 PATTERNS_MAX, PATTERN_TEXTS_MAX);
-    } else if (config->pattern_try != NULL &&
-               !config->pattern_try(patterns, (uint32_t)number, 1, why)) {
-        error_at(config, matches, "`matches` cannot be compiled: %s", why);
-    }
-    field->has_pattern = true;
-}
-
-static void rules_read(struct config *config, const struct keyword_values *values,
-                       struct schema_field *field)
-{
-    const struct node *min = values->value[KEYWORD_field_min];
-    const struct node *max = values->value[KEYWORD_field_max];
-    const struct node *allowed = values->value[KEYWORD_field_enum];
-    if (min != NULL) {
-        field->has_min = bound_read(config, min, field, &field->min);
-    }
-    if (max != NULL) {
-        field->has_max = bound_read(config, max, field, &field->max);
-    }
-    if (field->has_min && field->has_max && less(field, field->max, field->min)) {
-        error_at(config, min, "`min` %s is greater than `max` %s", min->text, max->text);
-        field->has_min = false;
-        field->has_max = false;
-    }
-    if (allowed != NULL) {
-        enum_read(config, allowed, field);
-    }
-}
-
 /* id and since: what ties a field to the versions of its schema. */
 static void history_read(struct config *config, const struct keyword_values *values,
                          const struct node *map, const struct schema *schema,
@@ -306,7 +166,7 @@ static bool type_read(struct config *config, const struct keyword_values *values
         good = format_read(config, values->value[KEYWORD_field_format], field) && good;
     }
     if (good) {
-        rules_read(config, values, field);
+        field_rules_read(config, values, field);
     }
     return good;
 }
@@ -335,8 +195,12 @@ bool field_read(struct loader *loader, const struct node *map, struct plan_strea
     history_read(config, &values, map, schema, field);
     bool typed = type_read(config, &values, map, field);
     if (typed && values.value[KEYWORD_field_matches] != NULL) {
-        pattern_read(config, values.value[KEYWORD_field_matches], &stream->patterns,
-                     schema->field_count, field);
+        field_pattern_read(config, values.value[KEYWORD_field_matches], &stream->patterns,
+                           schema->field_count, field);
+    }
+    memcpy(field->policy, loader->policy, sizeof(field->policy));
+    if (typed && values.value[KEYWORD_field_on_violation] != NULL) {
+        policy_read(config, values.value[KEYWORD_field_on_violation], field, field->policy);
     }
     good = typed && good;
     schema->field_count++;
@@ -348,18 +212,19 @@ bool field_read_request(struct config *config, const struct node *map, struct sc
     struct keyword_values values;
     bool good = scalar_read_column(config, map->key, "a field's name", field->name);
     keyword_read_map(config, map, PLACE_field, &values);
-    const struct node *streams_only[] = {values.value[KEYWORD_field_since],
-                                         values.value[KEYWORD_field_id]};
+    static const enum keyword streams_only[] = {KEYWORD_field_since,       KEYWORD_field_id,
+                                                KEYWORD_field_matches,     KEYWORD_field_required,
+                                                KEYWORD_field_min_size,    KEYWORD_field_max_size,
+                                                KEYWORD_field_on_violation};
     for (uint32_t i = 0; i < ARRAY_COUNT(streams_only); i++) {
-        if (streams_only[i] != NULL) {
-            error_at(config, streams_only[i]->key,
-                     "`%s` is for fields of streams; a request has no older versions",
-                     streams_only[i]->key->text);
+        const struct node *value = values.value[streams_only[i]];
+        if (value != NULL) {
+            bool versions = i < 2;
+            error_at(config, value->key, "`%s` is for fields of streams; %s", value->key->text,
+                     versions ? "a request has no older versions"
+                              : "`enum`, `min` and `max` are allowed here");
+            values.value[streams_only[i]] = NULL;
         }
-    }
-    if (values.value[KEYWORD_field_matches] != NULL) {
-        error_at(config, values.value[KEYWORD_field_matches]->key,
-                 "`matches` is for fields of streams; `enum`, `min` and `max` are allowed here");
     }
     good = optional_read(config, &values, field) && good;
     return type_read(config, &values, map, field) && good;

@@ -28,6 +28,7 @@ static void loader_init(struct loader *loader, struct config *config)
     config->plan.view_count = 0;
     config->plan.feature_count = 0;
     config->plan.service_count = 0;
+    config->plan.objective_count = 0;
 }
 
 static void no_memory(struct loader *loader, const char *file)

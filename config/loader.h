@@ -13,6 +13,8 @@ struct loader {
     struct node_tree tree;
     struct node *top[KEYWORD_COUNT]; /* Merged maps of the top-level keys; NULL: in no file. */
 
+    uint8_t policy[RULE_COUNT]; /* enum violation_policy, of the stream that is being read. */
+
     /* Where things were defined, for errors that show both places, by index in the plan. */
     const struct node *stream_node[STREAMS_MAX];
     const struct node *stream_id_node[STREAMS_MAX];

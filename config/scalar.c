@@ -108,6 +108,17 @@ static bool quantity_parse(const char *text, const struct unit *units, uint32_t 
     return false;
 }
 
+bool duration_parse(const char *text, int64_t *out_us)
+{
+    uint64_t value = 0;
+    if (!quantity_parse(text, time_units, ARRAY_COUNT(time_units), &value) ||
+        value > (uint64_t)DURATION_US_MAX) {
+        return false;
+    }
+    *out_us = (int64_t)value;
+    return true;
+}
+
 bool scalar_read_duration(struct config *config, const struct node *node, const char *what,
                           int64_t min_us, int64_t step_us, int64_t *out_us)
 {

@@ -19,6 +19,9 @@ bool scalar_read_bool(struct config *config, const struct node *node, const char
 /* us, ms, s, m, h, d; whole multiples of step_us. */
 bool scalar_read_duration(struct config *config, const struct node *node, const char *what,
                           int64_t min_us, int64_t step_us, int64_t *out_us);
+/* The same, of text that ends at its NUL: a whole number and a unit, at most DURATION_US_MAX;
+ * reports nothing. */
+bool duration_parse(const char *text, int64_t *out_us);
 /* KiB, MiB, GiB, TiB. */
 bool scalar_read_bytes(struct config *config, const struct node *node, const char *what,
                        uint64_t min, uint64_t max, uint64_t *out_bytes);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "config/errors.h"
+#include "config/objective.h"
 #include "config/scalar.h"
 #include "config/suggest.h"
 #include "config/view_expression.h"
@@ -217,6 +218,11 @@ static void details_read(struct service_reader *reader, const struct node *const
             item->is_computed
                 ? service->program.output_type[item->source]
                 : service_feature_type(&reader->config->plan, read->view, read->place);
+        if (type.kind == TYPE_null && !item->is_computed) {
+            error_at(reader->config, otherwise->key,
+                     "`default` is for single values, and this feature is a list");
+            return;
+        }
         service_default_read(reader, otherwise, type, &item->otherwise);
     }
 }
@@ -330,6 +336,17 @@ static void request_read(struct service_reader *reader, const struct node *map)
     }
 }
 
+static void slo_read(struct service_reader *reader, const struct node *map)
+{
+    const struct plan_service *service = reader->service;
+    struct plan_objective objective = {.of_service = true,
+                                       .owner = (uint16_t)(service - reader->config->plan.service)};
+    for (uint32_t i = 0; i < service->read_count; i++) {
+        objective.views |= UINT64_C(1) << service->read[i].view;
+    }
+    objective_read(reader->config, map, &objective);
+}
+
 static void service_read(struct service_reader *reader, const struct node *map)
 {
     struct config *config = reader->config;
@@ -358,6 +375,9 @@ static void service_read(struct service_reader *reader, const struct node *map)
     }
     if (value[KEYWORD_service_features] != NULL) {
         features_read(reader, value[KEYWORD_service_features]);
+    }
+    if (value[KEYWORD_service_slo] != NULL) {
+        slo_read(reader, value[KEYWORD_service_slo]);
     }
 }
 

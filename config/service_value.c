@@ -91,6 +91,12 @@ static bool name_resolve(void *context, const char *name, uint32_t size, uint16_
     names->told = false;
     *out_input = (uint16_t)read;
     *out_type = service_feature_type(&reader->config->plan, view, place);
+    if (out_type->kind == TYPE_null) {
+        names->told = true;
+        error_inside(reader->config, names->scalar, character,
+                     "`%.*s` is a list; expressions take single values", (int)size, name);
+        return false;
+    }
     return true;
 }
 

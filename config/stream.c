@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "config/errors.h"
+#include "config/field_rules.h"
 #include "config/loader.h"
 #include "config/scalar.h"
+#include "config/stream_quality.h"
 #include "config/suggest.h"
 #include "dataplane/base/units.h"
 
@@ -14,7 +16,6 @@
 #define HISTORY_DEFAULT_US  (10 * US_PER_SECOND)
 
 static const char *const late_names[] = {"ledger", "drop", "apply"};
-static const char *const violation_names[] = {"quarantine", "drop", "null_field", "count"};
 
 static void fields_read(struct loader *loader, const struct node *map, uint32_t index,
                         struct schema *schema)
@@ -117,9 +118,10 @@ static void times_read(struct config *config, const struct keyword_values *value
     }
 }
 
-static void policies_read(struct config *config, const struct keyword_values *values,
+static void policies_read(struct loader *loader, const struct keyword_values *values,
                           struct plan_stream *stream)
 {
+    struct config *config = loader->config;
     uint32_t choice;
     const struct node *late = values->value[KEYWORD_stream_late];
     const struct node *violation = values->value[KEYWORD_stream_on_violation];
@@ -127,10 +129,9 @@ static void policies_read(struct config *config, const struct keyword_values *va
         scalar_read_choice(config, late, "`late`", late_names, ARRAY_COUNT(late_names), &choice)) {
         stream->late = (enum late_policy)choice;
     }
-    if (violation != NULL &&
-        scalar_read_choice(config, violation, "`on_violation`", violation_names,
-                           ARRAY_COUNT(violation_names), &choice)) {
-        stream->schema.on_violation = (enum violation_policy)choice;
+    memset(loader->policy, VIOLATION_QUARANTINE, sizeof(loader->policy));
+    if (violation != NULL) {
+        policy_read(config, violation, NULL, loader->policy);
     }
 }
 
@@ -171,12 +172,16 @@ static void stream_read(struct loader *loader, const struct node *map, uint32_t 
         number_read(loader, value[KEYWORD_stream_id], index, &stream->schema);
     }
     times_read(config, &values, stream);
-    policies_read(config, &values, stream);
+    policies_read(loader, &values, stream);
     if (value[KEYWORD_stream_fields] != NULL) {
         fields_read(loader, value[KEYWORD_stream_fields], index, &stream->schema);
     }
     if (value[KEYWORD_stream_time] != NULL) {
         time_field_read(loader, value[KEYWORD_stream_time], index, &stream->schema);
+    }
+    if (value[KEYWORD_stream_quality] != NULL) {
+        stream_quality_read(config, value[KEYWORD_stream_quality],
+                            loader->stream_fields_broken[index], stream);
     }
     loader->stream_shard_by_node[index] = value[KEYWORD_stream_shard_by];
 }

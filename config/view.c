@@ -4,6 +4,7 @@
 
 #include "config/errors.h"
 #include "config/loader.h"
+#include "config/objective.h"
 #include "config/scalar.h"
 #include "config/suggest.h"
 #include "config/view_expression.h"
@@ -19,15 +20,6 @@ static const char *const leading_names[] = {"newest"};
 static const int64_t ladder_default_us[] = {
     5 * US_PER_SECOND,    60 * US_PER_SECOND,       300 * US_PER_SECOND,
     3600 * US_PER_SECOND, 6 * 3600 * US_PER_SECOND, 24 * 3600 * US_PER_SECOND,
-};
-
-static const struct {
-    const char *name;
-    const char *sentence;
-} windows_later[] = {
-#define WINDOW_LATER(name, sentence) {#name, sentence},
-#include "config/windows_later.def"
-#undef WINDOW_LATER
 };
 
 int view_field_find(struct view_reader *reader, const struct node *scalar, uint32_t character,
@@ -161,93 +153,27 @@ static void ladder_read(struct view_reader *reader)
     }
 }
 
-/* True when text begins with the word and something that is no part of a word follows. */
-static bool begins_with_word(const char *text, const char *word)
-{
-    size_t size = strlen(word);
-    char after = text[strnlen(text, size)];
-    return strncmp(text, word, size) == 0 && !(after >= 'a' && after <= 'z') && after != '_';
-}
-
-/* One item of `windows`, put at its place: ascending, lifetime last. */
-static void window_read(struct view_reader *reader, const struct node *item)
-{
-    struct plan_view *view = reader->view;
-    struct plan_window window = {0};
-    if (!scalar_is(reader->config, item, "a window")) {
-        return;
-    }
-    for (uint32_t i = 0; i < ARRAY_COUNT(windows_later); i++) {
-        if (begins_with_word(item->text, windows_later[i].name)) {
-            error_at(reader->config, item,
-                     "`%s` windows are not built yet (%s); a length, as 10m, "
-                     "and lifetime are allowed",
-                     windows_later[i].name, windows_later[i].sentence);
-            return;
-        }
-    }
-    window.lifetime = strcmp(item->text, "lifetime") == 0;
-    if (!window.lifetime) {
-        if (!scalar_read_duration(reader->config, item, "a window", STEP_US, STEP_US,
-                                  &window.width_us)) {
-            return;
-        }
-        memcpy(window.name, item->text, item->size + 1);
-        if (window.width_us < view->ladder_us[0]) {
-            char finest[DURATION_TEXT_SIZE_MAX];
-            error_at(reader->config, item,
-                     "window `%s` is shorter than the finest tile, %s; make "
-                     "the window longer or begin `ladder` with a smaller one",
-                     item->text, duration_text(view->ladder_us[0], finest));
-        }
-    }
-    uint32_t at = view->window_count;
-    while (at > 0 && (view->window[at - 1].lifetime ||
-                      (!window.lifetime && view->window[at - 1].width_us > window.width_us))) {
-        at--;
-    }
-    const struct plan_window *same = window.lifetime ? &view->window[at]
-                                     : at > 0        ? &view->window[at - 1]
-                                                     : NULL;
-    bool twice = same != NULL && same < &view->window[view->window_count] &&
-                 same->lifetime == window.lifetime && same->width_us == window.width_us;
-    if (twice) {
-        error_at(reader->config, item, "window `%s` is there already%s%s; keep one", item->text,
-                 window.lifetime ? "" : " as ", same->name);
-        return;
-    }
-    memmove(&view->window[at + 1], &view->window[at], sizeof(window) * (view->window_count - at));
-    view->window[at] = window;
-    view->window_count++;
-}
-
-static void windows_read(struct view_reader *reader, const struct node *list)
-{
-    if (list->kind == NODE_BROKEN) {
-        return;
-    }
-    if (list->kind != NODE_LIST || list->size == 0) {
-        error_at(reader->config, list, "`windows` is a list, as [10m, 1h, 1d]");
-        return;
-    }
-    if (list->size > WINDOWS_MAX) {
-        error_at(reader->config, list, "%u windows; at most %d are allowed", list->size,
-                 WINDOWS_MAX);
-        return;
-    }
-    for (const struct node *item = list->first; item != NULL; item = item->next) {
-        window_read(reader, item);
-    }
-}
-
-/* Longest window but lifetime; 0: there is none. */
+/* Longest timed window; 0: there is none. */
 static int64_t longest_us(const struct plan_view *view)
 {
     int64_t longest = 0;
     for (uint32_t i = 0; i < view->window_count; i++) {
-        longest = view->window[i].width_us > longest ? view->window[i].width_us : longest;
+        int64_t reach_us = plan_window_reach_us(&view->window[i]);
+        longest = reach_us > longest ? reach_us : longest;
     }
     return longest;
+}
+
+/* Name of a window that says nothing about when an entity is forgotten; NULL: all do. */
+static const char *window_endless(const struct plan_view *view)
+{
+    for (uint32_t i = view->window_count; i-- > 0;) {
+        if (view->window[i].kind == WINDOW_LIFETIME) {
+            return "lifetime";
+        }
+    }
+    bool timed = longest_us(view) > 0 || view->window_count == 0;
+    return timed ? NULL : view->window[view->window_count - 1].name;
 }
 
 static void exact_read(struct view_reader *reader)
@@ -289,12 +215,13 @@ static void ttl_read(struct view_reader *reader)
     const struct node *ttl = reader->value[KEYWORD_view_ttl];
     const struct node *windows = reader->value[KEYWORD_view_windows];
     int64_t longest = longest_us(view);
-    bool lifetime = view->window_count > 0 && view->window[view->window_count - 1].lifetime;
+    const char *endless = window_endless(view);
     if (ttl == NULL) {
-        if (lifetime && node_map_find(reader->map, "ttl") == NULL) {
+        if (endless != NULL && node_map_find(reader->map, "ttl") == NULL) {
             error_at(reader->config, windows,
-                     "`lifetime` needs a `ttl`: say when an entity without "
-                     "events is forgotten, as ttl: 400d");
+                     "`%s` needs a `ttl`: say when an entity without "
+                     "events is forgotten, as ttl: 400d",
+                     endless);
         }
         return;
     }
@@ -397,7 +324,7 @@ static void view_read(struct loader *loader, const struct node *map, uint32_t in
                                        : values.value[KEYWORD_view_entity];
     ladder_read(&reader);
     if (values.value[KEYWORD_view_windows] != NULL) {
-        windows_read(&reader, values.value[KEYWORD_view_windows]);
+        view_windows_read(&reader, values.value[KEYWORD_view_windows]);
     }
     exact_read(&reader);
     ttl_read(&reader);
@@ -409,6 +336,11 @@ static void view_read(struct loader *loader, const struct node *map, uint32_t in
     }
     if (values.value[KEYWORD_view_derived] != NULL) {
         view_derived_read(&reader, values.value[KEYWORD_view_derived]);
+    }
+    if (values.value[KEYWORD_view_slo] != NULL) {
+        objective_read(
+            config, values.value[KEYWORD_view_slo],
+            &(struct plan_objective){.owner = (uint16_t)index, .views = UINT64_C(1) << index});
     }
     loader->view_broken[index] =
         config->error_count != errors_first || reader.schema == NULL || reader.fields_broken != 0;

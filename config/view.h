@@ -21,5 +21,8 @@ struct view_reader {
 int view_field_find(struct view_reader *reader, const struct node *scalar, uint32_t character,
                     const char *name);
 
+/* The list of `windows:`; the ladder is read already. */
+void view_windows_read(struct view_reader *reader, const struct node *list);
+
 /* The map of `aggregates:`; windows are read already, for the names of features. */
 void view_aggregates_read(struct view_reader *reader, const struct node *map);

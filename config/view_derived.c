@@ -23,7 +23,7 @@ void view_feature_name(const struct plan_view *view, uint32_t aggregate, uint32_
     size_t size = strlen(view->aggregate[aggregate].name);
     memcpy(out, view->aggregate[aggregate].name, size);
     out[size] = '\0';
-    if (!w->lifetime) {
+    if (w->kind != WINDOW_LIFETIME) {
         out[size] = '_';
         memcpy(out + size + 1, w->name, strlen(w->name) + 1);
     }
@@ -49,7 +49,14 @@ static bool feature_resolve(void *context, const char *name, uint32_t size, uint
                     return false;
                 }
                 *out_input = (uint16_t)index;
-                *out_type = derive_type_of(&view->aggregate[a], names->reader->schema);
+                *out_type = derive_type_of(aggregate, names->reader->schema);
+                if (aggregate_is_list(aggregate)) {
+                    names->told = true;
+                    error_inside(names->reader->config, names->scalar,
+                                 (uint32_t)(name - names->text),
+                                 "`%.80s` is a list; expressions take single values", wanted);
+                    return false;
+                }
                 return true;
             }
             suggest_try(&suggest, known[index]);

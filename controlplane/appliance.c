@@ -12,6 +12,8 @@
 #include "controlplane/freshness.h"
 #include "controlplane/housekeeping.h"
 #include "controlplane/http.h"
+#include "controlplane/objectives.h"
+#include "controlplane/quality.h"
 #include "controlplane/server.h"
 #include "controlplane/store.h"
 #include "dataplane/base/units.h"
@@ -118,9 +120,28 @@ static enum result doors_open(struct appliance *appliance, char error[APPLIANCE_
     return result;
 }
 
+static enum result watching_open(struct appliance *appliance)
+{
+    const struct counters_monitor *monitor[STREAMS_MAX * SHARDS_MAX];
+    uint32_t count = 0;
+    for (uint32_t stream = 0; stream < appliance->plan->stream_count; stream++) {
+        for (uint32_t shard = 0; shard < appliance->shard_count; shard++) {
+            monitor[count++] = worker_monitor(appliance->worker[shard], stream);
+        }
+    }
+    return quality_open(appliance->plan, monitor, appliance->shard_count,
+                        clock_steady_us(&appliance->clock), &appliance->quality);
+}
+
 static enum result observers_open(struct appliance *appliance, char error[APPLIANCE_ERROR_SIZE_MAX])
 {
-    enum result result = housekeeping_open(appliance, &appliance->housekeeping);
+    enum result result = watching_open(appliance);
+    if (result == RESULT_OK) {
+        result = objectives_open(appliance, &appliance->objectives);
+    }
+    if (result == RESULT_OK) {
+        result = housekeeping_open(appliance, &appliance->housekeeping);
+    }
     if (result == RESULT_OK && appliance->plan->view_count > 0) {
         result = freshness_open(appliance, appliance->serving_thread_count, &appliance->freshness);
     }
@@ -331,6 +352,7 @@ void appliance_close(struct appliance *appliance)
 {
     atomic_store_explicit(&appliance->shared_ready, false, memory_order_release);
     state_finish(appliance);
+    housekeeping_stop(appliance->housekeeping);
     /* The doors first: who asks for a report needs everything behind them. */
     access_stop(appliance->access);
     http_close(appliance->http);
@@ -338,6 +360,8 @@ void appliance_close(struct appliance *appliance)
     access_close(appliance->access);
     freshness_close(appliance->freshness);
     housekeeping_close(appliance->housekeeping);
+    objectives_close(appliance->objectives);
+    quality_close(appliance->quality);
     store_stop(appliance->store);
     appliance_workers_stop(appliance);
     store_close(appliance->store);
@@ -349,6 +373,8 @@ void appliance_close(struct appliance *appliance)
     appliance->server = NULL;
     appliance->access = NULL;
     appliance->housekeeping = NULL;
+    appliance->objectives = NULL;
+    appliance->quality = NULL;
     appliance->store = NULL;
     appliance->shard_count = 0;
 }

@@ -22,7 +22,9 @@ struct access;       /* controlplane/access.h: who may ask what. */
 struct server;       /* controlplane/server.h: RESP. */
 struct http;         /* controlplane/http.h: metrics and health. */
 struct freshness;    /* controlplane/freshness.h: the sampler. */
+struct objectives;   /* controlplane/objectives.h: what was good, of how much. */
 struct housekeeping; /* controlplane/housekeeping.h: what has to happen every second. */
+struct quality;      /* controlplane/quality.h: what is watched of streams. */
 struct keys_live;    /* controlplane/keys_live.h: who may send. */
 struct store;        /* controlplane/store.h: the data directory. */
 struct appliance;
@@ -59,7 +61,9 @@ struct appliance {
     struct server *server; /* NULL until it listens. */
     struct http *http;
     struct freshness *freshness;
+    struct objectives *objectives;
     struct housekeeping *housekeeping;
+    struct quality *quality;
     uint32_t serving_thread_count; /* Readers 0 .. count - 1; the sampler's is the next one. */
     bool sleeps;                   /* Idle workers sleep: asked for, or cores are shared. */
     _Atomic bool shared_loaded;    /* Rows and reports may be read, until the doors close. */

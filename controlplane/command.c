@@ -58,6 +58,7 @@ enum result command_host_init(struct command_host *host, struct appliance *appli
         .plan = appliance->plan,
         .server = server,
         .reader = reader,
+        .read = {.service = OBJECTIVE_SERVICE_NONE},
     };
     buffer_init(&host->text, 0);
     buffer_init(&host->scratch.key, 0);

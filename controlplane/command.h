@@ -11,6 +11,7 @@
 #include "config/users.h"
 #include "controlplane/buffer.h"
 #include "controlplane/name_cache.h"
+#include "controlplane/objectives.h"
 #include "controlplane/resp.h"
 #include "controlplane/resp_writer.h"
 #include "dataplane/base/histogram.h"
@@ -94,7 +95,8 @@ struct command_host {
     struct read_scratch scratch;
     struct service_scratch *service; /* NULL: the plan has no services. */
     struct name_cache names;
-    struct buffer text; /* For replies that are rendered before they are sized. */
+    struct buffer text;         /* For replies that are rendered before they are sized. */
+    struct objective_read read; /* What the command in hand has read. */
 };
 
 struct command_call {

@@ -26,7 +26,9 @@ static void write_answer(struct resp_writer *reply, const struct answer *answer,
         resp_write_array(reply, 8);
     }
     if (answer->kind != VALUE_NULL) {
-        resp_write_bulk(reply, text, answer_format(answer, text));
+        uint32_t size;
+        const char *value = answer_text(answer, text, &size);
+        resp_write_bulk(reply, value, size);
     } else {
         resp_write_null(reply);
     }

@@ -13,7 +13,9 @@ static void write_value(struct command_call *call, const struct answer *answer)
         resp_write_null(call->reply);
         return;
     }
-    resp_write_bulk(call->reply, text, answer_format(answer, text));
+    uint32_t size;
+    const char *value = answer_text(answer, text, &size);
+    resp_write_bulk(call->reply, value, size);
 }
 
 static bool has_value(const struct answer *answer)

@@ -118,6 +118,7 @@ static void request_run(struct connection *connection, struct command_host *host
     struct session *session = &connection->session;
     struct resp_writer reply = {.out = &connection->output, .protocol = session->protocol};
     uint64_t size_before = connection->output.size;
+    host->read = (struct objective_read){.service = OBJECTIVE_SERVICE_NONE};
     const struct command *command = command_run(host, session, &reply, connection->parser.argument,
                                                 connection->parser.argument_count);
     if (connection_login_waits(connection)) {
@@ -129,6 +130,10 @@ static void request_run(struct connection *connection, struct command_host *host
     if (command != NULL && (command->flags & COMMAND_FLAG_READ) != 0) {
         int64_t duration_ns = connection_now_ns() - connection->received_ns;
         histogram_record(&counters->read_duration_ns, (uint64_t)duration_ns, 1);
+        if (host->read.views != 0) {
+            objective_read_count(host->plan, &host->read, duration_ns, reply.error_count > 0,
+                                 counters->objective);
+        }
     }
     if (connection->output.failed) {
         connection->closed_by_us = true;

@@ -29,6 +29,7 @@ struct serving_counters {
     _Atomic uint64_t shared_clients_closed;
     _Atomic uint64_t shared_ended; /* Connections that are gone, whoever closed them. */
     struct histogram read_duration_ns;
+    struct counters_objective objective[OBJECTIVES_MAX]; /* Of reads. */
 };
 
 struct connection {

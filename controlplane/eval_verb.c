@@ -8,38 +8,16 @@
 #include <string.h>
 
 #include "controlplane/definitions.h"
-#include "controlplane/evaluation.h"
+#include "controlplane/eval_inside.h"
 #include "controlplane/json_text.h"
 #include "controlplane/verb.h"
 #include "dataplane/base/drops.h"
 #include "dataplane/feature/key.h"
 #include "drivers/memory.h"
 
-#define LINE_BYTES_MAX  65536
-#define VALUE_SHOWN_MAX (4 * ANSWER_TEXT_SIZE_MAX)
+#define LINE_BYTES_MAX 65536
 
-struct eval_options {
-    const char *events;
-    const char *key;
-    const char *at;
-    const char *stream;
-    const char *expect;
-    bool json;
-};
-
-struct eval {
-    const struct eval_options *options;
-    const struct config *config;
-    struct evaluation *evaluation;
-    enum read_time time;
-    int64_t at_us;
-    uint32_t wrong;
-    uint32_t compared;
-    uint32_t line; /* Of the file that is read. */
-    json_t *out;   /* With --json: features by name; or what differs from what was expected. */
-};
-
-static int failed(const char *what, const char *why)
+int eval_failed(const char *what, const char *why)
 {
     (void)fprintf(stderr, "freshet eval: %s: %s\n", what, why);
     return VERB_EXIT_FAILED;
@@ -57,9 +35,8 @@ static void line_skip(struct eval *eval, FILE *file, const char *path)
     eval->wrong++;
 }
 
-/* Calls for each line of a file without its end. Returns false when it cannot be read. */
-static bool lines_each(const char *path, void (*line)(struct eval *eval, char *text, uint32_t size),
-                       struct eval *eval)
+bool eval_lines_each(const char *path, void (*line)(struct eval *eval, char *text, uint32_t size),
+                     struct eval *eval)
 {
     FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
     char *text = heap_alloc(LINE_BYTES_MAX);
@@ -107,35 +84,41 @@ static void drops_tell(const struct eval *eval)
     }
 }
 
-/* Bytes that would end a line, or do worse, as \\xNN. */
-static void value_show(const char *value, char out[VALUE_SHOWN_MAX])
+const char *eval_value_shown(struct eval *eval, const char *value)
 {
+    char *out = eval->texts->shown;
     size_t at = 0;
+    value = value == NULL ? "null" : value;
     for (; *value != '\0'; value++) {
         bool plain = (unsigned char)*value >= ' ' && *value != 0x7f;
         at += (size_t)snprintf(out + at, 5, plain ? "%c" : "\\x%02x", *value & 0xff);
     }
     out[at] = '\0';
+    return out;
 }
 
 /* NULL: null. */
-static const char *value_read(struct eval *eval, uint16_t feature, char out[ANSWER_TEXT_SIZE_MAX])
+static const char *value_read(struct eval *eval, uint16_t feature)
 {
     struct answer answer;
-    const char *id = strchr(eval->options->key, ':') + 1;
+    const char *id = strchr(eval->key, ':') + 1;
     evaluation_read(eval->evaluation, id, (uint32_t)strlen(id), &feature, 1, eval->time,
                     eval->at_us, &answer);
     if (answer.status == ANSWER_NOT_FOUND || answer.kind == VALUE_NULL) {
         return NULL;
     }
-    out[answer_format(&answer, out)] = '\0';
+    char *out = eval->texts->value;
+    uint32_t text_size;
+    const char *text = answer_text(&answer, out, &text_size);
+    memmove(out, text, text_size);
+    out[text_size] = '\0';
     return out;
 }
 
 static bool view_is_of_key(const struct eval *eval, const struct plan_view *view)
 {
     size_t size = strlen(view->entity);
-    return strncmp(eval->options->key, view->entity, size) == 0 && eval->options->key[size] == ':';
+    return strncmp(eval->key, view->entity, size) == 0 && eval->key[size] == ':';
 }
 
 static void feature_print(struct eval *eval, const struct plan_view *view,
@@ -144,9 +127,7 @@ static void feature_print(struct eval *eval, const struct plan_view *view,
     char name[NAME_SIZE_MAX + FEATURE_NAME_SIZE_MAX];
     (void)snprintf(name, sizeof(name), "%s.%s", view->name, feature->name);
     if (eval->out == NULL) {
-        char shown[VALUE_SHOWN_MAX];
-        value_show(value == NULL ? "null" : value, shown);
-        printf("%s %s\n", name, shown);
+        printf("%s %s\n", name, eval_value_shown(eval, value));
     } else {
         json_object_set_new(eval->out, name, value == NULL ? json_null() : json_text(value));
     }
@@ -157,27 +138,27 @@ static void features_print(struct eval *eval)
     const struct plan *plan = &eval->config->plan;
     for (uint16_t f = 0; f < plan->feature_count; f++) {
         const struct plan_view *view = &plan->view[plan->feature[f].view];
-        char text[ANSWER_TEXT_SIZE_MAX];
         if (view_is_of_key(eval, view)) {
-            feature_print(eval, view, &plan->feature[f], value_read(eval, f, text));
+            feature_print(eval, view, &plan->feature[f], value_read(eval, f));
         }
     }
 }
 
-/* is NULL: the line is none that the definitions have. */
-static void difference_print(struct eval *eval, const char *name, uint32_t size, const char *is,
-                             const char *expected)
+void eval_difference_print(struct eval *eval, const char *name, uint32_t size, const char *is,
+                           const char *expected)
 {
     eval->wrong++;
     if (eval->out != NULL) {
-        char key[NAME_SIZE_MAX + FEATURE_NAME_SIZE_MAX];
+        char key[EVAL_NAME_MAX];
         (void)snprintf(key, sizeof(key), "%.*s", (int)size, name);
         json_object_set_new(eval->out, key,
                             is == NULL ? json_null()
                                        : json_pack("{s:o, s:o}", "is", json_text(is), "expected",
                                                    json_text(expected)));
     } else if (is == NULL) {
-        printf("%.*s: is no `view.feature value` that the definitions have\n", (int)size, name);
+        printf("%.*s: is no %s\n", (int)size, name,
+               eval->options->service != NULL ? "`name value` that the service answers with"
+                                              : "`view.feature value` that the definitions have");
     } else {
         printf("%.*s: is %s, expected %s\n", (int)size, name, is, expected);
     }
@@ -187,7 +168,6 @@ static void difference_print(struct eval *eval, const char *name, uint32_t size,
 static void expectation_check(struct eval *eval, char *text, uint32_t size)
 {
     char *value = strchr(text, ' ');
-    char actual[ANSWER_TEXT_SIZE_MAX];
     if (text[0] == '#') {
         return;
     }
@@ -195,31 +175,35 @@ static void expectation_check(struct eval *eval, char *text, uint32_t size)
     uint32_t name_size = value == NULL ? (uint32_t)strlen(text) : (uint32_t)(value - text);
     int feature = plan_feature_find(&eval->config->plan, text, name_size);
     if (value == NULL || feature < 0) {
-        difference_print(eval, text, name_size, NULL, NULL);
+        eval_difference_print(eval, text, name_size, NULL, NULL);
         return;
     }
-    const char *is = value_read(eval, (uint16_t)feature, actual);
-    char shown[VALUE_SHOWN_MAX];
-    value_show(is == NULL ? "null" : is, shown);
+    const char *is = value_read(eval, (uint16_t)feature);
+    const char *shown = eval_value_shown(eval, is);
     eval->compared++;
     if (strcmp(shown, value + 1) != 0) {
-        difference_print(eval, text, name_size, shown, value + 1);
+        eval_difference_print(eval, text, name_size, shown, value + 1);
     }
 }
 
 static int evaluate(struct eval *eval)
 {
-    if (!lines_each(eval->options->events, event_send, eval)) {
-        return failed(eval->options->events, strerror(errno));
+    if (!eval_lines_each(eval->options->events, event_send, eval)) {
+        return eval_failed(eval->options->events, strerror(errno));
     }
     drops_tell(eval);
-    if (eval->options->expect == NULL) {
+    if (eval->options->service != NULL) {
+        int exit_code = eval_service(eval);
+        if (exit_code != VERB_EXIT_OK) {
+            return exit_code;
+        }
+    } else if (eval->options->expect == NULL) {
         features_print(eval);
-    } else if (!lines_each(eval->options->expect, expectation_check, eval)) {
-        return failed(eval->options->expect, strerror(errno));
+    } else if (!eval_lines_each(eval->options->expect, expectation_check, eval)) {
+        return eval_failed(eval->options->expect, strerror(errno));
     }
     if (eval->options->expect != NULL && eval->compared == 0 && eval->wrong == 0) {
-        return failed(eval->options->expect, "expects nothing; lines as `view.feature value`");
+        return eval_failed(eval->options->expect, "expects nothing; lines as `feature value`");
     }
     return eval->wrong == 0 ? VERB_EXIT_OK : VERB_EXIT_FAILED;
 }
@@ -234,33 +218,43 @@ static int stream_find(const struct plan *plan, const char *name)
     return stream < 0 ? -2 : stream;
 }
 
+/* Whether some view is about the entity of a key, and the id is one by its type. */
+static bool key_check(const struct verb_usage *usage, struct eval *eval, const char *key)
+{
+    const struct plan *plan = &eval->config->plan;
+    eval->key = key;
+    for (uint32_t v = 0; v < plan->view_count; v++) {
+        const struct plan_view *view = &plan->view[v];
+        uint8_t bytes[KEY_SIZE_MAX];
+        if (!view_is_of_key(eval, view)) {
+            continue;
+        }
+        const char *id = key + strlen(view->entity) + 1;
+        if (key_parse(plan, view, id, (uint32_t)strlen(id), bytes) == 0) {
+            (void)verb_usage_error(usage, "--key: `%s` is no id of %s, by its type", id,
+                                   view->entity);
+            return false;
+        }
+        return true;
+    }
+    (void)verb_usage_error(usage, "--key `%s` is of no entity that a view is about, as card:4711",
+                           key);
+    return false;
+}
+
 static int eval_run(const struct verb_usage *usage, const struct eval_options *options,
                     const struct config *config)
 {
     struct eval eval = {.options = options, .config = config, .time = READ_LATEST};
     int stream = stream_find(&config->plan, options->stream);
-    bool known = false;
-    for (uint32_t v = 0; v < config->plan.view_count; v++) {
-        const struct plan_view *view = &config->plan.view[v];
-        uint8_t key[KEY_SIZE_MAX];
-        if (view_is_of_key(&eval, view)) {
-            const char *id = options->key + strlen(view->entity) + 1;
-            known = key_parse(&config->plan, view, id, (uint32_t)strlen(id), key) > 0;
-            if (!known) {
-                return verb_usage_error(usage, "--key: `%s` is no id of %s, by its type", id,
-                                        view->entity);
-            }
+    for (uint32_t i = 0; i < options->keys.count; i++) {
+        if (!key_check(usage, &eval, options->keys.value[i])) {
+            return VERB_EXIT_USAGE;
         }
     }
     if (stream == -2) {
         return verb_usage_error(usage, "--stream `%s` is no stream of the definitions",
                                 options->stream);
-    }
-    if (!known) {
-        return verb_usage_error(usage,
-                                "--key `%s` is of no entity that a view is about, as "
-                                "card:4711",
-                                options->key);
     }
     if (options->at != NULL) {
         eval.time = READ_AT;
@@ -268,18 +262,45 @@ static int eval_run(const struct verb_usage *usage, const struct eval_options *o
             return verb_usage_error(usage, VERB_TIME_WRONG, options->at);
         }
     }
-    if (evaluation_open(config, stream, &eval.evaluation) != RESULT_OK) {
-        return failed("the worker", "the machine gave no memory");
+    eval.texts = heap_alloc(sizeof(*eval.texts));
+    if (eval.texts == NULL || evaluation_open(config, stream, &eval.evaluation) != RESULT_OK) {
+        heap_free(eval.texts);
+        return eval_failed("the worker", "the machine gave no memory");
     }
     eval.out = options->json ? json_object() : NULL;
-    int exit_code = evaluate(&eval);
-    if (eval.out != NULL) {
+    int exit_code = options->service == NULL ? VERB_EXIT_OK : eval_service_check(&eval);
+    exit_code = exit_code == VERB_EXIT_OK ? evaluate(&eval) : exit_code;
+    if (eval.out != NULL && exit_code != VERB_EXIT_USAGE) {
         (void)json_dumpf(eval.out, stdout, JSON_INDENT(2));
         printf("\n");
-        json_decref(eval.out);
     }
+    json_decref(eval.out);
     evaluation_close(eval.evaluation);
+    heap_free(eval.texts);
     return exit_code;
+}
+
+/* What options want of one another. */
+static int options_check(const struct verb_usage *usage, const struct eval_options *options)
+{
+    if (options->events != NULL && options->expect != NULL && strcmp(options->events, "-") == 0 &&
+        strcmp(options->expect, "-") == 0) {
+        return verb_usage_error(usage, "--events and --expect cannot both be stdin");
+    }
+    if (options->events == NULL || options->keys.count == 0) {
+        return verb_usage_error(usage, "--events and --key are needed");
+    }
+    if (options->service == NULL && (options->keys.count > 1 || options->request.count > 0)) {
+        return verb_usage_error(usage, "%s needs --service",
+                                options->keys.count > 1 ? "more than one --key" : "--request");
+    }
+    for (uint32_t i = 0; i < options->request.count; i++) {
+        if (strchr(options->request.value[i], '=') == NULL) {
+            return verb_usage_error(usage, "--request takes NAME=VALUE, not `%s`",
+                                    options->request.value[i]);
+        }
+    }
+    return VERB_EXIT_OK;
 }
 
 int eval_verb(int argc, char **argv)
@@ -288,7 +309,11 @@ int eval_verb(int argc, char **argv)
     const struct verb_option option[] = {
         {"events", "FILE", VERB_OPTION_TEXT, &options.events,
          "one event a line, JSON or line protocol; - is stdin"},
-        {"key", "ENTITY:ID", VERB_OPTION_TEXT, &options.key, "whose features"},
+        {"key", "ENTITY:ID", VERB_OPTION_LIST, &options.keys,
+         "whose features; of a service one for each of its entities"},
+        {"service", "NAME", VERB_OPTION_TEXT, &options.service, "what that service answers"},
+        {"request", "NAME=VALUE", VERB_OPTION_LIST, &options.request,
+         "a field of the service's request"},
         {"at", "TIME", VERB_OPTION_TEXT, &options.at,
          "at that time; without it, behind the newest event"},
         {"stream", "NAME", VERB_OPTION_TEXT, &options.stream, "of JSON events that name none"},
@@ -303,6 +328,7 @@ int eval_verb(int argc, char **argv)
         .description =
             "Applies events to the views of definition files, in this process, and prints every\n"
             "feature of one entity as `view.feature value`: the unit test of a definition.\n"
+            "With --service it prints each value of the service's answer as `name value`.\n"
             "Events that are not applied are counted by reason on stderr.\n",
         .option = option,
         .option_count = ARRAY_COUNT(option),
@@ -313,12 +339,9 @@ int eval_verb(int argc, char **argv)
     if (!verb_parse(&usage, &argc, argv, &exit_code)) {
         return exit_code;
     }
-    if (options.events != NULL && options.expect != NULL && strcmp(options.events, "-") == 0 &&
-        strcmp(options.expect, "-") == 0) {
-        return verb_usage_error(&usage, "--events and --expect cannot both be stdin");
-    }
-    if (options.events == NULL || options.key == NULL) {
-        return verb_usage_error(&usage, "--events and --key are needed");
+    exit_code = options_check(&usage, &options);
+    if (exit_code != VERB_EXIT_OK) {
+        return exit_code;
     }
     struct config *config;
     exit_code = definitions_load(&argv[1], (uint32_t)argc - 1, options.json, &config);

@@ -1,7 +1,10 @@
 #include "controlplane/evaluation.h"
 
+#include <hiredis/hiredis.h>
 #include <string.h>
 
+#include "controlplane/appliance.h"
+#include "controlplane/command.h"
 #include "controlplane/pattern_sets.h"
 #include "dataplane/base/units.h"
 #include "dataplane/counters.h"
@@ -23,6 +26,9 @@ struct evaluation {
     struct pattern_sets patterns;
     struct worker *worker;
     struct reader *reader;
+    struct appliance *appliance; /* Of the host; NULL: none is needed yet. */
+    struct command_host host;
+    struct session session;
 };
 
 static enum result parts_open(struct evaluation *evaluation, int stream)
@@ -90,6 +96,10 @@ void evaluation_close(struct evaluation *evaluation)
     if (evaluation == NULL) {
         return;
     }
+    if (evaluation->appliance != NULL) {
+        command_host_deinit(&evaluation->host);
+        heap_free(evaluation->appliance);
+    }
     reader_close(evaluation->reader);
     net_port_close(evaluation->port);
     if (evaluation->region.base != NULL) {
@@ -137,4 +147,77 @@ void evaluation_read(struct evaluation *evaluation, const char *id, uint32_t id_
                                  .feature = feature,
                                  .answer = answer};
     reader_read(evaluation->reader, &query, 1);
+}
+
+/* A host of commands that needs no more of an appliance than definitions and a clock. */
+static bool host_open(struct evaluation *evaluation)
+{
+    if (evaluation->appliance != NULL) {
+        return true;
+    }
+    struct appliance *appliance = heap_alloc(sizeof(*appliance));
+    if (appliance == NULL) {
+        return false;
+    }
+    memset(appliance, 0, sizeof(*appliance));
+    appliance->config = evaluation->config;
+    appliance->plan = &evaluation->config->plan;
+    appliance->clock = evaluation->clock;
+    if (command_host_init(&evaluation->host, appliance, NULL, evaluation->reader) != RESULT_OK) {
+        command_host_deinit(&evaluation->host);
+        heap_free(appliance);
+        return false;
+    }
+    session_init(&evaluation->session, 1, 0);
+    session_admit(&evaluation->session, USER_ROLE_READ, -1);
+    evaluation->appliance = appliance;
+    return true;
+}
+
+static redisReply *reply_parse(const struct buffer *bytes)
+{
+    redisReader *reader = bytes->failed ? NULL : redisReaderCreate();
+    void *reply = NULL;
+    if (reader == NULL) {
+        return NULL;
+    }
+    if (redisReaderFeed(reader, bytes->data, bytes->size) != REDIS_OK ||
+        redisReaderGetReply(reader, &reply) != REDIS_OK) {
+        reply = NULL;
+    }
+    redisReaderFree(reader);
+    return reply;
+}
+
+redisReply *evaluation_command(struct evaluation *evaluation, const char *const *argument,
+                               uint32_t count)
+{
+    struct resp_argument *words = heap_alloc(count * sizeof(*words));
+    struct buffer out;
+    redisReply *reply = NULL;
+    buffer_init(&out, 0);
+    if (words != NULL && host_open(evaluation)) {
+        struct resp_writer writer = {.out = &out, .protocol = 2};
+        for (uint32_t i = 0; i < count; i++) {
+            words[i] =
+                (struct resp_argument){.data = argument[i], .size = (uint32_t)strlen(argument[i])};
+        }
+        (void)command_run(&evaluation->host, &evaluation->session, &writer, words, count);
+        reply = reply_parse(&out);
+    }
+    buffer_deinit(&out);
+    heap_free(words);
+    return reply;
+}
+
+int64_t evaluation_newest_us(const struct evaluation *evaluation)
+{
+    const struct counters *counters = worker_counters(evaluation->worker);
+    int64_t newest_us = INT64_MIN;
+    for (uint32_t s = 0; s < evaluation->config->plan.stream_count; s++) {
+        int64_t us =
+            atomic_load_explicit(&counters->stream[s].shared_watermark_us, memory_order_relaxed);
+        newest_us = us > newest_us ? us : newest_us;
+    }
+    return newest_us;
 }

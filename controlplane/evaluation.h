@@ -10,6 +10,7 @@
 #include "dataplane/feature/row_read.h"
 
 struct evaluation;
+struct redisReply;
 
 /* stream: of events that name none; -1: they all do. config is borrowed. RESULT_NO_MEMORY. */
 MUST_USE enum result evaluation_open(const struct config *config, int stream,
@@ -28,3 +29,11 @@ uint64_t evaluation_dropped(const struct evaluation *evaluation, uint32_t drop);
 void evaluation_read(struct evaluation *evaluation, const char *id, uint32_t id_size,
                      const uint16_t *feature, uint16_t count, enum read_time time, int64_t at_us,
                      struct answer *answer);
+
+/* One request as a client sends it, run by the code that serves. The reply in the form of RESP2,
+ * errors too, is the caller's: freeReplyObject(). NULL: the machine gave no memory. */
+struct redisReply *evaluation_command(struct evaluation *evaluation, const char *const *argument,
+                                      uint32_t count);
+
+/* Newest event time of all that was applied; INT64_MIN: nothing was. */
+int64_t evaluation_newest_us(const struct evaluation *evaluation);

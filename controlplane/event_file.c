@@ -1,24 +1,197 @@
 #include "controlplane/event_file.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "dataplane/base/drops.h"
 #include "dataplane/feature/text.h"
+#include "dataplane/feature/text_time.h"
 #include "drivers/memory.h"
 
-#define RECORD_SIZE_MAX (1u << 20)
+#define RECORD_SIZE_MAX  (1u << 20)
+#define VALUE_SHOWN_MAX  32
+#define ALLOWED_SIZE_MAX 160
 
-static void error_format(const struct event_file *file, char error[EVENT_FILE_ERROR_SIZE_MAX],
-                         const char *what, const char *field, enum drop drop)
+__attribute__((format(printf, 4, 5))) static void
+error_format(const struct event_file *file, char error[EVENT_FILE_ERROR_SIZE_MAX],
+             struct csv_place place, const char *format, ...)
 {
-    (void)snprintf(error, EVENT_FILE_ERROR_SIZE_MAX, "line %llu: %s%s%s%s",
-                   (unsigned long long)file->line, what, field[0] != '\0' ? " `" : "", field,
-                   field[0] != '\0' ? "`" : "");
-    if (drop != DROP_NONE) {
-        size_t used = strlen(error);
-        (void)snprintf(error + used, EVENT_FILE_ERROR_SIZE_MAX - used, ": %s", drop_sentence(drop));
+    va_list arguments;
+    int used = snprintf(error, EVENT_FILE_ERROR_SIZE_MAX, "%.200s:%" PRIu64 ":%" PRIu64 ": ",
+                        file->name, place.line, place.column);
+    va_start(arguments, format);
+    (void)vsnprintf(error + used, EVENT_FILE_ERROR_SIZE_MAX - (size_t)used, format, arguments);
+    va_end(arguments);
+}
+
+/* "a decimal with up to 2 digits after the point" */
+static const char *allowed_format(const struct schema_field *field, char out[ALLOWED_SIZE_MAX])
+{
+    if (field->type == FIELD_TYPE_string) {
+        (void)snprintf(out, ALLOWED_SIZE_MAX, "a text of up to %u bytes", field->size);
+    } else if (field->type == FIELD_TYPE_decimal) {
+        (void)snprintf(out, ALLOWED_SIZE_MAX, "a decimal with up to %u digits after the point",
+                       field->scale);
+    } else if (field->type == FIELD_TYPE_timestamp && field->time_format[0] != '\0') {
+        (void)snprintf(out, ALLOWED_SIZE_MAX, "a time as %s", field->time_format);
+    } else if (field->type == FIELD_TYPE_timestamp) {
+        static const char *const unit[] = {"us", "ms", "s", "ns"};
+        (void)snprintf(out, ALLOWED_SIZE_MAX, "%s since 1970, or a time as 2026-01-31T12:00:00Z",
+                       unit[field->unit]);
+    } else if (field->type == FIELD_TYPE_bool) {
+        (void)snprintf(out, ALLOWED_SIZE_MAX, "true or false");
+    } else if (field->type == FIELD_TYPE_f64) {
+        (void)snprintf(out, ALLOWED_SIZE_MAX, "a number");
+    } else {
+        (void)snprintf(out, ALLOWED_SIZE_MAX, "a whole number that %s holds",
+                       field_type_name(field->type));
     }
+    return out;
+}
+
+/* size bytes of text for an error, control bytes as ?. */
+static const char *value_show(const char *text, uint32_t size, char out[VALUE_SHOWN_MAX + 4])
+{
+    uint32_t shown = size < VALUE_SHOWN_MAX ? size : VALUE_SHOWN_MAX;
+    for (uint32_t i = 0; i < shown; i++) {
+        bool plain = (unsigned char)text[i] >= ' ' && text[i] != 0x7f;
+        out[i] = plain ? text[i] : '?';
+    }
+    (void)snprintf(out + shown, 4, "%s", size > shown ? "..." : "");
+    return out;
+}
+
+static enum event_file_step value_refuse(const struct event_file *file,
+                                         const struct schema_field *field, const char *text,
+                                         uint32_t size, struct csv_place place,
+                                         char error[EVENT_FILE_ERROR_SIZE_MAX])
+{
+    char shown[VALUE_SHOWN_MAX + 4];
+    char allowed[ALLOWED_SIZE_MAX];
+    error_format(file, error, place, "`%s` is `%s`; %s is allowed", field->name,
+                 value_show(text, size, shown), allowed_format(field, allowed));
+    return EVENT_FILE_BAD;
+}
+
+/* Why a record of the CSV is none. */
+static enum event_file_step csv_refuse(const struct event_file *file, enum csv_step step,
+                                       char error[EVENT_FILE_ERROR_SIZE_MAX])
+{
+    struct csv_place place = file->csv.wrong;
+    switch (step) {
+    case CSV_BEHIND_QUOTE:
+        error_format(file, error, place,
+                     "text behind a closing quote; a comma or the end of the line is allowed "
+                     "there, and a quote inside quotes stands twice");
+        return EVENT_FILE_BAD;
+    case CSV_OPEN_QUOTE:
+        error_format(file, error, place, "the quote that begins here is not closed");
+        break;
+    case CSV_VALUES:
+        error_format(file, error, place, "more than %d values in a record; no more are allowed",
+                     CSV_VALUES_MAX);
+        break;
+    case CSV_BYTES:
+        error_format(file, error, place, "a record of more than %u bytes; no more are allowed",
+                     CSV_RECORD_MAX);
+        break;
+    case CSV_RECORD:
+    case CSV_END:
+        break;
+    }
+    return EVENT_FILE_FAILED;
+}
+
+/* Columns to fields; what is required must be there. */
+static enum result csv_header_read(struct event_file *file, char error[EVENT_FILE_ERROR_SIZE_MAX])
+{
+    struct csv *csv = &file->csv;
+    const struct schema *schema = file->schema;
+    uint64_t seen = UINT64_C(1) << schema->time_field;
+    enum csv_step step = csv_next(csv);
+    if (step != CSV_RECORD) {
+        (void)csv_refuse(file, step, error);
+        return RESULT_INVALID;
+    }
+    bool has_time = false;
+    file->column_count = csv->count;
+    for (uint32_t c = 0; c < csv->count; c++) {
+        const struct csv_value *value = &csv->value[c];
+        int field =
+            value->size == 0 ? -1 : schema_field_find(schema, csv_text(csv, c), value->size);
+        file->column_field[c] = (int16_t)field;
+        bool is_time = field == (int)schema->time_field;
+        if (field < 0) {
+            file->ignored++;
+        } else if (is_time ? has_time : (seen >> field & 1) != 0) {
+            error_format(file, error, value->place, "two columns `%s`; keep one",
+                         schema->field[field].name);
+            return RESULT_INVALID;
+        } else {
+            has_time |= is_time;
+            seen |= UINT64_C(1) << field;
+        }
+    }
+    for (uint32_t f = 0; f < schema->field_count; f++) {
+        if ((seen >> f & 1) == 0 && !schema->field[f].optional) {
+            error_format(file, error, csv->value[0].place,
+                         "no column `%s`, which stream `%s` needs; the first line names the "
+                         "columns",
+                         schema->field[f].name, schema->name);
+            return RESULT_INVALID;
+        }
+    }
+    return RESULT_OK;
+}
+
+/* Past white space and a byte order mark; the first character behind them is not taken. */
+static int first_character(FILE *in, struct csv_place *place)
+{
+    int c;
+    do {
+        c = getc_unlocked(in);
+        place->line += c == '\n';
+        place->column = c == '\n' ? 1 : place->column + (c == ' ' || c == '\t');
+    } while (c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == 0xef || c == 0xbb ||
+             c == 0xbf);
+    if (c != EOF) {
+        (void)ungetc(c, in);
+    }
+    return c;
+}
+
+enum result event_file_open(struct event_file *file, FILE *in, const char *name,
+                            const struct schema *schema, int64_t time_us,
+                            char error[EVENT_FILE_ERROR_SIZE_MAX])
+{
+    struct csv_place place = {.line = 1, .column = 1};
+    memset(file, 0, sizeof(*file));
+    file->in = in;
+    file->name = name;
+    file->schema = schema;
+    error[0] = '\0';
+    if (!text_time_to_unit(text_time_of_unit(time_us, TIME_UNIT_us),
+                           schema->field[schema->time_field].unit, &file->time)) {
+        file->time = INT64_MIN;
+    }
+    int first = first_character(in, &place);
+    csv_open(&file->csv, in, place);
+    file->line = place.line - 1;
+    if (first == EOF || first == '{') {
+        return RESULT_OK;
+    }
+    file->is_csv = true;
+    return csv_header_read(file, error);
+}
+
+void event_file_close(struct event_file *file)
+{
+    csv_close(&file->csv);
+    heap_free(file->record);
+    file->record = NULL;
+    file->record_capacity = 0;
 }
 
 static bool record_put(struct event_file *file, uint64_t *size, char c)
@@ -45,7 +218,7 @@ static bool line_take(struct event_file *file, uint64_t *out_size, bool *out_too
     if (c == EOF) {
         return false;
     }
-    file->line = ++file->lines_read;
+    file->line++;
     for (; c != EOF && c != '\n'; c = getc_unlocked(file->in)) {
         if (!record_put(file, &size, (char)c)) {
             *out_too_long = true;
@@ -59,132 +232,14 @@ static bool line_take(struct event_file *file, uint64_t *out_size, bool *out_too
     return true;
 }
 
-enum csv_step { CSV_RECORD, CSV_END, CSV_OPEN_QUOTE, CSV_TOO_LONG };
-
-static bool column_close(struct event_file *file, uint32_t *count, uint64_t size)
+/* Character at a byte of the line, from 1. */
+static struct csv_place place_in_line(const struct event_file *file, uint32_t offset)
 {
-    if (*count == EVENT_FILE_COLUMNS_MAX) {
-        return false;
+    struct csv_place place = {.line = file->line, .column = 1};
+    for (uint32_t i = 0; i < offset; i++) {
+        place.column += ((unsigned char)file->record[i] & 0xc0) != 0x80;
     }
-    file->column_end[(*count)++] = (uint32_t)size;
-    return true;
-}
-
-/* One record; quotes are resolved, column_end says where each value ends. */
-static enum csv_step csv_take(struct event_file *file, uint32_t *out_count)
-{
-    uint64_t size = 0;
-    uint32_t count = 0;
-    bool quoted = false;
-    int c = getc_unlocked(file->in);
-    if (c == EOF) {
-        return CSV_END;
-    }
-    file->line = ++file->lines_read;
-    for (;; c = getc_unlocked(file->in)) {
-        if (c == EOF && quoted) {
-            return CSV_OPEN_QUOTE;
-        }
-        if (c == '"' && quoted) {
-            int next = getc_unlocked(file->in);
-            quoted = next == '"';
-            if (!quoted) {
-                (void)ungetc(next, file->in);
-                continue;
-            }
-        } else if (c == '"' && size == (count == 0 ? 0 : file->column_end[count - 1])) {
-            quoted = true;
-            continue;
-        }
-        if (!quoted && (c == ',' || c == '\n' || c == EOF)) {
-            bool ends_cr = c != ',' && size > 0 && file->record[size - 1] == '\r';
-            if (!column_close(file, &count, size - ends_cr)) {
-                return CSV_TOO_LONG;
-            }
-            if (c != ',') {
-                *out_count = count;
-                return CSV_RECORD;
-            }
-            continue;
-        }
-        file->lines_read += c == '\n';
-        if (!record_put(file, &size, (char)c)) {
-            return CSV_TOO_LONG;
-        }
-    }
-}
-
-static const char *column_text(const struct event_file *file, uint32_t column, uint32_t *out_size)
-{
-    uint32_t start = column == 0 ? 0 : file->column_end[column - 1];
-    *out_size = file->column_end[column] - start;
-    return file->record + start;
-}
-
-static enum result csv_header_read(struct event_file *file, char error[EVENT_FILE_ERROR_SIZE_MAX])
-{
-    uint64_t seen = 0;
-    if (csv_take(file, &file->column_count) != CSV_RECORD) {
-        error_format(file, error, "no CSV header: the first line names the columns", "", DROP_NONE);
-        return RESULT_INVALID;
-    }
-    for (uint32_t c = 0; c < file->column_count; c++) {
-        uint32_t size;
-        const char *name = column_text(file, c, &size);
-        int field = size == 0 ? -1 : schema_field_find(file->schema, name, size);
-        file->column_field[c] = (int16_t)field;
-        if (field < 0) {
-            file->ignored++;
-            continue;
-        }
-        if ((seen >> field & 1) != 0) {
-            error_format(file, error, "two columns named", file->schema->field[field].name,
-                         DROP_NONE);
-            return RESULT_INVALID;
-        }
-        seen |= UINT64_C(1) << field;
-    }
-    const char *time_name = file->schema->field[file->schema->time_field].name;
-    if ((seen >> file->schema->time_field & 1) == 0) {
-        error_format(file, error, "no column for the event time", time_name, DROP_NONE);
-        return RESULT_INVALID;
-    }
-    return RESULT_OK;
-}
-
-/* Past white space and a byte order mark; the first character behind them is not taken. */
-static int first_character(struct event_file *file)
-{
-    int c;
-    do {
-        c = getc_unlocked(file->in);
-        file->lines_read += c == '\n';
-    } while (c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == 0xef || c == 0xbb ||
-             c == 0xbf);
-    if (c != EOF) {
-        (void)ungetc(c, file->in);
-    }
-    return c;
-}
-
-enum result event_file_open(struct event_file *file, FILE *in, const struct schema *schema,
-                            char error[EVENT_FILE_ERROR_SIZE_MAX])
-{
-    *file = (struct event_file){.in = in, .schema = schema};
-    error[0] = '\0';
-    int first = first_character(file);
-    if (first == EOF || first == '{') {
-        return RESULT_OK;
-    }
-    file->is_csv = true;
-    return csv_header_read(file, error);
-}
-
-void event_file_close(struct event_file *file)
-{
-    heap_free(file->record);
-    file->record = NULL;
-    file->record_capacity = 0;
+    return place;
 }
 
 static enum event_file_step json_next(struct event_file *file, uint8_t *block,
@@ -195,7 +250,8 @@ static enum event_file_step json_next(struct event_file *file, uint8_t *block,
     do {
         if (!line_take(file, &size, &too_long)) {
             if (too_long) {
-                error_format(file, error, "longer than 1 MiB", "", DROP_NONE);
+                error_format(file, error, place_in_line(file, 0),
+                             "a line of more than %u bytes; no more are allowed", RECORD_SIZE_MAX);
             }
             return too_long ? EVENT_FILE_FAILED : EVENT_FILE_END;
         }
@@ -205,49 +261,53 @@ static enum event_file_step json_next(struct event_file *file, uint8_t *block,
     if (event.drop == DROP_NONE) {
         return EVENT_FILE_EVENT;
     }
+    struct csv_place place = place_in_line(file, event.offset);
+    char allowed[ALLOWED_SIZE_MAX];
     if (event.field >= 0) {
-        error_format(file, error, "field", file->schema->field[event.field].name, event.drop);
+        const struct schema_field *field = &file->schema->field[event.field];
+        error_format(file, error, place, "`%s`: %s; %s is allowed", field->name,
+                     drop_sentence(event.drop), allowed_format(field, allowed));
     } else {
-        error_format(file, error, "no event", "", event.drop);
+        error_format(file, error, place, "no event: %s; an object a line is allowed",
+                     drop_sentence(event.drop));
     }
     return EVENT_FILE_BAD;
 }
 
-static enum event_file_step csv_next(struct event_file *file, uint8_t *block,
-                                     char error[EVENT_FILE_ERROR_SIZE_MAX])
+/* The next record that is no empty line. */
+static enum csv_step csv_record_take(struct csv *csv, uint32_t column_count)
 {
-    uint32_t count = 0;
+    enum csv_step step;
     bool blank;
     do {
-        switch (csv_take(file, &count)) {
-        case CSV_END:
-            return EVENT_FILE_END;
-        case CSV_OPEN_QUOTE:
-            error_format(file, error, "a quote is not closed", "", DROP_NONE);
-            return EVENT_FILE_FAILED;
-        case CSV_TOO_LONG:
-            error_format(file, error, "more than 1024 columns or 1 MiB", "", DROP_NONE);
-            return EVENT_FILE_FAILED;
-        case CSV_RECORD:
-            break;
-        }
-        blank = count == 1 && file->column_end[0] == 0;
-    } while (blank && file->column_count > 1);
-    if (count != file->column_count) {
-        error_format(file, error, "more or fewer values than columns", "", DROP_NONE);
+        step = csv_next(csv);
+        blank = step == CSV_RECORD && csv->count == 1 && csv->value[0].size == 0;
+    } while (blank && column_count > 1);
+    return step;
+}
+
+static enum event_file_step csv_event(struct event_file *file, uint8_t *block,
+                                      char error[EVENT_FILE_ERROR_SIZE_MAX])
+{
+    struct csv *csv = &file->csv;
+    enum csv_step step = csv_record_take(csv, file->column_count);
+    if (step != CSV_RECORD) {
+        return step == CSV_END ? EVENT_FILE_END : csv_refuse(file, step, error);
+    }
+    if (csv->count != file->column_count) {
+        error_format(file, error, csv->value[0].place, "%u values; the header has %u columns",
+                     csv->count, file->column_count);
         return EVENT_FILE_BAD;
     }
-    for (uint32_t c = 0; c < count; c++) {
+    for (uint32_t c = 0; c < csv->count; c++) {
+        const struct csv_value *value = &csv->value[c];
         if (file->column_field[c] < 0) {
             continue;
         }
-        uint32_t size;
-        const char *text = column_text(file, c, &size);
         const struct schema_field *field = &file->schema->field[file->column_field[c]];
-        enum drop drop = text_value_encode(field, text, size, false, block);
-        if (drop != DROP_NONE) {
-            error_format(file, error, "column", field->name, drop);
-            return EVENT_FILE_BAD;
+        const char *text = csv_text(csv, c);
+        if (text_value_encode(field, text, value->size, false, block) != DROP_NONE) {
+            return value_refuse(file, field, text, value->size, value->place, error);
         }
     }
     return EVENT_FILE_EVENT;
@@ -256,11 +316,13 @@ static enum event_file_step csv_next(struct event_file *file, uint8_t *block,
 enum event_file_step event_file_next(struct event_file *file, uint8_t *block,
                                      char error[EVENT_FILE_ERROR_SIZE_MAX])
 {
+    memcpy(block + file->schema->field[file->schema->time_field].offset, &file->time,
+           sizeof(file->time));
     enum event_file_step step =
-        file->is_csv ? csv_next(file, block, error) : json_next(file, block, error);
+        file->is_csv ? csv_event(file, block, error) : json_next(file, block, error);
     if (step != EVENT_FILE_EVENT && ferror(file->in) != 0) {
-        (void)snprintf(error, EVENT_FILE_ERROR_SIZE_MAX, "line %llu: cannot be read: %s",
-                       (unsigned long long)file->lines_read + 1, strerror(errno));
+        struct csv_place place = file->is_csv ? file->csv.place : place_in_line(file, 0);
+        error_format(file, error, place, "cannot be read: %s", strerror(errno));
         return EVENT_FILE_FAILED;
     }
     return step;

@@ -1,29 +1,31 @@
-/* Reads events of one stream from NDJSON or CSV (RFC 4180, first record: names). Told apart by the
- * first character that is no white space: '{' is NDJSON. Columns and members that are no fields of
- * the stream are ignored and counted. */
+/* Reads events of one stream from NDJSON or CSV (csv.h; the first record names the columns). Told
+ * apart by the first character that is no white space: '{' is NDJSON. Columns and members that are
+ * no fields of the stream are ignored and counted. An empty value is null. Without a column or
+ * member for the event time, an event has the time that the reader was given. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
+#include "controlplane/csv.h"
 #include "dataplane/base/result.h"
 #include "dataplane/feature/schema.h"
 
-#define EVENT_FILE_COLUMNS_MAX    1024
-#define EVENT_FILE_ERROR_SIZE_MAX 256
+#define EVENT_FILE_ERROR_SIZE_MAX 512
 
 struct event_file {
-    FILE *in;                    /* Borrowed. */
-    const struct schema *schema; /* Borrowed. */
+    FILE *in;         /* Borrowed, as the next two. */
+    const char *name; /* For errors. */
+    const struct schema *schema;
+    int64_t time; /* Of events without one, as the wire has it. */
     bool is_csv;
-    uint64_t line; /* Of the record read last, from 1. */
-    uint64_t lines_read;
     uint32_t ignored; /* Columns that are no fields, or members passed over so far. */
-    uint32_t column_count;
-    int16_t column_field[EVENT_FILE_COLUMNS_MAX]; /* -1: ignored. */
-    uint32_t column_end[EVENT_FILE_COLUMNS_MAX];  /* In record, unquoted. */
-    char *record;                                 /* Owned. */
+    struct csv csv;
+    uint32_t column_count;                /* Of the CSV's header. */
+    int16_t column_field[CSV_VALUES_MAX]; /* -1: ignored. */
+    uint64_t line;                        /* Of NDJSON: of the record read last, from 1. */
+    char *record;                         /* The same, owned. */
     uint64_t record_capacity;
 };
 
@@ -34,8 +36,10 @@ enum event_file_step {
     EVENT_FILE_FAILED, /* The file cannot be read on: error says why. */
 };
 
-/* Reads the header of a CSV. On failure error names what is wrong. */
-MUST_USE enum result event_file_open(struct event_file *file, FILE *in, const struct schema *schema,
+/* Reads the header of a CSV. time_us: of events without a time. Errors are NAME:LINE:COLUMN: what
+ * was found, and what is allowed. */
+MUST_USE enum result event_file_open(struct event_file *file, FILE *in, const char *name,
+                                     const struct schema *schema, int64_t time_us,
                                      char error[EVENT_FILE_ERROR_SIZE_MAX]);
 void event_file_close(struct event_file *file); /* Not the FILE. */
 

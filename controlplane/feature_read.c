@@ -344,6 +344,7 @@ bool read_run(struct command_call *call, const struct read_request *request, uin
     for (uint32_t i = 0; i < queries; i++) {
         scratch->query[i].key =
             (const uint8_t *)scratch->key.data + (uintptr_t)scratch->query[i].key;
+        call->host->read.views |= UINT64_C(1) << scratch->query[i].view;
     }
     reader_read(call->host->reader, scratch->query, queries);
     return !request->durable || answers_await(call, answers);

@@ -6,6 +6,8 @@
 #include <time.h>
 
 #include "controlplane/appliance.h"
+#include "controlplane/objectives.h"
+#include "controlplane/quality.h"
 #include "dataplane/base/units.h"
 #include "dataplane/counters.h"
 
@@ -25,7 +27,7 @@ struct housekeeping {
     pthread_t thread;
     pthread_mutex_t lock; /* With wake: stop. */
     pthread_cond_t wake;
-    bool stop;
+    bool stop; /* Owner: who opens and closes; the thread reads it under the lock. */
     struct housekeeping_shard shard[SHARDS_MAX];
 };
 
@@ -95,6 +97,8 @@ static void *housekeeping_run(void *argument)
             shard_look(housekeeping, i, second == 0 ? 0 : ticks - last_ticks);
         }
         last_ticks = ticks;
+        objectives_note(appliance->objectives);
+        quality_look(appliance->quality, clock_steady_us(&appliance->clock));
         if (second % PAGES_EVERY_SECONDS == 1) {
             pages_look(housekeeping);
         }
@@ -132,9 +136,9 @@ enum result housekeeping_open(struct appliance *appliance, struct housekeeping *
     return RESULT_OK;
 }
 
-void housekeeping_close(struct housekeeping *housekeeping)
+void housekeeping_stop(struct housekeeping *housekeeping)
 {
-    if (housekeeping == NULL) {
+    if (housekeeping == NULL || housekeeping->stop) {
         return;
     }
     (void)pthread_mutex_lock(&housekeeping->lock);
@@ -142,6 +146,14 @@ void housekeeping_close(struct housekeeping *housekeeping)
     (void)pthread_cond_signal(&housekeeping->wake);
     (void)pthread_mutex_unlock(&housekeeping->lock);
     (void)pthread_join(housekeeping->thread, NULL);
+}
+
+void housekeeping_close(struct housekeeping *housekeeping)
+{
+    if (housekeeping == NULL) {
+        return;
+    }
+    housekeeping_stop(housekeeping);
     (void)pthread_cond_destroy(&housekeeping->wake);
     (void)pthread_mutex_destroy(&housekeeping->lock);
     heap_free(housekeeping);

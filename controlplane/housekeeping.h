@@ -12,7 +12,10 @@ struct housekeeping;
 
 MUST_USE enum result housekeeping_open(struct appliance *appliance,
                                        struct housekeeping **out_housekeeping);
-void housekeeping_close(struct housekeeping *housekeeping); /* NULL is fine. */
+/* Ends the thread; what it measured can still be read. Before the server is closed, whose counters
+ * it looks at. NULL is fine, here and below. */
+void housekeeping_stop(struct housekeeping *housekeeping);
+void housekeeping_close(struct housekeeping *housekeeping);
 
 struct housekeeping_rate {
     double busy_ratio;        /* Share of the last second that went into turns with events. */

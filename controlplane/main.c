@@ -51,7 +51,7 @@ static void verbs_print(FILE *out)
     (void)fprintf(out, "usage: freshet VERB [ARGUMENT...] [OPTION...]\n\n"
                        "Events over UDP in, fresh windowed features out.\n\nverbs:\n");
     for (size_t i = 0; i < ARRAY_COUNT(verbs); i++) {
-        (void)fprintf(out, "  %-9s %s\n", verbs[i].name, verbs[i].sentence);
+        (void)fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].sentence);
     }
     (void)fprintf(out, "\nfreshet VERB --help says what a verb takes.\n"
                        "exit codes: 0 ok, 1 failed, 2 usage, 3 doctor found errors, "

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controlplane/report_quality.h"
 #include "controlplane/report_render.h"
 #include "dataplane/base/units.h"
 #include "drivers/memory.h"
@@ -167,17 +168,90 @@ static void ingest_dropped(const struct metrics *metrics)
     }
 }
 
+/* Every rule that the field has, so that a series is there before its first count. What every type
+ * takes bytes for is there when it counts. */
+static void field_violations(const struct metrics *metrics, uint32_t stream, uint32_t field)
+{
+    const struct schema_field *of = &metrics->snapshot->plan->stream[stream].schema.field[field];
+    for (uint32_t r = 0; r < RULE_COUNT; r++) {
+        enum rule rule = (enum rule)r;
+        uint64_t count = metrics->snapshot->stream[stream].violation[field][rule];
+        if (count == 0 && (rule == RULE_type || !schema_field_has_rule(of, rule))) {
+            continue;
+        }
+        series_open(metrics, "");
+        label_write(metrics, "stream", snapshot_stream_name(metrics->snapshot, stream));
+        buffer_text(metrics->out, ",");
+        label_write(metrics, "field", of->name);
+        buffer_text(metrics->out, ",");
+        label_write(metrics, "rule", rule_name(rule));
+        buffer_text(metrics->out, "}");
+        value_write(metrics, count);
+    }
+}
+
 static void dq_violations(const struct metrics *metrics)
 {
     for (uint32_t i = 0; i < metrics->snapshot->plan->stream_count; i++) {
-        for (uint32_t drop = 0; drop < DROP_COUNT; drop++) {
-            uint64_t count = metrics->snapshot->stream[i].violation[drop];
-            if (count > 0) {
-                reason_write(metrics, "stream", snapshot_stream_name(metrics->snapshot, i), "rule",
-                             (enum drop)drop, count);
-            }
+        const struct schema *schema = &metrics->snapshot->plan->stream[i].schema;
+        for (uint32_t f = 0; f < schema->field_count; f++) {
+            field_violations(metrics, i, f);
         }
     }
+}
+
+/* Series of one kind of check; all of them when beyond says so. */
+struct check_series {
+    const struct metrics *metrics;
+    const char *name;
+    bool beyond;
+};
+
+static void check_write(void *context, uint32_t stream, const struct report_check *check)
+{
+    const struct check_series *series = context;
+    const struct metrics *metrics = series->metrics;
+    if (!series->beyond && (!check->known || strcmp(check->name, series->name) != 0)) {
+        return;
+    }
+    series_open(metrics, "");
+    label_write(metrics, "stream", snapshot_stream_name(metrics->snapshot, stream));
+    if (check->field != NULL || series->beyond) {
+        buffer_text(metrics->out, ",");
+        label_write(metrics, "field", check->field == NULL ? "" : check->field);
+    }
+    if (series->beyond) {
+        buffer_text(metrics->out, ",");
+        label_write(metrics, "check", check->name);
+    }
+    buffer_text(metrics->out, "}");
+    real_write(metrics, series->beyond ? (double)check->beyond : check->value);
+}
+
+static void checks_write(const struct metrics *metrics, const char *name, bool beyond)
+{
+    struct check_series series = {.metrics = metrics, .name = name, .beyond = beyond};
+    report_checks(metrics->snapshot, check_write, &series);
+}
+
+static void dq_null_ratio(const struct metrics *metrics)
+{
+    checks_write(metrics, "null_rate", false);
+}
+
+static void dq_shift(const struct metrics *metrics)
+{
+    checks_write(metrics, "shift", false);
+}
+
+static void dq_freshness(const struct metrics *metrics)
+{
+    checks_write(metrics, "freshness", false);
+}
+
+static void dq_beyond_limit(const struct metrics *metrics)
+{
+    checks_write(metrics, "", true);
 }
 
 static void watermark_lag(const struct metrics *metrics)
@@ -325,6 +399,43 @@ static void checkpoints_failed(const struct metrics *metrics)
 {
     if (metrics->snapshot->has_store) {
         plain_write(metrics, metrics->snapshot->store.checkpoint.failed);
+    }
+}
+
+/* name{view="activity",objective="read"} without the value. */
+static void objective_write(const struct metrics *metrics, uint32_t index)
+{
+    const struct plan *plan = metrics->snapshot->plan;
+    const struct plan_objective *objective = &plan->objective[index];
+    series_open(metrics, "");
+    label_write(metrics, objective->of_service ? "service" : "view",
+                objective_owner_name(plan, objective));
+    buffer_text(metrics->out, ",");
+    label_write(metrics, "objective", objective_kind_name(objective->kind));
+    buffer_text(metrics->out, "}");
+}
+
+static void slo_good(const struct metrics *metrics)
+{
+    for (uint32_t i = 0; i < metrics->snapshot->plan->objective_count; i++) {
+        objective_write(metrics, i);
+        value_write(metrics, metrics->snapshot->objective[i].good);
+    }
+}
+
+static void slo_total(const struct metrics *metrics)
+{
+    for (uint32_t i = 0; i < metrics->snapshot->plan->objective_count; i++) {
+        objective_write(metrics, i);
+        value_write(metrics, metrics->snapshot->objective[i].total);
+    }
+}
+
+static void slo_target(const struct metrics *metrics)
+{
+    for (uint32_t i = 0; i < metrics->snapshot->plan->objective_count; i++) {
+        objective_write(metrics, i);
+        real_write(metrics, metrics->snapshot->plan->objective[i].target_ppm / 1e6);
     }
 }
 

@@ -13,5 +13,7 @@ void report_metrics_render(const struct snapshot *snapshot, struct buffer *out);
 json_t *report_drop_json(const struct plan *plan, uint32_t shard, const struct drop_entry *entry);
 /* Appends the object's text to out, and gives the reference up. */
 void report_json_write(json_t *root, struct buffer *out);
+/* Array of the objectives; a new reference. */
+json_t *report_objectives_json(const struct snapshot *snapshot);
 /* What there is to say of the store; null without one. A new reference. */
 json_t *report_store_json(const struct snapshot *snapshot);

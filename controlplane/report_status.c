@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controlplane/report_quality.h"
 #include "controlplane/report_render.h"
 #include "dataplane/base/units.h"
 #include "drivers/memory.h"
@@ -76,6 +77,35 @@ static json_t *top_drop_json(const struct snapshot_stream *stream)
                      drop_hint(top));
 }
 
+static const char *const policy_names[] = {[VIOLATION_QUARANTINE] = "quarantine",
+                                           [VIOLATION_DROP] = "drop",
+                                           [VIOLATION_NULL_FIELD] = "null_field",
+                                           [VIOLATION_COUNT] = "count"};
+
+/* Broken rules by reason, and each one by its field. */
+static void violations_set(const struct schema *schema, const struct snapshot_stream *stream,
+                           json_t *object)
+{
+    json_t *rules = json_array();
+    uint64_t sum[DROP_COUNT] = {0};
+    for (uint32_t f = 0; f < schema->field_count; f++) {
+        for (uint32_t r = 0; r < RULE_COUNT; r++) {
+            enum rule rule = (enum rule)r;
+            uint64_t count = stream->violation[f][r];
+            sum[rule_drop(rule)] += count;
+            if (count > 0) {
+                (void)json_array_append_new(
+                    rules,
+                    json_pack("{s:s, s:s, s:s, s:o}", "field", schema->field[f].name, "rule",
+                              rule_name(rule), "policy", policy_names[schema->field[f].policy[r]],
+                              "count", number(count)));
+            }
+        }
+    }
+    set(object, "violations", counts_json(sum));
+    set(object, "rules", rules);
+}
+
 static json_t *stream_json(const struct snapshot *snapshot, uint32_t index)
 {
     bool named = index < snapshot->plan->stream_count;
@@ -94,7 +124,11 @@ static json_t *stream_json(const struct snapshot *snapshot, uint32_t index)
     set(object, "duplicate", number(stream->drop[DROP_message_duplicate]));
     set(object, "quarantined", number(stream->quarantined));
     set(object, "drops", counts_json(stream->drop));
-    set(object, "violations", counts_json(stream->violation));
+    if (named) {
+        violations_set(&snapshot->plan->stream[index].schema, stream, object);
+    } else {
+        set(object, "violations", json_object());
+    }
     set(object, "top_drop", top_drop_json(stream));
     set(object, "watermark_us",
         stream->watermark_us == INT64_MIN ? json_null() : json_integer(stream->watermark_us));
@@ -104,6 +138,7 @@ static json_t *stream_json(const struct snapshot *snapshot, uint32_t index)
             : json_real((double)sub_clamped(snapshot->appliance.now_us, stream->watermark_us) /
                         (double)US_PER_SECOND));
     if (named) {
+        set(object, "quality", report_quality_json(snapshot, index));
         set(object, "freshness", freshness_json(snapshot, (int)index));
     }
     return object;
@@ -295,5 +330,6 @@ void report_status_render(const struct snapshot *snapshot, struct buffer *out)
     set(freshness, "unseen", number(snapshot->appliance.freshness_unseen));
     set(root, "freshness", freshness);
     set(root, "reads", reads_json(snapshot));
+    set(root, "objectives", report_objectives_json(snapshot));
     report_json_write(root, out);
 }

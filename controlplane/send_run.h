@@ -15,6 +15,7 @@
 
 struct send_run {
     /* Options. */
+    const char *path; /* Of the events; "stdin". */
     const char *to;
     const char *config_path;
     const char *stream;

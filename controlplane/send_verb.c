@@ -261,7 +261,7 @@ static int send_prepared(struct send_run *run, FILE *in)
     enum result opened = sender_open(run, run->keys != NULL ? &key : NULL, error);
     secret_wipe(&key, sizeof(key));
     if (opened == RESULT_OK) {
-        opened = event_file_open(&run->file, in, run->schema, error);
+        opened = event_file_open(&run->file, in, run->path, run->schema, send_time_us(), error);
     }
     if (opened != RESULT_OK) {
         (void)fprintf(stderr, "freshet send: %s\n", error);
@@ -348,9 +348,9 @@ int send_verb(int argc, char **argv)
         "--to HOST:PORT --config FILE --stream NAME [FILE]",
         "Sends the events of a file (else of standard input) as SBE messages: NDJSON, or CSV "
         "whose\n"
-        "first line names the columns. Columns and members that are no fields are ignored. Then "
-        "asks\n"
-        "the server what became of them; exit 1 when some were lost or are no events.\n",
+        "first line names the columns. Columns and members that are no fields are ignored, empty\n"
+        "values are null, and without a time events happen now. Then asks the server what became\n"
+        "of them; exit 1 when some were lost or are no events.\n",
         option,
         ARRAY_COUNT(option),
         0,
@@ -360,6 +360,7 @@ int send_verb(int argc, char **argv)
         return exit_code;
     }
     FILE *in = argc > 1 && strcmp(argv[1], "-") != 0 ? fopen(argv[1], "re") : stdin;
+    run.path = in != stdin ? argv[1] : "stdin";
     if (in == NULL) {
         (void)fprintf(stderr, "freshet send: cannot read %s: %m\n", argv[1]);
         return VERB_EXIT_FAILED;

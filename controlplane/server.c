@@ -178,3 +178,14 @@ void server_read_duration(const struct server *server, struct histogram *out)
         histogram_merge(out, &server->thread[i].counters.read_duration_ns);
     }
 }
+
+void server_objective_read(const struct server *server, uint32_t objective, uint64_t *good,
+                           uint64_t *total)
+{
+    for (uint32_t i = 0; i < server->thread_count; i++) {
+        const struct counters_objective *counters =
+            &server->thread[i].counters.objective[objective];
+        *good += counter_read(&counters->shared_good);
+        *total += counter_read(&counters->shared_total);
+    }
+}

@@ -41,3 +41,6 @@ struct server_statistics {
 void server_statistics_read(const struct server *server, struct server_statistics *out);
 /* Adds the durations (ns, request complete to reply queued) of feature reads to out. */
 void server_read_duration(const struct server *server, struct histogram *out);
+/* Adds the reads that an objective of the plan counts: the good ones first. */
+void server_objective_read(const struct server *server, uint32_t objective, uint64_t *good,
+                           uint64_t *total);

@@ -211,6 +211,7 @@ bool service_read(struct command_call *call, uint32_t first_key, uint32_t key_co
     }
     struct service_run *run = &call->host->service->run;
     run->service = service;
+    call->host->read.service = (uint32_t)(service - call->host->plan->service);
     if (!service_request_read(call, options, run) ||
         !keys_sort(call, first_key, key_count, out_rows)) {
         return false;

@@ -8,7 +8,8 @@
 #include "controlplane/housekeeping.h"
 #include "controlplane/version.h"
 
-static void stream_add(struct snapshot_stream *to, const struct counters_stream *from)
+static void stream_add(struct snapshot_stream *to, const struct counters_stream *from,
+                       uint32_t field_count)
 {
     /* What was received first: an event counted in between may then only make the balance
      * negative for a moment, never hide a loss. */
@@ -17,7 +18,11 @@ static void stream_add(struct snapshot_stream *to, const struct counters_stream 
     to->quarantined += counter_read(&from->shared_quarantined);
     for (uint32_t drop = 0; drop < DROP_COUNT; drop++) {
         to->drop[drop] += counter_read(&from->shared_drop[drop]);
-        to->violation[drop] += counter_read(&from->shared_violation[drop]);
+    }
+    for (uint32_t field = 0; field < field_count; field++) {
+        for (uint32_t rule = 0; rule < RULE_COUNT; rule++) {
+            to->violation[field][rule] += counter_read(&from->shared_violation[field][rule]);
+        }
     }
     int64_t watermark = atomic_load_explicit(&from->shared_watermark_us, memory_order_relaxed);
     if (watermark > to->watermark_us) {
@@ -62,9 +67,10 @@ static void shards_take(const struct appliance *appliance, struct snapshot *snap
     for (uint32_t i = 0; i < appliance->shard_count; i++) {
         const struct counters *counters = worker_counters(appliance->worker[i]);
         for (uint32_t stream = 0; stream < appliance->plan->stream_count; stream++) {
-            stream_add(&snapshot->stream[stream], &counters->stream[stream]);
+            stream_add(&snapshot->stream[stream], &counters->stream[stream],
+                       appliance->plan->stream[stream].schema.field_count);
         }
-        stream_add(&snapshot->stream[STREAMS_MAX], &counters->stream[STREAMS_MAX]);
+        stream_add(&snapshot->stream[STREAMS_MAX], &counters->stream[STREAMS_MAX], 0);
         for (uint32_t view = 0; view < appliance->plan->view_count; view++) {
             view_add(&snapshot->view[view], &counters->view[view]);
             int64_t since_us = worker_since_us(appliance->worker[i], view);
@@ -73,6 +79,11 @@ static void shards_take(const struct appliance *appliance, struct snapshot *snap
             }
         }
         shard_take(appliance, i, &snapshot->shard[i]);
+    }
+    for (uint32_t stream = 0; stream < appliance->plan->stream_count; stream++) {
+        if (appliance->quality != NULL) {
+            quality_read(appliance->quality, stream, &snapshot->stream[stream].quality);
+        }
     }
     /* What names no stream has no event time. */
     snapshot->stream[STREAMS_MAX].watermark_us = INT64_MIN;
@@ -186,6 +197,9 @@ enum result snapshot_take(const struct appliance *appliance, struct snapshot **o
     }
     server_statistics_read(appliance->server, &snapshot->server);
     server_read_duration(appliance->server, &snapshot->reads);
+    if (appliance->objectives != NULL) {
+        objectives_read(appliance->objectives, snapshot->objective);
+    }
     if (lanes_take(appliance, snapshot) != RESULT_OK) {
         snapshot_free(snapshot);
         return RESULT_NO_MEMORY;
@@ -212,6 +226,15 @@ uint64_t snapshot_drops(const struct snapshot_stream *stream)
         }
     }
     return sum;
+}
+
+int64_t snapshot_newest_age_us(const struct snapshot *snapshot, uint32_t stream)
+{
+    const struct snapshot_appliance *appliance = &snapshot->appliance;
+    int64_t newest_us = snapshot->stream[stream].watermark_us;
+    int64_t age_us =
+        sub_clamped(appliance->now_us, newest_us == INT64_MIN ? appliance->start_us : newest_us);
+    return age_us > 0 ? age_us : 0;
 }
 
 int64_t snapshot_balance(const struct snapshot_stream *stream)

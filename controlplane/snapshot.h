@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include "controlplane/freshness.h"
+#include "controlplane/objectives.h"
+#include "controlplane/quality.h"
 #include "controlplane/server.h"
 #include "controlplane/store.h"
 #include "dataplane/base/histogram.h"
@@ -22,8 +24,9 @@ struct snapshot_stream {
     uint64_t applied;
     uint64_t quarantined;
     uint64_t drop[DROP_COUNT];
-    uint64_t violation[DROP_COUNT];
+    uint64_t violation[FIELDS_MAX][RULE_COUNT];
     int64_t watermark_us; /* Greatest of all shards; INT64_MIN: none yet. */
+    struct quality_report quality;
 };
 
 struct snapshot_view {
@@ -92,6 +95,7 @@ struct snapshot {
     const struct histogram *freshness; /* Borrowed, [view][stage]; NULL: no view. */
     struct server_statistics server;
     struct histogram reads; /* Nanoseconds. */
+    struct objective_figures objective[OBJECTIVES_MAX];
     bool has_store;
     struct store_report store;
     struct recovery_report recovery;
@@ -106,6 +110,8 @@ void snapshot_free(struct snapshot *snapshot); /* NULL is fine. */
 
 /* Events of a stream that were not applied: drops of scope MESSAGE and EVENT. */
 uint64_t snapshot_drops(const struct snapshot_stream *stream);
+/* How old the newest event of a stream is; before there is one, how long the process waits. */
+int64_t snapshot_newest_age_us(const struct snapshot *snapshot, uint32_t stream);
 /* received - applied - drops: 0 at any quiet moment. */
 int64_t snapshot_balance(const struct snapshot_stream *stream);
 /* Its greatest drop, DROP_NONE when there is none. Duplicates count last: they are normal. */

@@ -11,8 +11,9 @@
 /* In forms, # and a letter stand for:
  *   x the input of the event      i the same as an integer, where it is a bool
  *   w in the window               y in the window and not null
- *   o the order of values in ties
- *   v n s q the feature's columns: its value, or count, sum and sum of squares
+ *   o from the earliest event on  O from the latest one back
+ *   k the aggregate's parameter
+ *   v n s q l h the feature's columns: its value, or count, sum, sum of squares, list, histogram
  *   d divided by 10^scale of the field, and D by 10^(2 * scale), inside a denominator */
 struct part {
     const char *suffix; /* Of the column's name. */
@@ -21,11 +22,15 @@ struct part {
 
 #define PARTS_MAX 4 /* With the end of the list. */
 
+enum shape { SHAPE_ONE, SHAPE_LIST, SHAPE_HISTOGRAM };
+
 struct kind {
     const char *whole;        /* What the value is, if one column is enough... */
     const struct part *parts; /* ... else these are gathered, */
     const char *value;        /* and this is made of them. */
-    uint32_t power; /* The value is times 10^(power * scale of the field); 0: it has no scale. */
+    uint32_t power; /* The value, or each of a list, is times 10^(power * scale of the field); 0: it
+                       has no scale. */
+    enum shape shape;
 };
 
 static const struct part mean_parts[PARTS_MAX] = {
@@ -39,9 +44,18 @@ static const struct part spread_parts[PARTS_MAX] = {
     {"#q", "sum(CAST(#i AS HUGEINT) * #i)#w"},
 };
 
+static const struct part newest_parts[PARTS_MAX] = {{"#l", "list(#x ORDER BY #O)#y"}};
+static const struct part earliest_parts[PARTS_MAX] = {{"#l", "list(#x ORDER BY #o)#y"}};
+static const struct part frequent_parts[PARTS_MAX] = {{"#h", "histogram(#x)#w"}};
+
 #define VAR_POP  "CAST(#n * #q - #s * #s AS DOUBLE) / (CAST(#n AS HUGEINT) * #n#D)"
 #define VAR_SAMP "CAST(#n * #q - #s * #s AS DOUBLE) / (CAST(#n AS HUGEINT) * (#n - 1)#D)"
 #define OF_TWO   "CASE WHEN #n >= 2 THEN "
+/* Each value where it stands first. */
+#define DIFFERENT "list_slice(list_filter(#l, lambda v, i: list_position(#l, v) = i), 1, #k)"
+#define FREQUENT                                                                                   \
+    "list_transform(list_slice(list_sort(list_transform(map_entries(#h), "                         \
+    "lambda e: {'c': -CAST(e.value AS BIGINT), 'k': e.key})), 1, #k), lambda e: e.k)"
 
 /* A kind without a row has no SQL with the same value. */
 static const struct kind kinds[AGGREGATE_COUNT_OF] = {
@@ -58,6 +72,32 @@ static const struct kind kinds[AGGREGATE_COUNT_OF] = {
     [AGGREGATE_var_samp] = {.parts = spread_parts, .value = OF_TWO VAR_SAMP " END"},
     [AGGREGATE_stddev_pop] = {.parts = spread_parts, .value = OF_TWO "sqrt(" VAR_POP ") END"},
     [AGGREGATE_stddev_samp] = {.parts = spread_parts, .value = OF_TWO "sqrt(" VAR_SAMP ") END"},
+    [AGGREGATE_last_k] = {.whole = "list_slice(list(#x ORDER BY #O)#y, 1, #k)",
+                          .power = 1,
+                          .shape = SHAPE_LIST},
+    [AGGREGATE_first_k] = {.whole = "list_slice(list(#x ORDER BY #o)#y, 1, #k)",
+                           .power = 1,
+                           .shape = SHAPE_LIST},
+    [AGGREGATE_last_k_distinct] = {.parts = newest_parts,
+                                   .value = DIFFERENT,
+                                   .power = 1,
+                                   .shape = SHAPE_LIST},
+    [AGGREGATE_first_k_distinct] = {.parts = earliest_parts,
+                                    .value = DIFFERENT,
+                                    .power = 1,
+                                    .shape = SHAPE_LIST},
+    [AGGREGATE_top_k] = {.whole = "list_slice(list(#x ORDER BY #x DESC)#y, 1, #k)",
+                         .power = 1,
+                         .shape = SHAPE_LIST},
+    [AGGREGATE_bottom_k] = {.whole = "list_slice(list(#x ORDER BY #x)#y, 1, #k)",
+                            .power = 1,
+                            .shape = SHAPE_LIST},
+    [AGGREGATE_distinct] = {.whole = "count(DISTINCT #x)#w"},
+    [AGGREGATE_histogram] = {.whole = "histogram(#x)#w", .shape = SHAPE_HISTOGRAM},
+    [AGGREGATE_top_n] = {.parts = frequent_parts,
+                         .value = FREQUENT,
+                         .power = 1,
+                         .shape = SHAPE_LIST},
 };
 
 /* A base feature, taken apart. */
@@ -103,7 +143,8 @@ void sql_feature_name(const struct plan *plan, uint32_t view, uint32_t place, co
     }
     struct feature feature = feature_of(plan, view, place);
     (void)snprintf(out, SQL_NAME_SIZE_MAX, "\"%s%s%s%s\"", feature.aggregate->name,
-                   feature.window->lifetime ? "" : "_", feature.window->name, suffix);
+                   feature.window->kind == WINDOW_LIFETIME ? "" : "_", feature.window->name,
+                   suffix);
 }
 
 bool sql_aggregate_is_known(enum aggregate_kind kind)
@@ -120,15 +161,38 @@ void sql_power_write(struct buffer *out, uint32_t exponent, bool negative)
     buffer_text(out, negative && exponent > 0 ? "1" : "");
 }
 
-/* " FILTER (WHERE ...)", nothing where every event counts. */
+bool sql_window_write(const struct plan_window *window, struct buffer *out)
+{
+    switch (window->kind) {
+    case WINDOW_SLIDING:
+    case WINDOW_TUMBLING:
+    case WINDOW_SESSION:
+        buffer_format(out, "\"#time\" >= \"#start_%s\"", window->name);
+        return true;
+    case WINDOW_HOPPING:
+        buffer_format(out, "\"#time\" >= \"#start_%s\" AND \"#time\" < \"#end_%s\"", window->name,
+                      window->name);
+        return true;
+    case WINDOW_EVENTS:
+        buffer_format(out, "\"#rank\" <= %" PRIu32, window->events);
+        return true;
+    case WINDOW_LIFETIME:
+        break;
+    }
+    return false;
+}
+
+/* " FILTER (WHERE ...)", nothing where every event counts. Of an aggregate with `by` the group is
+ * in the window. */
 static void filter_write(const struct feature *feature, bool value, struct buffer *out)
 {
-    if (feature->window->lifetime && !value) {
+    bool timed = feature->window->kind != WINDOW_LIFETIME && feature->aggregate->by == 0;
+    if (!timed && !value) {
         return;
     }
     buffer_text(out, " FILTER (WHERE ");
-    if (!feature->window->lifetime) {
-        buffer_format(out, "\"#time\" >= \"#start_%s\"", feature->window->name);
+    if (timed) {
+        (void)sql_window_write(feature->window, out);
         buffer_text(out, value ? " AND " : "");
     }
     if (value) {
@@ -138,15 +202,16 @@ static void filter_write(const struct feature *feature, bool value, struct buffe
 }
 
 /* Ties are broken by the bits of the value, where negative numbers are the greatest. */
-static void order_write(const struct feature *feature, struct buffer *out)
+static void order_write(const struct feature *feature, bool back, struct buffer *out)
 {
+    const char *way = back ? " DESC" : "";
     enum field_type type = feature->field->type;
     bool bits = type != FIELD_TYPE_string && type != FIELD_TYPE_u64 && type != FIELD_TYPE_bool;
-    buffer_text(out, "\"#time\", \"#order\", ");
+    buffer_format(out, "\"#time\"%s, \"#order\"%s, ", way, way);
     if (bits) {
-        buffer_format(out, "\"%s\" < 0, ", feature->aggregate->name);
+        buffer_format(out, "\"%s\" < 0%s, ", feature->aggregate->name, way);
     }
-    buffer_format(out, "\"%s\"", feature->aggregate->name);
+    buffer_format(out, "\"%s\"%s", feature->aggregate->name, way);
 }
 
 static void input_write(const struct feature *feature, bool integer, struct buffer *out)
@@ -201,7 +266,11 @@ static void form_write(const struct plan *plan, uint32_t view, uint32_t place, c
             filter_write(&feature, *c == 'y', out);
             break;
         case 'o':
-            order_write(&feature, out);
+        case 'O':
+            order_write(&feature, *c == 'O', out);
+            break;
+        case 'k':
+            buffer_format(out, "%" PRId64, feature.aggregate->parameter);
             break;
         case 'd':
             divisor_write(feature.aggregate->scale, out);
@@ -297,6 +366,47 @@ void sql_type_show(struct expression_type type, const char *column, struct buffe
     }
 }
 
+/* One value of a base feature. */
+static void one_show(const struct feature *feature, const char *column, struct buffer *out)
+{
+    uint32_t scale = feature_scale(feature);
+    bool number = kinds[feature->aggregate->kind].power > 0;
+    if (number && feature->field->type == FIELD_TYPE_f64) {
+        double_write(scale, column, out);
+    } else if (scale > 0) {
+        decimal_write(scale, column, out);
+    } else {
+        buffer_text(out, column);
+    }
+}
+
+/* A value of a field. */
+static void field_show(const struct schema_field *field, const char *column, struct buffer *out)
+{
+    if (field->type == FIELD_TYPE_f64) {
+        double_write(field->scale, column, out);
+    } else if (field->scale > 0) {
+        decimal_write(field->scale, column, out);
+    } else {
+        buffer_text(out, column);
+    }
+}
+
+/* The keys of a map; its values are shown by `one` (NULL: as they are). */
+static void map_show(const struct schema_field *key, const struct feature *one, const char *column,
+                     struct buffer *out)
+{
+    buffer_format(out, "map(list_transform(map_keys(%s), lambda k: ", column);
+    field_show(key, "k", out);
+    buffer_format(out, "), list_transform(map_values(%s), lambda v: ", column);
+    if (one == NULL) {
+        buffer_text(out, "v");
+    } else {
+        one_show(one, "v", out);
+    }
+    buffer_text(out, "))");
+}
+
 void sql_feature_show(const struct plan *plan, uint32_t view, uint32_t place, const char *column,
                       struct buffer *out)
 {
@@ -306,13 +416,18 @@ void sql_feature_show(const struct plan *plan, uint32_t view, uint32_t place, co
         return;
     }
     struct feature feature = feature_of(plan, view, place);
-    uint32_t scale = feature_scale(&feature);
-    if (kinds[feature.aggregate->kind].power > 0 && feature.field->type == FIELD_TYPE_f64) {
-        double_write(scale, column, out);
-    } else if (scale > 0) {
-        decimal_write(scale, column, out);
+    enum shape shape = kinds[feature.aggregate->kind].shape;
+    if (feature.aggregate->by > 0) {
+        const struct schema *schema = &plan->stream[v->stream].schema;
+        map_show(&schema->field[feature.aggregate->by - 1], &feature, column, out);
+    } else if (shape == SHAPE_HISTOGRAM) {
+        map_show(feature.field, NULL, column, out);
+    } else if (shape == SHAPE_LIST) {
+        buffer_format(out, "list_transform(%s, lambda v: ", column);
+        one_show(&feature, "v", out);
+        buffer_text(out, ")");
     } else {
-        buffer_text(out, column);
+        one_show(&feature, column, out);
     }
 }
 

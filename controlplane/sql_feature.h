@@ -15,6 +15,9 @@
  * "amount_avg_1h#n". */
 void sql_feature_name(const struct plan *plan, uint32_t view, uint32_t place, const char *suffix,
                       char out[SQL_NAME_SIZE_MAX]);
+/* The condition that a row is in the window; false: every one is. */
+bool sql_window_write(const struct plan_window *window, struct buffer *out);
+
 /* Whether SQL says the kind with the same value. Of others nothing good is written. */
 bool sql_aggregate_is_known(enum aggregate_kind kind);
 

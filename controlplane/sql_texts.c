@@ -90,8 +90,13 @@ static enum result expression_add(struct sql_texts *texts, struct names *names,
  * derived features; then services. */
 static uint64_t place_of(enum config_site site, uint32_t owner, uint32_t index)
 {
+    static const uint8_t part[] = {
+        [CONFIG_SITE_WHERE] = 0,   [CONFIG_SITE_BY] = 1,      [CONFIG_SITE_AGGREGATE] = 1,
+        [CONFIG_SITE_DERIVED] = 2, [CONFIG_SITE_SERVICE] = 3,
+    };
     uint64_t service = site == CONFIG_SITE_SERVICE ? 1 : 0;
-    return service << 63 | (uint64_t)owner << 32 | (uint64_t)site << 16 | index;
+    return service << 63 | (uint64_t)owner << 40 | (uint64_t)part[site] << 32 |
+           (uint64_t)index << 8 | (uint64_t)site;
 }
 
 static bool is_behind_all(const struct sql_texts *texts, const struct config_expression *told)

@@ -91,18 +91,35 @@ static void names_check(const struct schema *schema, struct sql_problem *problem
     }
 }
 
-/* Where windows start and end. */
+/* floor(q - back, step) */
+static void floor_write(int64_t back_us, int64_t step_us, struct buffer *out)
+{
+    char from[32] = "\"#q\"";
+    if (back_us > 0) {
+        (void)snprintf(from, sizeof(from), "\"#q\" - %" PRId64, back_us);
+    }
+    buffer_format(out, "%s - ((%s) %% %" PRId64 " + %" PRId64 ") %% %" PRId64, from, from, step_us,
+                  step_us, step_us);
+}
+
+/* Where windows start, and end before q. Sessions and events are not times of their own. */
 static void window_write(const struct plan_view *view, const struct plan_window *window,
                          struct buffer *out)
 {
-    if (window->lifetime) {
+    if (window->kind > WINDOW_HOPPING) {
         return;
     }
-    int64_t hop_us = view->level_us[window->level];
-    buffer_format(out, ",\n    \"#q\" - %" PRId64, window->width_us);
-    if (view->exact_us < window->width_us) { /* Down to its hop. */
-        buffer_format(out, " - ((\"#q\" - %" PRId64 ") %% %" PRId64 " + %" PRId64 ") %% %" PRId64,
-                      window->width_us, hop_us, hop_us, hop_us);
+    buffer_text(out, ",\n    ");
+    if (window->kind == WINDOW_TUMBLING) {
+        floor_write(0, window->width_us, out);
+    } else if (window->kind == WINDOW_HOPPING) {
+        floor_write(0, window->step_us, out);
+        buffer_format(out, " AS \"#end_%s\",\n    \"#end_%s\" - %" PRId64, window->name,
+                      window->name, window->width_us);
+    } else if (view->exact_us < plan_window_reach_us(window)) {
+        floor_write(window->width_us, view->level_us[window->level], out);
+    } else {
+        buffer_format(out, "\"#q\" - %" PRId64, window->width_us);
     }
     buffer_format(out, " AS \"#start_%s\"", window->name);
 }
@@ -134,6 +151,12 @@ static uint64_t fields_used(struct writer *writer)
     for (uint32_t a = 0; a < view->aggregate_count; a++) {
         text = text_find(writer, CONFIG_SITE_AGGREGATE, a, view->aggregate[a].name);
         used |= text == NULL ? 0 : text->fields;
+        text = text_find(writer, CONFIG_SITE_BY, a, view->aggregate[a].name);
+        if (text != NULL) {
+            used |= text->fields;
+        } else if (view->aggregate[a].by > 0) {
+            used |= UINT64_C(1) << (view->aggregate[a].by - 1);
+        }
     }
     return used;
 }
@@ -154,22 +177,10 @@ static void events_write(struct writer *writer)
     buffer_format(out, "\n  FROM \"%s\"\n),\n", writer->schema->name);
 }
 
-/* What an aggregate looks at. */
-static void input_write(struct writer *writer, uint32_t index)
+/* An expression, null where its condition does not hold. */
+static void conditional_write(struct writer *writer, const struct sql_text *text)
 {
     struct buffer *out = writer->out;
-    const char *name = writer->view->aggregate[index].name;
-    const struct sql_text *text = text_find(writer, CONFIG_SITE_AGGREGATE, index, name);
-    enum aggregate_kind kind = writer->view->aggregate[index].kind;
-    if (!sql_aggregate_is_known(kind)) {
-        sql_problem_set(writer->problem,
-                        "view `%s`: aggregate `%s`: SQL has no %s() of the same value",
-                        writer->view->name, name, aggregate_name(kind));
-    }
-    if (text == NULL) {
-        return; /* Events themselves are counted. */
-    }
-    buffer_text(out, ",\n    ");
     if (text->where_size > 0) {
         buffer_text(out, "CASE WHEN ");
         sql_texts_where(writer->texts, text, out);
@@ -180,7 +191,35 @@ static void input_write(struct writer *writer, uint32_t index)
     } else {
         buffer_text(out, "TRUE");
     }
-    buffer_format(out, "%s AS \"%s\"", text->where_size > 0 ? " END" : "", name);
+    buffer_text(out, text->where_size > 0 ? " END" : "");
+}
+
+/* What an aggregate looks at, and what it is split by. */
+static void input_write(struct writer *writer, uint32_t index)
+{
+    struct buffer *out = writer->out;
+    const struct plan_aggregate *aggregate = &writer->view->aggregate[index];
+    const char *name = aggregate->name;
+    const struct sql_text *text = text_find(writer, CONFIG_SITE_AGGREGATE, index, name);
+    const struct sql_text *by = text_find(writer, CONFIG_SITE_BY, index, name);
+    if (!sql_aggregate_is_known(aggregate->kind)) {
+        sql_problem_set(writer->problem,
+                        "view `%s`: aggregate `%s`: SQL has no %s() of the same value",
+                        writer->view->name, name, aggregate_name(aggregate->kind));
+    }
+    if (text != NULL) { /* Else events themselves are counted. */
+        buffer_text(out, ",\n    ");
+        conditional_write(writer, text);
+        buffer_format(out, " AS \"%s\"", name);
+    }
+    if (by != NULL) {
+        buffer_text(out, ",\n    ");
+        conditional_write(writer, by);
+        buffer_format(out, " AS \"%s#by\"", name);
+    } else if (aggregate->by > 0) {
+        buffer_format(out, ",\n    \"%s\" AS \"%s#by\"",
+                      writer->schema->field[aggregate->by - 1].name, name);
+    }
 }
 
 static void inputs_write(struct writer *writer)
@@ -217,38 +256,149 @@ static void keys_write(const struct writer *writer, const char *between)
     }
 }
 
+static bool has_window(const struct plan_view *view, enum window_kind kind)
+{
+    for (uint32_t w = 0; w < view->window_count; w++) {
+        if (view->window[w].kind == kind) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The session that the end is in begins at the newest pause, unless there has been one since. */
+static void sessions_write(struct writer *writer)
+{
+    struct buffer *out = writer->out;
+    buffer_text(out, "\"#session\" AS (\n  SELECT *");
+    for (uint32_t w = 0; w < writer->view->window_count; w++) {
+        const struct plan_window *window = &writer->view->window[w];
+        if (window->kind == WINDOW_SESSION) {
+            buffer_format(out,
+                          ",\n    CASE WHEN \"#end\" < \"#last\" + %" PRId64
+                          " THEN max(CASE WHEN \"#before\" IS NULL OR \"#time\" >= "
+                          "\"#before\" + %" PRId64 " THEN \"#time\" END) OVER (PARTITION BY ",
+                          window->width_us, window->width_us);
+            keys_write(writer, ", ");
+            buffer_format(out, ") END AS \"#start_%s\"", window->name);
+        }
+    }
+    buffer_text(out, "\n  FROM \"#place\"\n),\n");
+}
+
+/* Where an event stands among those of its key: for windows that are no spans of time. */
+static void places_write(struct writer *writer)
+{
+    struct buffer *out = writer->out;
+    buffer_text(out, "\"#place\" AS (\n  SELECT *,\n    row_number() OVER (PARTITION BY ");
+    keys_write(writer, ", ");
+    buffer_text(out, " ORDER BY \"#time\" DESC, \"#order\" DESC) AS \"#rank\",\n"
+                     "    lag(\"#time\") OVER (PARTITION BY ");
+    keys_write(writer, ", ");
+    buffer_text(out, " ORDER BY \"#time\") AS \"#before\",\n"
+                     "    max(\"#time\") OVER (PARTITION BY ");
+    keys_write(writer, ", ");
+    buffer_text(out, ") AS \"#last\"\n  FROM \"#row\"\n),\n");
+    sessions_write(writer);
+}
+
+/* Events before the end, beside the times of the windows. Returns the name of the part. */
+static const char *rows_write(struct writer *writer)
+{
+    buffer_text(writer->out, "\"#row\" AS (\n  SELECT *\n  FROM \"#input\", \"#at\"\n"
+                             "  WHERE \"#time\" < \"#end\"\n),\n");
+    if (!has_window(writer->view, WINDOW_SESSION) && !has_window(writer->view, WINDOW_EVENTS)) {
+        return "\"#row\"";
+    }
+    places_write(writer);
+    return "\"#session\"";
+}
+
+static const struct plan_aggregate *aggregate_at(const struct plan_view *view, uint32_t place)
+{
+    return &view->aggregate[place / view->window_count];
+}
+
+/* One value for each category: a map from these to those. */
+static void split_write(struct writer *writer, uint32_t place, const char *rows)
+{
+    struct buffer *out = writer->out;
+    const struct plan_view *view = writer->view;
+    const char *aggregate = aggregate_at(view, place)->name;
+    char name[SQL_NAME_SIZE_MAX];
+    sql_feature_name(writer->plan, writer->index, place, "", name);
+    buffer_format(out, "\"#by_%" PRIu32 "\" AS (\n  SELECT ", place);
+    keys_write(writer, ", ");
+    buffer_text(out, ",\n    map(list(\"#category\" ORDER BY \"#category\"), list(");
+    sql_feature_value(writer->plan, writer->index, place, out);
+    buffer_format(out, " ORDER BY \"#category\")) AS %s\n  FROM (SELECT ", name);
+    keys_write(writer, ", ");
+    buffer_format(out, ",\n    \"%s#by\" AS \"#category\"", aggregate);
+    sql_feature_gather(writer->plan, writer->index, place, out);
+    buffer_format(out, "\n    FROM %s\n    WHERE ", rows);
+    if (sql_window_write(&view->window[place % view->window_count], out)) {
+        buffer_text(out, " AND ");
+    }
+    buffer_format(out, "\"%s#by\" IS NOT NULL\n    GROUP BY ", aggregate);
+    keys_write(writer, ", ");
+    buffer_format(out, ", \"%s#by\")\n  GROUP BY ", aggregate);
+    keys_write(writer, ", ");
+    buffer_text(out, "\n),\n");
+}
+
 static void groups_write(struct writer *writer)
 {
     struct buffer *out = writer->out;
     const struct plan_view *view = writer->view;
     const char *newest = view->edges == EDGES_OPEN_CLOSED ? "max(\"#time\") + 1" : "max(\"#time\")";
+    const char *rows = rows_write(writer);
+    for (uint32_t place = 0; place < base_count(view); place++) {
+        if (aggregate_at(view, place)->by > 0) {
+            split_write(writer, place, rows);
+        }
+    }
     buffer_text(out, "\"#group\" AS (\n  SELECT ");
     keys_write(writer, ", ");
     buffer_format(out, ",\n    %s AS \"#newest\"", newest);
     for (uint32_t place = 0; place < base_count(view); place++) {
-        sql_feature_gather(writer->plan, writer->index, place, out);
+        if (aggregate_at(view, place)->by == 0) {
+            sql_feature_gather(writer->plan, writer->index, place, out);
+        }
     }
-    buffer_text(out, "\n  FROM \"#input\", \"#at\"\n  WHERE \"#time\" < \"#end\"\n  GROUP BY ");
+    buffer_format(out, "\n  FROM %s\n  GROUP BY ", rows);
     keys_write(writer, ", ");
-    buffer_format(out, "\n  HAVING %s >= (SELECT \"#q\" FROM \"#at\") - %" PRId64 "\n),\n", newest,
+    buffer_format(out, "\n  HAVING %s >= any_value(\"#q\") - %" PRId64 "\n),\n", newest,
                   view->ttl_us);
 }
 
 static void values_write(struct writer *writer)
 {
     struct buffer *out = writer->out;
+    const struct plan_view *view = writer->view;
     buffer_text(out, "\"#value\" AS (\n  SELECT ");
     keys_write(writer, ", ");
     buffer_text(out, ",\n    \"#newest\"");
-    for (uint32_t place = 0; place < base_count(writer->view); place++) {
+    for (uint32_t place = 0; place < base_count(view); place++) {
         char name[SQL_NAME_SIZE_MAX];
         sql_feature_name(writer->plan, writer->index, place, "", name);
         buffer_text(out, ",\n    ");
         uint64_t from = out->size;
-        sql_feature_value(writer->plan, writer->index, place, out);
+        if (aggregate_at(view, place)->by > 0) {
+            buffer_text(out, name);
+        } else {
+            sql_feature_value(writer->plan, writer->index, place, out);
+        }
         sql_alias_write(out, from, name);
     }
-    buffer_text(out, "\n  FROM \"#group\"\n)");
+    buffer_text(out, "\n  FROM \"#group\"");
+    for (uint32_t place = 0; place < base_count(view); place++) {
+        if (aggregate_at(view, place)->by > 0) {
+            buffer_format(out, "\n  LEFT JOIN \"#by_%" PRIu32 "\" USING (", place);
+            keys_write(writer, ", ");
+            buffer_text(out, ")");
+        }
+    }
+    buffer_text(out, "\n)");
 }
 
 /* Derived features on top; "#value" has all that they read. */

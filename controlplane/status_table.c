@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dataplane/base/units.h"
+
 #define CELL_SIZE 32
 
 static const char *text_of(const json_t *object, const char *name)
@@ -134,6 +136,40 @@ static void streams_render(const json_t *status, struct buffer *out)
     }
 }
 
+/* One broken rule or watched value: a line of its own, only where there is one. */
+static void quality_render(const json_t *status, struct buffer *out)
+{
+    size_t i;
+    size_t j;
+    const json_t *stream;
+    const json_t *row;
+    bool any = false;
+    json_array_foreach(json_object_get(status, "streams"), i, stream)
+    {
+        const char *name = text_of(stream, "stream");
+        json_array_foreach(json_object_get(stream, "rules"), j, row)
+        {
+            buffer_format(out, "%s%-16s %-16s %-10s broken %" PRId64 " times: %s\n",
+                          any ? "" : "\n", name, text_of(row, "field"), text_of(row, "rule"),
+                          integer_of(row, "count"), text_of(row, "policy"));
+            any = true;
+        }
+        json_array_foreach(json_object_get(json_object_get(stream, "quality"), "checks"), j, row)
+        {
+            bool known = json_is_number(json_object_get(row, "value"));
+            char value[CELL_SIZE] = "-";
+            if (known) {
+                (void)snprintf(value, sizeof(value), "%.4g", real_of(row, "value"));
+            }
+            buffer_format(out, "%s%-16s %-16s %-10s %s, limit %.4g%s\n", any ? "" : "\n", name,
+                          text_of(row, "field"), text_of(row, "check"), value,
+                          real_of(row, "limit"),
+                          json_is_true(json_object_get(row, "beyond")) ? ": BEYOND" : "");
+            any = true;
+        }
+    }
+}
+
 static void views_render(const json_t *status, struct buffer *out)
 {
     size_t i;
@@ -210,6 +246,56 @@ static void lanes_render(const json_t *status, struct buffer *out)
     }
 }
 
+/* "14.40"; "-" where nothing was counted. */
+static const char *burn_format(const json_t *objective, const char *window, char out[CELL_SIZE])
+{
+    const json_t *burn = json_object_get(json_object_get(objective, "burn"), window);
+    if (!json_is_number(burn)) {
+        return "-";
+    }
+    (void)snprintf(out, CELL_SIZE, "%.2f", json_number_value(burn));
+    return out;
+}
+
+static void objective_render(const json_t *objective, struct buffer *out)
+{
+    static const char *const windows[] = {"5m", "1h", "6h", "3d"};
+    const char *owner = json_object_get(objective, "service") != NULL ? "service" : "view";
+    int64_t total = integer_of(objective, "total");
+    char limit[CELL_SIZE];
+    char met[CELL_SIZE] = "-";
+    if (total > 0) {
+        (void)snprintf(met, sizeof(met), "%.4f%%",
+                       100 * (double)integer_of(objective, "good") / (double)total);
+    }
+    buffer_format(out, "%-16s %-9s %10s %9.7g%% %12" PRId64 " %10s ", text_of(objective, owner),
+                  text_of(objective, "objective"),
+                  duration_format((double)integer_of(objective, "limit_us"), limit),
+                  real_of(objective, "target_percent"), total, met);
+    for (size_t w = 0; w < ARRAY_COUNT(windows); w++) {
+        char burn[CELL_SIZE];
+        buffer_format(out, " %8s", burn_format(objective, windows[w], burn));
+    }
+    buffer_text(out, "\n");
+}
+
+/* Burn: at 1 the budget lasts just for its period. */
+static void objectives_render(const json_t *status, struct buffer *out)
+{
+    size_t i;
+    const json_t *objective;
+    const json_t *objectives = json_object_get(status, "objectives");
+    if (json_array_size(objectives) == 0) {
+        return;
+    }
+    buffer_format(out, "\n%-16s %-9s %10s %10s %12s %10s  %8s %8s %8s %8s\n", "view or service",
+                  "objective", "limit", "target", "counted", "met", "burn 5m", "1h", "6h", "3d");
+    json_array_foreach(objectives, i, objective)
+    {
+        objective_render(objective, out);
+    }
+}
+
 static void quantiles_render(const char *name, const json_t *quantiles, struct buffer *out)
 {
     char p50[CELL_SIZE];
@@ -236,10 +322,12 @@ void status_table_render(const json_t *status, struct buffer *out)
     appliance_render(status, out);
     store_render(status, out);
     streams_render(status, out);
+    quality_render(status, out);
     views_render(status, out);
     shards_render(status, out);
     listeners_render(status, out);
     lanes_render(status, out);
+    objectives_render(status, out);
     times_render(status, out);
 }
 

@@ -58,6 +58,14 @@ static bool option_store(const struct verb_option *option, const char *value)
         *(const char **)option->out = value;
         return true;
     }
+    if (option->kind == VERB_OPTION_LIST) {
+        struct verb_list *list = option->out;
+        if (list->count == VERB_LIST_MAX) {
+            return false;
+        }
+        list->value[list->count++] = value;
+        return true;
+    }
     if (option->kind == VERB_OPTION_NUMBER) {
         unsigned long long number = strtoull(value, &end, 10);
         *(uint64_t *)option->out = number;
@@ -77,6 +85,8 @@ static const char *option_wants(const struct verb_option *option)
         return "a number above 0";
     case VERB_OPTION_TEXT:
         return "a value";
+    case VERB_OPTION_LIST:
+        return "a value, at most 256 times";
     case VERB_OPTION_FLAG:
         break;
     }

@@ -22,6 +22,15 @@ enum verb_option_kind {
     VERB_OPTION_TEXT,    /* out: const char *, borrowed from argv */
     VERB_OPTION_NUMBER,  /* out: uint64_t */
     VERB_OPTION_SECONDS, /* out: double, above 0 */
+    VERB_OPTION_LIST,    /* out: struct verb_list; may be given again */
+};
+
+#define VERB_LIST_MAX 256u
+
+/* Values of an option in the order that they were given; borrowed from argv. */
+struct verb_list {
+    uint32_t count;
+    const char *value[VERB_LIST_MAX];
 };
 
 struct verb_option {

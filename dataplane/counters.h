@@ -9,6 +9,8 @@
 #include "dataplane/base/histogram.h"
 #include "dataplane/base/units.h"
 #include "dataplane/feature/limits.h"
+#include "dataplane/feature/schema.h"
+#include "dataplane/feature/shift.h"
 
 enum counter {
 #define COUNTER(name, unit, sentence) COUNTER_##name,
@@ -24,8 +26,8 @@ struct counters_stream {
     _Atomic uint64_t shared_applied;
     _Atomic uint64_t shared_quarantined; /* Part of the drops: kept aside by policy. */
     _Atomic uint64_t shared_drop[DROP_COUNT];
-    _Atomic uint64_t shared_violation[DROP_COUNT]; /* Rules broken, whatever the policy. */
-    _Atomic int64_t shared_watermark_us;           /* INT64_MIN: none yet. */
+    _Atomic uint64_t shared_violation[FIELDS_MAX][RULE_COUNT]; /* Rules broken, by any policy. */
+    _Atomic int64_t shared_watermark_us;                       /* INT64_MIN: none yet. */
 };
 
 struct counters_view {
@@ -37,10 +39,25 @@ struct counters_view {
     _Atomic uint64_t shared_apply_sampled;    /* Events in those bursts. */
 };
 
+/* Of an objective of the plan: events of a worker, reads of a serving thread. good <= total. */
+struct counters_objective {
+    _Atomic uint64_t shared_good;
+    _Atomic uint64_t shared_total;
+};
+
+/* Of a stream that is watched: its applied events since the start, which are counted last. */
+struct counters_monitor {
+    _Atomic uint64_t shared_events;
+    _Atomic uint64_t shared_null[FIELDS_MAX];
+    /* Per bit of plan_quality.shift_fields, from the least on: values by bin of shift.h. */
+    _Atomic uint64_t shared_bin[][SHIFT_BINS];
+};
+
 struct counters {
     alignas(CACHE_LINE_BYTES) _Atomic uint64_t shared[COUNTER_COUNT];
     struct counters_stream stream[STREAMS_MAX + 1];
     struct counters_view view[VIEWS_MAX];
+    struct counters_objective objective[OBJECTIVES_MAX]; /* Of freshness. */
 };
 
 static inline void counter_add(_Atomic uint64_t *counter, uint64_t value)

@@ -7,6 +7,7 @@
 #include "dataplane/feature/decode.h"
 #include "dataplane/feature/wire.h"
 #include "dataplane/judge.h"
+#include "dataplane/monitor.h"
 #include "dataplane/patterns.h"
 #include "dataplane/record.h"
 #include "dataplane/route.h"
@@ -327,7 +328,7 @@ void ingress_take_forward(struct worker *worker, const struct mesh_forward *forw
                                 .event_count = 1,
                                 .events = forward->event};
     uint32_t at = burst->count;
-    decode_events(&worker->options.plan->stream[forward->stream].decode, &wire, 0, 1, burst);
+    decode_events(&worker->options.plan->stream[forward->stream].decode_judged, &wire, 0, 1, burst);
     burst->order[at] = forward->order;
     burst->lsn[at] = ++worker->shard.lsn;
     worker->origin->message[at] = NULL;
@@ -383,18 +384,17 @@ static void burst_apply(struct worker *worker)
     }
 }
 
-/* Bits of patterns, and rules of fields. Of a forward its home has judged: only what became null
- * there becomes null again. */
+/* Bits of patterns, and rules of fields, which of a forward its home has asked. */
 static void burst_match(struct worker *worker, const struct plan_stream *stream)
 {
     const struct pattern_table *table = &stream->patterns;
     struct burst *burst = worker->burst;
-    if (table->count == 0) {
+    if (table->count == (worker->burst_forwarded ? table->rule_count : 0)) {
         return;
     }
     patterns_fill(table, worker->options.patterns[burst->stream], worker->options.pattern_scratch,
                   burst, worker->pattern_bits);
-    if (!worker->burst_forwarded || burst->schema->on_violation == VIOLATION_NULL_FIELD) {
+    if (!worker->burst_forwarded) {
         patterns_check(table, worker->pattern_bits, burst);
     }
 }
@@ -426,12 +426,16 @@ void ingress_finish(struct worker *worker)
             judge_forwarded(worker);
             route_burst(worker);
             counter_add(&worker->counters->shared[COUNTER_forwards_applied], burst->count);
-            memset(burst->violation_count, 0, sizeof(burst->violation_count));
-            record_burst(worker, /* any_violation= */ true);
+            record_burst(worker);
         } else {
             judge_burst(worker);
             route_burst(worker);
-            record_burst(worker, judge_count(worker));
+            judge_count(worker);
+            record_burst(worker);
+            burst_violations_clear(burst);
+            if (worker->monitor[burst->stream] != NULL) {
+                monitor_burst(worker);
+            }
         }
         burst_apply(worker);
         burst->count = 0;

@@ -64,13 +64,22 @@ void judge_forwarded(struct worker *worker)
     }
 }
 
-static bool drop_is_quarantined(const struct plan_stream *stream, enum drop drop)
+bool judge_quarantines(const struct schema *schema, enum drop drop, uint32_t field)
 {
-    if (drop == DROP_event_future) {
-        return true;
+    enum rule rule = rule_of_drop(drop);
+    return rule == RULE_COUNT ? drop == DROP_event_future
+                              : schema->field[field].policy[rule] == VIOLATION_QUARANTINE;
+}
+
+static void violations_count(struct burst *burst, struct counters_stream *counters)
+{
+    for (uint32_t f = 0; f < burst->schema->field_count; f++) {
+        for (uint32_t r = 0; r < RULE_COUNT; r++) {
+            if (burst->violation_count[f][r] != 0) {
+                counter_add(&counters->shared_violation[f][r], burst->violation_count[f][r]);
+            }
+        }
     }
-    return drop != DROP_event_late && drop != DROP_event_key_null &&
-           stream->schema.on_violation == VIOLATION_QUARANTINE;
 }
 
 static void event_drop_count(struct worker *worker, uint32_t event)
@@ -80,11 +89,10 @@ static void event_drop_count(struct worker *worker, uint32_t event)
     struct counters_stream *counters = &worker->counters->stream[burst->stream];
     enum drop drop = (enum drop)burst->drop[event];
     counter_add(&counters->shared_drop[drop], 1);
-    if (drop_is_quarantined(stream, drop)) {
+    if (judge_quarantines(&stream->schema, drop, burst->drop_field[event])) {
         counter_add(&counters->shared_quarantined, 1);
     }
-    bool ruled =
-        drop != DROP_event_late && drop != DROP_event_future && drop != DROP_event_key_null;
+    bool ruled = rule_of_drop(drop) != RULE_COUNT;
     uint32_t field = ruled ? burst->drop_field[event] : JUDGE_NO_FIELD;
     uint32_t offset = worker->origin->line[event];
     const struct net_message *message = worker->origin->message[event];
@@ -97,9 +105,8 @@ static void event_drop_count(struct worker *worker, uint32_t event)
     judge_note_drop(worker, drop, burst->stream, field, offset, message);
 }
 
-bool judge_count(struct worker *worker)
+void judge_count(struct worker *worker)
 {
-    bool any_violation = false;
     struct burst *burst = worker->burst;
     struct counters_stream *counters = &worker->counters->stream[burst->stream];
     uint32_t applied = 0;
@@ -112,12 +119,7 @@ bool judge_count(struct worker *worker)
             event_drop_count(worker, i);
         }
     }
-    for (uint32_t i = 0; i < DROP_COUNT; i++) {
-        if (burst->violation_count[i] != 0) {
-            counter_add(&counters->shared_violation[i], burst->violation_count[i]);
-            burst->violation_count[i] = 0;
-            any_violation = true;
-        }
+    if (burst->violations > 0) {
+        violations_count(burst, counters);
     }
-    return any_violation;
 }

@@ -73,8 +73,8 @@ bool mesh_push_message(struct mesh *mesh, uint32_t to, const struct net_message 
     return true;
 }
 
-void mesh_push_forward(struct mesh *mesh, uint32_t to, const struct mesh_forward *forward,
-                       const uint8_t *event)
+uint8_t *mesh_push_forward(struct mesh *mesh, uint32_t to, const struct mesh_forward *forward,
+                           const uint8_t *event)
 {
     ASSERT(to != mesh->shard);
     struct mesh_forward *record =
@@ -82,6 +82,7 @@ void mesh_push_forward(struct mesh *mesh, uint32_t to, const struct mesh_forward
     ASSERT(record != NULL);
     *record = *forward;
     memcpy(record->event, event, forward->event_size);
+    return record->event;
 }
 
 void mesh_push_finish(struct mesh *mesh, uint64_t lsn)

@@ -72,9 +72,10 @@ bool mesh_has_room_beside(struct mesh *mesh, uint32_t to, uint32_t message_size,
 /* False when the ring is full. */
 bool mesh_push_message(struct mesh *mesh, uint32_t to, const struct net_message *message,
                        uint32_t port);
-/* Asserts room: mesh_has_room() was asked before the message was accepted. */
-void mesh_push_forward(struct mesh *mesh, uint32_t to, const struct mesh_forward *forward,
-                       const uint8_t *event);
+/* Returns the forward's copy of the event. Asserts room: mesh_has_room() was asked before the
+ * message was accepted. */
+uint8_t *mesh_push_forward(struct mesh *mesh, uint32_t to, const struct mesh_forward *forward,
+                           const uint8_t *event);
 /* Makes this turn's records visible to the others. lsn: the last one that was given. */
 void mesh_push_finish(struct mesh *mesh, uint64_t lsn);
 /* Greatest LSN of a home up to which every forward for this shard was taken; taken_lsn: that of the

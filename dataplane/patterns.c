@@ -49,7 +49,7 @@ void patterns_check(const struct pattern_table *table, const struct pattern_bits
             bool null = (burst->null_mask[i] >> field & 1) != 0;
             bool matches = (bits->block[i / PROGRAM_ROWS][p] >> i % PROGRAM_ROWS & 1) != 0;
             if (!null && !matches) {
-                decode_violate(burst, i, field, DROP_event_no_match);
+                decode_violate(burst, i, field, RULE_matches);
             }
         }
     }

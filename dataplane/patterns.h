@@ -12,6 +12,6 @@ void patterns_fill(const struct pattern_table *table, const struct pattern_set *
                    struct pattern_bits *out_bits);
 
 /* Holds values that are not null against the rules, after those of decode_events(): counts, and
- * does what the schema's policy says. */
+ * does what their policies say. */
 void patterns_check(const struct pattern_table *table, const struct pattern_bits *bits,
                     struct burst *burst);

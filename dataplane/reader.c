@@ -29,17 +29,17 @@ struct reader {
     uint32_t thread_index;
     const struct plan *plan;
     struct memory_region region;
-    uint64_t *row;     /* Private copy: ROW_SIZE_MAX. */
-    uint64_t *scratch; /* One cell. */
-    char *strings;
+    uint64_t *row; /* Private copy: ROW_SIZE_MAX. */
+    struct row_read_space *space;
     struct derive_space *derive;
     /* Owner: the reading thread. */
-    uint64_t strings_used;
+    struct text_space texts;
     bool online;
 };
 
-#define READER_STRING_BYTES  ((uint64_t)READER_ANSWERS_MAX * STRING_SIZE_MAX)
-#define READER_SCRATCH_WORDS (8u + ACCUMULATORS_MAX * (2u + STRING_SIZE_MAX / 8))
+/* Each answer may be a string; lists share what lies behind, a page of memory as it is touched. */
+#define READER_STRING_BYTES ((uint64_t)READER_ANSWERS_MAX * STRING_SIZE_MAX)
+#define READER_TEXT_BYTES   (READER_STRING_BYTES + READER_LIST_BYTES)
 
 enum result reader_open(struct worker *const *workers, uint32_t shard_count, uint32_t thread_index,
                         struct reader **out_reader)
@@ -47,8 +47,8 @@ enum result reader_open(struct worker *const *workers, uint32_t shard_count, uin
     ASSERT(shard_count > 0);
     ASSERT(shard_count <= SHARDS_MAX);
     uint64_t head = align_up(sizeof(struct reader), CACHE_LINE_BYTES);
-    uint64_t bytes = head + ROW_SIZE_MAX + READER_SCRATCH_WORDS * sizeof(uint64_t) +
-                     READER_STRING_BYTES + sizeof(struct derive_space) + CACHE_LINE_BYTES;
+    uint64_t bytes = head + ROW_SIZE_MAX + sizeof(struct row_read_space) + READER_TEXT_BYTES +
+                     sizeof(struct derive_space) + CACHE_LINE_BYTES;
     struct memory_region region;
     enum result result = memory_map(bytes, /* touch= */ 0, &region);
     if (result != RESULT_OK) {
@@ -60,10 +60,11 @@ enum result reader_open(struct worker *const *workers, uint32_t shard_count, uin
     reader->thread_index = thread_index;
     reader->plan = workers[0]->options.plan;
     reader->row = (uint64_t *)((uint8_t *)region.base + head);
-    reader->scratch = reader->row + ROW_SIZE_MAX / sizeof(uint64_t);
-    reader->strings = (char *)(reader->scratch + READER_SCRATCH_WORDS);
+    reader->space = (struct row_read_space *)(reader->row + ROW_SIZE_MAX / sizeof(uint64_t));
+    reader->texts =
+        (struct text_space){.data = (char *)(reader->space + 1), .size = READER_TEXT_BYTES};
     reader->derive = (struct derive_space *)align_up(
-        (uint64_t)(uintptr_t)(reader->strings + READER_STRING_BYTES), CACHE_LINE_BYTES);
+        (uint64_t)(uintptr_t)(reader->texts.data + READER_TEXT_BYTES), CACHE_LINE_BYTES);
     for (uint32_t i = 0; i < shard_count; i++) {
         ASSERT(thread_index < workers[i]->options.readers_max);
         reader->worker[i] = workers[i];
@@ -187,12 +188,14 @@ static void row_copy_used(const struct plan *plan, uint64_t *copy, const uint64_
         return;
     }
     const struct plan_view *view = &plan->view[meta.view];
-    uint32_t front = row_head_lines(view, meta.key_size) * LINE_WORDS +
-                     (uint32_t)meta.cell_count * view->cell_words;
-    uint32_t back = ((uint32_t)meta.single_count + meta.has_floor) * view->single_words;
-    front = front < words ? front : words;
-    back = back < words - front ? back : words - front;
-    words_copy(copy, source, LINE_WORDS, front);
+    uint32_t head = row_head_lines(view, meta.key_size) * LINE_WORDS;
+    head = head < words ? head : words;
+    words_copy(copy, source, LINE_WORDS, head);
+    uint64_t front_said = row_front_words(view, copy, meta);
+    uint64_t back_said = row_back_words(view, meta);
+    uint32_t front = front_said < words ? (uint32_t)front_said : words;
+    uint32_t back = back_said < words - front ? (uint32_t)back_said : words - front;
+    words_copy(copy, source, head, front);
     words_copy(copy, source, words - back, words);
 }
 
@@ -297,12 +300,12 @@ static void query_derive(struct reader *reader, const struct plan_view *view, ui
 {
     struct derive_space *derive = reader->derive;
     const struct program *program = &view->derived_program;
-    uint64_t used = 0;
+    struct text_space texts = {.data = derive->strings, .size = sizeof(derive->strings)};
     for (uint32_t i = 0; i < program->input_count; i++) {
         derive->feature[i] = (uint16_t)(view->feature_first + program->input[i]);
     }
     row_read(reader->plan, view, reader->row, lines, at, derive->feature, program->input_count,
-             derive->input, reader->scratch, derive->strings, sizeof(derive->strings), &used);
+             derive->input, reader->space, &texts);
     derive_run(view, derive->input, &derive->program);
     for (uint32_t i = 0; i < query->feature_count; i++) {
         const struct plan_feature *asked = &reader->plan->feature[query->feature[i]];
@@ -312,10 +315,10 @@ static void query_derive(struct reader *reader, const struct plan_view *view, ui
         }
         derive_answer(view, asked->aggregate, derive->input, &derive->program, answer);
         if (answer->kind == VALUE_STRING) {
-            char *kept = reader->strings + reader->strings_used;
+            char *kept = reader->texts.data + reader->texts.used;
             memcpy(kept, answer->text, answer->text_size);
             answer->text = kept;
-            reader->strings_used += answer->text_size;
+            reader->texts.used += answer->text_size;
         }
     }
 }
@@ -345,9 +348,10 @@ static void query_answer(struct reader *reader, struct reader_query *query,
         return;
     }
     query->found = true;
+    lines = row_read_settle(view, reader->row, lines, ROW_SIZE_MAX / CACHE_LINE_BYTES, &at,
+                            reader->space);
     row_read(reader->plan, view, reader->row, lines, &at, query->feature, query->feature_count,
-             query->answer, reader->scratch, reader->strings, READER_STRING_BYTES,
-             &reader->strings_used);
+             query->answer, reader->space, &reader->texts);
     if (view->derived_count > 0 && query_has_derived(reader, query)) {
         query_derive(reader, view, lines, &at, query);
     }
@@ -357,7 +361,8 @@ void reader_read(struct reader *reader, struct reader_query *queries, uint32_t c
 {
     ASSERT(reader->online);
     struct probe probe[2 * READ_GAP];
-    reader->strings_used = 0;
+    reader->texts.used = 0;
+    reader->texts.list_left = READER_LIST_BYTES;
     uint32_t answers = 0;
     for (uint32_t i = 0; i < count + 2 * READ_GAP; i++) {
         if (i < count) {

@@ -36,6 +36,8 @@ void reader_close(struct reader *reader);
 
 /* Answers that one reader_read() may ask for: what bounds the reader's space for strings. */
 #define READER_ANSWERS_MAX 131072u
+/* Lists of one batch; one that has no place is cut, APPROXIMATE. */
+#define READER_LIST_BYTES (UINT64_C(64) << 20)
 
 /* Answers all queries, prefetching across them. At most READER_ANSWERS_MAX answers in all. Strings
  * in answers stay valid until the next call with this reader. Reads of one view of one entity are

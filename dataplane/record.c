@@ -4,6 +4,7 @@
 
 #include "dataplane/base/assert.h"
 #include "dataplane/feature/wire.h"
+#include "dataplane/judge.h"
 #include "dataplane/worker_state.h"
 
 /* The verdict of verdicts.def that says the same as a drop. */
@@ -15,6 +16,8 @@ static uint8_t reason_of(enum drop drop)
         [DROP_event_below_min] = VERDICT_event_below_min,
         [DROP_event_above_max] = VERDICT_event_above_max,
         [DROP_event_not_in_enum] = VERDICT_event_not_in_enum,
+        [DROP_event_too_short] = VERDICT_event_too_short,
+        [DROP_event_too_long] = VERDICT_event_too_long,
         [DROP_event_no_match] = VERDICT_event_no_match,
         [DROP_event_key_null] = VERDICT_event_key_null,
         [DROP_event_late] = VERDICT_event_late,
@@ -69,17 +72,23 @@ void record_forward(struct worker *worker, const struct mesh_forward *forward, u
     worker->origin->record[at] = record == NULL ? NULL : record + MIRROR_FORWARD_HEADER;
 }
 
-void record_burst(struct worker *worker, bool any_violation)
+static uint32_t event_verdict(const struct burst *burst, uint32_t event)
+{
+    enum drop drop = (enum drop)burst->drop[event];
+    uint8_t field = burst->drop_field[event];
+    uint8_t aside = judge_quarantines(burst->schema, drop, field) ? VERDICT_FIELD_QUARANTINED : 0;
+    return verdict_of(reason_of(drop), field | aside, 0);
+}
+
+void record_burst(struct worker *worker)
 {
     const struct burst *burst = worker->burst;
     uint64_t skipped = worker->options.plan->stream[burst->stream].decode.skipped;
-    bool nulls = any_violation && burst->schema->on_violation == VIOLATION_NULL_FIELD;
     for (uint32_t i = 0; worker->mirror.enabled && i < burst->count; i++) {
         if (burst->drop[i] != DROP_NONE) {
-            uint32_t verdict =
-                verdict_of(reason_of((enum drop)burst->drop[i]), burst->drop_field[i], 0);
+            uint32_t verdict = event_verdict(burst, i);
             memcpy(worker->origin->verdict[i], &verdict, sizeof(verdict));
-        } else if (nulls) {
+        } else if (burst->nulled) {
             schema_event_null(burst->schema, burst->null_mask[i] & ~skipped, burst->event_size[i],
                               worker->origin->record[i]);
         }

@@ -18,7 +18,7 @@ uint8_t *record_message(struct worker *worker, const struct wire_message *wire, 
 /* Records one forward, as its home sent it; it is event `at` of the burst. */
 void record_forward(struct worker *worker, const struct mesh_forward *forward, uint32_t at);
 /* Writes the verdicts of the burst. Fields that a rule made null become null in the record, so that
- * who reads it needs no rule. any_violation: some rule was broken. */
-void record_burst(struct worker *worker, bool any_violation);
+ * who reads it needs no rule. */
+void record_burst(struct worker *worker);
 /* A refusal of view v (of the stream) is part of the event's verdict. */
 void record_refused(struct worker *worker, uint32_t v, const struct shard_batch *batch);

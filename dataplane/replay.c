@@ -6,6 +6,7 @@
 #include "dataplane/feature/decode.h"
 #include "dataplane/feature/key.h"
 #include "dataplane/feature/row.h"
+#include "dataplane/feature/row_run.h"
 #include "dataplane/replay_inside.h"
 #include "drivers/memory.h"
 
@@ -18,14 +19,6 @@ enum result replay_open(const struct replay_options *options, struct replay **ou
         return RESULT_NO_MEMORY;
     }
     replay->options = *options;
-    for (uint32_t i = 0; i < options->plan->stream_count; i++) {
-        /* Verdicts were given: no rule is asked again. */
-        replay->decode[i] = options->plan->stream[i].decode;
-        for (uint32_t s = 0; s < replay->decode[i].step_count; s++) {
-            replay->decode[i].step[s].required = false;
-            replay->decode[i].step[s].checked = false;
-        }
-    }
     *out_replay = replay;
     return RESULT_OK;
 }
@@ -101,17 +94,18 @@ static bool row_read_words(struct replay *replay, const struct tile_row *row)
     return true;
 }
 
-/* True when the lengths are those of a row of the view. */
+/* True when the lengths are those of a row of the view. words: the row as of its version word. */
 static bool row_is_good(const struct plan_view *view, struct row_meta meta,
-                        const struct tile_row *row)
+                        const struct tile_row *row, const uint64_t *words)
 {
-    if (meta.key_size == 0 || meta.key_size > KEY_SIZE_MAX) {
+    uint64_t front = (uint64_t)row->front_words + 1;
+    if (meta.key_size == 0 || meta.key_size > KEY_SIZE_MAX ||
+        row->back_words != row_back_words(view, meta)) {
         return false;
     }
-    uint64_t front = (uint64_t)row_head_lines(view, meta.key_size) * LINE_WORDS +
-                     (uint64_t)meta.cell_count * view->cell_words - 1;
-    uint64_t back = ((uint64_t)meta.single_count + meta.has_floor) * view->single_words;
-    return row->front_words == front && row->back_words == back;
+    uint64_t cells_end = (uint64_t)row_head_lines(view, meta.key_size) * LINE_WORDS +
+                         (uint64_t)meta.cell_count * view->cell_words;
+    return front >= cells_end && row_run_check(view, words, front);
 }
 
 enum result replay_row(struct replay *replay, const struct tile_row *row)
@@ -128,7 +122,7 @@ enum result replay_row(struct replay *replay, const struct tile_row *row)
         return RESULT_OK;
     }
     const struct plan_view *view = &replay->options.plan->view[view_index];
-    if (!row_is_good(view, meta, row)) {
+    if (!row_is_good(view, meta, row, replay->row_words - 1)) {
         return RESULT_CORRUPT;
     }
     const uint8_t *key = (const uint8_t *)&replay->row_words[ROW_KEY - 1];
@@ -244,6 +238,7 @@ static enum result events_gather(struct replay *replay, const struct mirror_entr
                                  const struct entry_events *events)
 {
     struct burst *burst = &replay->burst;
+    const struct decode_plan *decode = &replay->options.plan->stream[events->stream].decode_judged;
     uint32_t views = views_without(replay, events, 0);
     uint32_t done = 0;
     while (done < entry->event_count) {
@@ -260,7 +255,7 @@ static enum result events_gather(struct replay *replay, const struct mirror_entr
         uint32_t room = BURST_EVENTS_MAX - first;
         uint32_t left = entry->event_count - done;
         uint32_t count = left < room ? left : room;
-        decode_events(&replay->decode[events->stream], &events->wire, done, count, burst);
+        decode_events(decode, &events->wire, done, count, burst);
         for (uint32_t i = 0; i < count; i++) {
             uint32_t verdict = mirror_entry_verdict(entry, done + i);
             bool applied = (verdict & UINT8_MAX) == VERDICT_applied;

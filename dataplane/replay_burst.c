@@ -59,10 +59,14 @@ static void event_batch(struct replay *replay, uint32_t w, uint32_t event)
     for (uint32_t views = replay->views[event]; views != 0; views &= views - 1) {
         uint32_t v = (uint32_t)__builtin_ctz(views);
         struct shard_batch *batch = &worker->batch[v];
+        const struct plan_view *view = &plan->view[stream->view[v]];
         uint8_t *key = batch->keys + (uint64_t)batch->count * batch->key_stride;
-        uint32_t size = key_of_event(&plan->view[stream->view[v]], &replay->burst, event, key);
+        uint32_t size = key_of_event(view, &replay->burst, event, key);
         uint64_t hash = size == 0 || alone ? 0 : hash_owner(key, size);
-        if (size == 0 || mesh_owner(hash, replay->options.shard_count) != w ||
+        /* An older definition applied null where this view counts on a value: it is none of its
+         * events. */
+        bool lacks = (replay->burst.null_mask[event] & view->sure_fields) != 0;
+        if (size == 0 || lacks || mesh_owner(hash, replay->options.shard_count) != w ||
             !view_is_ours(replay, hash, event)) {
             continue;
         }
@@ -198,7 +202,6 @@ enum result replay_burst_finish(struct replay *replay)
     enum result result =
         replay->pass == REPLAY_AGAIN && same ? burst_forward(replay) : burst_apply(replay);
     watermark_move(replay);
-    memset(replay->burst.violation_count, 0, sizeof(replay->burst.violation_count));
     replay->burst.count = 0;
     return result;
 }

@@ -8,8 +8,7 @@
 
 struct replay {
     struct replay_options options;
-    struct decode_plan decode[STREAMS_MAX]; /* Without rules. */
-    struct catalog catalog;                 /* Of what is read now. */
+    struct catalog catalog; /* Of what is read now. */
     struct catalog noted;
     struct catalog_map map;
     uint8_t place[STREAMS_MAX][VIEWS_PER_STREAM_MAX]; /* Of views, then to now. */

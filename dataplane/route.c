@@ -34,7 +34,13 @@ static void event_forward(struct worker *worker, uint32_t event, uint32_t owner,
                                    .views = views,
                                    .order = burst->order[event],
                                    .home_lsn = burst->lsn[event]};
-    mesh_push_forward(&worker->mesh, owner, &forward, burst->event[event]);
+    uint8_t *copy = mesh_push_forward(&worker->mesh, owner, &forward, burst->event[event]);
+    if (burst->nulled) {
+        /* What a rule made null is null there too: an owner asks no rule. */
+        uint64_t skipped = worker->options.plan->stream[burst->stream].decode.skipped;
+        schema_event_null(burst->schema, burst->null_mask[event] & ~skipped, forward.event_size,
+                          copy);
+    }
     counter_add(&worker->counters->shared[COUNTER_events_forwarded], 1);
 }
 

@@ -41,11 +41,8 @@ static enum drop hand_make_room(struct shard *shard, uint32_t view_index,
                                 const struct ladder *ladder, struct row_hand *hand)
 {
     const struct plan_view *view = &shard->plan->view[view_index];
-    uint32_t needed = view->cell_words;
-    if (view->exact_us > 0 && view->single_words > needed) {
-        needed = view->single_words;
-    }
-    uint32_t folded = row_fold(view, ladder, hand->row, hand->lines);
+    uint32_t needed = row_room_words(view);
+    uint32_t folded = row_fold(view, ladder, hand->row, hand->lines, &shard->scratch->fold);
     counter_add(&shard->counters->shared[COUNTER_cells_folded], folded);
     uint32_t free_words = row_free_words(view, hand->row, hand->lines);
     if (folded > 0 && free_words >= needed && free_words >= hand->lines * LINE_WORDS / 8) {

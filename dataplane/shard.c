@@ -220,7 +220,7 @@ static uint32_t group_apply_new(struct shard *shard, uint32_t view_index,
         return 0;
     }
     row_lock(row);
-    row_init(view_index, key, key_size, key_redis_slot(shard, view, key, key_size), row);
+    row_init(view, view_index, key, key_size, key_redis_slot(shard, view, key, key_size), row);
     struct row_hand hand = {.row = row, .lines = row_place_lines(shard, row)};
     row_hand_account(shard, view_index, hand.lines);
     uint32_t refused_before = batch->refused_count;

@@ -17,6 +17,7 @@
 #include "dataplane/feature/cell.h"
 #include "dataplane/feature/ladder.h"
 #include "dataplane/feature/plan.h"
+#include "dataplane/feature/row.h"
 #include "dataplane/row_store.h"
 #include "dataplane/table.h"
 
@@ -57,6 +58,7 @@ struct shard_scratch {
     struct shard_head head[SHARD_HEADS];
     uint16_t generation;
     uint64_t single[SINGLE_WORDS_MAX];
+    struct row_fold_space fold;
 };
 
 struct shard {

@@ -44,7 +44,7 @@ static void sweep_entry(struct shard *shard, uint64_t *segment, uint64_t *entry)
         return;
     }
     row_lock(row);
-    uint32_t folded = row_fold(view, &ladder, row, lines);
+    uint32_t folded = row_fold(view, &ladder, row, lines, &shard->scratch->fold);
     counter_add(&shard->counters->shared[COUNTER_cells_folded], folded);
     uint32_t needed = row_lines_needed(view, row);
     struct row_hand hand = {.row = row, .lines = lines};
@@ -134,7 +134,7 @@ static void state_hash_entry(struct shard *shard, const int64_t *fold_us, uint64
     struct ladder ladder;
     ladder_init(view, fold_us[view->stream], &ladder);
     uint64_t hash = row_state_hash(view, &ladder, row, row_place_lines(shard, row), scratch,
-                                   2 * ROW_SIZE_MAX / CACHE_LINE_BYTES);
+                                   2 * ROW_SIZE_MAX / CACHE_LINE_BYTES, &shard->scratch->fold);
     /* A sum of row hashes does not depend on the order of rows. */
     out[hash_vshard(hash_owner(&row[ROW_KEY], meta.key_size))] += hash;
 }

@@ -127,9 +127,8 @@ static bool row_copy(struct worker *worker, uint64_t *row, uint32_t *bytes)
     struct row_meta meta = row_meta_load(row);
     const struct plan_view *view = &worker->options.plan->view[meta.view];
     uint32_t lines = row_place_lines(&worker->shard, row);
-    uint32_t front = row_head_lines(view, meta.key_size) * LINE_WORDS +
-                     (uint32_t)meta.cell_count * view->cell_words - 1;
-    uint32_t back = ((uint32_t)meta.single_count + meta.has_floor) * view->single_words;
+    uint32_t front = (uint32_t)row_front_words(view, row, meta) - 1;
+    uint32_t back = (uint32_t)row_back_words(view, meta);
     uint32_t size = TILE_ROW_HEADER + (front + back) * (uint32_t)sizeof(uint64_t);
     uint8_t *out = block_take(walk, WALK_BLOCK_ROWS, size);
     if (out == NULL) {

@@ -5,6 +5,7 @@
 #include "dataplane/base/assert.h"
 #include "dataplane/ingress.h"
 #include "dataplane/keyring.h"
+#include "dataplane/monitor.h"
 #include "dataplane/worker_state.h"
 
 static uint64_t key_space_bytes(void)
@@ -23,6 +24,7 @@ static uint64_t hot_bytes(const struct worker_options *options)
            ring_footprint(SAMPLE_RING_LINES) + lanes_footprint(options->lanes_max) +
            mesh_footprint(options->shard_count) + mirror_footprint(options->logs) +
            acks_footprint(options->lanes_max) + walk_footprint(options->logs) +
+           monitor_footprint(options->plan) +
            shard_footprint(options->state_bytes, options->readers_max) + slack;
 }
 
@@ -84,7 +86,9 @@ enum result worker_init(const struct worker_options *options, void *memory,
     }
     for (uint32_t i = 0; i < options->plan->stream_count; i++) {
         worker->schema[i] = &options->plan->stream[i].schema;
+        worker->monitor[i] = monitor_init(&options->plan->stream[i].quality, &arena);
     }
+    visible_init(&worker->visible, options->plan);
     lanes_init(&worker->lanes, options->lanes_max, &arena);
     acks_init(&worker->acks, options->lanes_max, &arena);
     mesh_init(&worker->mesh, options->shard, options->shard_count, &arena);
@@ -273,6 +277,28 @@ static void take_ports(struct worker *worker)
     }
 }
 
+/* How long the turn's events took to become visible: they are now. */
+static void turn_measure(struct worker *worker)
+{
+    bool counted = worker->turn.events > 0 && visible_is_asked_for(&worker->visible);
+    if (!worker->turn.sampled && !counted) {
+        return;
+    }
+    int64_t published_ns = clock_now_ns(worker->options.clock);
+    if (counted) {
+        visible_count(&worker->visible, worker->options.plan, worker->counters,
+                      sub_clamped(published_ns, worker->turn.arrival_ns));
+    }
+    if (worker->turn.sampled) {
+        worker->turn.sample.published_ns = published_ns;
+        void *record = ring_push(&worker->sample_ring, sizeof(worker->turn.sample));
+        if (record != NULL) {
+            memcpy(record, &worker->turn.sample, sizeof(worker->turn.sample));
+            ring_push_finish(&worker->sample_ring);
+        }
+    }
+}
+
 /* Makes the turn's records readable: T last, so that who sees T sees its records. */
 static void publish(struct worker *worker)
 {
@@ -289,14 +315,7 @@ static void publish(struct worker *worker)
     }
     /* Release T1, pairs with acquire T2 in reader_read(). */
     atomic_store_explicit(&worker->shared_apply_us, worker->turn.apply_us, memory_order_release);
-    if (worker->turn.sampled) {
-        worker->turn.sample.published_ns = clock_now_ns(worker->options.clock);
-        void *record = ring_push(&worker->sample_ring, sizeof(worker->turn.sample));
-        if (record != NULL) {
-            memcpy(record, &worker->turn.sample, sizeof(worker->turn.sample));
-            ring_push_finish(&worker->sample_ring);
-        }
-    }
+    turn_measure(worker);
 }
 
 static void count_turn(struct worker *worker, uint64_t start_ticks)
@@ -425,6 +444,11 @@ bool worker_mirror_sealed_pop(struct worker *worker, struct mirror_sealed *out_s
 const struct counters *worker_counters(const struct worker *worker)
 {
     return worker->counters;
+}
+
+const struct counters_monitor *worker_monitor(const struct worker *worker, uint32_t stream)
+{
+    return worker->monitor[stream];
 }
 
 const struct drop_log *worker_drop_log(const struct worker *worker)

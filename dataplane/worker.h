@@ -92,6 +92,8 @@ bool worker_is_drained(const struct worker *worker);
 
 /* Any thread. */
 const struct counters *worker_counters(const struct worker *worker);
+/* NULL: nothing of the stream is watched. */
+const struct counters_monitor *worker_monitor(const struct worker *worker, uint32_t stream);
 const struct drop_log *worker_drop_log(const struct worker *worker);
 /* Bytes of rows and table in use, and the cap. */
 void worker_memory(const struct worker *worker, uint64_t *out_used, uint64_t *out_cap);

@@ -13,6 +13,7 @@ void worker_replayed(struct worker *worker, int64_t apply_us,
     }
     memcpy(worker->mirror.forward_lsn, forward_lsn, sizeof(worker->mirror.forward_lsn));
     memcpy(worker->since_us, since_us, sizeof(worker->since_us));
+    visible_skip(&worker->visible, worker->counters);
     for (uint32_t i = 0; i < worker->options.plan->stream_count; i++) {
         worker->shard.fold_us[i] =
             sub_clamped(worker->watermark_us[i], worker->options.plan->stream[i].history_us);

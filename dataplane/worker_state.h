@@ -19,6 +19,7 @@
 #include "dataplane/mesh.h"
 #include "dataplane/mirror.h"
 #include "dataplane/shard.h"
+#include "dataplane/visible.h"
 #include "dataplane/walk.h"
 #include "dataplane/worker.h"
 
@@ -95,7 +96,9 @@ struct worker {
     int64_t watermark_turn_us[STREAMS_MAX]; /* As of the turn's start: what late means. */
     int64_t sample_next_us;
     uint32_t sample_bursts; /* That were asked for a sample. */
+    struct visible visible;
     struct counters *counters;
+    struct counters_monitor *monitor[STREAMS_MAX]; /* NULL: the stream is not watched. */
     struct drop_log *drop_log;
     struct ring sample_ring;     /* Producer: worker; consumer: the sampling thread. */
     _Atomic bool shared_drain;   /* Owner: control thread. */

@@ -4,10 +4,11 @@
 
 #define HIGH_BITS UINT64_C(0x8080808080808080)
 
-/* Bytes of the character at the front, 0 when none is there. Its second byte has bounds of its own
- * where the first one is E0, ED, F0 or F4 (table 3-7 of the Unicode standard). */
-static uint32_t character_size(const uint8_t *text, uint32_t left)
+/* The second byte has bounds of its own where the first one is E0, ED, F0 or F4 (table 3-7 of the
+ * Unicode standard). */
+uint32_t utf8_character_size(const char *characters, uint32_t left)
 {
+    const uint8_t *text = (const uint8_t *)characters;
     uint8_t first = text[0];
     uint32_t size = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
     if (size == 1) {
@@ -38,7 +39,7 @@ bool utf8_is_valid(const char *text, uint32_t size)
                 continue;
             }
         }
-        uint32_t step = character_size((const uint8_t *)text + at, size - at);
+        uint32_t step = utf8_character_size(text + at, size - at);
         if (step == 0) {
             return false;
         }

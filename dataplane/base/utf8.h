@@ -4,4 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Bytes of the character that begins at text, of left > 0 bytes; 0: none does. */
+uint32_t utf8_character_size(const char *text, uint32_t left);
+
 bool utf8_is_valid(const char *text, uint32_t size);

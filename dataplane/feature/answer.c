@@ -24,8 +24,20 @@ uint32_t answer_format(const struct answer *answer, char *out)
         ASSERT(answer->text_size < ANSWER_TEXT_SIZE_MAX);
         memcpy(out, answer->text, answer->text_size);
         return answer->text_size;
+    case VALUE_LIST:
+        break;
     }
     UNREACHABLE();
+}
+
+const char *answer_text(const struct answer *answer, char *space, uint32_t *out_size)
+{
+    if (answer->kind == VALUE_STRING || answer->kind == VALUE_LIST) {
+        *out_size = answer->text_size;
+        return answer->text;
+    }
+    *out_size = answer_format(answer, space);
+    return space;
 }
 
 const char *answer_status_name(enum answer_status status)

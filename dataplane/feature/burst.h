@@ -5,6 +5,7 @@
  * schema_field. Strings stay in the event's bytes: burst_string() finds them. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -26,9 +27,21 @@ struct burst {
     uint8_t drop_field[BURST_EVENTS_MAX]; /* Field that broke the rule. */
     uint32_t views[BURST_EVENTS_MAX];     /* Bit v: the stream's view v takes it (compute.h). */
     int64_t value[FIELDS_MAX][BURST_EVENTS_MAX];
-    uint32_t
-        violation_count[DROP_COUNT]; /* Rules broken, whatever the policy; the worker drains it. */
+    /* Rules broken, whatever the policy, and how often in all; the worker drains them. */
+    uint32_t violation_count[FIELDS_MAX][RULE_COUNT];
+    uint32_t violations;
+    bool nulled; /* Some field became null by a rule. */
 };
+
+/* Forgets the rules that were broken. */
+static inline void burst_violations_clear(struct burst *burst)
+{
+    if (burst->violations > 0) {
+        memset(burst->violation_count, 0, sizeof(burst->violation_count));
+        burst->violations = 0;
+        burst->nulled = false;
+    }
+}
 
 /* Bytes of a string field and their number (up to the first NUL or the field's size), NULL when
  * null or absent. Borrowed as long as the event. */

@@ -26,7 +26,10 @@ _Static_assert(LEVELS_MAX <= CELL_LEVEL_LIFETIME, "levels fit the tag");
 #define SINGLE_ORDER     1u
 #define SINGLE_NULLS     2u
 #define SINGLE_VALUES    3u
-#define SINGLE_WORDS_MAX (SINGLE_VALUES + AGGREGATES_MAX * (STRING_SIZE_MAX / 8))
+#define SINGLE_WORDS_MAX (SINGLE_VALUES + INPUTS_MAX * (STRING_SIZE_MAX / 8))
+
+/* Of a cell, its tag included. */
+#define CELL_WORDS_MAX (1u + ACCUMULATORS_MAX * (2u + STRING_SIZE_MAX / 8u))
 
 static inline uint64_t cell_tag(int64_t start_us, uint32_t level)
 {
@@ -41,6 +44,15 @@ static inline uint32_t cell_level(uint64_t tag)
 static inline int64_t cell_start_us(uint64_t tag)
 {
     return (int64_t)(tag & ~CELL_LEVEL_MASK);
+}
+
+/* Order of tiles in a row: coarser levels first, then by start. */
+static inline bool cell_tag_before(uint64_t a, uint64_t b)
+{
+    if (cell_level(a) != cell_level(b)) {
+        return cell_level(a) > cell_level(b);
+    }
+    return cell_start_us(a) < cell_start_us(b);
 }
 
 /* A string input of single_of_event(). */

@@ -23,7 +23,10 @@ enum decode_kind {
     DECODE_TIME_NS,
 };
 
-#define BAD_WORDS (BURST_EVENTS_MAX / 64)
+#define BAD_WORDS   (BURST_EVENTS_MAX / 64)
+#define RULE_BIT(r) (1u << RULE_##r)
+
+_Static_assert(RULE_COUNT <= 8, "a step has one bit per rule");
 
 /* One field over the appended events. */
 struct decode_column {
@@ -87,10 +90,12 @@ void decode_compile(const struct schema *schema, uint64_t fields_used, struct de
     *out_plan = (struct decode_plan){0};
     for (uint32_t f = 0; f < schema->field_count; f++) {
         const struct schema_field *field = &schema->field[f];
-        bool checked = field->has_min || field->has_max || field->enum_count > 0;
-        bool used = (fields_used >> f & 1) != 0 || f == schema->time_field || !field->optional ||
-                    field->has_pattern;
-        if (!used && !checked) {
+        uint32_t rules = f == schema->time_field ? RULE_BIT(required) : 0;
+        for (uint32_t r = 0; r < RULE_COUNT; r++) {
+            rules |= schema_field_has_rule(field, (enum rule)r) ? 1u << r : 0;
+        }
+        /* Every field has a type: that alone is no reason to read it. */
+        if ((fields_used >> f & 1) == 0 && rules == RULE_BIT(type)) {
             out_plan->skipped |= UINT64_C(1) << f;
             continue;
         }
@@ -99,8 +104,15 @@ void decode_compile(const struct schema *schema, uint64_t fields_used, struct de
         out_plan->step[s].field = (uint8_t)f;
         out_plan->step[s].offset = field->offset;
         out_plan->step[s].end = (uint16_t)(field->offset + field->size);
-        out_plan->step[s].required = !field->optional || f == schema->time_field;
-        out_plan->step[s].checked = checked;
+        out_plan->step[s].rules = (uint8_t)rules;
+    }
+}
+
+void decode_compile_judged(const struct decode_plan *plan, struct decode_plan *out_plan)
+{
+    *out_plan = *plan;
+    for (uint32_t s = 0; s < out_plan->step_count; s++) {
+        out_plan->step[s].rules = 0;
     }
 }
 
@@ -310,20 +322,22 @@ static void column_decode(struct decode_column *column, uint8_t kind, uint8_t sc
     }
 }
 
-void decode_violate(struct burst *burst, uint32_t event, uint32_t field, enum drop reason)
+void decode_violate(struct burst *burst, uint32_t event, uint32_t field, enum rule rule)
 {
-    burst->violation_count[reason]++;
-    enum violation_policy policy = burst->schema->on_violation;
+    burst->violations++;
+    burst->violation_count[field][rule]++;
+    enum violation_policy policy = (enum violation_policy)burst->schema->field[field].policy[rule];
     bool is_time = field == burst->schema->time_field;
     bool drops = policy == VIOLATION_QUARANTINE || policy == VIOLATION_DROP ||
                  (policy == VIOLATION_NULL_FIELD && is_time) ||
                  (is_time && (burst->null_mask[event] >> field & 1) != 0);
     if (drops) {
         if (burst->drop[event] == DROP_NONE) {
-            burst->drop[event] = (uint8_t)reason;
+            burst->drop[event] = (uint8_t)rule_drop(rule);
             burst->drop_field[event] = (uint8_t)field;
         }
     } else if (policy == VIOLATION_NULL_FIELD) {
+        burst->nulled = true;
         burst->null_mask[event] |= UINT64_C(1) << field;
         burst->value[field][event] = 0;
     }
@@ -338,7 +352,7 @@ static void check_bad(struct burst *burst, const struct decode_column *column, u
 {
     for (uint32_t i = 0; i < column->count; i++) {
         if (column_is_bad(column, i)) {
-            decode_violate(burst, base + i, column->field, DROP_event_type);
+            decode_violate(burst, base + i, column->field, RULE_type);
         }
     }
 }
@@ -348,7 +362,7 @@ static void check_required(struct burst *burst, const struct decode_column *colu
     for (uint32_t i = 0; i < column->count; i++) {
         bool is_null = (column->null_mask[i] >> column->field & 1) != 0;
         if (is_null && !column_is_bad(column, i)) {
-            decode_violate(burst, base + i, column->field, DROP_event_required);
+            decode_violate(burst, base + i, column->field, RULE_required);
         }
     }
 }
@@ -374,9 +388,9 @@ static void check_range(struct burst *burst, const struct decode_column *column,
             continue;
         }
         if (value < min) {
-            decode_violate(burst, base + i, column->field, DROP_event_below_min);
+            decode_violate(burst, base + i, column->field, RULE_min);
         } else if (value > max) {
-            decode_violate(burst, base + i, column->field, DROP_event_above_max);
+            decode_violate(burst, base + i, column->field, RULE_max);
         }
     }
 }
@@ -437,8 +451,47 @@ static void check_enum(struct burst *burst, const struct decode_column *column, 
         const uint8_t *bytes = column->bytes + (uint64_t)i * column->stride;
         bool known = enum_has(field, bytes, column->value[i]);
         if (!known) {
-            decode_violate(burst, base + i, column->field, DROP_event_not_in_enum);
+            decode_violate(burst, base + i, column->field, RULE_enum);
         }
+    }
+}
+
+static void check_size(struct burst *burst, const struct decode_column *column, uint32_t base)
+{
+    const struct schema_field *field = &burst->schema->field[column->field];
+    uint32_t most = field->size_max > 0 ? field->size_max : field->size;
+    for (uint32_t i = 0; i < column->count; i++) {
+        if ((column->null_mask[i] >> column->field & 1) != 0) {
+            continue;
+        }
+        const uint8_t *bytes = column->bytes + (uint64_t)i * column->stride;
+        uint32_t size = (uint32_t)strnlen((const char *)bytes, field->size);
+        if (size < field->size_min) {
+            decode_violate(burst, base + i, column->field, RULE_min_size);
+        } else if (size > most) {
+            decode_violate(burst, base + i, column->field, RULE_max_size);
+        }
+    }
+}
+
+/* Holds a column against the rules of its field, in the order of rules.def. */
+static void column_check(struct burst *burst, const struct decode_column *column, uint32_t rules,
+                         uint32_t base)
+{
+    if (column->any_bad && (rules & RULE_BIT(type)) != 0) {
+        check_bad(burst, column, base);
+    }
+    if (column->any_null && (rules & RULE_BIT(required)) != 0) {
+        check_required(burst, column, base);
+    }
+    if ((rules & (RULE_BIT(min) | RULE_BIT(max))) != 0) {
+        check_range(burst, column, base);
+    }
+    if ((rules & RULE_BIT(enum)) != 0) {
+        check_enum(burst, column, base);
+    }
+    if ((rules & (RULE_BIT(min_size) | RULE_BIT(max_size))) != 0) {
+        check_size(burst, column, base);
     }
 }
 
@@ -485,20 +538,7 @@ void decode_events(const struct decode_plan *plan, const struct wire_message *me
         } else {
             column_absent(&column);
         }
-        if (column.any_bad) {
-            check_bad(burst, &column, base);
-        }
-        if (column.any_null && plan->step[s].required) {
-            check_required(burst, &column, base);
-        }
-        if (plan->step[s].checked) {
-            if (schema->field[field].has_min || schema->field[field].has_max) {
-                check_range(burst, &column, base);
-            }
-            if (schema->field[field].enum_count > 0) {
-                check_enum(burst, &column, base);
-            }
-        }
+        column_check(burst, &column, plan->step[s].rules, base);
     }
     memcpy(&burst->time_us[base], &burst->value[schema->time_field][base],
            count * sizeof(burst->time_us[0]));

@@ -1,5 +1,5 @@
 /* Events of a message to columns of a burst, by a plan compiled from the schema: an offset table,
- * no per-field calls. Checks type, null, min, max and enum on the way. */
+ * no per-field calls. Holds each field against its rules on the way, but for `matches`. */
 #pragma once
 
 #include <stdbool.h>
@@ -18,9 +18,8 @@ struct decode_plan {
         uint8_t kind; /* decode.c's enum: how bytes become a value. */
         uint8_t field;
         uint16_t offset;
-        uint16_t end; /* offset + size: present when the writer's block reaches it. */
-        bool required;
-        bool checked; /* min, max or enum. */
+        uint16_t end;  /* offset + size: present when the writer's block reaches it. */
+        uint8_t rules; /* Bit r: is held against enum rule r. */
     } step[FIELDS_MAX];
 };
 
@@ -28,6 +27,9 @@ struct decode_plan {
  * and fields with rules are decoded anyway. */
 void decode_compile(const struct schema *schema, uint64_t fields_used,
                     struct decode_plan *out_plan);
+
+/* The same for events whose verdicts were given before: no rule is asked again. */
+void decode_compile_judged(const struct decode_plan *plan, struct decode_plan *out_plan);
 
 /* Whether the message's events can be decoded: DROP_NONE, or DROP_message_event_size when its
  * stride is below what its declared version needs. The message passed wire_decode and is of this
@@ -39,15 +41,16 @@ enum drop decode_check(const struct schema *schema, const struct wire_message *m
 bool decode_quantise(double x, uint8_t scale, int64_t *out_value);
 
 /* Appends events [first, first + count) of message to the burst: event, event_size, time_us, order,
- * null_mask, value, drop, drop_field; applies the schema's violation policy. lsn is left to the
- * caller. The burst has room and is of this schema. Events borrow the message's bytes.
+ * null_mask, value, drop, drop_field; does what the policies of broken rules say. lsn is left to
+ * the caller. The burst has room and is of this schema. Events borrow the message's bytes.
  *
  * Fields beyond the writer's block are null. Every broken rule counts in violation_count; the first
- * one of an event, in schema order, decides drop and drop_field. An event whose time is null or no
- * time is dropped whatever the policy. A value of no valid type reads as null under `count`. */
+ * of an event that its policy drops, in schema order, decides drop and drop_field. An event whose
+ * time is null or no time is dropped whatever the policy. A value of no valid type reads as null
+ * under `count`. */
 void decode_events(const struct decode_plan *plan, const struct wire_message *message,
                    uint32_t first, uint32_t count, struct burst *burst);
 
-/* Counts a broken rule of an event and does what the schema's policy says. */
+/* Counts a broken rule of an event and does what its policy says. */
 __attribute__((noinline, cold)) void decode_violate(struct burst *burst, uint32_t event,
-                                                    uint32_t field, enum drop reason);
+                                                    uint32_t field, enum rule rule);

@@ -11,8 +11,13 @@ struct expression_type derive_type_of(const struct plan_aggregate *aggregate,
     struct expression_type type = {.kind = TYPE_double};
     enum aggregate_kind kind = aggregate->kind;
     bool value = kind == AGGREGATE_min || kind == AGGREGATE_max || kind == AGGREGATE_first ||
-                 kind == AGGREGATE_last;
-    if (kind == AGGREGATE_count) {
+                 kind == AGGREGATE_last || kind == AGGREGATE_quantile;
+    if (aggregate_is_list(aggregate)) {
+        type.kind = TYPE_null;
+        return type;
+    }
+    if (kind == AGGREGATE_count || kind == AGGREGATE_distinct ||
+        kind == AGGREGATE_approx_distinct) {
         type.kind = TYPE_number;
         return type;
     }
@@ -64,6 +69,8 @@ bool derive_word(const struct answer *answer, struct expression_type type, int64
     case VALUE_DOUBLE:
         memcpy(out_word, &answer->real, sizeof(*out_word));
         return true;
+    case VALUE_LIST: /* config/ lets none in. */
+        return false;
     case VALUE_NUMBER:
         break;
     }

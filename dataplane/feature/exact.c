@@ -222,7 +222,7 @@ double exact_divide(struct wide numerator, struct wide denominator)
     return double_round(quotient, n_down - d_down, sticky, negative);
 }
 
-static struct wide wide_multiply(const struct wide *a, const struct wide *b)
+struct wide wide_multiply(const struct wide *a, const struct wide *b)
 {
     struct wide product = {{0}};
     for (uint32_t i = 0; i < WIDE_WORDS; i++) {
@@ -235,6 +235,17 @@ static struct wide wide_multiply(const struct wide *a, const struct wide *b)
         }
     }
     return product;
+}
+
+struct wide wide_add(struct wide a, struct wide b)
+{
+    uint64_t carry = 0;
+    for (uint32_t i = 0; i < WIDE_WORDS; i++) {
+        unsigned __int128 sum = (unsigned __int128)a.word[i] + b.word[i] + carry;
+        a.word[i] = (uint64_t)sum;
+        carry = (uint64_t)(sum >> 64);
+    }
+    return a;
 }
 
 static struct wide wide_subtract(const struct wide *a, const struct wide *b)

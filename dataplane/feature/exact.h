@@ -20,6 +20,10 @@ struct wide wide_from_i128(__int128 value);
 /* words is little-endian by words, count 1..4, not negative. */
 struct wide wide_from_words(const uint64_t *words, uint32_t count);
 
+/* Modulo 2^256. */
+struct wide wide_add(struct wide a, struct wide b);
+struct wide wide_multiply(const struct wide *a, const struct wide *b);
+
 /* Correctly rounded (half to even) numerator / denominator; denominator > 0. The result is normal
  * or zero, never infinite. */
 double exact_divide(struct wide numerator, struct wide denominator);

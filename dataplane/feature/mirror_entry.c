@@ -20,6 +20,16 @@ const char *verdict_name(uint8_t reason)
     return verdict_names[reason];
 }
 
+bool verdict_is_of_rule(uint8_t reason)
+{
+    static const bool of_rule[UINT8_MAX + 1] = {
+#define RULE(name, reason) [VERDICT_##reason] = true,
+#include "dataplane/feature/rules.def"
+#undef RULE
+    };
+    return of_rule[reason];
+}
+
 /* Bytes that the parts behind a message's fixed part take. */
 static uint64_t message_content_bytes(const struct mirror_entry *entry)
 {

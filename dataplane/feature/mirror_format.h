@@ -43,8 +43,9 @@
  *            32 cut u64 per shard: LSN of its last durable record. Forwards in any log whose home
  *             LSN is of that epoch and above its home's cut are void.
  *
- * Verdict: drop reason u8 (VERDICT_APPLIED or enum verdict) | field u8 | refused views u16: bit v,
- * the stream's view v took nothing of it (memory cap, row size).
+ * Verdict: drop reason u8 (VERDICT_APPLIED or enum verdict) | field u8: bits 0 to 5 are the field
+ * whose rule was broken, bit 7: quarantined, set aside by policy | refused views u16: bit v, the
+ * stream's view v took nothing of it (memory cap, row size).
  *
  * Reading. A frame is good when its header and crc hold, and it names this store, shard, segment
  * and the LSN that is due. A bad frame followed anywhere in this or a later segment by a good one
@@ -115,9 +116,30 @@ static inline uint64_t lsn_of(uint32_t epoch, uint64_t number)
 /* The text of verdicts.def; NULL when no verdict has the number. */
 const char *verdict_name(uint8_t reason);
 
+#define VERDICT_FIELD_MASK        0x3fu
+#define VERDICT_FIELD_QUARANTINED 0x80u
+
 static inline uint32_t verdict_of(uint8_t reason, uint8_t field, uint16_t refused_views)
 {
     return (uint32_t)reason | (uint32_t)field << 8 | (uint32_t)refused_views << 16;
+}
+
+static inline uint8_t verdict_reason(uint32_t verdict)
+{
+    return (uint8_t)verdict;
+}
+
+/* Whether a rule of a field was broken: then the verdict names the field. */
+bool verdict_is_of_rule(uint8_t reason);
+
+static inline uint32_t verdict_field(uint32_t verdict)
+{
+    return verdict >> 8 & VERDICT_FIELD_MASK;
+}
+
+static inline bool verdict_is_quarantined(uint32_t verdict)
+{
+    return (verdict >> 8 & VERDICT_FIELD_QUARANTINED) != 0;
 }
 
 struct mirror_segment {

@@ -6,13 +6,10 @@
 #include "dataplane/base/distance.h"
 #include "dataplane/base/hash.h"
 #include "dataplane/feature/cell.h"
-#include "dataplane/feature/row.h"
-
-/* A window's tail steps by the largest level that is at most a twelfth of it. */
-#define HOP_SHARE 12
+#include "dataplane/feature/plan_inside.h"
 
 static const char *const aggregate_names[] = {
-#define AGGREGATE(name, argument, type, sentence) #name,
+#define AGGREGATE(name, argument, type, parameter, sentence) #name,
 #include "dataplane/feature/aggregates.def"
 #undef AGGREGATE
 };
@@ -21,6 +18,15 @@ const char *aggregate_name(enum aggregate_kind kind)
 {
     ASSERT(kind < AGGREGATE_COUNT_OF);
     return aggregate_names[kind];
+}
+
+bool aggregate_is_list(const struct plan_aggregate *aggregate)
+{
+    enum aggregate_kind kind = aggregate->kind;
+    bool ranked = kind == AGGREGATE_last_k || kind == AGGREGATE_first_k ||
+                  kind == AGGREGATE_last_k_distinct || kind == AGGREGATE_first_k_distinct ||
+                  kind == AGGREGATE_top_k || kind == AGGREGATE_bottom_k;
+    return aggregate->by != 0 || ranked || kind == AGGREGATE_histogram || kind == AGGREGATE_top_n;
 }
 
 static bool name_is(const char *name, const char *text, uint32_t size)
@@ -36,224 +42,6 @@ int aggregate_find(const char *name, uint32_t size)
         }
     }
     return -1;
-}
-
-/* A field can be null in an applied event when it is optional, or when the stream applies events
- * that break a rule. */
-static bool field_is_nullable(const struct schema *schema, uint32_t field)
-{
-    return schema->field[field].optional || schema->on_violation == VIOLATION_NULL_FIELD ||
-           schema->on_violation == VIOLATION_COUNT;
-}
-
-static uint16_t string_words(const struct schema_field *field)
-{
-    return (uint16_t)div_ceil(field->size, sizeof(uint64_t));
-}
-
-static uint16_t input_word(struct plan_view *view, const struct schema *schema, uint8_t field)
-{
-    for (uint32_t i = 0; i < view->input_count; i++) {
-        if (view->input[i].field == field) {
-            return view->input[i].word;
-        }
-    }
-    ASSERT(view->input_count < AGGREGATES_MAX);
-    const struct schema_field *f = &schema->field[field];
-    bool is_string = f->type == FIELD_TYPE_string;
-    struct plan_input *input = &view->input[view->input_count++];
-    *input = (struct plan_input){.field = field,
-                                 .is_string = is_string,
-                                 .word = view->single_words,
-                                 .words = is_string ? string_words(f) : 1};
-    view->single_words = (uint16_t)(view->single_words + input->words);
-    view->input_fields |= UINT64_C(1) << field;
-    return input->word;
-}
-
-static uint16_t accumulator_words(const struct plan_accumulator *accumulator)
-{
-    switch (accumulator->kind) {
-    case ACCUMULATOR_COUNT:
-    case ACCUMULATOR_MIN:
-    case ACCUMULATOR_MAX:
-        return 1;
-    case ACCUMULATOR_SUM:
-        return 2;
-    case ACCUMULATOR_SUMSQ:
-        return 3;
-    case ACCUMULATOR_FIRST:
-    case ACCUMULATOR_LAST:
-        return (uint16_t)(2 + accumulator->value_words);
-    }
-    UNREACHABLE();
-}
-
-/* The cell word of the accumulator, made when no aggregate before needed it, noted in mask;
- * WORD_NONE when there are too many. */
-static uint16_t accumulator_place(struct plan_view *view, const struct schema *schema,
-                                  enum accumulator_kind kind, uint8_t field, uint64_t *mask)
-{
-    for (uint32_t i = 0; i < view->accumulator_count; i++) {
-        const struct plan_accumulator *known = &view->accumulator[i];
-        if (known->kind == kind && known->field == field) {
-            *mask |= UINT64_C(1) << i;
-            return known->word;
-        }
-    }
-    if (view->accumulator_count == ACCUMULATORS_MAX) {
-        return WORD_NONE;
-    }
-    *mask |= UINT64_C(1) << view->accumulator_count;
-    struct plan_accumulator *made = &view->accumulator[view->accumulator_count++];
-    *made = (struct plan_accumulator){.kind = kind, .field = field, .word = view->cell_words};
-    if (field != FIELD_NONE) {
-        const struct schema_field *f = &schema->field[field];
-        made->is_unsigned = field_type_is_unsigned(f->type);
-        made->is_string = f->type == FIELD_TYPE_string;
-        made->value_words = made->is_string ? string_words(f) : 1;
-        made->single_word = input_word(view, schema, field);
-    }
-    view->cell_words = (uint16_t)(view->cell_words + accumulator_words(made));
-    return made->word;
-}
-
-struct aggregate_needs {
-    bool sum;
-    bool sumsq;
-    int value; /* enum accumulator_kind, or -1 */
-};
-
-static struct aggregate_needs aggregate_needs_of(enum aggregate_kind kind)
-{
-    switch (kind) {
-    case AGGREGATE_count:
-        return (struct aggregate_needs){.value = -1};
-    case AGGREGATE_sum:
-    case AGGREGATE_avg:
-        return (struct aggregate_needs){.sum = true, .value = -1};
-    case AGGREGATE_sumsq:
-        return (struct aggregate_needs){.sumsq = true, .value = -1};
-    case AGGREGATE_min:
-        return (struct aggregate_needs){.value = ACCUMULATOR_MIN};
-    case AGGREGATE_max:
-        return (struct aggregate_needs){.value = ACCUMULATOR_MAX};
-    case AGGREGATE_first:
-        return (struct aggregate_needs){.value = ACCUMULATOR_FIRST};
-    case AGGREGATE_last:
-        return (struct aggregate_needs){.value = ACCUMULATOR_LAST};
-    case AGGREGATE_var_pop:
-    case AGGREGATE_var_samp:
-    case AGGREGATE_stddev_pop:
-    case AGGREGATE_stddev_samp:
-        return (struct aggregate_needs){.sum = true, .sumsq = true, .value = -1};
-    case AGGREGATE_COUNT_OF:
-        break;
-    }
-    UNREACHABLE();
-}
-
-static bool aggregate_finish(struct plan_view *view, const struct schema *schema,
-                             struct plan_aggregate *aggregate)
-{
-    uint8_t field = aggregate->field;
-    bool counts_events = field == FIELD_NONE || !field_is_nullable(schema, field);
-    struct aggregate_needs needs = aggregate_needs_of(aggregate->kind);
-    aggregate->sum_word = WORD_NONE;
-    aggregate->sumsq_word = WORD_NONE;
-    aggregate->value_word = WORD_NONE;
-    if (field != FIELD_NONE) {
-        aggregate->scale = schema->field[field].scale;
-        aggregate->type = schema->field[field].type;
-    }
-    uint64_t *mask = &aggregate->accumulators;
-    *mask = 0;
-    aggregate->count_word = accumulator_place(view, schema, ACCUMULATOR_COUNT,
-                                              counts_events ? (uint8_t)FIELD_NONE : field, mask);
-    bool fits = aggregate->count_word != WORD_NONE;
-    if (needs.sum) {
-        aggregate->sum_word = accumulator_place(view, schema, ACCUMULATOR_SUM, field, mask);
-        fits = fits && aggregate->sum_word != WORD_NONE;
-    }
-    if (needs.sumsq) {
-        aggregate->sumsq_word = accumulator_place(view, schema, ACCUMULATOR_SUMSQ, field, mask);
-        fits = fits && aggregate->sumsq_word != WORD_NONE;
-    }
-    if (needs.value >= 0) {
-        aggregate->value_word =
-            accumulator_place(view, schema, (enum accumulator_kind)needs.value, field, mask);
-        fits = fits && aggregate->value_word != WORD_NONE;
-    }
-    return fits;
-}
-
-/* Levels in use: each is the hop of some window. A view with only a lifetime window keeps the
- * finest one, so that the newest `history` can still be cut. */
-static void view_levels_finish(struct plan_view *view)
-{
-    view->level_count = 0;
-    view->has_lifetime = false;
-    for (uint32_t i = 0; i < view->window_count; i++) {
-        struct plan_window *window = &view->window[i];
-        if (window->lifetime) {
-            view->has_lifetime = true;
-            continue;
-        }
-        uint32_t hop = 0;
-        while (hop + 1u < view->ladder_count &&
-               view->ladder_us[hop + 1] <= window->width_us / HOP_SHARE) {
-            hop++;
-        }
-        int64_t width = view->ladder_us[hop];
-        if (view->level_count == 0 || view->level_us[view->level_count - 1] != width) {
-            view->level_us[view->level_count++] = width;
-        }
-        window->level = (uint8_t)(view->level_count - 1);
-        view->level_keep_us[window->level] = window->width_us;
-    }
-    if (view->level_count == 0) {
-        view->level_us[0] = view->ladder_us[0];
-        view->level_keep_us[0] = 0;
-        view->level_count = 1;
-    }
-}
-
-static uint64_t view_cells_max(const struct plan_view *view, const struct plan_stream *stream)
-{
-    /* Per level one cell cut at each end and one for a partly folded parent. */
-    const uint64_t slack = 3;
-    uint64_t cells = view->has_lifetime ? 1 : 0;
-    int64_t kept = -(stream->history_us + stream->future_us);
-    for (uint32_t i = 0; i < view->level_count; i++) {
-        int64_t span = view->level_keep_us[i] - kept;
-        cells += (uint64_t)(span > 0 ? span : 0) / (uint64_t)view->level_us[i] + slack;
-        kept = view->level_keep_us[i];
-    }
-    return cells;
-}
-
-static uint16_t key_part_size(const struct schema_field *field)
-{
-    return field->type == FIELD_TYPE_string ? field->size : (uint16_t)sizeof(uint64_t);
-}
-
-static void view_row_finish(struct plan_view *view, const struct plan_stream *stream)
-{
-    view->key_size_max = 0;
-    for (uint32_t i = 0; i < view->key_count; i++) {
-        uint16_t part = key_part_size(&stream->schema.field[view->key_field[i]]);
-        view->key_size_max = (uint16_t)(view->key_size_max + part + (view->key_count > 1 ? 2 : 0));
-    }
-    view->cell_lines = (uint16_t)div_ceil(view->cell_words, LINE_WORDS);
-    const uint64_t lines_most = ROW_SIZE_MAX / CACHE_LINE_BYTES;
-    uint64_t cells = view_cells_max(view, stream);
-    uint64_t words = cells * view->cell_words;
-    if (view->exact_us > 0) {
-        words += ((uint64_t)row_singles_most(view) + 1) * view->single_words;
-    }
-    uint64_t lines = row_head_lines(view, view->key_size_max) + div_ceil(words, LINE_WORDS);
-    view->row_lines_max = (uint32_t)(lines < lines_most ? lines : lines_most);
-    view->cells_max = (uint32_t)(cells < UINT16_MAX ? cells : UINT16_MAX);
 }
 
 static bool view_features_finish(struct plan *plan, uint32_t index)
@@ -276,7 +64,7 @@ static bool view_features_finish(struct plan *plan, uint32_t index)
             *feature = (struct plan_feature){
                 .view = (uint16_t)index, .aggregate = (uint8_t)a, .window = (uint8_t)w};
             memcpy(feature->name, aggregate, length);
-            if (!view->window[w].lifetime) {
+            if (view->window[w].kind != WINDOW_LIFETIME) {
                 feature->name[length] = '_';
                 memcpy(feature->name + length + 1, window, window_length);
             }
@@ -340,6 +128,17 @@ static uint64_t print_layout(uint64_t print, const struct plan_view *view,
     return print_number(print, (uint64_t)view->cell_words << 16 | view->single_words);
 }
 
+static uint64_t print_window(uint64_t print, const struct plan_window *window)
+{
+    bool lifetime = window->kind == WINDOW_LIFETIME;
+    print = print_number(print, (uint64_t)window->width_us << 1 | lifetime);
+    if (window->kind != WINDOW_SLIDING && !lifetime) {
+        print = print_number(print, (uint64_t)window->kind << 32 | window->events);
+        print = print_number(print, (uint64_t)window->step_us);
+    }
+    return print;
+}
+
 static uint64_t view_fingerprint(const struct plan_view *view, const struct schema *schema)
 {
     uint64_t print = print_text(schema->id, view->name);
@@ -357,8 +156,7 @@ static uint64_t view_fingerprint(const struct plan_view *view, const struct sche
         print = print_number(print, (uint64_t)view->level_us[i]);
     }
     for (uint32_t i = 0; i < view->window_count; i++) {
-        print =
-            print_number(print, (uint64_t)view->window[i].width_us << 1 | view->window[i].lifetime);
+        print = print_window(print, &view->window[i]);
     }
     for (uint32_t i = 0; i < view->aggregate_count; i++) {
         const struct plan_aggregate *aggregate = &view->aggregate[i];
@@ -367,6 +165,11 @@ static uint64_t view_fingerprint(const struct plan_view *view, const struct sche
         print = print_number(
             print, aggregate->field == FIELD_NONE ? 0 : schema->field[aggregate->field].id);
         print = aggregate->print == 0 ? print : print_number(print, aggregate->print);
+        if (aggregate->by != 0 || aggregate->parameter != 0) {
+            print =
+                print_number(print, aggregate->by == 0 ? 0 : schema->field[aggregate->by - 1].id);
+            print = print_number(print, (uint64_t)aggregate->parameter);
+        }
     }
     print = view->where_print == 0 ? print : print_number(print, view->where_print);
     return print_layout(print, view, schema);
@@ -380,27 +183,22 @@ static bool view_finish(struct plan *plan, uint32_t index)
         return false;
     }
     stream->view[stream->view_count++] = (uint8_t)index;
-    view->accumulator_count = 0;
-    view->input_count = 0;
-    view->input_fields = 0;
-    view->cell_words = 1;
-    view->single_words = SINGLE_VALUES;
-    for (uint32_t i = 0; i < view->aggregate_count; i++) {
-        if (!aggregate_finish(view, &stream->schema, &view->aggregate[i])) {
-            return false;
-        }
+    if (!plan_aggregates_finish(view, &stream->schema)) {
+        return false;
+    }
+    view->sure_fields = 0;
+    for (uint32_t i = 0; i < view->input_count; i++) {
+        uint8_t field = view->input[i].field;
+        bool sure = !schema_field_is_nullable(&stream->schema.field[field]);
+        view->sure_fields |= (uint64_t)sure << field;
     }
     view->fields_used = view->input_fields;
     for (uint32_t i = 0; i < view->key_count; i++) {
         view->fields_used |= UINT64_C(1) << view->key_field[i];
     }
-    view_levels_finish(view);
-    if (view->ttl_us == 0) {
-        const struct plan_window *longest = &view->window[view->window_count - 1];
-        ASSERT(!longest->lifetime);
-        view->ttl_us = longest->width_us + view->level_us[longest->level];
+    if (!plan_windows_finish(view, stream)) {
+        return false;
     }
-    view_row_finish(view, stream);
     view->fingerprint = view_fingerprint(view, &stream->schema);
     return view_features_finish(plan, index);
 }
@@ -473,7 +271,9 @@ enum result plan_finish(struct plan *plan, int *out_view)
         for (uint32_t v = 0; v < stream->view_count; v++) {
             used |= plan->view[stream->view[v]].fields_used;
         }
+        used |= stream->quality.null_fields | stream->quality.shift_fields;
         decode_compile(&stream->schema, used, &stream->decode);
+        decode_compile_judged(&stream->decode, &stream->decode_judged);
     }
     return RESULT_OK;
 }

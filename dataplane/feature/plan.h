@@ -16,7 +16,7 @@
 #include "dataplane/feature/schema.h"
 
 enum aggregate_kind {
-#define AGGREGATE(name, argument, type, sentence) AGGREGATE_##name,
+#define AGGREGATE(name, argument, type, parameter, sentence) AGGREGATE_##name,
 #include "dataplane/feature/aggregates.def"
 #undef AGGREGATE
     AGGREGATE_COUNT_OF
@@ -37,6 +37,7 @@ enum accumulator_kind {
 
 #define FIELD_NONE 0xffu
 #define WORD_NONE  0xffffu
+#define RUN_NONE   0xffu
 
 struct plan_accumulator {
     enum accumulator_kind kind;
@@ -57,11 +58,44 @@ struct plan_input {
     uint16_t words;
 };
 
+/* State that grows with what a window has seen: see run.h. */
+enum run_kind {
+    RUN_RANKED,  /* The best cap events. */
+    RUN_SPLIT,   /* Accumulators for each value of a field, or for each bin of it. */
+    RUN_SKETCH,  /* Which values there were, about. */
+    RUN_SESSION, /* Accumulators for each stretch of events without a pause. */
+};
+
+enum run_rank { RANK_NEWEST, RANK_OLDEST, RANK_GREATEST, RANK_LEAST };
+
+struct plan_run {
+    enum run_kind kind;
+    enum run_rank rank;   /* RANKED */
+    bool distinct;        /* RANKED: each value once, in its best place. */
+    bool bins;            /* SPLIT: by bins of the field (bins.h). */
+    bool is_unsigned;     /* Of the value, or the key. */
+    bool is_string;       /* The same. */
+    uint8_t field;        /* The same; FIELD_NONE: whole singles, or sessions. */
+    uint8_t scale;        /* Of the field. */
+    enum field_type type; /* Of the field. */
+    uint16_t single_word; /* Where it stands in a single event. */
+    uint16_t input_words; /* Of it there. */
+    uint16_t value_words; /* Of it in an entry: one where its bin or hash stands for it. */
+    uint16_t entry_words;
+    uint16_t part_count;                         /* SPLIT */
+    uint32_t cap;                                /* Entries of a group. */
+    int64_t gap_us;                              /* SESSION */
+    struct plan_accumulator part[RUN_PARTS_MAX]; /* SPLIT: their words are in the entry. */
+};
+
 /* A base aggregate of a view. */
 struct plan_aggregate {
     char name[NAME_SIZE_MAX]; /* D */
     enum aggregate_kind kind; /* D */
     uint8_t field;            /* D; FIELD_NONE for count(). Computed ones are behind the fields. */
+    uint8_t by;               /* D: 1 + the field that it is split by; 0: it is not. */
+    int64_t parameter;        /* D: k, cap, share in parts per million, half-life in us; else 0. */
+    uint8_t run;              /* Index of its run; RUN_NONE: it has none. */
     uint64_t print;           /* D: of the expression behind a computed field; 0: none. */
     uint8_t scale;            /* Of the field. */
     enum field_type type;     /* Of the field. */
@@ -72,11 +106,23 @@ struct plan_aggregate {
     uint16_t value_word;
 };
 
+enum window_kind {
+    WINDOW_SLIDING,  /* [q - width, q) */
+    WINDOW_TUMBLING, /* [floor(q, width), q): the aligned window that q is in, so far. */
+    WINDOW_HOPPING,  /* The newest aligned window that is complete: it ends at floor(q, step). */
+    WINDOW_SESSION,  /* The stretch of events that q is in: no pause of width or more. */
+    WINDOW_EVENTS,   /* The newest `events` events. */
+    WINDOW_LIFETIME,
+};
+
 struct plan_window {
-    char name[NAME_SIZE_MAX]; /* D: "10m" as written; "" for lifetime. */
-    bool lifetime;            /* D */
-    int64_t width_us;         /* D; 0 for lifetime. */
+    char name[NAME_SIZE_MAX]; /* D: suffix of features: "10m" as written; "" for lifetime. */
+    enum window_kind kind;    /* D */
+    int64_t width_us;         /* D; 0 for lifetime and events; of a session its pause. */
+    int64_t step_us;          /* D: hopping. */
+    uint32_t events;          /* D: events. */
     uint8_t level;            /* Ladder level that its tail steps by. */
+    uint8_t run;              /* Session and events: index of its run. */
 };
 
 /* A value computed from features of its view when it is read. */
@@ -113,7 +159,8 @@ struct plan_view {
     uint64_t where_print;             /* D: of that expression; 0: none. */
     int64_t ttl_us;                   /* D: 0 lets plan_finish() take longest window + its hop. */
     int64_t ladder_us[LEVELS_MAX];    /* D: ascending, each divides the next. */
-    struct plan_window window[WINDOWS_MAX];          /* D: ascending, lifetime last. */
+    struct plan_window window[WINDOWS_MAX];          /* D: timed ones ascending, lifetime
+                                                        last. */
     struct plan_aggregate aggregate[AGGREGATES_MAX]; /* D */
     uint8_t derived_count;                           /* D */
     struct plan_derived derived[DERIVED_MAX];        /* D: output i of the program. */
@@ -125,7 +172,11 @@ struct plan_view {
     uint64_t fingerprint;  /* Of everything that decides the meaning of a row's bytes. */
     uint64_t fields_used;  /* Bit f: a key part or an input. */
     uint64_t input_fields; /* Bit f: an input of some accumulator. */
+    uint64_t sure_fields;  /* Bit f: an input that is null in no applied event. */
     bool has_lifetime;
+    bool has_sessions;
+    bool
+        windows_reach_now; /* Every window goes up to q: what newer values outrank is not needed. */
     uint8_t level_count;
     int64_t level_us[LEVELS_MAX];      /* Widths in use, ascending. */
     int64_t level_keep_us[LEVELS_MAX]; /* A tile of the level is needed that long: the longest
@@ -133,7 +184,10 @@ struct plan_view {
     uint16_t key_size_max;
     uint16_t accumulator_count;
     uint16_t cell_words; /* Tag word included. */
-    uint16_t cell_lines; /* Of the open cell. */
+    uint16_t cell_lines; /* Of the open cell, and the sizes of runs behind it. */
+    uint16_t run_count;
+    uint16_t run_room_words; /* That all runs may take for one event. */
+    int64_t session_late_us; /* How far behind the fold horizon an event may be. */
     uint16_t input_count;
     uint16_t single_words; /* time, order, null mask, values of inputs. */
     uint32_t cells_max;    /* Closed cells that a row can hold after folding. */
@@ -141,7 +195,8 @@ struct plan_view {
     uint16_t feature_first; /* Into plan.feature. */
     uint16_t feature_count;
     struct plan_accumulator accumulator[ACCUMULATORS_MAX];
-    struct plan_input input[AGGREGATES_MAX];
+    struct plan_run run[RUNS_MAX];
+    struct plan_input input[INPUTS_MAX];
 };
 
 /* What an output of a stream's program is. */
@@ -149,6 +204,18 @@ struct plan_output {
     bool is_condition; /* Of a view; else a computed field. */
     uint8_t view;      /* Index in the plan. */
     uint8_t place;     /* Field; of conditions, derived: the view's place in the stream. */
+};
+
+/* What is watched of a stream's applied events, in windows that the control plane cuts. Limits are
+ * in millionths; bit f of a mask: field f is watched. */
+struct plan_quality {
+    int64_t window_us;                           /* D */
+    int64_t reference_us;                        /* D: a whole number of windows. */
+    int64_t freshness_us;                        /* D: 0: not watched. */
+    uint64_t null_fields;                        /* D */
+    uint64_t shift_fields;                       /* D */
+    uint32_t null_limit_millionths[FIELDS_MAX];  /* D: greatest share of nulls. */
+    uint32_t shift_limit_millionths[FIELDS_MAX]; /* D: greatest PSI. */
 };
 
 struct plan_stream {
@@ -160,6 +227,7 @@ struct plan_stream {
     int64_t future_us;                              /* D */
     int64_t history_us;                             /* D: folding trails the watermark by it. */
     enum late_policy late;                          /* D */
+    struct plan_quality quality;                    /* D */
     int16_t shard_by; /* D: view index that producers steer by; -1: first view. */
 
     /* Derived. */
@@ -168,6 +236,7 @@ struct plan_stream {
     bool filtered; /* Some view has a `where`. */
     uint64_t fingerprint;
     struct decode_plan decode;
+    struct decode_plan decode_judged; /* Of events whose verdicts were given before. */
 };
 
 /* What stands in place of a value that is not there. */
@@ -221,6 +290,19 @@ struct plan_service {
     struct schema_field request[SERVICE_REQUEST_MAX];    /* D */
 };
 
+enum objective_kind { OBJECTIVE_FRESHNESS, OBJECTIVE_READ };
+
+/* A share of events, or of reads, that shall be good: in time. It has no part in any fingerprint:
+ * what is stored means the same with it and without. */
+struct plan_objective {
+    enum objective_kind kind; /* D, as all */
+    bool of_service;          /* Else of a view. */
+    uint16_t owner;           /* Index of that service or view. */
+    uint64_t views;           /* Bit i: events of view i count. */
+    int64_t limit_us;         /* At most so late is good. */
+    uint32_t target_ppm;      /* 999000: 99.9 %. */
+};
+
 struct plan {
     uint64_t fingerprint;
     uint16_t stream_count;  /* D */
@@ -231,6 +313,8 @@ struct plan {
     struct plan_view view[VIEWS_MAX];
     struct plan_feature feature[FEATURES_MAX];
     struct plan_service service[SERVICES_MAX]; /* service_finish() derives the rest. */
+    uint16_t objective_count;                  /* D */
+    struct plan_objective objective[OBJECTIVES_MAX];
 };
 
 /* Derives everything that is not marked D, in place. The definition was checked (config/): errors
@@ -253,6 +337,16 @@ int plan_feature_find(const struct plan *plan, const char *reference, uint32_t s
  * `view.feature` into out (out_size bytes, NUL-terminated); "" when none is near. */
 void plan_feature_suggest(const struct plan *plan, const char *entity, const char *reference,
                           uint32_t size, char *out, uint32_t out_size);
+
+/* Ladder level that a timed window's tail steps by: an index of ladder_us. -1: none fits its
+ * ends. */
+int plan_window_level(const struct plan_view *view, const struct plan_window *window);
+
+/* Age up to which a window needs events, from any q on; 0 for those that are no spans of time. */
+int64_t plan_window_reach_us(const struct plan_window *window);
+
+/* True when its value is a list or an object. */
+bool aggregate_is_list(const struct plan_aggregate *aggregate);
 
 /* "count", "sum", ... */
 const char *aggregate_name(enum aggregate_kind kind);

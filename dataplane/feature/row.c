@@ -4,6 +4,7 @@
 
 #include "dataplane/base/assert.h"
 #include "dataplane/base/hash.h"
+#include "dataplane/feature/row_run.h"
 
 static uint64_t *open_cell_of(uint64_t *row, uint32_t key_size)
 {
@@ -27,39 +28,42 @@ static uint64_t *single_at(const struct plan_view *view, uint64_t *end, uint32_t
     return end - (uint64_t)(index + 1) * view->single_words;
 }
 
-static uint32_t words_needed(const struct plan_view *view, struct row_meta meta)
+static uint64_t words_needed(const struct plan_view *view, const uint64_t *row)
 {
-    return row_head_lines(view, meta.key_size) * LINE_WORDS +
-           (uint32_t)meta.cell_count * view->cell_words +
-           ((uint32_t)meta.single_count + meta.has_floor) * view->single_words;
-}
-
-static uint32_t words_free(const struct plan_view *view, struct row_meta meta, uint32_t lines)
-{
-    uint32_t used = words_needed(view, meta);
-    ASSERT(used <= lines * LINE_WORDS);
-    return lines * LINE_WORDS - used;
+    struct row_meta meta = row_meta_load(row);
+    return row_front_words(view, row, meta) + row_back_words(view, meta);
 }
 
 uint32_t row_free_words(const struct plan_view *view, const uint64_t *row, uint32_t lines)
 {
-    return words_free(view, row_meta_load(row), lines);
+    uint64_t used = words_needed(view, row);
+    ASSERT(used <= (uint64_t)lines * LINE_WORDS);
+    return (uint32_t)(lines * LINE_WORDS - used);
 }
 
 uint32_t row_lines_needed(const struct plan_view *view, const uint64_t *row)
 {
-    return (uint32_t)div_ceil(words_needed(view, row_meta_load(row)), LINE_WORDS);
+    return (uint32_t)div_ceil(words_needed(view, row), LINE_WORDS);
+}
+
+uint32_t row_room_words(const struct plan_view *view)
+{
+    uint32_t words = view->cell_words;
+    if (view->exact_us > 0 && view->single_words > words) {
+        words = view->single_words;
+    }
+    return words + view->run_room_words;
 }
 
 uint32_t row_lines_first(const struct plan_view *view, uint32_t key_size)
 {
-    uint32_t single_lines =
-        view->exact_us > 0 ? (uint32_t)div_ceil(view->single_words, LINE_WORDS) : 0;
-    return row_head_lines(view, key_size) + single_lines;
+    uint32_t words = view->run_room_words;
+    words += view->exact_us > 0 ? view->single_words : 0;
+    return row_head_lines(view, key_size) + (uint32_t)div_ceil(words, LINE_WORDS);
 }
 
-void row_init(uint32_t view_index, const uint8_t *key, uint32_t key_size, uint16_t slot,
-              uint64_t *row)
+void row_init(const struct plan_view *view, uint32_t view_index, const uint8_t *key,
+              uint32_t key_size, uint16_t slot, uint64_t *row)
 {
     ASSERT(key_size > 0 && key_size <= KEY_SIZE_MAX);
     row_meta_store(row, (struct row_meta){.slot = slot,
@@ -76,6 +80,7 @@ void row_init(uint32_t view_index, const uint8_t *key, uint32_t key_size, uint16
         word_store(&row[ROW_KEY + at / sizeof(word)], word);
     }
     word_store(open_cell_of(row, key_size), CELL_TAG_EMPTY);
+    row_run_clear(view, row);
 }
 
 void row_restart(const struct plan_view *view, uint64_t *row)
@@ -90,15 +95,7 @@ void row_restart(const struct plan_view *view, uint64_t *row)
     word_store(&row[ROW_NEWEST], (uint64_t)INT64_MIN);
     word_store(&row[ROW_HORIZON], (uint64_t)INT64_MIN);
     word_store(open_cell_of(row, meta.key_size), CELL_TAG_EMPTY);
-}
-
-/* Order of closed cells: coarser levels first, then by start. */
-static bool tag_before(uint64_t a, uint64_t b)
-{
-    if (cell_level(a) != cell_level(b)) {
-        return cell_level(a) > cell_level(b);
-    }
-    return cell_start_us(a) < cell_start_us(b);
+    row_run_clear(view, row);
 }
 
 /* Index of the first of count cells that is not before tag; looks at the end first, because time
@@ -106,13 +103,13 @@ static bool tag_before(uint64_t a, uint64_t b)
 static uint32_t cell_lower_bound(const struct plan_view *view, const uint64_t *cells,
                                  uint32_t count, uint64_t tag)
 {
-    if (count == 0 || tag_before(cells[(uint64_t)(count - 1) * view->cell_words], tag)) {
+    if (count == 0 || cell_tag_before(cells[(uint64_t)(count - 1) * view->cell_words], tag)) {
         return count;
     }
     uint32_t low = 0;
     while (low < count) {
         uint32_t middle = low + (count - low) / 2;
-        if (tag_before(cells[(uint64_t)middle * view->cell_words], tag)) {
+        if (cell_tag_before(cells[(uint64_t)middle * view->cell_words], tag)) {
             low = middle + 1;
         } else {
             count = middle;
@@ -132,24 +129,27 @@ static uint64_t *cell_place(const struct plan_view *view, uint64_t *row, uint32_
     if (index < meta.cell_count && cell[0] == tag) {
         return cell;
     }
-    if (words_free(view, meta, lines) < view->cell_words) {
+    if (row_free_words(view, row, lines) < view->cell_words) {
         return NULL;
     }
     words_move(cell + view->cell_words, cell,
-               (uint32_t)(meta.cell_count - index) * view->cell_words);
+               (uint32_t)(meta.cell_count - index) * view->cell_words +
+                   (uint32_t)row_run_words(view, row, meta.key_size));
     cell_clear(view, cell, tag);
     meta.cell_count++;
     row_meta_store(row, meta);
     return cell;
 }
 
-/* Puts one event into its tile. */
-static enum row_outcome tile_add(const struct plan_view *view, const struct ladder *ladder,
-                                 uint64_t *row, uint32_t lines, const uint64_t *single)
+/* Puts one event into its tile's cell. */
+static enum row_outcome cell_put(const struct plan_view *view, const struct ladder *ladder,
+                                 uint64_t *row, uint32_t lines, const uint64_t *single,
+                                 uint64_t *out_tag)
 {
     int64_t time_us = (int64_t)single[SINGLE_TIME];
     uint64_t *open = open_cell_of(row, row_meta_load(row).key_size);
     uint64_t tag = open[0];
+    *out_tag = tag;
     /* The open tile takes its events without a look at the horizon: it folds later. */
     if (tag != CELL_TAG_EMPTY &&
         (uint64_t)time_us - (uint64_t)cell_start_us(tag) < (uint64_t)view->level_us[0]) {
@@ -157,6 +157,7 @@ static enum row_outcome tile_add(const struct plan_view *view, const struct ladd
         return ROW_APPLIED;
     }
     uint64_t place = ladder_place(view, ladder, time_us, 0);
+    *out_tag = place;
     if (place == LADDER_EXPIRED) {
         return ROW_APPLIED;
     }
@@ -182,6 +183,21 @@ static enum row_outcome tile_add(const struct plan_view *view, const struct ladd
     return ROW_OPENED;
 }
 
+/* Puts one event into its tile: its cell, and the groups of its runs. */
+static enum row_outcome tile_add(const struct plan_view *view, const struct ladder *ladder,
+                                 uint64_t *row, uint32_t lines, const uint64_t *single)
+{
+    uint64_t tag;
+    if (view->run_count > 0 && row_free_words(view, row, lines) < row_room_words(view)) {
+        return ROW_FULL;
+    }
+    enum row_outcome outcome = cell_put(view, ladder, row, lines, single, &tag);
+    if (view->run_count > 0 && outcome != ROW_FULL) {
+        row_run_add(view, row, tag, single);
+    }
+    return outcome;
+}
+
 /* True when the event is above what the cap has pushed out. */
 static bool single_above_floor(const struct plan_view *view, uint64_t *row, uint32_t lines,
                                struct row_meta meta, const uint64_t *single)
@@ -195,7 +211,7 @@ static enum row_outcome single_insert(const struct plan_view *view, uint64_t *ro
 {
     struct row_meta meta = row_meta_load(row);
     if (meta.single_count >= row_singles_most(view) ||
-        words_free(view, meta, lines) < view->single_words) {
+        row_free_words(view, row, lines) < view->single_words) {
         return ROW_FULL;
     }
     uint64_t *end = singles_end_of(view, row, lines, meta.has_floor);
@@ -217,11 +233,17 @@ enum row_outcome row_apply(const struct plan_view *view, const struct ladder *la
 {
     int64_t time_us = (int64_t)single[SINGLE_TIME];
     enum row_outcome outcome;
+    if (view->run_count > 0 && row_free_words(view, row, lines) < row_room_words(view)) {
+        return ROW_FULL;
+    }
     if (view->exact_us > 0 && time_us >= ladder->single_horizon_us &&
         single_above_floor(view, row, lines, row_meta_load(row), single)) {
         outcome = single_insert(view, row, lines, single);
     } else {
         outcome = tile_add(view, ladder, row, lines, single);
+    }
+    if (outcome != ROW_FULL && view->has_sessions) {
+        row_run_add_session(view, ladder, row, single);
     }
     if (outcome != ROW_FULL) {
         row_header_note(view, ladder, row, time_us, apply_us, lsn);
@@ -270,6 +292,9 @@ static uint32_t cells_fold(const struct plan_view *view, const struct ladder *la
         kept++;
     }
     uint32_t gone = meta.cell_count - kept;
+    words_move(cells + (uint64_t)kept * view->cell_words,
+               cells + (uint64_t)meta.cell_count * view->cell_words,
+               (uint32_t)row_run_words(view, row, meta.key_size));
     meta.cell_count = (uint16_t)kept;
     row_meta_store(row, meta);
     return gone;
@@ -314,9 +339,12 @@ static uint32_t singles_fold(const struct plan_view *view, const struct ladder *
 }
 
 uint32_t row_fold(const struct plan_view *view, const struct ladder *ladder, uint64_t *row,
-                  uint32_t lines)
+                  uint32_t lines, struct row_fold_space *space)
 {
     uint32_t gone = cells_fold(view, ladder, row);
+    if (view->run_count > 0) {
+        gone += row_run_fold(view, ladder, row, space);
+    }
     if (view->exact_us > 0) {
         gone += singles_fold(view, ladder, row, lines);
     }
@@ -328,10 +356,9 @@ void row_move(const struct plan_view *view, const uint64_t *source, uint32_t sou
               uint64_t *target, uint32_t target_lines)
 {
     struct row_meta meta = row_meta_load(source);
-    ASSERT(words_needed(view, meta) <= target_lines * LINE_WORDS);
-    uint32_t front = row_head_lines(view, meta.key_size) * LINE_WORDS +
-                     (uint32_t)meta.cell_count * view->cell_words;
-    uint32_t back = ((uint32_t)meta.single_count + meta.has_floor) * view->single_words;
+    ASSERT(words_needed(view, source) <= (uint64_t)target_lines * LINE_WORDS);
+    uint32_t front = (uint32_t)row_front_words(view, source, meta);
+    uint32_t back = (uint32_t)row_back_words(view, meta);
     words_store(target + 1, source + 1, front - 1);
     words_store(target + (uint64_t)target_lines * LINE_WORDS - back,
                 source + (uint64_t)source_lines * LINE_WORDS - back, back);
@@ -339,7 +366,7 @@ void row_move(const struct plan_view *view, const uint64_t *source, uint32_t sou
 
 uint64_t row_state_hash(const struct plan_view *view, const struct ladder *ladder,
                         const uint64_t *row, uint32_t lines, uint64_t *scratch,
-                        uint32_t scratch_lines)
+                        uint32_t scratch_lines, struct row_fold_space *space)
 {
     if (row_newest_us(row) < ladder->expire_us) {
         return 0;
@@ -354,7 +381,7 @@ uint64_t row_state_hash(const struct plan_view *view, const struct ladder *ladde
         word_store(&open[0], CELL_TAG_EMPTY);
     }
     /* Tiles that singles fold to may open new cells in front of the open one: fold until quiet. */
-    while (row_fold(view, ladder, scratch, scratch_lines) != 0) {
+    while (row_fold(view, ladder, scratch, scratch_lines, space) != 0) {
         if (open[0] != CELL_TAG_EMPTY) {
             uint64_t *closed = cell_place(view, scratch, scratch_lines, open[0]);
             ASSERT(closed != NULL);
@@ -367,9 +394,10 @@ uint64_t row_state_hash(const struct plan_view *view, const struct ladder *ladde
     bool floor_counts = meta.has_floor && (int64_t)end[SINGLE_TIME] >= ladder->single_horizon_us;
     uint64_t hash = XXH3_64bits_withSeed(&scratch[ROW_KEY], meta.key_size, view->fingerprint);
     hash = XXH3_64bits_withSeed(&scratch[ROW_NEWEST], sizeof(uint64_t), hash);
-    hash =
-        XXH3_64bits_withSeed(closed_cells_of(view, scratch, meta.key_size),
-                             (uint64_t)meta.cell_count * view->cell_words * sizeof(uint64_t), hash);
+    uint64_t words =
+        (uint64_t)meta.cell_count * view->cell_words + row_run_words(view, scratch, meta.key_size);
+    hash = XXH3_64bits_withSeed(closed_cells_of(view, scratch, meta.key_size),
+                                words * sizeof(uint64_t), hash);
     uint64_t singles = (uint64_t)meta.single_count + (floor_counts ? 1 : 0);
     hash = XXH3_64bits_withSeed(end - (uint64_t)meta.single_count * view->single_words,
                                 singles * view->single_words * sizeof(uint64_t), hash);

@@ -7,8 +7,10 @@
  *   word 4     newest event time (us)
  *   word 5     fold horizon that its cells were last placed by (us)
  *   word 6..7  first 16 bytes of the key; longer keys go on in further lines
- *   then       the open cell, on its own line(s): the newest tile of the finest level
+ *   then       the open cell, on its own line(s): the newest tile of the finest level; behind it
+ *              the sizes of the view's runs in words (row_run.h), one word each
  *   then       closed cells, coarser levels first, each level by ascending start
+ *   then       the areas of the view's runs
  *   ...        free
  *   at the end single events, newest at the lowest address, and behind them the floor: the greatest
  *              single event that the cap pushed out (when the meta says that there is one)
@@ -24,6 +26,7 @@
 #include "dataplane/feature/cell.h"
 #include "dataplane/feature/ladder.h"
 #include "dataplane/feature/plan.h"
+#include "dataplane/feature/run.h"
 
 #define ROW_VERSION          0u
 #define ROW_META             1u
@@ -91,12 +94,38 @@ static inline uint32_t row_head_lines(const struct plan_view *view, uint32_t key
     return row_key_lines(key_size) + view->cell_lines;
 }
 
+/* Words of runs, as the row says: what it says may be torn, then the sum may be anything. */
+static inline uint64_t row_run_words(const struct plan_view *view, const uint64_t *row,
+                                     uint32_t key_size)
+{
+    const uint64_t *size = row + (uint64_t)row_key_lines(key_size) * LINE_WORDS + view->cell_words;
+    uint64_t words = 0;
+    for (uint32_t i = 0; i < view->run_count; i++) {
+        words += (uint32_t)size[i];
+    }
+    return words;
+}
+
+/* Words of the row's front: head, closed cells and runs. */
+static inline uint64_t row_front_words(const struct plan_view *view, const uint64_t *row,
+                                       struct row_meta meta)
+{
+    return (uint64_t)row_head_lines(view, meta.key_size) * LINE_WORDS +
+           (uint64_t)meta.cell_count * view->cell_words + row_run_words(view, row, meta.key_size);
+}
+
+/* Words of its back: single events and the floor. */
+static inline uint64_t row_back_words(const struct plan_view *view, struct row_meta meta)
+{
+    return ((uint64_t)meta.single_count + meta.has_floor) * view->single_words;
+}
+
 /* Lines that a row with one event needs. */
 uint32_t row_lines_first(const struct plan_view *view, uint32_t key_size);
 
 /* Makes an empty row. Version stays as it is (the store's). */
-void row_init(uint32_t view_index, const uint8_t *key, uint32_t key_size, uint16_t slot,
-              uint64_t *row);
+void row_init(const struct plan_view *view, uint32_t view_index, const uint8_t *key,
+              uint32_t key_size, uint16_t slot, uint64_t *row);
 
 /* Empties a row whose last event is past its ttl, all but its key, Redis slot and LSN. */
 void row_restart(const struct plan_view *view, uint64_t *row);
@@ -141,14 +170,14 @@ static inline void row_header_note(const struct plan_view *view, const struct la
     word_store(&row[ROW_HORIZON], (uint64_t)ladder->fold_us);
 }
 
-/* The common case of row_apply(), inline: a view without single events, and an event of the open
- * tile. The open tile takes its events without a look at the horizon: it folds later. Returns
- * false, with nothing changed, in every other case. */
+/* The common case of row_apply(), inline: a view without single events and runs, and an event of
+ * the open tile. The open tile takes its events without a look at the horizon: it folds later.
+ * Returns false, with nothing changed, in every other case. */
 static inline bool row_apply_open(const struct plan_view *view, const struct ladder *ladder,
                                   uint64_t *row, const uint64_t *single, int64_t apply_us,
                                   uint64_t lsn)
 {
-    if (view->exact_us > 0) {
+    if (view->exact_us > 0 || view->run_count > 0) {
         return false;
     }
     uint64_t *open =
@@ -163,10 +192,18 @@ static inline bool row_apply_open(const struct plan_view *view, const struct lad
     return true;
 }
 
+/* Room that one more event may need: below it row_apply() is ROW_FULL. */
+uint32_t row_room_words(const struct plan_view *view);
+
+/* Where groups of runs are merged. */
+struct row_fold_space {
+    uint64_t buffer[2][RUN_BUFFER_WORDS];
+};
+
 /* Folds what the horizon allows and pushes single events above the cap out, as far as there is
- * room. Answers do not change. Returns the number of cells that went. */
+ * room. Answers do not change. Returns how many cells, singles and runs went or became smaller. */
 uint32_t row_fold(const struct plan_view *view, const struct ladder *ladder, uint64_t *row,
-                  uint32_t lines);
+                  uint32_t lines, struct row_fold_space *space);
 
 /* Words neither head, cells nor singles use. */
 uint32_t row_free_words(const struct plan_view *view, const uint64_t *row, uint32_t lines);
@@ -188,4 +225,4 @@ static inline int64_t row_newest_us(const uint64_t *row)
  * (lines * 8) plus view->cell_words. */
 uint64_t row_state_hash(const struct plan_view *view, const struct ladder *ladder,
                         const uint64_t *row, uint32_t lines, uint64_t *scratch,
-                        uint32_t scratch_lines);
+                        uint32_t scratch_lines, struct row_fold_space *space);

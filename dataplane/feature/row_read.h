@@ -14,7 +14,11 @@
 #include <stdint.h>
 
 #include "dataplane/feature/answer.h"
+#include "dataplane/feature/answer_aggregate.h"
+#include "dataplane/feature/cell.h"
 #include "dataplane/feature/plan.h"
+#include "dataplane/feature/row.h"
+#include "dataplane/feature/run.h"
 
 struct row_read_at {
     int64_t q_us;     /* See row_read_q(). */
@@ -34,17 +38,40 @@ enum read_time {
 int64_t row_read_q(const struct plan_view *view, const uint64_t *row, enum read_time time,
                    int64_t at_us, int64_t published_us);
 
+/* One level's groups of a run; those before `end` are not yet taken. */
+struct row_read_groups {
+    const uint64_t *begin;
+    const uint64_t *end;
+};
+
+/* Where a read gathers. */
+struct row_read_space {
+    uint64_t cell[CELL_WORDS_MAX];                  /* Accumulators, */
+    struct wide decayed[AGGREGATES_MAX];            /* weighted sums, */
+    uint64_t group[RUNS_MAX + 1][RUN_BUFFER_WORDS]; /* and groups; one is free to merge into. */
+    struct row_read_groups groups[RUNS_MAX][CELL_LEVEL_LIFETIME + 1];
+    struct row_fold_space fold;
+};
+
+/* Folds a private copy of a row, of `lines` lines in a place of lines_max lines, as far as a read
+ * at q before the horizon goes by what is folded: it drops what newer entries outrank, and no
+ * answer may depend on whether that has happened. Returns the lines that the copy has then. Nothing
+ * happens to a view without runs, or at q from the horizon on. */
+uint32_t row_read_settle(const struct plan_view *view, uint64_t *row, uint32_t lines,
+                         uint32_t lines_max, const struct row_read_at *at,
+                         struct row_read_space *space);
+
 /* True when the row's newest event is within its ttl at q. */
 bool row_read_alive(const struct plan_view *view, const uint64_t *row, int64_t q_us);
 
 /* Answers feature_count features of the view (indices into plan.feature) from a private copy of a
- * row of `lines` lines; derived ones are passed over (derive.h). scratch: view->cell_words words.
- * Strings in answers point into strings (*strings_used bytes are taken, view's string values fit);
- * both borrowed. */
+ * row of `lines` lines; derived ones are passed over (derive.h). Texts of answers go to texts (see
+ * answer_set_aggregate()); borrowed. A view with runs read before its horizon: see
+ * row_read_settle(). */
 void row_read(const struct plan *plan, const struct plan_view *view, const uint64_t *row,
               uint32_t lines, const struct row_read_at *at, const uint16_t *feature,
-              uint32_t feature_count, struct answer *answer, uint64_t *scratch, char *strings,
-              uint64_t strings_size, uint64_t *strings_used);
+              uint32_t feature_count, struct answer *answer, struct row_read_space *space,
+              struct text_space *texts);
 
 /* Answers of a row that is not there. */
 void row_read_absent(int64_t q_us, uint32_t shard, uint32_t feature_count, struct answer *answer);

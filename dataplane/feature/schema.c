@@ -25,6 +25,80 @@ uint16_t field_type_size(enum field_type type)
     return field_types[type].size;
 }
 
+static const struct {
+    const char *name;
+    enum drop drop;
+} rules[RULE_COUNT] = {
+#define RULE(name, reason) [RULE_##name] = {#name, DROP_##reason},
+#include "dataplane/feature/rules.def"
+#undef RULE
+};
+
+const char *rule_name(enum rule rule)
+{
+    ASSERT((uint32_t)rule < RULE_COUNT);
+    return rules[rule].name;
+}
+
+enum drop rule_drop(enum rule rule)
+{
+    ASSERT((uint32_t)rule < RULE_COUNT);
+    return rules[rule].drop;
+}
+
+enum rule rule_of_drop(enum drop drop)
+{
+    uint32_t rule = 0;
+    while (rule < RULE_COUNT && rules[rule].drop != drop) {
+        rule++;
+    }
+    return (enum rule)rule;
+}
+
+bool schema_field_has_rule(const struct schema_field *field, enum rule rule)
+{
+    switch (rule) {
+    case RULE_type:
+        return true;
+    case RULE_required:
+        return !field->optional || field->must_be_given;
+    case RULE_min:
+        return field->has_min;
+    case RULE_max:
+        return field->has_max;
+    case RULE_enum:
+        return field->enum_count > 0;
+    case RULE_min_size:
+        return field->size_min > 0;
+    case RULE_max_size:
+        return field->size_max > 0;
+    case RULE_matches:
+        return field->has_pattern;
+    case RULE_COUNT:
+        break;
+    }
+    UNREACHABLE();
+}
+
+bool schema_field_is_nullable(const struct schema_field *field)
+{
+    bool nullable = field->optional;
+    for (uint32_t r = 0; r < RULE_COUNT; r++) {
+        enum violation_policy policy = (enum violation_policy)field->policy[r];
+        bool leaves_null = policy == VIOLATION_NULL_FIELD ||
+                           (policy == VIOLATION_COUNT && (r == RULE_type || r == RULE_required));
+        nullable = nullable || (leaves_null && schema_field_has_rule(field, (enum rule)r));
+    }
+    return nullable;
+}
+
+void schema_policy_set(struct schema *schema, enum violation_policy policy)
+{
+    for (uint32_t f = 0; f < schema->field_count; f++) {
+        memset(schema->field[f].policy, (int)policy, sizeof(schema->field[f].policy));
+    }
+}
+
 enum result schema_layout(struct schema *schema)
 {
     uint32_t offset = 0;

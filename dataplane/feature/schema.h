@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dataplane/base/drops.h"
 #include "dataplane/base/result.h"
 #include "dataplane/feature/limits.h"
 
@@ -22,7 +23,15 @@ enum field_type {
 
 enum time_unit { TIME_UNIT_us, TIME_UNIT_ms, TIME_UNIT_s, TIME_UNIT_ns };
 
-/* What happens to an event that breaks a rule of its schema. */
+/* What a field is held against. */
+enum rule {
+#define RULE(name, reason) RULE_##name,
+#include "dataplane/feature/rules.def"
+#undef RULE
+    RULE_COUNT
+};
+
+/* What happens to an event that breaks a rule of a field. */
 enum violation_policy {
     VIOLATION_QUARANTINE, /* Dropped, counted as quarantined. */
     VIOLATION_DROP,       /* Dropped. */
@@ -44,9 +53,13 @@ struct schema_field {
     bool optional;
     bool has_min;
     bool has_max;
-    bool has_pattern;    /* Its rule is in the stream's pattern_table. */
-    enum time_unit unit; /* Of timestamp: what the wire and bare numbers in text count. */
-    int64_t min;         /* In decoded form (scaled, microseconds; u64 compares as unsigned). */
+    bool has_pattern;   /* Its rule is in the stream's pattern_table. */
+    bool must_be_given; /* Optional on the wire, and null breaks the rule `required`. */
+    uint16_t size_min;  /* String: least and most bytes of a value; 0: any. */
+    uint16_t size_max;
+    uint8_t policy[RULE_COUNT]; /* enum violation_policy */
+    enum time_unit unit;        /* Of timestamp: what the wire and bare numbers in text count. */
+    int64_t min; /* In decoded form (scaled, microseconds; u64 compares as unsigned). */
     int64_t max;
     char time_format[NAME_SIZE_MAX]; /* strptime subset %Y %m %d %H %M %S; "" means RFC 3339. */
     uint16_t enum_count;             /* 0: any value. */
@@ -64,7 +77,6 @@ struct schema {
                                 types; a string one has the place of the field that it may be. */
     uint16_t time_field; /* Index of the event time; a required timestamp. */
     uint16_t block_size; /* Bytes of one event at `version`. */
-    enum violation_policy on_violation;
     struct schema_field field[FIELDS_MAX];
 };
 
@@ -78,6 +90,21 @@ static inline bool field_type_is_unsigned(enum field_type type)
 {
     return type == FIELD_TYPE_u64;
 }
+
+/* Name of a rule as the definition language spells it. */
+const char *rule_name(enum rule rule);
+/* The reason under which an event that broke the rule is dropped. */
+enum drop rule_drop(enum rule rule);
+/* The rule with this reason; RULE_COUNT for any other reason. */
+enum rule rule_of_drop(enum drop drop);
+
+/* Whether the field has the rule. Every field has a type; some types take any bytes. */
+bool schema_field_has_rule(const struct schema_field *field, enum rule rule);
+/* Whether an event can be applied with null in the field: it is optional, or a rule that it has
+ * makes it null, or applies it with a value that is none. */
+bool schema_field_is_nullable(const struct schema_field *field);
+/* Sets the policy of every rule of every field. */
+void schema_policy_set(struct schema *schema, enum violation_policy policy);
 
 /* Sets offset of every field and block_size from the declared order. RESULT_NO_SPACE when the block
  * passes EVENT_SIZE_MAX. */

@@ -50,7 +50,7 @@ bool text_field_put(struct text_builder *builder, const struct text_token *name,
     builder->seen |= bit;
     bool is_string = field->type == FIELD_TYPE_string;
     if (kind == TEXT_NULL) {
-        return true;
+        return text_value_encode(field, "", 0, true, builder->block) == DROP_NONE;
     }
     if (kind == TEXT_NESTED || (kind == TEXT_BARE && is_string) ||
         (kind == TEXT_BARE && value->size == 0)) {

@@ -28,6 +28,9 @@ WRONG = {
     "an aggregate that is none": STREAM + VIEW.replace("count()", "cout()") % "",
     "a stream without fields": "streams: {s: {id: 1, time: t}}\n",
     "a type that is none": STREAM.replace("u64", "int") + VIEW % "",
+    "an objective without a target": STREAM + VIEW % ", slo: {read: 1ms}",
+    "an objective without a limit": STREAM + VIEW % ", slo: {target: 99.9}",
+    "all of them": STREAM + VIEW % ", slo: {read: 1ms, target: 100}",
     "a name with a capital": STREAM + VIEW.replace("v:", "View:") % "",
 }
 

@@ -180,18 +180,33 @@ static int64_t hop_us(const struct plan_view *view, const struct plan_window *wi
 {
     int64_t hop = view->ladder_us[0];
     for (int i = 0; i < view->ladder_count; i++) {
-        if (view->ladder_us[i] <= window->width_us / 12) {
+        bool aligned =
+            window->kind == WINDOW_SLIDING || (window->width_us % view->ladder_us[i] == 0 &&
+                                               window->step_us % view->ladder_us[i] == 0);
+        if (view->ladder_us[i] <= window->width_us / 12 && aligned) {
             hop = view->ladder_us[i];
         }
     }
     return hop;
 }
 
+static bool is_timed(const struct plan_window *window)
+{
+    return window->kind == WINDOW_SLIDING || window->kind == WINDOW_TUMBLING ||
+           window->kind == WINDOW_HOPPING;
+}
+
+/* The oldest event that a read may still ask for. */
+static int64_t reach_us(const struct plan_window *window)
+{
+    return window->width_us + (window->kind == WINDOW_HOPPING ? window->step_us : 0);
+}
+
 int64_t oracle_tile_us(const struct plan_view *view)
 {
     int64_t finest = INT64_MAX;
     for (int i = 0; i < view->window_count; i++) {
-        if (!view->window[i].lifetime) {
+        if (is_timed(&view->window[i])) {
             int64_t hop = hop_us(view, &view->window[i]);
             finest = hop < finest ? hop : finest;
         }
@@ -203,8 +218,10 @@ static int64_t ttl_us(const struct plan_view *view)
 {
     int64_t ttl = view->ttl_us;
     for (int i = 0; view->ttl_us == 0 && i < view->window_count; i++) {
-        int64_t span = view->window[i].width_us + hop_us(view, &view->window[i]);
-        ttl = span > ttl ? span : ttl;
+        if (is_timed(&view->window[i])) {
+            int64_t span = reach_us(&view->window[i]) + hop_us(view, &view->window[i]);
+            ttl = span > ttl ? span : ttl;
+        }
     }
     return ttl;
 }
@@ -272,9 +289,9 @@ static void value_set(struct answer *answer, const struct plan_aggregate *aggreg
     number_set(answer, aggregate, &big, aggregate->scale);
 }
 
-static void answer_window(const struct plan_aggregate *aggregate, const struct oracle_event *events,
-                          uint32_t count, int64_t shift_us, bool bounded, int64_t start_us,
-                          int64_t end_us, struct answer *answer)
+void oracle_cell_answer(const struct plan_aggregate *aggregate,
+                        const struct oracle_event *const *events, uint32_t count,
+                        struct answer *answer)
 {
     bool is_string = aggregate->type == FIELD_TYPE_string;
     const struct oracle_event *first = NULL;
@@ -285,11 +302,7 @@ static void answer_window(const struct plan_aggregate *aggregate, const struct o
     struct signed_big squares = {0};
     uint64_t n = 0;
     for (uint32_t i = 0; i < count; i++) {
-        const struct oracle_event *event = &events[i];
-        int64_t time_us = event->time_us - shift_us;
-        if ((bounded && time_us < start_us) || time_us >= end_us) {
-            continue;
-        }
+        const struct oracle_event *event = events[i];
         if (aggregate->field == FIELD_NONE) {
             n++;
             continue;
@@ -328,7 +341,8 @@ static void answer_window(const struct plan_aggregate *aggregate, const struct o
         answer->status = ANSWER_PRESENT;
         return;
     }
-    bool is_variance = aggregate->kind >= AGGREGATE_var_pop;
+    bool is_variance =
+        aggregate->kind >= AGGREGATE_var_pop && aggregate->kind <= AGGREGATE_stddev_samp;
     if (n < (is_variance ? 2 : 1)) {
         return;
     }
@@ -374,6 +388,18 @@ static void answer_window(const struct plan_aggregate *aggregate, const struct o
         return;
     }
     case AGGREGATE_count:
+    case AGGREGATE_last_k:
+    case AGGREGATE_first_k:
+    case AGGREGATE_last_k_distinct:
+    case AGGREGATE_first_k_distinct:
+    case AGGREGATE_top_k:
+    case AGGREGATE_bottom_k:
+    case AGGREGATE_distinct:
+    case AGGREGATE_approx_distinct:
+    case AGGREGATE_quantile:
+    case AGGREGATE_histogram:
+    case AGGREGATE_top_n:
+    case AGGREGATE_decayed_sum:
     case AGGREGATE_COUNT_OF:
     default:
         assert(0);
@@ -416,9 +442,9 @@ static struct tile tile_at(const struct plan_view *view, int64_t time_us, int64_
         int64_t longest_us = 0;
         int64_t next_us = INT64_MAX;
         for (int i = 0; i < view->window_count; i++) {
-            int64_t hop = view->window[i].lifetime ? 0 : hop_us(view, &view->window[i]);
-            if (hop == width_us && view->window[i].width_us > longest_us) {
-                longest_us = view->window[i].width_us;
+            int64_t hop = is_timed(&view->window[i]) ? hop_us(view, &view->window[i]) : 0;
+            if (hop == width_us && reach_us(&view->window[i]) > longest_us) {
+                longest_us = reach_us(&view->window[i]);
             }
             next_us = hop > width_us && hop < next_us ? hop : next_us;
         }
@@ -440,58 +466,207 @@ static struct tile tile_at(const struct plan_view *view, int64_t time_us, int64_
     }
 }
 
-bool oracle_answer(const struct plan_view *view, const struct oracle_event *events, uint32_t count,
-                   int64_t q_us, int64_t fold_us, int64_t since_us, struct answer *out)
+/* One read of one row, before its windows. */
+struct read {
+    const struct plan_view *view;
+    const struct oracle_event *events;
+    uint32_t count;
+    int64_t q_us;
+    int64_t fold_us;
+    int64_t since_us;
+    int64_t shift_us;
+    int64_t newest_us;
+    int64_t single_us; /* Single events are kept from there on, above the cap. */
+    bool capped;
+    int64_t cap_us;
+    char **texts;
+};
+
+struct end {
+    int64_t us;
+    uint8_t flags;
+};
+
+/* Where a window that should end at end_us ends. */
+static struct end end_at(const struct read *read, int64_t end_us)
 {
-    int64_t shift_us = view->edges == EDGES_OPEN_CLOSED ? 1 : 0;
-    int64_t newest_us = INT64_MIN;
+    const struct plan_view *view = read->view;
+    bool cut =
+        view->exact_us > 0 && end_us > read->single_us && (!read->capped || end_us > read->cap_us);
+    if (cut || read->newest_us < end_us) {
+        return (struct end){.us = end_us};
+    }
+    struct tile tile = tile_at(view, end_us - 1, read->fold_us);
+    bool wide = tile.end_us - tile.start_us > oracle_tile_us(view) || tile.lost;
+    return (struct end){.us = tile.end_us > end_us ? tile.end_us : end_us,
+                        .flags = wide && tile.end_us > end_us ? ANSWER_FLAG_APPROXIMATE : 0};
+}
+
+/* Answers all aggregates over the events of [start, end); newest > 0: of only that many. */
+static void window_answer(const struct read *read, const struct answer *span, int64_t start_us,
+                          int64_t end_us, uint32_t newest, struct answer *out)
+{
+    const struct plan_view *view = read->view;
+    static struct oracle_window window;
+    window = (struct oracle_window){.view = view, .q_us = read->q_us, .shift_us = read->shift_us};
+    for (uint32_t i = 0; i < read->count; i++) {
+        const struct oracle_event *event = &read->events[i];
+        int64_t time_us = event->time_us - read->shift_us;
+        uint32_t newer = 0;
+        for (uint32_t j = 0; newest > 0 && j < read->count; j++) {
+            const struct oracle_event *other = &read->events[j];
+            bool counts = other->time_us - read->shift_us < end_us;
+            newer += counts && (other->time_us > event->time_us ||
+                                (other->time_us == event->time_us && other->order > event->order));
+        }
+        if (time_us < start_us || time_us >= end_us || (newest > 0 && newer >= newest)) {
+            continue;
+        }
+        struct tile tile = tile_at(view, time_us, read->fold_us);
+        window.tile_us[window.count] = tile.lost ? INT64_MIN : tile.start_us;
+        window.event[window.count++] = event;
+    }
+    for (int a = 0; a < view->aggregate_count; a++) {
+        out[a] = *span;
+        if (oracle_is_run(&view->aggregate[a])) {
+            oracle_run_answer(&window, &view->aggregate[a], read->texts, &out[a]);
+        } else {
+            oracle_cell_answer(&view->aggregate[a], window.event, window.count, &out[a]);
+        }
+    }
+}
+
+static void timed_answer(const struct read *read, const struct plan_window *window,
+                         struct answer *out)
+{
+    const struct plan_view *view = read->view;
+    int64_t q_us = read->q_us;
+    int64_t end_us = q_us + (view->edges == EDGES_CLOSED_CLOSED ? 1 : 0);
+    int64_t start_us = q_us - window->width_us;
+    if (window->kind == WINDOW_TUMBLING) {
+        start_us = tile_start(q_us, window->width_us);
+    } else if (window->kind == WINDOW_HOPPING) {
+        end_us = tile_start(q_us, window->step_us);
+        start_us = end_us - window->width_us;
+    }
+    struct end end = end_at(read, end_us);
+    struct answer span = {.q_us = q_us, .flags = end.flags};
+    bool exact = reach_us(window) <= view->exact_us;
+    if (!exact || start_us < read->single_us || (read->capped && start_us <= read->cap_us)) {
+        int64_t step_us = tile_start(start_us, hop_us(view, window));
+        struct tile tile = tile_at(view, step_us, read->fold_us);
+        start_us = tile.start_us;
+        span.flags |= exact || start_us != step_us ? ANSWER_FLAG_APPROXIMATE : 0;
+        span.flags |= tile.lost ? ANSWER_FLAG_PARTIAL | ANSWER_FLAG_APPROXIMATE : 0;
+    }
+    span.flags |= start_us < read->since_us ? ANSWER_FLAG_PARTIAL : 0;
+    span.start_us = start_us;
+    span.end_us = end.us > start_us ? end.us : start_us;
+    window_answer(read, &span, start_us, end.us, 0, out);
+}
+
+/* The newest n events before the end. */
+static void newest_answer(const struct read *read, const struct plan_window *window,
+                          struct answer *out)
+{
+    struct end end = end_at(read, read->q_us + (read->view->edges == EDGES_CLOSED_CLOSED ? 1 : 0));
+    struct answer span = {
+        .q_us = read->q_us, .start_us = end.us, .end_us = end.us, .flags = end.flags};
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < read->count; i++) {
+        const struct oracle_event *event = &read->events[i];
+        int64_t time_us = event->time_us - read->shift_us;
+        uint32_t newer = 0;
+        for (uint32_t j = 0; j < read->count; j++) {
+            const struct oracle_event *other = &read->events[j];
+            bool counts = other->time_us - read->shift_us < end.us;
+            newer += counts && (other->time_us > event->time_us ||
+                                (other->time_us == event->time_us && other->order > event->order));
+        }
+        if (time_us < end.us && newer < window->events) {
+            span.start_us = time_us < span.start_us ? time_us : span.start_us;
+            found++;
+        }
+    }
+    span.flags |=
+        found < window->events && span.start_us < read->since_us ? ANSWER_FLAG_PARTIAL : 0;
+    window_answer(read, &span, INT64_MIN, end.us, window->events, out);
+}
+
+/* Grown from the newest event before q, event by event, until nothing is near. */
+static void session_answer(const struct read *read, const struct plan_window *window,
+                           struct answer *out)
+{
+    int64_t end_us = read->q_us + (read->view->edges == EDGES_CLOSED_CLOSED ? 1 : 0);
+    int64_t gap_us = window->width_us;
+    struct answer span = {.q_us = read->q_us, .start_us = end_us, .end_us = end_us};
+    int64_t last_us = INT64_MIN;
+    for (uint32_t i = 0; i < read->count; i++) {
+        int64_t time_us = read->events[i].time_us - read->shift_us;
+        last_us = time_us < end_us && time_us > last_us ? time_us : last_us;
+    }
+    int64_t first_us = last_us;
+    for (bool grown = last_us != INT64_MIN; grown;) {
+        grown = false;
+        for (uint32_t i = 0; i < read->count; i++) {
+            int64_t time_us = read->events[i].time_us - read->shift_us;
+            bool near = time_us > first_us - gap_us && time_us < last_us + gap_us;
+            if (near && (time_us < first_us || time_us > last_us)) {
+                first_us = time_us < first_us ? time_us : first_us;
+                last_us = time_us > last_us ? time_us : last_us;
+                grown = true;
+            }
+        }
+    }
+    bool none = last_us == INT64_MIN || end_us >= last_us + gap_us;
+    span.flags = read->q_us < read->fold_us ? ANSWER_FLAG_APPROXIMATE : 0;
+    if (!none) {
+        span.start_us = first_us;
+        span.flags |= last_us >= end_us ? ANSWER_FLAG_APPROXIMATE : 0;
+        span.end_us = last_us >= end_us ? last_us + 1 : end_us;
+        span.flags |= first_us < read->since_us ? ANSWER_FLAG_PARTIAL : 0;
+    }
+    window_answer(read, &span, none ? INT64_MAX : first_us, none ? INT64_MIN : last_us + 1, 0, out);
+}
+
+bool oracle_answer(const struct plan_view *view, const struct oracle_event *events, uint32_t count,
+                   int64_t q_us, int64_t fold_us, int64_t since_us, char *texts, struct answer *out)
+{
+    struct read read = {.view = view,
+                        .events = events,
+                        .count = count,
+                        .q_us = q_us,
+                        .fold_us = fold_us,
+                        .since_us = since_us,
+                        .shift_us = view->edges == EDGES_OPEN_CLOSED ? 1 : 0,
+                        .newest_us = INT64_MIN,
+                        .cap_us = INT64_MIN,
+                        .texts = &texts};
     for (uint32_t i = 0; i < count; i++) {
-        int64_t time_us = events[i].time_us - shift_us;
-        newest_us = time_us > newest_us ? time_us : newest_us;
+        int64_t time_us = events[i].time_us - read.shift_us;
+        read.newest_us = time_us > read.newest_us ? time_us : read.newest_us;
     }
     /* Age is that of the event as it was sent. */
-    if (count == 0 || newest_us + shift_us < q_us - ttl_us(view)) {
+    if (count == 0 || read.newest_us + read.shift_us < q_us - ttl_us(view)) {
         return false;
     }
-    int64_t end_us = q_us + (view->edges == EDGES_CLOSED_CLOSED ? 1 : 0);
-    int64_t cap_us = INT64_MIN;
-    bool capped = view->exact_us > 0 && cap_find(view, events, count, shift_us, &cap_us);
-    /* Single events are kept from there on, above the cap. */
-    int64_t single_us = fold_us == INT64_MIN ? INT64_MIN : fold_us - view->exact_us;
-    bool cut = view->exact_us > 0 && end_us > single_us && (!capped || end_us > cap_us);
-    uint8_t end_flags = 0;
-    if (!cut && newest_us >= end_us) {
-        struct tile tile = tile_at(view, end_us - 1, fold_us);
-        bool wide = tile.end_us - tile.start_us > oracle_tile_us(view) || tile.lost;
-        end_flags = wide && tile.end_us > end_us ? ANSWER_FLAG_APPROXIMATE : 0;
-        end_us = tile.end_us > end_us ? tile.end_us : end_us;
-    }
+    read.capped = view->exact_us > 0 && cap_find(view, events, count, read.shift_us, &read.cap_us);
+    read.single_us = fold_us == INT64_MIN ? INT64_MIN : fold_us - view->exact_us;
     for (int w = 0; w < view->window_count; w++) {
         const struct plan_window *window = &view->window[w];
-        struct answer span = {
-            .start_us = INT64_MIN, .end_us = end_us, .q_us = q_us, .flags = end_flags};
-        if (!window->lifetime) {
-            int64_t start_us = q_us - window->width_us;
-            bool exact = window->width_us <= view->exact_us;
-            if (!exact || start_us < single_us || (capped && start_us <= cap_us)) {
-                int64_t step_us = tile_start(start_us, hop_us(view, window));
-                struct tile tile = tile_at(view, step_us, fold_us);
-                start_us = tile.start_us;
-                span.flags |= exact || start_us != step_us ? ANSWER_FLAG_APPROXIMATE : 0;
-                span.flags |= tile.lost ? ANSWER_FLAG_PARTIAL | ANSWER_FLAG_APPROXIMATE : 0;
-            }
-            span.start_us = start_us;
-            span.end_us = end_us > start_us ? end_us : start_us;
-        }
-        /* A lifetime is the view's own, so it never reaches before it. */
-        if (!window->lifetime && span.start_us < since_us) {
-            span.flags |= ANSWER_FLAG_PARTIAL;
-        }
-        for (int a = 0; a < view->aggregate_count; a++) {
-            struct answer *answer = &out[w * view->aggregate_count + a];
-            *answer = span;
-            answer_window(&view->aggregate[a], events, count, shift_us, !window->lifetime,
-                          span.start_us, end_us, answer);
+        struct answer *answers = &out[w * view->aggregate_count];
+        if (is_timed(window)) {
+            timed_answer(&read, window, answers);
+        } else if (window->kind == WINDOW_EVENTS) {
+            newest_answer(&read, window, answers);
+        } else if (window->kind == WINDOW_SESSION) {
+            session_answer(&read, window, answers);
+        } else {
+            /* A lifetime is the view's own, so it never reaches before it. */
+            struct end end = end_at(&read, q_us + (view->edges == EDGES_CLOSED_CLOSED ? 1 : 0));
+            struct answer span = {
+                .start_us = INT64_MIN, .end_us = end.us, .q_us = q_us, .flags = end.flags};
+            window_answer(&read, &span, INT64_MIN, end.us, 0, answers);
         }
     }
     return true;
@@ -513,6 +688,7 @@ bool oracle_answer_equals(const struct answer *a, const struct answer *b)
     case VALUE_DOUBLE:
         return memcmp(&a->real, &b->real, sizeof(a->real)) == 0;
     case VALUE_STRING:
+    case VALUE_LIST:
         return a->text_size == b->text_size && memcmp(a->text, b->text, a->text_size) == 0;
     default:
         assert(0);

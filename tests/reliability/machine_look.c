@@ -44,7 +44,7 @@ uint64_t machine_value(struct machine *machine, const char *feature, uint64_t id
                                  .answer = &answer};
     query.key_size = (uint16_t)key_parse(plan, &plan->view[view], text, (uint32_t)size, key);
     reader_read(machine->reader, &query, 1);
-    char printed[ANSWER_TEXT_SIZE_MAX + 1];
+    char printed[ANSWER_TEXT_SIZE_MAX + 1]; /* Of a number: no list. */
     printed[answer_format(&answer, printed)] = '\0';
     return strtoull(printed, NULL, 10);
 }

@@ -62,7 +62,7 @@ void explain_vshard(const char *who, struct shard *shard, uint32_t vshard,
             ladder_init(view, fold_us[view->stream], &ladder);
             row_print(who, shard, row,
                       row_state_hash(view, &ladder, row, row_place_lines(shard, row), scratch,
-                                     2 * ROW_SIZE_MAX / CACHE_LINE_BYTES));
+                                     2 * ROW_SIZE_MAX / CACHE_LINE_BYTES, &shard->scratch->fold));
         }
         slot += UINT64_C(1) << (directory->depth - table_header(segment)[TABLE_DEPTH]);
     }

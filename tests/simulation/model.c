@@ -43,8 +43,7 @@ void model_init(struct model *model, const struct plan *plan, uint32_t shard_cou
     for (uint32_t s = 0; s < plan->stream_count; s++) {
         model->decode[s] = plan->stream[s].decode;
         for (uint32_t i = 0; i < model->decode[s].step_count; i++) {
-            model->decode[s].step[i].required = false;
-            model->decode[s].step[i].checked = false;
+            model->decode[s].step[i].rules = 0;
         }
     }
     struct arena arena;
@@ -151,7 +150,6 @@ static void event_decode(struct model *model, uint32_t stream, const struct mirr
     } else if ((entry->flags & MIRROR_MESSAGE_FLAG_TEXT) != 0) {
         burst->order[0] = entry->sequence << 16 | entry->place;
     }
-    memset(burst->violation_count, 0, sizeof(burst->violation_count));
 }
 
 static void view_apply(struct model *model, uint32_t stream, uint32_t v)

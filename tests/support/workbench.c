@@ -129,7 +129,7 @@ void workbench_advance(struct workbench *bench, int64_t us)
 const char *workbench_get(struct workbench *bench, const char *key, const char *feature,
                           int64_t at_us, struct answer *out_answer)
 {
-    static char text[ANSWER_TEXT_SIZE_MAX + 1];
+    static char text[ANSWER_LIST_SIZE_MAX + 1];
     int index = plan_feature_find(bench->plan, feature, (uint32_t)strlen(feature));
     assert_true(index >= 0);
     const struct plan_view *view = &bench->plan->view[bench->plan->feature[index].view];
@@ -149,7 +149,10 @@ const char *workbench_get(struct workbench *bench, const char *key, const char *
         .feature = &wanted,
         .answer = &answer};
     reader_read(bench->reader, &query, 1);
-    text[answer_format(&answer, text)] = '\0';
+    uint32_t text_size;
+    const char *value = answer_text(&answer, text, &text_size);
+    memmove(text, value, text_size);
+    text[text_size] = '\0';
     if (out_answer != NULL) {
         *out_answer = answer;
     }

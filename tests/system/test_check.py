@@ -27,7 +27,7 @@ EXPECTED = [
     "1:21: `shards` is `0`; a whole number from 1 to 64 is allowed",
     "5:26: `source` is `ss`, which is no stream",
     "5:61: `cout` is no aggregate; did you mean `count`? allowed: count, ",
-    "5:70: `slo: t` is not built yet (targets for freshness and reads); remove it",
+    "5:75: `slo` is a map of `key: value` lines",
 ]
 
 
@@ -56,7 +56,7 @@ def errors_name_their_place(folder):
     done = check(path, "--json")
     errors = json.loads(done.stdout)["errors"]
     expect(done.returncode == 78, done, "also with --json")
-    expect([(e["line"], e["column"]) for e in errors] == [(1, 21), (5, 26), (5, 61), (5, 70)],
+    expect([(e["line"], e["column"]) for e in errors] == [(1, 21), (5, 26), (5, 61), (5, 75)],
            done, "places as numbers")
 
 
@@ -77,7 +77,8 @@ def costs_are_said(folder):
     done = check("--json", CARDS)
     report = json.loads(done.stdout)
     expect(report["ok"] is True, done, "ok")
-    expect([cost["view"] for cost in report["costs"]] == ["activity", "shop"], done, "both views")
+    expect([cost["view"] for cost in report["costs"]] == ["activity", "shop", "account"], done,
+           "all views")
     crowded = os.path.join(folder, "crowded.yaml")
     with open(crowded, "w", encoding="utf-8") as file:
         file.write(CROWDED)

@@ -5,8 +5,13 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 import tempfile
 import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "support"))
+import appliance as support  # noqa: E402
+import client  # noqa: E402
 
 PROGRAM = os.path.join(os.environ["FRESHET_BUILD"], "freshet")
 DEFINITION = """
@@ -45,6 +50,17 @@ views:
     source: payment
     windows: [1d]
     aggregates: {count: count()}
+services:
+  risk:
+    request:
+      amount: {type: decimal, scale: 2}
+      note: {type: string, size: 8, optional: true}
+    features:
+      - {feature: spend.count_1h, default: 0}
+      - spend.label
+      - {feature: shops.count_1d, default: -1, max_age: 1h}
+      - {name: vs_day, value: request.amount / spend.euros_1d}
+      - {name: tag, value: request.note || '!', default: none}
 """
 EVENTS = """
 {"ts": 1700000000000000, "card": 7, "amount": 10, "fx": 1.1, "status": "ok", "shop": "a"}
@@ -63,6 +79,15 @@ spend.small_shop_1d a
 spend.share 1
 spend.label big
 """
+
+
+OF_RISK = """spend.count_1h 1
+spend.label big
+shops.count_1d 2
+vs_day 0.010313531353135313
+tag none
+"""
+RISK = ("--service", "risk", "--request", "amount=12.50")
 
 
 class EvalTest(unittest.TestCase):
@@ -152,6 +177,91 @@ class EvalTest(unittest.TestCase):
         done = self.run_eval("--key", "card:7", events="-", input=bad)
         self.assertEqual((done.returncode, done.stdout), (0, OF_SEVEN))
         self.assertIn("1 not applied: text_wrong_type", done.stderr)
+
+    def test_a_service_answers_from_all_its_entities(self):
+        done = self.run_eval(*RISK, "--key", "card:7", "--key", "shop:a")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, OF_RISK, ""))
+        done = self.run_eval(*RISK, "--key", "shop:a", "--request", "note=x", "--key", "card:7")
+        self.assertEqual(done.stdout, OF_RISK.replace("tag none", "tag x!"))
+        # Behind the newest event of all; an hour later the shop's count is too old.
+        done = self.run_eval(*RISK, "--key", "card:7", "--key", "shop:a", "--at",
+                             "1700007300000000")
+        self.assertEqual(done.stdout, OF_RISK.replace("shops.count_1d 2", "shops.count_1d -1")
+                         .replace("spend.count_1h 1", "spend.count_1h 0")
+                         .replace("spend.label big", "spend.label a"))
+        done = self.run_eval(*RISK, "--key", "card:9")
+        self.assertEqual(done.stdout, "spend.count_1h 0\nspend.label null\nshops.count_1d -1\n"
+                                      "vs_day null\ntag none\n")
+
+    def test_candidates_of_a_service_are_rows_behind_their_keys(self):
+        keys = ("--key", "shop:a", "--key", "card:7", "--key", "shop:c")
+        done = self.run_eval(*RISK, *keys)
+        rows = [f"shop:a {line}\n" for line in OF_RISK.splitlines()]
+        rows += [f"shop:c {line}\n" for line in
+                 OF_RISK.replace("shops.count_1d 2", "shops.count_1d -1").splitlines()]
+        self.assertEqual((done.returncode, done.stdout), (0, "".join(rows)))
+        expected = self.folder / "expected"
+        expected.write_text(done.stdout)
+        done = self.run_eval(*RISK, *keys, "--expect", str(expected))
+        self.assertEqual((done.returncode, done.stdout), (0, ""))
+        expected.write_text("shop:c shops.count_1d 0\nshops.count_1d 2\n")
+        done = self.run_eval(*RISK, *keys, "--expect", str(expected))
+        self.assertEqual((done.returncode, done.stdout),
+                         (1, "shop:c shops.count_1d: is -1, expected 0\n"
+                             "shops.count_1d 2: is no `name value` that the service answers "
+                             "with\n"))
+        done = self.run_eval(*RISK, *keys, "--json")
+        self.assertEqual(json.loads(done.stdout)["shop:c"]["shops.count_1d"], "-1")
+        self.assertEqual(json.loads(done.stdout)["shop:a"]["vs_day"], "0.010313531353135313")
+
+    def test_a_service_is_compared_with_what_is_expected(self):
+        expected = self.folder / "expected"
+        expected.write_text("# As served.\n" + OF_RISK)
+        keys = ("--key", "card:7", "--key", "shop:a", "--expect", str(expected))
+        done = self.run_eval(*RISK, *keys)
+        self.assertEqual((done.returncode, done.stdout), (0, ""))
+        expected.write_text("spend.count_1h 3\nvs_day 0\nfrob 1\n")
+        done = self.run_eval(*RISK, *keys)
+        self.assertEqual((done.returncode, done.stdout),
+                         (1, "spend.count_1h: is 1, expected 3\n"
+                             "vs_day: is 0.010313531353135313, expected 0\n"
+                             "frob: is no `name value` that the service answers with\n"))
+        done = self.run_eval(*RISK, *keys, "--json")
+        self.assertEqual(json.loads(done.stdout)["vs_day"],
+                         {"is": "0.010313531353135313", "expected": "0"})
+        expected.write_text("# Nothing.\n")
+        done = self.run_eval(*RISK, *keys)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("expects nothing", done.stderr)
+
+    def test_a_service_answers_as_the_appliance_serves(self):
+        with support.running(streams=DEFINITION) as appliance:
+            appliance.send(*(b'{"stream": "payment", ' + line[1:].encode()
+                             for line in EVENTS.strip().splitlines()))
+            support.wait_until(lambda: appliance.status()["received"] == 4, "all events received")
+            redis = client.Redis(path=appliance.socket)
+            reply = redis.call("FS.MGET", 2, "card:7", "shop:a", "SERVICE", "risk", "AT",
+                               1700003700000001, "REQUEST", 1, "amount", "12.50")[0]
+            redis.close()
+        text = [b"null" if word is None else word for word in reply]
+        served = "".join(f"{name.decode()} {value.decode()}\n"
+                         for name, value in zip(text[::2], text[1::2]))
+        self.assertEqual(served, OF_RISK)
+
+    def test_wrong_use_of_a_service_is_told(self):
+        for words, text in [
+                (("--service", "rist", "--request", "amount=1"), "did you mean 'risk'?"),
+                (("--service", "risk"), "needs REQUEST amount, a decimal"),
+                (("--service", "risk", "--request", "amunt=1"), "did you mean 'amount'?"),
+                (("--service", "risk", "--request", "amount=x"), "is no decimal of scale 2"),
+                (("--service", "risk", "--request", "amount"), "takes NAME=VALUE, not `amount`"),
+                ((*RISK, "--request", "amount=1"), "REQUEST amount is given twice"),
+                ((*RISK, "--key", "card:x"), "`x` is no id of card"),
+                (("--request", "amount=1"), "--request needs --service"),
+                (("--key", "card:8"), "more than one --key needs --service")]:
+            done = self.run_eval("--key", "card:7", *words)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), words)
+            self.assertIn(text, done.stderr)
 
     def test_wrong_use_is_told(self):
         for words, code, text in [

@@ -331,6 +331,94 @@ class EpochsTest(StoreTest):
                          (0, "1:4", "1:5"))
 
 
+def set_aside(reason, field, bit=0x80):
+    return reason | (bit | field) << 8
+
+
+class QuarantineTest(StoreTest):
+    """Two segments of shard 0 and one of shard 1; events of 24 bytes, of which 16 are known."""
+
+    BELOW, LATE = 3, 7
+
+    def add(self, segment, *verdicts):
+        segment.frame(store.message(segment.next_lsn, len(verdicts), verdicts=verdicts),
+                      len(verdicts))
+
+    def make(self, with_plan=True):
+        first = store.Segment(0, 1, LSN(3, 1), 0)
+        self.add(first, 0, set_aside(self.BELOW, 1), set_aside(self.BELOW, 1, 0))
+        self.add(first, set_aside(self.BELOW, 1))
+        second = store.Segment(0, 2, LSN(3, 5), LSN(3, 4))
+        self.add(second, self.LATE, set_aside(self.BELOW, 0))
+        other = store.Segment(1, 3, LSN(3, 1), 0)
+        self.add(other, set_aside(self.BELOW, 63))
+        for segment in (first, second, other):
+            self.put(segment)
+        if with_plan:
+            name, data = store.manifest(9, [(LSN(3, 0), LSN(3, 0), [])])
+            self.write(name, data)
+        return first
+
+    def quarantine(self, *arguments, exit_code=0):
+        done = freshet("quarantine", *arguments, "--json")
+        self.assertEqual(done.returncode, exit_code, done.stderr)
+        return json.loads(done.stdout), done.stderr
+
+    def positions(self, *arguments):
+        listed, said = self.quarantine("list", self.folder, *arguments)
+        return [event["position"] for event in listed], said
+
+    def test_what_was_set_aside_is_listed_over_segments_and_shards(self):
+        self.make()
+        self.assertEqual(self.positions(), (["0:3:2", "0:3:4", "0:3:6", "1:3:1"], ""))
+        self.assertEqual(self.positions("--all")[0],
+                         ["0:3:2", "0:3:3", "0:3:4", "0:3:5", "0:3:6", "1:3:1"])
+        self.assertEqual(self.positions("--reason", "event_late", "--all")[0], ["0:3:5"])
+        self.assertEqual(self.positions("--field", "card")[0], ["0:3:2", "0:3:4"])
+
+    def test_the_newest_are_kept_and_older_ones_are_told(self):
+        self.make()
+        for limit, expected in ((1, ["1:3:1"]), (3, ["0:3:4", "0:3:6", "1:3:1"])):
+            positions, said = self.positions("--limit", str(limit))
+            self.assertEqual(positions, expected)
+            self.assertIn("there are older ones", said)
+        self.assertEqual(self.positions("--limit", "4")[1], "")
+
+    def test_the_newest_manifest_tells_what_the_bytes_are(self):
+        self.make()
+        event, _ = self.quarantine("show", self.folder, "0:3:2")
+        letters = int.from_bytes(b"e" * 8, "little")
+        self.assertEqual(event["fields"], {"ts": letters, "card": letters})
+        self.assertEqual((event["field"], event["rule"], event["producer"], event["lane"]),
+                         ("card", "min", 7, 2))
+        beyond, _ = self.quarantine("show", self.folder, "1:3:1")
+        self.assertIsNone(beyond["field"])
+        applied, _ = self.quarantine("show", self.folder, "0:3:1")
+        self.assertEqual((applied["reason"], applied["quarantined"]), ("applied", False))
+
+    def test_without_a_plan_there_are_bytes(self):
+        self.make(with_plan=False)
+        self.assertEqual(len(self.positions()[0]), 4)
+        event, _ = self.quarantine("show", self.folder, "0:3:2")
+        self.assertEqual((event["stream"], event["fields"], event["stream_id"]), (None, None, 1))
+        shown = freshet("quarantine", "show", self.folder, "0:3:2").stdout
+        self.assertIn("24 bytes; no plan is left", shown)
+        self.assertIn("(id 1)", freshet("quarantine", "list", self.folder).stdout)
+        self.assertEqual(self.positions("--stream", "transaction")[0], [])
+
+    def test_damage_hides_what_it_hits_and_is_told(self):
+        first = self.make()
+        self.flip(first.name, first.places[0] + 70)
+        positions, said = self.positions()
+        self.assertEqual(positions, ["0:3:4", "0:3:6", "1:3:1"])
+        self.assertIn("bytes that cannot be read in 1 of the segments", said)
+        self.assertEqual(freshet("quarantine", "show", self.folder, "0:3:2").returncode, 1)
+
+    def test_an_empty_directory_has_none(self):
+        self.assertEqual(self.positions(), ([], ""))
+        self.assertEqual(freshet("quarantine", "list", self.folder).stdout, "no events\n")
+
+
 class VerbTest(StoreTest):
     def test_other_files_are_refused_with_what_is_allowed(self):
         self.write("x", b"no such format")

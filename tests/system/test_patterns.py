@@ -136,9 +136,11 @@ def appliance_test(folder, policy, shards):
         broken = sum(features_of(events, key, policy)[1] for key in range(4))
         metrics = urllib.request.urlopen(f"http://127.0.0.1:{appliance.http}/metrics",
                                          timeout=10).read().decode()
-        counted = [line for line in metrics.splitlines() if "event_no_match" in line]
-        kind = "drop" if policy == "quarantine" else "violation"
-        assert any(kind in line and line.endswith(f" {broken}") for line in counted), counted
+        counted = metrics.splitlines()
+        rule = 'freshet_dq_violations_total{stream="s",field="card",rule="matches"}'
+        assert f"{rule} {broken}" in counted, metrics
+        reason = 'freshet_ingest_dropped_total{stream="s",reason="event_no_match"}'
+        assert f"{reason} {broken if policy == 'quarantine' else 0}" in counted, metrics
         reads_check(appliance, events, policy, f"{shards} shards")
         # Nothing acknowledges text: what was taken has to be on the disk before the crash.
         support.wait_until(lambda: all(log["durable_lsn"] == log["complete_lsn"] and

@@ -187,7 +187,7 @@ def sending_a_file_ends_with_its_account():
         # What is no event is named by its line, and makes the exit code 1.
         event = json.dumps({"ts": time.time_ns() // 1000, "card": 1, "amount": 1, "status": "ok"})
         done, text = send(appliance, None, text=event + "\nnonsense\n")
-        assert done.returncode == 1 and "line 2" in done.stderr, done
+        assert done.returncode == 1 and "stdin:2:1: no event" in done.stderr, done
         for word in ("sent", "applied", "late", "duplicate", "dropped", "lost on the way"):
             assert word in text, text
         assert appliance.status()["balance"] == 0

@@ -381,6 +381,32 @@ static void a_batch_is_one_read_and_resolves_its_fields_once(void **state)
     assert_int_equal(fake.time, READ_LATEST);
 }
 
+static void a_command_leaves_word_of_what_it_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *request;
+        uint64_t views; /* Bits: spend, habit, sales, drawer. */
+        uint32_t service;
+    } row[] = {
+        {"HMGET card:7 spend.n_10m spend.n_1h", 1, OBJECTIVE_SERVICE_NONE},
+        {"HGETALL card:7", 3, OBJECTIVE_SERVICE_NONE},
+        {"FS.GET shop:Z FIELDS 1 sales.n_1d", 4, OBJECTIVE_SERVICE_NONE},
+        {"FS.GET card:7 SERVICE fresh", 3, 1},
+        {"FS.MGET 2 card:7 shop:Z SERVICE fraud REQUEST 1 amount 10", 5, 0},
+        {"HMGET card:7 nosuch.n_1h", 0, OBJECTIVE_SERVICE_NONE},
+        {"PING", 0, OBJECTIVE_SERVICE_NONE},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(row); i++) {
+        host.read = (struct objective_read){.service = OBJECTIVE_SERVICE_NONE};
+        (void)run_in(2, row[i].request);
+        if (host.read.views != row[i].views || host.read.service != row[i].service) {
+            fail_msg("%s: views %llu, service %u", row[i].request,
+                     (unsigned long long)host.read.views, host.read.service);
+        }
+    }
+}
+
 static void candidates_share_one_read_of_the_others(void **state)
 {
     static char request[16384];
@@ -507,6 +533,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_command_replies_in_the_form_of_its_protocol),
         cmocka_unit_test(a_batch_is_one_read_and_resolves_its_fields_once),
+        cmocka_unit_test(a_command_leaves_word_of_what_it_read),
         cmocka_unit_test(candidates_share_one_read_of_the_others),
         cmocka_unit_test(too_many_candidates_are_an_error_that_says_the_limit),
         cmocka_unit_test(too_many_values_are_an_error_that_says_the_limit),

@@ -408,7 +408,8 @@ static const struct config_row rows[] = {
      "      f: {type: u8, optinal: true}\n"
      "      t: {type: timestamp}\n",
      "f:6:21: `optinal` is no key of a field; did you mean `optional`? allowed: type, size, "
-     "scale, unit, format, optional, min, max, enum, since, id, matches\n"},
+     "scale, unit, format, optional, min, max, enum, min_size, max_size, required, on_violation, "
+     "since, id, matches\n"},
     {"a key without value",
      "streams:\n"
      "  s:\n"

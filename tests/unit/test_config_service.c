@@ -153,6 +153,17 @@ static const struct config_row rows[] = {
      "\n"
      "f:3:16: `request` is a map of fields by name, as amount: {type: decimal, scale: 2}"
      "\n"},
+    {"rules of streams in a request",
+     "services:\n"
+     "  f:\n"
+     "    request:\n"
+     "      a: {type: u8, optional: true, required: true, on_violation: drop, min: 1}\n"
+     "      b: {type: string, size: 8, min_size: 1, max_size: 2}\n"
+     "    features: [{name: x, value: request.a}, v.c_10m]\n" VIEWS_V STREAM_S,
+     "f:4:37: `required` is for fields of streams; `enum`, `min` and `max` are allowed here\n"
+     "f:4:53: `on_violation` is for fields of streams; `enum`, `min` and `max` are allowed here\n"
+     "f:5:34: `min_size` is for fields of streams; `enum`, `min` and `max` are allowed here\n"
+     "f:5:47: `max_size` is for fields of streams; `enum`, `min` and `max` are allowed here\n"},
     {"a pattern of a request",
      "services:\n"
      "  f:\n"
@@ -184,8 +195,10 @@ static const struct config_row rows[] = {
      "  f: {features: [q.c_10m, {name: a, value: q.c_10m + 1}, q.nothing]}\n"
      "views:\n"
      "  q: {entity: u, source: s, windows: [10m], aggregates: {c: cont()}}\n" STREAM_S,
-     "f:4:61: `cont` is no aggregate; did you mean `count`? allowed: count, sum, sumsq, m"
-     "in, max, first, last, avg, var_pop, var_samp, stddev_pop, stddev_samp\n"},
+     "f:4:61: `cont` is no aggregate; did you mean `count`? allowed: count, sum, sumsq, min, "
+     "max, first, last, avg, var_pop, var_samp, stddev_pop, stddev_samp, last_k, first_k, "
+     "last_k_distinct, first_k_distinct, top_k, bottom_k, distinct, approx_distinct, "
+     "quantile, histogram, top_n, decayed_sum\n"},
     {"the same service twice",
      "services:\n"
      "  f: {features: [v.c_10m]}\n"

@@ -139,7 +139,8 @@ static const struct config_row rows[] = {
      "f:11:15: `shard_by` is one value, not a list\n"},
     {"unknown key", STREAM_S "    latenes: 1h\n",
      "f:11:5: `latenes` is no key of a stream; did you mean `lateness`? allowed: id, version, "
-     "time, lateness, late, future, history, shard_by, on_violation, fields\n"},
+     "time, lateness, late, future, history, shard_by, on_violation, quality, "
+     "fields\n"},
 };
 
 int main(void)

@@ -43,14 +43,12 @@ static const struct config_row rows[] = {
     {"keys of later versions",
      "views:\n"
      "  v:\n"
-     "    slo: {freshness: 1s}\n"
      "    dedupe: {id: u, window: 10m}\n"
      "    entity: u\n"
      "    source: s\n"
      "    windows: [10m]\n"
      "    aggregates: {c: count()}\n" STREAM_S,
-     "f:3:5: `slo` is not built yet (targets for freshness and reads); remove it\n"
-     "f:4:5: `dedupe` is not built yet (field that makes an event count once); remove it\n"},
+     "f:3:5: `dedupe` is not built yet (field that makes an event count once); remove it\n"},
     {"derived of what is no feature",
      "views:\n"
      "  v:\n"
@@ -125,7 +123,7 @@ static const struct config_row rows[] = {
      "    aggregates: {c: count()}\n" STREAM_S,
      "f:3:5: `agregates` is no key of a view; did you mean `aggregates`? allowed: version, "
      "entity, key, source, windows, exact, raw_cap, ladder, edges, leading, aggregates, ttl, "
-     "where, derived\n"},
+     "where, derived, slo\n"},
     {"version",
      "views:\n"
      "  v:\n"
@@ -275,23 +273,64 @@ static const struct config_row rows[] = {
      "    source: s\n"
      "    aggregates: {c: count()}\n" STREAM_S,
      "f:3:14: 17 windows; at most 16 are allowed\n"},
-    {"windows of later versions",
+    {"windows that are cut or not built",
      "views:\n"
      "  v:\n"
-     "    windows: [session(30m), tumbling 1h, hopping, calendar, events(5), 1h]\n"
+     "    windows: [tumbling, hopping, hopping 1h, calendar, events(5), session(30m), session 1us, "
+     "1h]\n"
      "    entity: u\n"
      "    source: s\n"
      "    aggregates: {c: count()}\n" STREAM_S,
-     "f:3:15: `session` windows are not built yet (events without a long pause between them); a "
-     "length, as 10m, and lifetime are allowed\n"
-     "f:3:29: `tumbling` windows are not built yet (aligned windows that do not overlap); a "
-     "length, as 10m, and lifetime are allowed\n"
-     "f:3:42: `hopping` windows are not built yet (aligned windows that overlap); a length, as "
-     "10m, and lifetime are allowed\n"
-     "f:3:51: `calendar` windows are not built yet (days, weeks and months of a time zone); a "
-     "length, as 10m, and lifetime are allowed\n"
-     "f:3:61: `events` windows are not built yet (the newest n events); a length, as 10m, and "
-     "lifetime are allowed\n"},
+     "f:3:15: a window is `tumbling`; 10m, `tumbling 1h`, `hopping 1h by 15m`, `session 30m`, "
+     "`20 events` and lifetime are allowed\n"
+     "f:3:25: a window is `hopping`; 10m, `tumbling 1h`, `hopping 1h by 15m`, `session 30m`, "
+     "`20 events` and lifetime are allowed\n"
+     "f:3:34: a window is `hopping 1h`; 10m, `tumbling 1h`, `hopping 1h by 15m`, `session "
+     "30m`, `20 events` and lifetime are allowed\n"
+     "f:3:46: `calendar` windows are not built yet (days, weeks and months of a time zone); "
+     "10m, `tumbling 1h`, `hopping 1h by 15m`, `session 30m`, `20 events` and lifetime are "
+     "allowed\n"
+     "f:3:56: a window is `events(5)`; 10m, `tumbling 1h`, `hopping 1h by 15m`, `session "
+     "30m`, `20 events` and lifetime are allowed\n"
+     "f:3:67: a window is `session(30m)`; 10m, `tumbling 1h`, `hopping 1h by 15m`, `session "
+     "30m`, `20 events` and lifetime are allowed\n"
+     "f:3:81: a window is `session 1us`; 10m, `tumbling 1h`, `hopping 1h by 15m`, `session "
+     "30m`, `20 events` and lifetime are allowed\n"},
+    {"windows that no ladder cuts",
+     "views:\n"
+     "  v:\n"
+     "    windows: [hopping 1h by 2h, hopping 1h by 7s, tumbling 1s, tumbling 17s, 1h]\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    aggregates: {c: count()}\n" STREAM_S,
+     "f:3:15: window `hopping 1h by 2h` steps by more than its length, so that events between "
+     "would count nowhere; a step up to the length is allowed\n"
+     "f:3:33: window `hopping 1h by 7s` does not begin and end with tiles; multiples of the "
+     "finest, 5s, are allowed, or another `ladder`\n"
+     "f:3:51: window `tumbling 1s` is shorter than the finest tile, 5s; make the window "
+     "longer or begin `ladder` with a smaller one\n"
+     "f:3:64: window `tumbling 17s` does not begin and end with tiles; multiples of the "
+     "finest, 5s, are allowed, or another `ladder`\n"},
+    {"windows of events",
+     "views:\n"
+     "  v:\n"
+     "    windows: [0 events, 1001 events, 20 events, 20 events, 1h]\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    aggregates: {c: count()}\n" STREAM_S,
+     "f:3:15: a window is `0 events`; 10m, `tumbling 1h`, `hopping 1h by 15m`, `session 30m`, "
+     "`20 events` and lifetime are allowed\n"
+     "f:3:25: `1001 events`: 1 to 1000 events are allowed\n"
+     "f:3:49: window `20 events` is there already as 20_events; keep one\n"},
+    {"windows that need a ttl",
+     "views:\n"
+     "  v:\n"
+     "    windows: [20 events, session 5m]\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    aggregates: {c: count()}\n" STREAM_S,
+     "f:3:14: `20_events` needs a `ttl`: say when an entity without events is forgotten, as "
+     "ttl: 400d\n"},
     {"windows that are none",
      "views:\n"
      "  v:\n"
@@ -299,13 +338,13 @@ static const struct config_row rows[] = {
      "    entity: u\n"
      "    source: s\n"
      "    aggregates: {c: count()}\n" STREAM_S,
-     "f:3:15: a window is `10`; a whole number with a unit us, ms, s, m, h or d is allowed, as "
-     "10m\n"
-     "f:3:19: a window is `0m`; 1ms to 36500d is allowed\n"
-     "f:3:23: a window is `1.5h`; a whole number with a unit us, ms, s, m, h or d is allowed, as "
-     "10m\n"
-     "f:3:29: a window is `forever`; a whole number with a unit us, ms, s, m, h or d is allowed, "
+     "f:3:15: a window is `10`; a whole number with a unit us, ms, s, m, h or d is allowed, "
      "as 10m\n"
+     "f:3:19: a window is `0m`; 1ms to 36500d is allowed\n"
+     "f:3:23: a window is `1.5h`; a whole number with a unit us, ms, s, m, h or d is allowed, "
+     "as 10m\n"
+     "f:3:29: a window is `forever`; 10m, `tumbling 1h`, `hopping 1h by 15m`, `session 30m`, "
+     "`20 events` and lifetime are allowed\n"
      "f:3:38: a window is `500us`; 1ms to 36500d is allowed\n"
      "f:3:45: a window is `1500us`; whole multiples of 1ms are allowed\n"
      "f:3:53: a window is one value, not a list\n"},

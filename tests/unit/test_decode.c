@@ -41,7 +41,7 @@ static void bench_decode(struct bench *bench, int64_t time, const void *x)
     decode_compile(&bench->schema, UINT64_MAX, &bench->plan);
     bench->burst.schema = &bench->schema;
     bench->burst.count = 0;
-    memset(bench->burst.violation_count, 0, sizeof(bench->burst.violation_count));
+    burst_violations_clear(&bench->burst);
     decode_events(&bench->plan, &message, 0, 1, &bench->burst);
 }
 
@@ -111,7 +111,7 @@ static void times_become_microseconds_by_floor(void **state)
         bench->schema.field[1].unit = rows[r].unit;
         bench_decode(bench, 5, &rows[r].wire);
         assert_int_equal(bench->burst.value[1][0], rows[r].us);
-        assert_int_equal(bench->burst.violation_count[DROP_event_type], rows[r].bad);
+        assert_int_equal(bench->burst.violation_count[1][RULE_type], rows[r].bad);
         free(bench);
     }
 }
@@ -150,12 +150,14 @@ static void each_rule_has_its_reason(void **state)
             x->enum_count = rows[r].type == FIELD_TYPE_i64 ? 2 : 0;
             x->enum_number[0] = rows[r].wire == 15 ? 16 : rows[r].wire;
             x->enum_number[1] = 20;
-            bench->schema.on_violation = (enum violation_policy)policy;
+            schema_policy_set(&bench->schema, (enum violation_policy)policy);
             bench_decode(bench, 5, &rows[r].wire);
             bool drops = policy == VIOLATION_QUARANTINE || policy == VIOLATION_DROP;
             assert_int_equal(bench->burst.drop[0], drops ? rows[r].drop : DROP_NONE);
             if (rows[r].drop != DROP_NONE) {
-                assert_int_equal(bench->burst.violation_count[rows[r].drop], 1);
+                enum rule rule = rule_of_drop(rows[r].drop);
+                assert_int_equal(bench->burst.violation_count[1][rule], 1);
+                assert_int_equal(bench->burst.violations, 1);
                 assert_int_equal(bench->burst.drop_field[0], drops ? 1 : 0);
             }
             if (rows[r].drop != DROP_NONE && policy == VIOLATION_NULL_FIELD) {
@@ -172,7 +174,7 @@ static void an_event_without_time_is_dropped_whatever_the_policy(void **state)
     uint64_t x = 1;
     for (int policy = VIOLATION_QUARANTINE; policy <= VIOLATION_COUNT; policy++) {
         struct bench *bench = bench_make(FIELD_TYPE_u64);
-        bench->schema.on_violation = (enum violation_policy)policy;
+        schema_policy_set(&bench->schema, (enum violation_policy)policy);
         bench_decode(bench, TIME_NULL, &x);
         assert_int_equal(bench->burst.drop[0], DROP_event_required);
         bench->schema.field[0].unit = TIME_UNIT_s;
@@ -190,7 +192,7 @@ static void the_first_broken_rule_decides_and_all_count(void **state)
     bench_decode(bench, TIME_NULL, &x);
     assert_int_equal(bench->burst.drop[0], DROP_event_required);
     assert_int_equal(bench->burst.drop_field[0], 0);
-    assert_int_equal(bench->burst.violation_count[DROP_event_type], 1);
+    assert_int_equal(bench->burst.violation_count[1][RULE_type], 1);
     free(bench);
 }
 

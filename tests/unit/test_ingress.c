@@ -426,7 +426,7 @@ static void each_policy_for_broken_rules_is_kept(void **state)
         for (uint32_t w = 0; w < 2; w++) {
             const struct counters_stream *stream = &worker_counters(bench.worker[w])->stream[0];
             quarantined += counter_read(&stream->shared_quarantined);
-            violations += counter_read(&stream->shared_violation[DROP_event_below_min]);
+            violations += counter_read(&stream->shared_violation[2][RULE_min]);
         }
         assert_int_equal(quarantined, rows[i].quarantined);
         assert_int_equal(violations, rows[i].violations);

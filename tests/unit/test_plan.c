@@ -144,10 +144,10 @@ static void what_changes_the_cells_changes_the_fingerprint(void **state)
     assert_int_equal(plan_finish(&plan, &view), RESULT_OK);
     assert_true(plan.view[0].fingerprint != before);
     plan.stream[0].schema.field[2].optional = false;
-    plan.stream[0].schema.on_violation = VIOLATION_NULL_FIELD;
+    schema_policy_set(&plan.stream[0].schema, VIOLATION_NULL_FIELD);
     assert_int_equal(plan_finish(&plan, &view), RESULT_OK);
     assert_true(plan.view[0].fingerprint != before);
-    plan.stream[0].schema.on_violation = VIOLATION_DROP;
+    schema_policy_set(&plan.stream[0].schema, VIOLATION_DROP);
     assert_int_equal(plan_finish(&plan, &view), RESULT_OK);
     assert_true(plan.view[0].fingerprint == before);
 }

@@ -492,7 +492,7 @@ static void a_row_comes_back_if_it_is_one_of_its_view(void **state)
     uint64_t key = key_of(0, 1);
     world_open();
     const struct plan_view *view = &world.bench.plan->view[BY_J];
-    row_init(BY_J, (const uint8_t *)&key, sizeof(key), 0, words);
+    row_init(view, BY_J, (const uint8_t *)&key, sizeof(key), 0, words);
     uint32_t front = row_head_lines(view, sizeof(key)) * LINE_WORDS - 1;
     struct tile_row row = {.front_words = front, .words = (const uint8_t *)(words + 1)};
     const _Atomic uint64_t *rows = &worker_counters(world.bench.worker[0])->view[BY_J].shared_rows;

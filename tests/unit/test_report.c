@@ -63,6 +63,15 @@ static int figures_make(void **state)
     snapshot.lane = lane;
     snapshot.lane_count = 2;
     snapshot.freshness = freshness;
+    plan.objective_count = 2;
+    plan.objective[0] =
+        (struct plan_objective){.kind = OBJECTIVE_READ, .limit_us = 1500, .target_ppm = 999000};
+    plan.objective[1] = (struct plan_objective){
+        .kind = OBJECTIVE_FRESHNESS, .of_service = true, .limit_us = 5, .target_ppm = 999999};
+    plan.service_count = 1;
+    strcpy(plan.service[0].name, "fraud");
+    snapshot.objective[0] = (struct objective_figures){
+        .good = 9, .total = 10, .burn = {{true, 14.5, 300}, [BURN_WINDOW_3d] = {true, 0.25, 600}}};
     histogram_record(&freshness[FRESHNESS_STAGE_event_to_readable], 2000000, 10);
     histogram_record(&snapshot.reads, 30000, 4);
     return 0;
@@ -136,6 +145,29 @@ static void status_derives_ratios_lags_and_quantiles(void **state)
     assert_string_equal(json_string_value(json_object_get(listener, "listener")), "socket");
     assert_int_equal(integer_of(listener, "sent"), 11);
     assert_int_equal(integer_of(listener, "unsent"), 12);
+    json_decref(status);
+}
+
+static void status_tells_every_objective(void **state)
+{
+    (void)state;
+    json_t *status = status_make();
+    const json_t *objectives = json_object_get(status, "objectives");
+    assert_int_equal(json_array_size(objectives), 2);
+    const json_t *read = json_array_get(objectives, 0);
+    const json_t *burn = json_object_get(read, "burn");
+    assert_string_equal(json_string_value(json_object_get(read, "view")), "activity");
+    assert_string_equal(json_string_value(json_object_get(read, "objective")), "read");
+    assert_int_equal(integer_of(read, "limit_us"), 1500);
+    assert_true(json_real_value(json_object_get(read, "target_percent")) == 99.9);
+    assert_int_equal(integer_of(read, "good"), 9);
+    assert_int_equal(integer_of(read, "total"), 10);
+    assert_int_equal(integer_of(read, "seconds"), 600);
+    assert_true(json_real_value(json_object_get(burn, "5m")) == 14.5);
+    assert_true(json_is_null(json_object_get(burn, "1h")));
+    const json_t *fresh = json_array_get(objectives, 1);
+    assert_string_equal(json_string_value(json_object_get(fresh, "service")), "fraud");
+    assert_null(json_object_get(fresh, "view"));
     json_decref(status);
 }
 
@@ -230,7 +262,14 @@ static void tables_show_what_status_says(void **state)
                                          "3.0 s",
                                          "25.0%",
                                          "2.0 ms / 2.0 ms",
-                                         "freshet 1.2.3, up 6 s, ready"};
+                                         "freshet 1.2.3, up 6 s, ready",
+                                         "\nview or service  objective ",
+                                         "\nactivity         read          1.5 ms      99.9% "
+                                         "          10   90.0000%     14.50        -        -     "
+                                         "0.25\n",
+                                         "\nfraud            freshness     5.0 us   99.9999% "
+                                         "           0          -         -        -        -     "
+                                         "   -\n"};
     json_t *status = status_make();
     struct buffer text;
     buffer_init(&text, 0);
@@ -293,6 +332,11 @@ static void metrics_carry_the_figures(void **state)
         "\nfreshet_query_duration_seconds_count 4\n",
         "\nfreshet_query_duration_seconds_bucket{le=\"0.00005\"} 4\n",
         "\nfreshet_ingest_sequence_gaps_total{producer=\"0\"} 2\n",
+        "\nfreshet_slo_good_total{view=\"activity\",objective=\"read\"} 9\n",
+        "\nfreshet_slo_total{view=\"activity\",objective=\"read\"} 10\n",
+        "\nfreshet_slo_total{service=\"fraud\",objective=\"freshness\"} 0\n",
+        "\nfreshet_slo_target_ratio{view=\"activity\",objective=\"read\"} 0.999\n",
+        "\nfreshet_slo_target_ratio{service=\"fraud\",objective=\"freshness\"} 0.999999\n",
     };
     struct buffer text;
     const char *metrics = metrics_make(&text);
@@ -302,6 +346,95 @@ static void metrics_carry_the_figures(void **state)
         }
     }
     buffer_deinit(&text);
+}
+
+/* One rule that was broken, and one window of what is watched. */
+static void quality_set(struct plan_quality *quality)
+{
+    struct schema_field *field = &plan.stream[0].schema.field[0];
+    field->has_min = true;
+    field->policy[RULE_min] = VIOLATION_NULL_FIELD;
+    snapshot.stream[0].violation[0][RULE_min] = 6;
+    *quality = (struct plan_quality){.window_us = 60 * US_PER_SECOND,
+                                     .freshness_us = US_PER_SECOND,
+                                     .null_fields = 1,
+                                     .shift_fields = 1,
+                                     .null_limit_millionths = {250000},
+                                     .shift_limit_millionths = {100000}};
+    struct quality_report *report = &snapshot.stream[0].quality;
+    report->has_window = true;
+    report->events = 8;
+    report->null_rate[0] = 0.25;
+    report->psi[0] = 0.125;
+}
+
+static void texts_have(const char *text, const char *const *wanted, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strstr(text, wanted[i]) == NULL) {
+            fail_msg("no \"%s\" in:\n%s", wanted[i], text);
+        }
+    }
+}
+
+static void rules_and_limits_are_in_every_report(void **state)
+{
+    (void)state;
+    static const char *const metrics[] = {
+        "\nfreshet_dq_violations_total{stream=\"transaction\",field=\"amount\",rule=\"min\"} 6\n",
+        "\nfreshet_dq_null_ratio{stream=\"transaction\",field=\"amount\"} 0.25\n",
+        "\nfreshet_dq_shift_psi{stream=\"transaction\",field=\"amount\"} 0.125\n",
+        "\nfreshet_dq_freshness_seconds{stream=\"transaction\"} 3\n",
+        ",field=\"amount\",check=\"null_rate\"} 0\n",
+        ",field=\"amount\",check=\"shift\"} 1\n",
+        ",field=\"\",check=\"freshness\"} 1\n",
+    };
+    static const char *const tables[] = {
+        "amount           min        broken 6 times: null_field\n",
+        "amount           null_rate  0.25, limit 0.25\n",
+        "amount           shift      0.125, limit 0.1: BEYOND\n",
+        "-                freshness  3, limit 1: BEYOND\n",
+    };
+    static const char *const members[] = {
+        "\"violations\":{\"event_below_min\":6}",
+        "\"rules\":[{\"field\":\"amount\",\"rule\":\"min\",\"policy\":\"null_field\",\"count\":6}]",
+        "\"window_events\":8",
+    };
+    struct plan_quality *quality = &plan.stream[0].quality;
+    quality_set(quality);
+    struct buffer text;
+    texts_have(metrics_make(&text), metrics, ARRAY_COUNT(metrics));
+    buffer_deinit(&text);
+    json_t *status = status_make();
+    buffer_init(&text, 0);
+    status_table_render(status, &text);
+    report_json_write(status, &text); /* Gives it up. */
+    buffer_write(&text, "", 1);
+    texts_have(text.data, tables, ARRAY_COUNT(tables));
+    texts_have(text.data, members, ARRAY_COUNT(members));
+    buffer_deinit(&text);
+    *quality = (struct plan_quality){0};
+    snapshot.stream[0].quality.has_window = false;
+}
+
+/* Before the first window there is nothing to be beyond of; freshness waits from the start on. */
+static void what_is_not_known_is_not_beyond(void **state)
+{
+    (void)state;
+    struct plan_quality *quality = &plan.stream[0].quality;
+    quality_set(quality);
+    quality->null_limit_millionths[0] = 0;
+    snapshot.stream[0].quality.has_window = false;
+    snapshot.stream[0].watermark_us = INT64_MIN;
+    struct buffer text;
+    const char *metrics = metrics_make(&text);
+    assert_null(strstr(metrics, "\nfreshet_dq_null_ratio{"));
+    assert_null(strstr(metrics, "\nfreshet_dq_shift_psi{"));
+    assert_non_null(strstr(metrics, ",check=\"null_rate\"} 0\n"));
+    assert_non_null(strstr(metrics, "\nfreshet_dq_freshness_seconds{stream=\"transaction\"} 6\n"));
+    buffer_deinit(&text);
+    snapshot.stream[0].watermark_us = 7 * US_PER_SECOND;
+    *quality = (struct plan_quality){0};
 }
 
 static void producers_beyond_a_hundred_are_one_series(void **state)
@@ -360,11 +493,14 @@ int main(void)
         cmocka_unit_test(status_accounts_for_every_event),
         cmocka_unit_test(the_top_drop_is_never_a_duplicate_while_another_is_there),
         cmocka_unit_test(status_derives_ratios_lags_and_quantiles),
+        cmocka_unit_test(status_tells_every_objective),
         cmocka_unit_test(every_member_of_the_store_is_on_its_page),
         cmocka_unit_test(tables_say_what_a_restart_would_find),
         cmocka_unit_test(tables_show_what_status_says),
         cmocka_unit_test(tables_survive_a_report_without_members),
         cmocka_unit_test(metrics_carry_the_figures),
+        cmocka_unit_test(rules_and_limits_are_in_every_report),
+        cmocka_unit_test(what_is_not_known_is_not_beyond),
         cmocka_unit_test(producers_beyond_a_hundred_are_one_series),
         cmocka_unit_test(a_drop_shows_field_sender_and_printable_bytes),
     };

@@ -56,6 +56,38 @@ static void fields_are_found_by_their_whole_name(void **state)
     assert_int_equal(schema_field_find(&schema, "", 0), -1);
 }
 
+static void a_rule_is_there_when_its_key_is(void **state)
+{
+    (void)state;
+    struct schema_field *field = &schema.field[2];
+    for (uint32_t r = 0; r < RULE_COUNT; r++) {
+        enum rule rule = (enum rule)r;
+        memset(field->policy, VIOLATION_DROP, sizeof(field->policy));
+        field->optional = true;
+        bool always = rule == RULE_type;
+        assert_int_equal(schema_field_has_rule(field, rule), always);
+        assert_int_equal(rule_of_drop(rule_drop(rule)), rule);
+        field->has_min = rule == RULE_min;
+        field->has_max = rule == RULE_max;
+        field->enum_count = rule == RULE_enum;
+        field->size_min = rule == RULE_min_size;
+        field->size_max = rule == RULE_max_size;
+        field->has_pattern = rule == RULE_matches;
+        field->must_be_given = rule == RULE_required;
+        assert_true(schema_field_has_rule(field, rule));
+        /* A required field that is not optional can be null where a rule leaves it so. */
+        field->optional = false;
+        assert_false(schema_field_is_nullable(field));
+        field->policy[rule] = VIOLATION_NULL_FIELD;
+        assert_true(schema_field_is_nullable(field));
+        field->policy[rule] = VIOLATION_COUNT;
+        assert_int_equal(schema_field_is_nullable(field), always || rule == RULE_required);
+        field->has_min = field->has_max = field->has_pattern = field->must_be_given = false;
+        field->enum_count = field->size_min = field->size_max = 0;
+    }
+    assert_int_equal(rule_of_drop(DROP_event_late), RULE_COUNT);
+}
+
 static void a_computed_column_is_nowhere_in_the_event(void **state)
 {
     (void)state;
@@ -99,6 +131,7 @@ int main(void)
         cmocka_unit_test_setup(fields_lie_packed_in_declared_order, set_up),
         cmocka_unit_test_setup(an_older_block_is_a_prefix, set_up),
         cmocka_unit_test_setup(fields_are_found_by_their_whole_name, set_up),
+        cmocka_unit_test_setup(a_rule_is_there_when_its_key_is, set_up),
         cmocka_unit_test_setup(a_computed_column_is_nowhere_in_the_event, set_up),
         cmocka_unit_test_setup(a_block_above_its_limit_is_refused, set_up),
         cmocka_unit_test_setup(every_type_has_a_name_and_a_size, set_up),

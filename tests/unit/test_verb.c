@@ -1,5 +1,7 @@
 #include "tests/support/unit.h"
 
+#include <stdio.h>
+
 #include "controlplane/verb.h"
 #include "dataplane/base/units.h"
 
@@ -87,10 +89,45 @@ static void options_are_read_from_anywhere_and_bad_ones_are_usage_errors(void **
     }
 }
 
+static void an_option_of_many_values_keeps_their_order_and_has_a_limit(void **state)
+{
+    (void)state;
+    static char *argv[2 * VERB_LIST_MAX + 4];
+    static char name[] = "test";
+    static char key[] = "--key";
+    static char value[VERB_LIST_MAX + 1][12];
+    struct verb_list list = {0};
+    const struct verb_option option[] = {{"key", "K", VERB_OPTION_LIST, &list, "s"}};
+    const struct verb_usage usage = {"test", "", "x\n", option, 1, 0, 0};
+    static const uint32_t counts[] = {0, 1, 2, VERB_LIST_MAX, VERB_LIST_MAX + 1};
+    for (size_t c = 0; c < ARRAY_COUNT(counts); c++) {
+        uint32_t count = counts[c];
+        int argc = 1;
+        int exit_code = -1;
+        argv[0] = name;
+        for (uint32_t i = 0; i < count; i++) {
+            (void)snprintf(value[i], sizeof(value[i]), "%u", i);
+            argv[argc++] = key;
+            argv[argc++] = value[i];
+        }
+        list.count = 0;
+        assert_int_equal(verb_parse(&usage, &argc, argv, &exit_code), count <= VERB_LIST_MAX);
+        if (count > VERB_LIST_MAX) {
+            assert_int_equal(exit_code, VERB_EXIT_USAGE);
+            continue;
+        }
+        assert_int_equal(list.count, count);
+        for (uint32_t i = 0; i < count; i++) {
+            assert_string_equal(list.value[i], value[i]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_are_read_from_anywhere_and_bad_ones_are_usage_errors),
+        cmocka_unit_test(an_option_of_many_values_keeps_their_order_and_has_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
