@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """freshet sql: what it writes, what it refuses, and patterns against `freshet eval`."""
 
+import datetime
+import itertools
 import json
 import os
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -61,6 +64,49 @@ NOW_US, HOUR_US = 1700000000000000, 3600 * 10**6
 TTL_US = 48 * HOUR_US
 
 
+def time_us(text):
+    moment = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return (moment - datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+            ) // datetime.timedelta(microseconds=1)
+
+
+def events_load(database, tables, lines):
+    """Objects into the tables of their streams. Returns the time of the newest one."""
+    columns = {}
+    for name, text in re.findall(r'CREATE TABLE "(\w+)" \((.*?)\);', tables, re.S):
+        database.query(f'CREATE TABLE "{name}" ({text})')
+        columns[name] = re.findall(r'"([^"]+)" (.+?),?$', text, re.M)
+    newest_us = 0
+    for order, line in enumerate(lines):
+        event = json.loads(line, parse_float=str)
+        cells = []
+        for name, type in columns[event["stream"]]:
+            value = order if name == "#order" else event.get(name)
+            if type == "BIGINT" and isinstance(value, str):
+                value = time_us(value)
+                newest_us = max(newest_us, value)
+            cells.append("NULL" if value is None else duckdb.quoted(str(value)))
+        database.query(f'INSERT INTO "{event["stream"]}" VALUES ({", ".join(cells)})')
+    return newest_us
+
+
+def candidates_of(keys):
+    """Parameters of a statement, and what an answer's lines begin with, for each candidate."""
+    given = {}
+    for key in keys:
+        entity, _, name = key.partition(":")
+        given.setdefault(entity, []).append(name)
+    for names in itertools.product(*given.values()):
+        parameters, prefix = {}, ""
+        for entity, name in zip(given, names):
+            parts = name.split("|")
+            prefix += f"{entity}:{name} " if len(given[entity]) > 1 else ""
+            for place, part in enumerate(parts):
+                suffix = f"_{place + 1}" if len(parts) > 1 else ""
+                parameters[f"key_{entity}{suffix}"] = part
+        yield parameters, prefix
+
+
 class SqlTest(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="freshet-sql-")
@@ -72,6 +118,18 @@ class SqlTest(unittest.TestCase):
     def freshet(self, verb, *words):
         return subprocess.run([PROGRAM, verb, str(self.path), *words], capture_output=True,
                               text=True, timeout=20, check=False)
+
+    def applied(self, path, key):
+        """Lines of a file that break no rule."""
+        lines = path.read_text().splitlines()
+        alone = self.folder / "alone"
+        good = []
+        for line in lines:
+            alone.write_text(line + "\n")
+            done = self.freshet("eval", "--events", str(alone), "--key", key)
+            good += [] if "not applied" in done.stderr else [line]
+        self.assertGreater(len(good), len(lines) * 3 // 4)
+        return good
 
     def test_every_view_and_service_is_one_statement(self):
         done = self.freshet("sql")
@@ -184,6 +242,39 @@ class SqlTest(unittest.TestCase):
                 share = features["share"]
                 expected[user] = {**features, "share": None if share is None else float(share)}
         return expected, actual
+
+    @unittest.skipUnless(duckdb.is_here(), duckdb.missing())
+    def test_services_of_the_examples_answer_as_they_say(self):
+        services = 0
+        for path in sorted((SOURCE / "config" / "examples").glob("*.expected")):
+            lines = path.read_text().splitlines()
+            words = shlex.split(" ".join(line.strip("#\\ ") for line in lines if line[0] == "#"))
+            if "--service" not in words:
+                continue
+            services += 1
+            options = [(a, b) for a, b in zip(words, words[1:]) if a.startswith("--")]
+            service = dict(options)["--service"]
+            self.path = SOURCE / words[2]
+            database = duckdb.Database()
+            self.addCleanup(database.close)
+            events = self.applied(SOURCE / dict(options)["--events"], dict(options)["--key"])
+            newest_us = events_load(database, self.freshet("sql", "--tables").stdout, events)
+            sql = self.freshet("sql", "--service", service).stdout
+            request = {"request_" + b.split("=")[0]: b.split("=")[1] for a, b in options
+                       if a == "--request"}
+            answer = []
+            for keys, prefix in candidates_of(b for a, b in options if a == "--key"):
+                names, [row] = database.table(sql, q=newest_us + 1, **keys, **request)
+                answer += [(prefix + name, value) for name, value in zip(names, row)]
+            expected = [line for line in lines if line[0] != "#"]
+            self.assertEqual(len(answer), len(expected))
+            for (name, value), line in zip(answer, expected):
+                shown = line.removeprefix(name + " ")
+                if isinstance(value, float):
+                    self.assertEqual(value, float(shown), (path.name, line))
+                else:
+                    self.assertEqual(value or "null", shown, (path.name, line))
+        self.assertGreater(services, 3)
 
     @unittest.skipUnless(duckdb.is_here(), duckdb.missing())
     def test_patterns_match_as_they_do_in_the_process(self):
