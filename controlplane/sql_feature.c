@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controlplane/sql_number.h"
+#include "controlplane/sql_window.h"
 #include "dataplane/base/assert.h"
 #include "dataplane/base/units.h"
 #include "dataplane/feature/derive.h"
@@ -152,36 +154,6 @@ bool sql_aggregate_is_known(enum aggregate_kind kind)
     return kinds[kind].whole != NULL || kinds[kind].value != NULL;
 }
 
-void sql_power_write(struct buffer *out, uint32_t exponent, bool negative)
-{
-    buffer_text(out, negative ? exponent == 0 ? "1" : "0." : "1");
-    for (uint32_t i = 0; i + (negative ? 1 : 0) < exponent; i++) {
-        buffer_text(out, "0");
-    }
-    buffer_text(out, negative && exponent > 0 ? "1" : "");
-}
-
-bool sql_window_write(const struct plan_window *window, struct buffer *out)
-{
-    switch (window->kind) {
-    case WINDOW_SLIDING:
-    case WINDOW_TUMBLING:
-    case WINDOW_SESSION:
-        buffer_format(out, "\"#time\" >= \"#start_%s\"", window->name);
-        return true;
-    case WINDOW_HOPPING:
-        buffer_format(out, "\"#time\" >= \"#start_%s\" AND \"#time\" < \"#end_%s\"", window->name,
-                      window->name);
-        return true;
-    case WINDOW_EVENTS:
-        buffer_format(out, "\"#rank\" <= %" PRIu32, window->events);
-        return true;
-    case WINDOW_LIFETIME:
-        break;
-    }
-    return false;
-}
-
 /* " FILTER (WHERE ...)", nothing where every event counts. Of an aggregate with `by` the group is
  * in the window. */
 static void filter_write(const struct feature *feature, bool value, struct buffer *out)
@@ -320,15 +292,6 @@ static uint32_t feature_scale(const struct feature *feature)
     return kinds[feature->aggregate->kind].power * feature->field->scale;
 }
 
-static void double_write(uint32_t scale, const char *column, struct buffer *out)
-{
-    if (scale == 0) {
-        buffer_format(out, "CAST(%s AS DOUBLE)", column);
-    } else { /* By its digits, which are rounded once. */
-        buffer_format(out, "CAST(%s || 'e-%" PRIu32 "' AS DOUBLE)", column, scale);
-    }
-}
-
 void sql_feature_word(const struct plan *plan, uint32_t view, uint32_t place, const char *column,
                       struct buffer *out)
 {
@@ -344,23 +307,7 @@ void sql_feature_word(const struct plan *plan, uint32_t view, uint32_t place, co
     if (type.kind == TYPE_number && (kind == AGGREGATE_sum || kind == AGGREGATE_sumsq)) {
         buffer_format(out, "TRY(CAST(%s AS BIGINT))", column);
     } else if (type.kind == TYPE_double && kinds[kind].power > 0) {
-        double_write(feature_scale(&feature), column, out);
-    } else {
-        buffer_text(out, column);
-    }
-}
-
-static void decimal_write(uint32_t scale, const char *column, struct buffer *out)
-{
-    buffer_format(out, "CAST(%s * ", column);
-    sql_power_write(out, scale, true);
-    buffer_format(out, " AS DECIMAL(38, %" PRIu32 "))", scale);
-}
-
-void sql_type_show(struct expression_type type, const char *column, struct buffer *out)
-{
-    if (type.kind == TYPE_number && type.scale > 0) {
-        decimal_write(type.scale, column, out);
+        sql_double_write(feature_scale(&feature), column, out);
     } else {
         buffer_text(out, column);
     }
@@ -372,21 +319,9 @@ static void one_show(const struct feature *feature, const char *column, struct b
     uint32_t scale = feature_scale(feature);
     bool number = kinds[feature->aggregate->kind].power > 0;
     if (number && feature->field->type == FIELD_TYPE_f64) {
-        double_write(scale, column, out);
+        sql_double_write(scale, column, out);
     } else if (scale > 0) {
-        decimal_write(scale, column, out);
-    } else {
-        buffer_text(out, column);
-    }
-}
-
-/* A value of a field. */
-static void field_show(const struct schema_field *field, const char *column, struct buffer *out)
-{
-    if (field->type == FIELD_TYPE_f64) {
-        double_write(field->scale, column, out);
-    } else if (field->scale > 0) {
-        decimal_write(field->scale, column, out);
+        sql_decimal_write(scale, column, out);
     } else {
         buffer_text(out, column);
     }
@@ -397,7 +332,7 @@ static void map_show(const struct schema_field *key, const struct feature *one, 
                      struct buffer *out)
 {
     buffer_format(out, "map(list_transform(map_keys(%s), lambda k: ", column);
-    field_show(key, "k", out);
+    sql_field_show(key, "k", out);
     buffer_format(out, "), list_transform(map_values(%s), lambda v: ", column);
     if (one == NULL) {
         buffer_text(out, "v");
@@ -429,50 +364,4 @@ void sql_feature_show(const struct plan *plan, uint32_t view, uint32_t place, co
     } else {
         one_show(&feature, column, out);
     }
-}
-
-void sql_alias_write(struct buffer *out, uint64_t from, const char *name)
-{
-    bool same = !out->failed && out->size - from == strlen(name) &&
-                memcmp(out->data + from, name, strlen(name)) == 0;
-    if (!same) {
-        buffer_format(out, " AS %s", name);
-    }
-}
-
-void sql_field_word(const struct schema_field *field, const char *column, struct buffer *out)
-{
-    switch (field->type) {
-    case FIELD_TYPE_bool:
-        buffer_text(out, column);
-        return;
-    case FIELD_TYPE_string:
-        buffer_format(out, "nullif(%s, '')", column);
-        return;
-    case FIELD_TYPE_u64:
-        buffer_format(out, "CAST(%s AS UBIGINT)", column);
-        return;
-    case FIELD_TYPE_f64:
-        buffer_format(out, "TRY(CAST(replace(printf('%%.%uf', %s), '.', '') AS BIGINT))",
-                      field->scale, column);
-        return;
-    case FIELD_TYPE_decimal:
-        buffer_format(out, "CAST(%s * ", column);
-        sql_power_write(out, field->scale, false);
-        buffer_text(out, " AS BIGINT)");
-        return;
-    case FIELD_TYPE_u8:
-    case FIELD_TYPE_u16:
-    case FIELD_TYPE_u32:
-    case FIELD_TYPE_i8:
-    case FIELD_TYPE_i16:
-    case FIELD_TYPE_i32:
-    case FIELD_TYPE_i64:
-    case FIELD_TYPE_timestamp:
-        buffer_format(out, "CAST(%s AS BIGINT)", column);
-        return;
-    case FIELD_TYPE_COUNT:
-        break;
-    }
-    UNREACHABLE();
 }

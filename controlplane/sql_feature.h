@@ -15,9 +15,6 @@
  * "amount_avg_1h#n". */
 void sql_feature_name(const struct plan *plan, uint32_t view, uint32_t place, const char *suffix,
                       char out[SQL_NAME_SIZE_MAX]);
-/* The condition that a row is in the window; false: every one is. */
-bool sql_window_write(const struct plan_window *window, struct buffer *out);
-
 /* Whether SQL says the kind with the same value. Of others nothing good is written. */
 bool sql_aggregate_is_known(enum aggregate_kind kind);
 
@@ -32,13 +29,3 @@ void sql_feature_word(const struct plan *plan, uint32_t view, uint32_t place, co
 /* Its value, which stands in the column, as it is answered: decimals with their point. */
 void sql_feature_show(const struct plan *plan, uint32_t view, uint32_t place, const char *column,
                       struct buffer *out);
-/* The same of a computed value of this type. */
-void sql_type_show(struct expression_type type, const char *column, struct buffer *out);
-
-/* Gives what was written from `from` on a name, unless it is that name. */
-void sql_alias_write(struct buffer *out, uint64_t from, const char *name);
-
-/* A column of a stream, or a value of a request, as expressions take it. */
-void sql_field_word(const struct schema_field *field, const char *column, struct buffer *out);
-/* 10^exponent, or 10^-exponent, as a literal. */
-void sql_power_write(struct buffer *out, uint32_t exponent, bool negative);

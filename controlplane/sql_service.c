@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "controlplane/sql_feature.h"
+#include "controlplane/sql_number.h"
+#include "controlplane/sql_window.h"
 #include "dataplane/base/assert.h"
 #include "dataplane/feature/exact_format.h"
 #include "dataplane/feature/service.h"

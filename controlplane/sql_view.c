@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "controlplane/sql_feature.h"
+#include "controlplane/sql_number.h"
+#include "controlplane/sql_window.h"
 #include "dataplane/base/units.h"
 
 /* One statement on its way. */
@@ -26,15 +28,6 @@ void sql_problem_set(struct sql_problem *problem, const char *format, ...)
         va_start(arguments, format);
         (void)vsnprintf(problem->text, sizeof(problem->text), format, arguments);
         va_end(arguments);
-    }
-}
-
-void sql_time_write(const int64_t *at, struct buffer *out)
-{
-    if (at == NULL) {
-        buffer_text(out, "CAST($q AS BIGINT)");
-    } else {
-        buffer_format(out, "CAST(%" PRId64 " AS BIGINT)", *at);
     }
 }
 
@@ -89,53 +82,6 @@ static void names_check(const struct schema *schema, struct sql_problem *problem
             }
         }
     }
-}
-
-/* floor(q - back, step) */
-static void floor_write(int64_t back_us, int64_t step_us, struct buffer *out)
-{
-    char from[32] = "\"#q\"";
-    if (back_us > 0) {
-        (void)snprintf(from, sizeof(from), "\"#q\" - %" PRId64, back_us);
-    }
-    buffer_format(out, "%s - ((%s) %% %" PRId64 " + %" PRId64 ") %% %" PRId64, from, from, step_us,
-                  step_us, step_us);
-}
-
-/* Where windows start, and end before q. Sessions and events are not times of their own. */
-static void window_write(const struct plan_view *view, const struct plan_window *window,
-                         struct buffer *out)
-{
-    if (window->kind > WINDOW_HOPPING) {
-        return;
-    }
-    buffer_text(out, ",\n    ");
-    if (window->kind == WINDOW_TUMBLING) {
-        floor_write(0, window->width_us, out);
-    } else if (window->kind == WINDOW_HOPPING) {
-        floor_write(0, window->step_us, out);
-        buffer_format(out, " AS \"#end_%s\",\n    \"#end_%s\" - %" PRId64, window->name,
-                      window->name, window->width_us);
-    } else if (view->exact_us < plan_window_reach_us(window)) {
-        floor_write(window->width_us, view->level_us[window->level], out);
-    } else {
-        buffer_format(out, "\"#q\" - %" PRId64, window->width_us);
-    }
-    buffer_format(out, " AS \"#start_%s\"", window->name);
-}
-
-static void times_write(struct writer *writer, const int64_t *at)
-{
-    struct buffer *out = writer->out;
-    buffer_text(out, "WITH \"#at\" AS (\n  SELECT \"#q\",\n    \"#q\"");
-    buffer_text(out, writer->view->edges == EDGES_CLOSED_CLOSED ? " + 1" : "");
-    buffer_text(out, " AS \"#end\"");
-    for (uint32_t w = 0; w < writer->view->window_count; w++) {
-        window_write(writer->view, &writer->view->window[w], out);
-    }
-    buffer_text(out, "\n  FROM (SELECT ");
-    sql_time_write(at, out);
-    buffer_text(out, " AS \"#q\")\n),\n");
 }
 
 /* The fields that the view reads. */
@@ -249,71 +195,6 @@ static void inputs_write(struct writer *writer)
     buffer_text(out, "\n),\n");
 }
 
-static void keys_write(const struct writer *writer, const char *between)
-{
-    for (uint32_t i = 0; i < writer->view->key_count; i++) {
-        buffer_format(writer->out, "%s\"#key_%u\"", i == 0 ? "" : between, i + 1);
-    }
-}
-
-static bool has_window(const struct plan_view *view, enum window_kind kind)
-{
-    for (uint32_t w = 0; w < view->window_count; w++) {
-        if (view->window[w].kind == kind) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The session that the end is in begins at the newest pause, unless there has been one since. */
-static void sessions_write(struct writer *writer)
-{
-    struct buffer *out = writer->out;
-    buffer_text(out, "\"#session\" AS (\n  SELECT *");
-    for (uint32_t w = 0; w < writer->view->window_count; w++) {
-        const struct plan_window *window = &writer->view->window[w];
-        if (window->kind == WINDOW_SESSION) {
-            buffer_format(out,
-                          ",\n    CASE WHEN \"#end\" < \"#last\" + %" PRId64
-                          " THEN max(CASE WHEN \"#before\" IS NULL OR \"#time\" >= "
-                          "\"#before\" + %" PRId64 " THEN \"#time\" END) OVER (PARTITION BY ",
-                          window->width_us, window->width_us);
-            keys_write(writer, ", ");
-            buffer_format(out, ") END AS \"#start_%s\"", window->name);
-        }
-    }
-    buffer_text(out, "\n  FROM \"#place\"\n),\n");
-}
-
-/* Where an event stands among those of its key: for windows that are no spans of time. */
-static void places_write(struct writer *writer)
-{
-    struct buffer *out = writer->out;
-    buffer_text(out, "\"#place\" AS (\n  SELECT *,\n    row_number() OVER (PARTITION BY ");
-    keys_write(writer, ", ");
-    buffer_text(out, " ORDER BY \"#time\" DESC, \"#order\" DESC) AS \"#rank\",\n"
-                     "    lag(\"#time\") OVER (PARTITION BY ");
-    keys_write(writer, ", ");
-    buffer_text(out, " ORDER BY \"#time\") AS \"#before\",\n"
-                     "    max(\"#time\") OVER (PARTITION BY ");
-    keys_write(writer, ", ");
-    buffer_text(out, ") AS \"#last\"\n  FROM \"#row\"\n),\n");
-    sessions_write(writer);
-}
-
-/* Events before the end, beside the times of the windows. Returns the name of the part. */
-static const char *rows_write(struct writer *writer)
-{
-    buffer_text(writer->out, "\"#row\" AS (\n  SELECT *\n  FROM \"#input\", \"#at\"\n"
-                             "  WHERE \"#time\" < \"#end\"\n),\n");
-    if (!has_window(writer->view, WINDOW_SESSION) && !has_window(writer->view, WINDOW_EVENTS)) {
-        return "\"#row\"";
-    }
-    places_write(writer);
-    return "\"#session\"";
-}
-
 static const struct plan_aggregate *aggregate_at(const struct plan_view *view, uint32_t place)
 {
     return &view->aggregate[place / view->window_count];
@@ -328,11 +209,11 @@ static void split_write(struct writer *writer, uint32_t place, const char *rows)
     char name[SQL_NAME_SIZE_MAX];
     sql_feature_name(writer->plan, writer->index, place, "", name);
     buffer_format(out, "\"#by_%" PRIu32 "\" AS (\n  SELECT ", place);
-    keys_write(writer, ", ");
+    sql_keys_write(view, out);
     buffer_text(out, ",\n    map(list(\"#category\" ORDER BY \"#category\"), list(");
     sql_feature_value(writer->plan, writer->index, place, out);
     buffer_format(out, " ORDER BY \"#category\")) AS %s\n  FROM (SELECT ", name);
-    keys_write(writer, ", ");
+    sql_keys_write(view, out);
     buffer_format(out, ",\n    \"%s#by\" AS \"#category\"", aggregate);
     sql_feature_gather(writer->plan, writer->index, place, out);
     buffer_format(out, "\n    FROM %s\n    WHERE ", rows);
@@ -340,9 +221,9 @@ static void split_write(struct writer *writer, uint32_t place, const char *rows)
         buffer_text(out, " AND ");
     }
     buffer_format(out, "\"%s#by\" IS NOT NULL\n    GROUP BY ", aggregate);
-    keys_write(writer, ", ");
+    sql_keys_write(view, out);
     buffer_format(out, ", \"%s#by\")\n  GROUP BY ", aggregate);
-    keys_write(writer, ", ");
+    sql_keys_write(view, out);
     buffer_text(out, "\n),\n");
 }
 
@@ -351,14 +232,14 @@ static void groups_write(struct writer *writer)
     struct buffer *out = writer->out;
     const struct plan_view *view = writer->view;
     const char *newest = view->edges == EDGES_OPEN_CLOSED ? "max(\"#time\") + 1" : "max(\"#time\")";
-    const char *rows = rows_write(writer);
+    const char *rows = sql_rows_write(view, out);
     for (uint32_t place = 0; place < base_count(view); place++) {
         if (aggregate_at(view, place)->by > 0) {
             split_write(writer, place, rows);
         }
     }
     buffer_text(out, "\"#group\" AS (\n  SELECT ");
-    keys_write(writer, ", ");
+    sql_keys_write(view, out);
     buffer_format(out, ",\n    %s AS \"#newest\"", newest);
     for (uint32_t place = 0; place < base_count(view); place++) {
         if (aggregate_at(view, place)->by == 0) {
@@ -366,7 +247,7 @@ static void groups_write(struct writer *writer)
         }
     }
     buffer_format(out, "\n  FROM %s\n  GROUP BY ", rows);
-    keys_write(writer, ", ");
+    sql_keys_write(view, out);
     buffer_format(out, "\n  HAVING %s >= any_value(\"#q\") - %" PRId64 "\n),\n", newest,
                   view->ttl_us);
 }
@@ -376,7 +257,7 @@ static void values_write(struct writer *writer)
     struct buffer *out = writer->out;
     const struct plan_view *view = writer->view;
     buffer_text(out, "\"#value\" AS (\n  SELECT ");
-    keys_write(writer, ", ");
+    sql_keys_write(view, out);
     buffer_text(out, ",\n    \"#newest\"");
     for (uint32_t place = 0; place < base_count(view); place++) {
         char name[SQL_NAME_SIZE_MAX];
@@ -394,7 +275,7 @@ static void values_write(struct writer *writer)
     for (uint32_t place = 0; place < base_count(view); place++) {
         if (aggregate_at(view, place)->by > 0) {
             buffer_format(out, "\n  LEFT JOIN \"#by_%" PRIu32 "\" USING (", place);
-            keys_write(writer, ", ");
+            sql_keys_write(view, out);
             buffer_text(out, ")");
         }
     }
@@ -423,7 +304,7 @@ static void derived_write(struct writer *writer)
 static const char *parts_write(struct writer *writer, const int64_t *at)
 {
     names_check(writer->schema, writer->problem);
-    times_write(writer, at);
+    sql_times_write(writer->view, at, writer->out);
     events_write(writer);
     inputs_write(writer);
     groups_write(writer);
@@ -473,7 +354,7 @@ void sql_view_write(const struct plan *plan, const struct sql_texts *texts, uint
         sql_alias_write(out, from, name);
     }
     buffer_format(out, "\nFROM %s\nORDER BY ", last);
-    keys_write(&writer, ", ");
+    sql_keys_write(writer.view, out);
     buffer_text(out, ";\n");
 }
 

@@ -24,6 +24,3 @@ void sql_table_write(const struct schema *schema, struct buffer *out, struct sql
  * the key, and "#newest": WITH ... SELECT ... FROM ..., to be put in parentheses. */
 void sql_view_words(const struct plan *plan, const struct sql_texts *texts, uint32_t view,
                     const int64_t *at, struct buffer *out, struct sql_problem *problem);
-
-/* The time: a number, or the parameter. */
-void sql_time_write(const int64_t *at, struct buffer *out);

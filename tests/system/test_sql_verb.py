@@ -108,6 +108,8 @@ def candidates_of(keys):
 
 
 class SqlTest(unittest.TestCase):
+    APPLIED = {}  # Once for each file.
+
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="freshet-sql-")
         self.addCleanup(folder.cleanup)
@@ -121,6 +123,8 @@ class SqlTest(unittest.TestCase):
 
     def applied(self, path, key):
         """Lines of a file that break no rule."""
+        if path in self.APPLIED:
+            return self.APPLIED[path]
         lines = path.read_text().splitlines()
         alone = self.folder / "alone"
         good = []
@@ -129,6 +133,7 @@ class SqlTest(unittest.TestCase):
             done = self.freshet("eval", "--events", str(alone), "--key", key)
             good += [] if "not applied" in done.stderr else [line]
         self.assertGreater(len(good), len(lines) * 3 // 4)
+        self.APPLIED[path] = good
         return good
 
     def test_every_view_and_service_is_one_statement(self):
