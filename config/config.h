@@ -74,6 +74,29 @@ struct config_error {
     char text[512];  /* What is wrong, what is allowed. */
 };
 
+/* Where an expression stands in the definitions. */
+enum config_site {
+    CONFIG_SITE_WHERE,
+    CONFIG_SITE_BY, /* The field that an aggregate with a condition is split by. */
+    CONFIG_SITE_AGGREGATE,
+    CONFIG_SITE_DERIVED,
+    CONFIG_SITE_SERVICE,
+};
+
+struct config_expression {
+    enum config_site site;
+    uint16_t owner;                 /* Index of the view, or of the service. */
+    uint16_t index;                 /* Of the aggregate, derived feature or item in it. */
+    const struct expression *value; /* Checked. NULL: count() has none. */
+    const struct expression *where; /* Of an aggregate, or of its `by`; NULL: it has none. */
+};
+
+struct config;
+/* Is told each good expression while it is a tree, which goes when this returns; the plan is on its
+ * way up to there. */
+typedef void config_expression_tell(void *context, const struct config *config,
+                                    const struct config_expression *expression);
+
 #define CONFIG_PATTERN_ERROR_MAX 256
 
 /* Whether an engine can compile these of a table's patterns; error: why not. */
@@ -84,7 +107,9 @@ struct config {
     struct config_options options;
     struct plan plan;
     config_pattern_try *pattern_try; /* NULL: patterns are not compiled here. */
-    uint32_t error_count;            /* All errors found; the first CONFIG_ERRORS_MAX are kept. */
+    config_expression_tell *tell;    /* NULL: nobody asks. */
+    void *tell_context;
+    uint32_t error_count; /* All errors found; the first CONFIG_ERRORS_MAX are kept. */
     struct config_error error[CONFIG_ERRORS_MAX];
 };
 
@@ -95,6 +120,11 @@ MUST_USE enum result config_load(const char *const *paths, uint32_t path_count,
 /* The same; patterns that cannot be compiled are errors, too. */
 MUST_USE enum result config_load_trying(const char *const *paths, uint32_t path_count,
                                         config_pattern_try *pattern_try, struct config *out_config);
+/* The same; tell is told the expressions. What it was told of files with errors means nothing. */
+MUST_USE enum result config_load_telling(const char *const *paths, uint32_t path_count,
+                                         config_pattern_try *pattern_try,
+                                         config_expression_tell *tell, void *tell_context,
+                                         struct config *out_config);
 /* The same from one text in memory (tests, fuzzing). name stands for the file in errors. */
 MUST_USE enum result config_load_text(const char *name, const char *text, uint64_t size,
                                       struct config *out_config);

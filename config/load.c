@@ -22,6 +22,7 @@ static void loader_init(struct loader *loader, struct config *config)
     options_set_defaults(&config->options);
     config->error_count = 0;
     config->pattern_try = NULL;
+    config->tell = NULL;
     config->plan.fingerprint = 0;
     config->plan.stream_count = 0;
     config->plan.view_count = 0;
@@ -202,9 +203,18 @@ enum result config_load(const char *const *paths, uint32_t path_count, struct co
 enum result config_load_trying(const char *const *paths, uint32_t path_count,
                                config_pattern_try *pattern_try, struct config *out_config)
 {
+    return config_load_telling(paths, path_count, pattern_try, NULL, NULL, out_config);
+}
+
+enum result config_load_telling(const char *const *paths, uint32_t path_count,
+                                config_pattern_try *pattern_try, config_expression_tell *tell,
+                                void *tell_context, struct config *out_config)
+{
     struct loader loader;
     loader_init(&loader, out_config);
     out_config->pattern_try = pattern_try;
+    out_config->tell = tell;
+    out_config->tell_context = tell_context;
     for (uint32_t i = 0; i < path_count; i++) {
         struct stat status;
         if (strlen(paths[i]) >= CONFIG_PATH_SIZE_MAX) {

@@ -138,6 +138,15 @@ bool service_value_read(struct service_reader *reader, const struct node *value,
                  "everyone; name at least one");
         return false;
     }
+    if (config->tell != NULL) {
+        const struct config_expression told = {
+            .site = CONFIG_SITE_SERVICE,
+            .owner = (uint16_t)(reader->service - config->plan.service),
+            .index = (uint16_t)(item - reader->service->item),
+            .value = expression,
+        };
+        config->tell(config->tell_context, config, &told);
+    }
     return true;
 }
 

@@ -199,6 +199,10 @@ static void by_read(struct view_reader *reader, const struct node *scalar, struc
         field = good ? view_expression_add(reader, scalar, call->where_at, by, &call->where,
                                            &aggregate->print)
                      : -1;
+        if (good) {
+            view_expression_tell(reader, CONFIG_SITE_BY, reader->view->aggregate_count, by,
+                                 &call->where);
+        }
         free(by);
     }
     aggregate->by = (uint8_t)(field + 1);
@@ -218,6 +222,8 @@ static void events_count_read(struct view_reader *reader, const struct node *sca
         int field = view_expression_add(reader, scalar, call->where_at, &call->where, &call->where,
                                         &aggregate->print);
         aggregate->field = field < 0 ? FIELD_NONE : (uint8_t)field;
+        view_expression_tell(reader, CONFIG_SITE_AGGREGATE, reader->view->aggregate_count, NULL,
+                             &call->where);
     }
 }
 
@@ -251,6 +257,8 @@ static void argument_read(struct view_reader *reader, const struct node *scalar,
                                     call->has_where ? &call->where : NULL, &aggregate->print);
     }
     aggregate->field = field < 0 ? FIELD_NONE : (uint8_t)field;
+    view_expression_tell(reader, CONFIG_SITE_AGGREGATE, reader->view->aggregate_count, &call->value,
+                         call->has_where ? &call->where : NULL);
 }
 
 /* One of them, added when its name is good. call: space. */

@@ -124,6 +124,7 @@ static void derived_read(struct view_reader *reader, const struct node *item,
                  derived->name);
         return;
     }
+    view_expression_tell(reader, CONFIG_SITE_DERIVED, view->derived_count, expression, NULL);
     view->derived_count++;
 }
 

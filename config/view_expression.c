@@ -94,6 +94,22 @@ int view_expression_field(const struct expression *expression)
     return root->operation == OPERATION_input ? (int)root->input : -1;
 }
 
+void view_expression_tell(struct view_reader *reader, enum config_site site, uint32_t index,
+                          const struct expression *value, const struct expression *where)
+{
+    struct config *config = reader->config;
+    if (config->tell != NULL) {
+        const struct config_expression told = {
+            .site = site,
+            .owner = (uint16_t)(reader->view - config->plan.view),
+            .index = (uint16_t)index,
+            .value = value,
+            .where = where,
+        };
+        config->tell(config->tell_context, config, &told);
+    }
+}
+
 /* A hash of text without what has no meaning: spaces outside strings. */
 static uint64_t print_of(const struct expression *expression, uint64_t print)
 {
@@ -285,6 +301,7 @@ void view_where_read(struct view_reader *reader, const struct node *scalar)
             .is_condition = true, .view = (uint8_t)(reader->view - reader->config->plan.view)};
         reader->view->filtered = output_add(reader, scalar, 0, condition, NULL, output);
         reader->view->where_print = print_nonzero(print_of(condition, 0));
+        view_expression_tell(reader, CONFIG_SITE_WHERE, 0, condition, NULL);
     }
     free(condition);
 }

@@ -13,6 +13,10 @@ bool view_expression_check(struct view_reader *reader, const struct node *scalar
 /* The expression's only name, when that is all it is: index of the field; -1: something else. */
 int view_expression_field(const struct expression *expression);
 
+/* Tells who asked (config.h) an expression of the view. */
+void view_expression_tell(struct view_reader *reader, enum config_site site, uint32_t index,
+                          const struct expression *value, const struct expression *where);
+
 /* Adds a computed column behind the source's fields: value, null where `where` (or NULL) is not
  * true. Returns its field and a hash of what it is; -1 after reporting at the character. */
 int view_expression_add(struct view_reader *reader, const struct node *scalar, uint32_t at,

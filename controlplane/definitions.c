@@ -47,6 +47,13 @@ static void errors_print_json(const struct config *config)
 
 int definitions_load(char *const *paths, uint32_t path_count, bool json, struct config **out_config)
 {
+    return definitions_load_telling(paths, path_count, json, NULL, NULL, out_config);
+}
+
+int definitions_load_telling(char *const *paths, uint32_t path_count, bool json,
+                             config_expression_tell *tell, void *tell_context,
+                             struct config **out_config)
+{
     struct config *config = heap_alloc(sizeof(*config));
     *out_config = NULL;
     if (config == NULL) {
@@ -55,7 +62,8 @@ int definitions_load(char *const *paths, uint32_t path_count, bool json, struct 
     }
     /* argv's strings are never written through this. */
     const char *const *names = (const char *const *)paths;
-    if (config_load_trying(names, path_count, pattern_sets_try, config) == RESULT_OK) {
+    if (config_load_telling(names, path_count, pattern_sets_try, tell, tell_context, config) ==
+        RESULT_OK) {
         *out_config = config;
         return VERB_EXIT_OK;
     }

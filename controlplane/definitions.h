@@ -11,4 +11,8 @@
  * printed: file:line:column: text to stderr, or {"errors": [...]} to stdout with json. */
 int definitions_load(char *const *paths, uint32_t path_count, bool json,
                      struct config **out_config);
+/* The same; tell is told the expressions (config.h). */
+int definitions_load_telling(char *const *paths, uint32_t path_count, bool json,
+                             config_expression_tell *tell, void *tell_context,
+                             struct config **out_config);
 void definitions_free(struct config *config); /* NULL is fine. */

@@ -13,7 +13,6 @@
 #include "controlplane/verb.h"
 #include "dataplane/base/drops.h"
 #include "dataplane/feature/key.h"
-#include "dataplane/feature/text_time.h"
 #include "drivers/clock.h"
 #include "drivers/memory.h"
 
@@ -23,20 +22,6 @@ int eval_failed(const char *what, const char *why)
 {
     (void)fprintf(stderr, "freshet eval: %s: %s\n", what, why);
     return VERB_EXIT_FAILED;
-}
-
-/* Microseconds, or RFC 3339. */
-static bool time_parse(const char *text, int64_t *out_us)
-{
-    char *end;
-    struct text_time time;
-    errno = 0;
-    *out_us = strtoll(text, &end, 10);
-    if (*text != '\0' && *end == '\0' && errno == 0) {
-        return true;
-    }
-    return text_time_read_rfc3339(text, (uint32_t)strlen(text), &time) &&
-           text_time_to_unit(time, TIME_UNIT_us, out_us);
 }
 
 /* Reads what is left of a line that did not fit. */
@@ -304,11 +289,8 @@ static int eval_run(const struct verb_usage *usage, const struct eval_options *o
     }
     if (options->at != NULL) {
         eval.time = READ_AT;
-        if (!time_parse(options->at, &eval.at_us)) {
-            return verb_usage_error(usage,
-                                    "--at `%s` is no time; microseconds since 1970, or as "
-                                    "2026-01-31T12:00:00Z",
-                                    options->at);
+        if (!verb_time_read(options->at, &eval.at_us)) {
+            return verb_usage_error(usage, VERB_TIME_WRONG, options->at);
         }
     }
     eval.texts = heap_alloc(sizeof(*eval.texts));

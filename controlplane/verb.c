@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dataplane/feature/text_time.h"
+
 static void usage_print(const struct verb_usage *usage)
 {
     printf("usage: freshet %s%s%s%s\n\n%s", usage->name, usage->arguments[0] == '\0' ? "" : " ",
@@ -163,4 +165,17 @@ bool verb_parse(const struct verb_usage *usage, int *argc, char **argv, int *out
         return false;
     }
     return true;
+}
+
+bool verb_time_read(const char *text, int64_t *out_us)
+{
+    char *end;
+    struct text_time time;
+    errno = 0;
+    *out_us = strtoll(text, &end, 10);
+    if (*text != '\0' && *end == '\0' && errno == 0) {
+        return true;
+    }
+    return text_time_read_rfc3339(text, (uint32_t)strlen(text), &time) &&
+           text_time_to_unit(time, TIME_UNIT_us, out_us);
 }

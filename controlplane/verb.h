@@ -62,6 +62,11 @@ bool verb_parse(const struct verb_usage *usage, int *argc, char **argv, int *out
 int verb_usage_error(const struct verb_usage *usage, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* A time as options take it: microseconds since 1970, or RFC 3339. */
+bool verb_time_read(const char *text, int64_t *out_us);
+/* For verb_usage_error(), with the text. */
+#define VERB_TIME_WRONG "--at `%s` is no time; microseconds since 1970, or as 2026-01-31T12:00:00Z"
+
 #define VERB(name, arguments, sentence) int name##_verb(int argc, char **argv);
 #include "controlplane/verbs.def"
 #undef VERB

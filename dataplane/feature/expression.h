@@ -122,7 +122,3 @@ const char *expression_type_name(struct expression_type type, char out[24]);
 const char *expression_function_name(enum expression_function function);
 const char *expression_function_takes(enum expression_function function);
 int expression_function_find(const char *name, uint32_t size);
-
-/* The tree as SQL that DuckDB takes; names are written by `name` (NULL: as they are). Returns the
- * length, or 0 when it does not fit out_size. */
-uint32_t expression_sql(const struct expression *expression, char *out, uint32_t out_size);

@@ -6,6 +6,7 @@
 #include "dataplane/base/assert.h"
 #include "dataplane/base/random.h"
 #include "dataplane/base/units.h"
+#include "dataplane/feature/expression_sql.h"
 #include "dataplane/feature/program.h"
 
 #define ROWS      64u
@@ -124,6 +125,16 @@ static void output_check(const struct program *program, const struct program_spa
     }
 }
 
+/* As SQL it fits, is told not to, or cannot be said. */
+static void sql_try(const struct expression *expression)
+{
+    static char sql[8192];
+    uint32_t size = 0;
+    enum result result = expression_sql(expression, NULL, NULL, sql, sizeof(sql), &size);
+    ASSERT(result == RESULT_OK || result == RESULT_NO_SPACE || result == RESULT_UNSUPPORTED);
+    ASSERT(result != RESULT_OK || (size > 0 && size <= sizeof(sql)));
+}
+
 /* Parses and checks; what is refused is refused for a reason, at a place inside the text. */
 static bool expression_take(const char *text, uint32_t size, struct expression *out)
 {
@@ -158,6 +169,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                     program_add(&program, NULL, &expression[count], NULL, &place) == RESULT_OK;
         if (good) {
             ASSERT(place == count);
+            sql_try(&expression[count]);
             count++;
         } else {
             free(copy[count]);

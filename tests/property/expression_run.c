@@ -7,7 +7,8 @@
  *
  *   ok TAB kind scale TAB value ... TAB overflows TAB divisions by zero
  *
- * or `refused`, or `space`: it is too long or too deep. */
+ * with the argument `sql` followed by TAB and expression_sql(); or `refused`, or `space`: it is too
+ * long or too deep. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,10 +16,12 @@
 
 #include "dataplane/base/assert.h"
 #include "dataplane/base/units.h"
+#include "dataplane/feature/expression_sql.h"
 #include "dataplane/feature/program.h"
 
 #define LINE_SIZE_MAX  (1u << 20)
 #define TEXT_BYTES_MAX (1u << 20)
+#define SQL_SIZE_MAX   (1u << 20)
 
 static const char *const kind_names[] = {"null", "bool",   "number", "unsigned",
                                          "time", "double", "string"};
@@ -168,11 +171,20 @@ static void program_print(void)
         printf("%s", row == 0 ? "" : " ");
         value_print(&space.column[program.output[0]], type.kind, row);
     }
-    printf("\t%" PRIu64 "\t%" PRIu64 "\n", space.fault[PROGRAM_FAULT_overflow],
+    printf("\t%" PRIu64 "\t%" PRIu64, space.fault[PROGRAM_FAULT_overflow],
            space.fault[PROGRAM_FAULT_zero_division]);
 }
 
-static void line_run(char *line)
+static void sql_print(void)
+{
+    static char text[SQL_SIZE_MAX];
+    uint32_t size = 0;
+    enum result result = expression_sql(&expression, NULL, NULL, text, sizeof(text), &size);
+    ASSERT(result == RESULT_OK);
+    printf("\t%.*s", (int)size, text);
+}
+
+static void line_run(char *line, bool sql)
 {
     char *rest = strchr(line, '\t');
     input_count = 0;
@@ -196,15 +208,20 @@ static void line_run(char *line)
         printf("space\n");
     } else {
         program_print();
+        if (sql) {
+            sql_print();
+        }
+        printf("\n");
     }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    bool sql = argc > 1 && strcmp(argv[1], "sql") == 0;
     static char line[LINE_SIZE_MAX];
     while (fgets(line, sizeof(line), stdin) != NULL) {
         line[strcspn(line, "\n")] = '\0';
-        line_run(line);
+        line_run(line, sql);
     }
     return 0;
 }

@@ -248,9 +248,10 @@ def value_read(word, kind, scale):
     return Fraction(float(word)) if kind == "double" else Fraction(int(word), 10**scale)
 
 
-def run(lines):
-    """Answers of the product: None (refused), "space", or (type, values, faults)."""
-    done = subprocess.run([BUILD / "tests" / "property" / "expression_run"],
+def run(lines, *arguments):
+    """Answers of the product: None (refused), "space", or (type, values, faults of both kinds), and
+    SQL when that is an argument."""
+    done = subprocess.run([BUILD / "tests" / "property" / "expression_run", *arguments],
                           input=b"".join(line + b"\n" for line in lines), capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
     answers = []
@@ -261,7 +262,8 @@ def run(lines):
             continue
         kind, scale = parts[1].split()
         values = [value_read(word, kind, int(scale)) for word in parts[2].split()]
-        answers.append((model.Type(kind, int(scale)), values, int(parts[3]), int(parts[4])))
+        answers.append((model.Type(kind, int(scale)), values, int(parts[3]), int(parts[4]),
+                        *parts[5:]))
     assert len(answers) == len(lines)
     return answers
 

@@ -258,9 +258,10 @@ def all_check(redis, model, times, big=(), big_times=()):
     print(f"{checked} values equal")
 
 
-def started(name, shards=1, memory="512MiB"):
+def started(name, shards=1, memory="512MiB", more=()):
+    """more: further files."""
     path, _ = definition(name)
-    return support.running(streams="", files=[path], shards=shards, memory=memory)
+    return support.running(streams="", files=[path, *more], shards=shards, memory=memory)
 
 
 def opened(appliance):
