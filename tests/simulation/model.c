@@ -162,6 +162,16 @@ static void view_apply(struct model *model, uint32_t stream, uint32_t v)
     ASSERT(applied == 1);
 }
 
+/* An owner has what its home applied: also null where a rule made it so. */
+static void forward_compare(const struct model_forward *forward)
+{
+    if (forward->home_bytes != NULL && forward->owner_bytes != NULL &&
+        memcmp(forward->home_bytes, forward->owner_bytes, forward->owner_size) != 0) {
+        law_broken("an owner has what its home applied", "LSN %lx of home %u at shard %u",
+                   forward->home_lsn, forward->home, forward->owner);
+    }
+}
+
 static void event_settle(struct model *model, const struct record *record, uint32_t stream,
                          uint32_t event)
 {
@@ -196,6 +206,8 @@ static void event_settle(struct model *model, const struct record *record, uint3
                 forward_take(model, record->shard, entry->lsn + event, owner);
             forward->entry = *entry;
             forward->event = event;
+            forward->home_bytes = entry->events + (uint64_t)event * entry->event_stride;
+            forward_compare(forward);
             forward_set(model, forward, 1u << v, 0);
             continue;
         }
@@ -213,6 +225,9 @@ static void event_settle(struct model *model, const struct record *record, uint3
                 law_broken("a forward is applied once", "LSN %lx of home %u at shard %u (LSN %lx)",
                            entry->home_lsn, entry->home, owner, entry->lsn);
             }
+            forward->owner_bytes = entry->events;
+            forward->owner_size = entry->event_stride;
+            forward_compare(forward);
             forward_set(model, forward, 0, 1u << v);
         }
         if (!refused) {

@@ -19,6 +19,9 @@ struct model_forward {
     uint32_t paid;             /* Of them, applied or refused there. */
     struct mirror_entry entry; /* Of the home. */
     uint32_t event;
+    const uint8_t *home_bytes; /* The event there, and at the owner; NULL: not seen yet. */
+    const uint8_t *owner_bytes;
+    uint32_t owner_size;
 };
 
 struct model {

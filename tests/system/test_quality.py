@@ -277,14 +277,19 @@ def a_rebuilt_view_has_no_nulls_where_it_allows_none():
                 appliance.define(stricter(policy, version), 1, data)
                 appliance.start()
                 if version == 1:
-                    appliance.send(*(f"s k=1i,x={x}i".encode() for x in (-1, 4, 6)))
-                    appliance.wait_received(3)
+                    appliance.send(*(f"s k=1i,x={x}i".encode() for x in (-1, 4, 6)),
+                                   f"s k=1i,x=9i {time.time_ns() + 3600 * 10**9}".encode())
+                    appliance.wait_received(4)
                     support.wait_until(lambda: all_is_durable(appliance), "all is durable", 30)
                 redis = client.Redis(path=appliance.socket)
                 row = redis.call("FS.GET", "k:1", "FIELDS", len(names), *names, "LATEST")
                 redis.close()
                 assert row[1::2] == expected, (policy, row)
                 assert appliance.stop() == 0
+                # What is from the future is set aside whatever the policies say.
+                listed = quarantine("list", pathlib.Path(folder) / "data")
+                assert [(e["reason"], e["rule"], e["field"], e["fields"]["x"]) for e in listed] == [
+                    ("event_future", None, None, 9)], listed
         finally:
             appliance.stop()
 
