@@ -200,12 +200,24 @@ void across_finish(struct loader *loader)
     }
     for (uint32_t i = 0; i < config->plan.view_count; i++) {
         uint64_t worst = worst_row_bytes(&config->plan.view[i]);
+        if (config->plan.view[i].key_size_max > ROW_KEY_SIZE_MAX) {
+            error_at(config, loader->view_key_node[i],
+                     "a key of view `%s` could have %u bytes; at most %u are allowed: make a "
+                     "string shorter",
+                     config->plan.view[i].name, config->plan.view[i].key_size_max,
+                     ROW_KEY_SIZE_MAX);
+        }
         if (worst > ROW_SIZE_MAX) {
             error_at(config, loader->view_node[i],
                      "a row of view `%s` could grow beyond %llu KiB; "
                      "use a coarser `ladder`, shorter windows, fewer aggregates, or a smaller "
                      "`raw_cap`",
                      config->plan.view[i].name, (unsigned long long)(ROW_SIZE_MAX / KIB));
+        } else if (config->plan.view[i].cells_max >= ROW_CELLS_MAX) {
+            error_at(config, loader->view_node[i],
+                     "a row of view `%s` could have %u tiles, more than %u; use a coarser "
+                     "`ladder`, or shorter windows",
+                     config->plan.view[i].name, config->plan.view[i].cells_max, ROW_CELLS_MAX - 1);
         }
     }
     services_finish(loader);

@@ -121,8 +121,30 @@ static bool bound_read(struct config *config, const struct node *bound,
     return true;
 }
 
+/* Puts a text behind the others; false when there is no room. Not counted yet. */
+static bool enum_text_put(struct enum_texts *texts, const struct schema_field *field,
+                          const struct node *item)
+{
+    uint32_t stride = enum_text_stride(field);
+    if (stride > sizeof(texts->text) - texts->size) {
+        return false;
+    }
+    memset(texts->text + texts->size, 0, stride);
+    memcpy(texts->text + texts->size, item->text, item->size);
+    return true;
+}
+
+static bool enum_value_is(const struct enum_texts *texts, const struct schema_field *field,
+                          uint32_t index, uint32_t other)
+{
+    return field->type == FIELD_TYPE_string
+               ? memcmp(enum_text_at(texts, field, index), enum_text_at(texts, field, other),
+                        enum_text_stride(field)) == 0
+               : field->enum_number[index] == field->enum_number[other];
+}
+
 static void enum_value_read(struct config *config, const struct node *item,
-                            struct schema_field *field)
+                            struct schema_field *field, struct enum_texts *texts)
 {
     if (!scalar_is(config, item, "an enum value")) {
         return;
@@ -136,7 +158,13 @@ static void enum_value_read(struct config *config, const struct node *item,
                      item->text, item->size, field->size);
             return;
         }
-        memcpy(field->enum_text[index], item->text, item->size);
+        if (!enum_text_put(texts, field, item)) {
+            error_at(config, item,
+                     "the enum values of all string fields here take more than %d bytes; make "
+                     "fields shorter or allow fewer values",
+                     ENUM_TEXTS_MAX);
+            return;
+        }
     } else if (!text_value_parse(field, item->text, item->size, &field->enum_number[index])) {
         error_at(config, item,
                  "enum value `%.64s` is no %s; values that the field can hold are "
@@ -145,12 +173,8 @@ static void enum_value_read(struct config *config, const struct node *item,
         return;
     }
     for (uint32_t i = 0; i < index; i++) {
-        bool same = field->type == FIELD_TYPE_string
-                        ? memcmp(field->enum_text[i], field->enum_text[index], STRING_SIZE_MAX) == 0
-                        : field->enum_number[i] == field->enum_number[index];
-        if (same) {
+        if (enum_value_is(texts, field, i, index)) {
             error_at(config, item, "enum value `%.64s` stands twice; keep one", item->text);
-            memset(field->enum_text[index], 0, STRING_SIZE_MAX);
             return;
         }
     }
@@ -160,9 +184,11 @@ static void enum_value_read(struct config *config, const struct node *item,
         error_at(config, item, "enum value `%.64s` lies outside `min` and `max`", item->text);
     }
     field->enum_count++;
+    texts->size += field->type == FIELD_TYPE_string ? enum_text_stride(field) : 0;
 }
 
-static void enum_read(struct config *config, const struct node *list, struct schema_field *field)
+static void enum_read(struct config *config, const struct node *list, struct schema_field *field,
+                      struct enum_texts *texts)
 {
     if (list->kind == NODE_BROKEN) {
         return;
@@ -180,8 +206,9 @@ static void enum_read(struct config *config, const struct node *list, struct sch
                  ENUM_VALUES_MAX);
         return;
     }
+    field->enum_text = texts->size;
     for (const struct node *item = list->first; item != NULL; item = item->next) {
-        enum_value_read(config, item, field);
+        enum_value_read(config, item, field, texts);
     }
 }
 
@@ -214,7 +241,7 @@ static void pattern_read(struct config *config, const struct node *matches,
 }
 
 static void rules_read(struct config *config, const struct keyword_values *values,
-                       struct schema_field *field)
+                       struct schema_field *field, struct enum_texts *texts)
 {
     const struct node *min = values->value[KEYWORD_field_min];
     const struct node *max = values->value[KEYWORD_field_max];
@@ -231,7 +258,7 @@ static void rules_read(struct config *config, const struct keyword_values *value
         field->has_max = false;
     }
     if (allowed != NULL) {
-        enum_read(config, allowed, field);
+        enum_read(config, allowed, field, texts);
     }
 }
 
@@ -286,7 +313,7 @@ static void history_read(struct config *config, const struct keyword_values *val
 
 /* Type, what belongs to it, and rules. Returns false when the type is not to be relied on. */
 static bool type_read(struct config *config, const struct keyword_values *values,
-                      const struct node *map, struct schema_field *field)
+                      const struct node *map, struct schema_field *field, struct enum_texts *texts)
 {
     const struct node *type = values->value[KEYWORD_field_type];
     uint32_t index;
@@ -306,7 +333,7 @@ static bool type_read(struct config *config, const struct keyword_values *values
         good = format_read(config, values->value[KEYWORD_field_format], field) && good;
     }
     if (good) {
-        rules_read(config, values, field);
+        rules_read(config, values, field, texts);
     }
     return good;
 }
@@ -323,6 +350,7 @@ bool field_read(struct loader *loader, const struct node *map, struct plan_strea
     struct config *config = loader->config;
     struct schema *schema = &stream->schema;
     struct schema_field *field = &schema->field[schema->field_count];
+    memset(field, 0, sizeof(*field));
     bool good = scalar_read_column(config, map->key, "a field's name", field->name);
     if (good && strcmp(field->name, "stream") == 0) {
         error_at(config, map->key,
@@ -333,7 +361,7 @@ bool field_read(struct loader *loader, const struct node *map, struct plan_strea
     keyword_read_map(config, map, PLACE_field, &values);
     good = optional_read(config, &values, field) && good;
     history_read(config, &values, map, schema, field);
-    bool typed = type_read(config, &values, map, field);
+    bool typed = type_read(config, &values, map, field, &schema->enums);
     if (typed && values.value[KEYWORD_field_matches] != NULL) {
         pattern_read(config, values.value[KEYWORD_field_matches], &stream->patterns,
                      schema->field_count, field);
@@ -343,9 +371,11 @@ bool field_read(struct loader *loader, const struct node *map, struct plan_strea
     return good;
 }
 
-bool field_read_request(struct config *config, const struct node *map, struct schema_field *field)
+bool field_read_request(struct config *config, const struct node *map, struct schema_field *field,
+                        struct enum_texts *texts)
 {
     struct keyword_values values;
+    memset(field, 0, sizeof(*field));
     bool good = scalar_read_column(config, map->key, "a field's name", field->name);
     keyword_read_map(config, map, PLACE_field, &values);
     const struct node *streams_only[] = {values.value[KEYWORD_field_since],
@@ -362,5 +392,5 @@ bool field_read_request(struct config *config, const struct node *map, struct sc
                  "`matches` is for fields of streams; `enum`, `min` and `max` are allowed here");
     }
     good = optional_read(config, &values, field) && good;
-    return type_read(config, &values, map, field) && good;
+    return type_read(config, &values, map, field, texts) && good;
 }

@@ -429,4 +429,5 @@ void view_read_all(struct loader *loader)
         uint16_t index = config->plan.view_count++;
         view_read(loader, view, index);
     }
+    plan_names_finish(&config->plan);
 }

@@ -282,7 +282,7 @@ void view_where_read(struct view_reader *reader, const struct node *scalar)
         call_report(reader->config, scalar, 0, condition);
     } else if (view_expression_check(reader, scalar, 0, condition, TYPE_bool)) {
         const struct plan_output output = {
-            .is_condition = true, .view = (uint8_t)(reader->view - reader->config->plan.view)};
+            .is_condition = true, .view = (uint16_t)(reader->view - reader->config->plan.view)};
         reader->view->filtered = output_add(reader, scalar, 0, condition, NULL, output);
         reader->view->where_print = print_nonzero(print_of(condition, 0));
     }

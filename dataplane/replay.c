@@ -49,7 +49,7 @@ static uint32_t place_of_view(const struct plan_stream *stream, uint32_t view)
 enum result replay_catalog(struct replay *replay, const struct catalog *catalog)
 {
     struct catalog_conflict conflict;
-    uint64_t changed;
+    struct view_set changed;
     enum result result =
         catalog_match(catalog, replay->options.plan, &replay->map, &changed, &conflict);
     if (result != RESULT_OK) {
@@ -105,7 +105,7 @@ static bool row_read_words(struct replay *replay, const struct tile_row *row)
 static bool row_is_good(const struct plan_view *view, struct row_meta meta,
                         const struct tile_row *row)
 {
-    if (meta.key_size == 0 || meta.key_size > KEY_SIZE_MAX) {
+    if (meta.key_size == 0) {
         return false;
     }
     uint64_t front = (uint64_t)row_head_lines(view, meta.key_size) * LINE_WORDS +
@@ -210,7 +210,7 @@ static uint32_t views_of(const struct replay *replay, uint32_t old_stream, uint3
     const struct plan_stream *now = &replay->options.plan->stream[stream];
     uint32_t rebuilt = 0;
     for (uint32_t v = 0; v < now->view_count; v++) {
-        rebuilt |= (uint32_t)(replay->start.rebuild_views >> now->view[v] & 1) << v;
+        rebuilt |= (uint32_t)view_set_has(&replay->start.rebuild_views, now->view[v]) << v;
     }
     if (replay->pass == REPLAY_REBUILD) {
         return rebuilt;

@@ -16,6 +16,7 @@
 
 #include "dataplane/base/result.h"
 #include "dataplane/feature/plan.h"
+#include "dataplane/feature/view_set.h"
 
 struct catalog_field {
     char name[NAME_SIZE_MAX];
@@ -74,7 +75,7 @@ MUST_USE enum result catalog_decode(const uint8_t *data, uint32_t size,
 struct catalog_map {
     uint16_t stream[STREAMS_MAX]; /* Old index to new one; CATALOG_GONE. */
     uint16_t view[VIEWS_MAX];     /* Old index to new one of the same fingerprint; CATALOG_GONE. */
-    uint64_t new_views;           /* Bit v: view v of the plan has no rows in the old data. */
+    struct view_set new_views;    /* Views of the plan that have no rows in the old data. */
 };
 
 struct catalog_conflict {
@@ -88,7 +89,7 @@ struct catalog_conflict {
  * `since` changed, the event time is another field, a field is gone, the version went down, or
  * fields were appended without a new version. A view whose name and
  * version are the same but whose meaning changed (another fingerprint) counts as new, and
- * out_changed (bit per old view) says so. */
+ * out_changed (old views) says so. */
 MUST_USE enum result catalog_match(const struct catalog *old, const struct plan *plan,
-                                   struct catalog_map *out_map, uint64_t *out_changed,
+                                   struct catalog_map *out_map, struct view_set *out_changed,
                                    struct catalog_conflict *out_conflict);

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "dataplane/base/assert.h"
-#include "dataplane/base/distance.h"
 #include "dataplane/base/hash.h"
 #include "dataplane/feature/cell.h"
 #include "dataplane/feature/row.h"
@@ -379,7 +378,7 @@ static bool view_finish(struct plan *plan, uint32_t index)
     if (stream->view_count == VIEWS_PER_STREAM_MAX) {
         return false;
     }
-    stream->view[stream->view_count++] = (uint8_t)index;
+    stream->view[stream->view_count++] = (uint16_t)index;
     view->accumulator_count = 0;
     view->input_count = 0;
     view->input_fields = 0;
@@ -406,7 +405,7 @@ static bool view_finish(struct plan *plan, uint32_t index)
 }
 
 /* The stream's view at this index of the plan. */
-static uint8_t stream_place_of(const struct plan_stream *stream, uint8_t view)
+static uint8_t stream_place_of(const struct plan_stream *stream, uint16_t view)
 {
     for (uint8_t v = 0; v < stream->view_count; v++) {
         if (stream->view[v] == view) {
@@ -438,6 +437,7 @@ static bool stream_program_finish(struct plan_stream *stream, uint64_t *out_fiel
 enum result plan_finish(struct plan *plan, int *out_view)
 {
     *out_view = -1;
+    plan_names_finish(plan);
     plan->feature_count = 0;
     plan->fingerprint = 0;
     for (uint32_t i = 0; i < plan->stream_count; i++) {
@@ -476,124 +476,4 @@ enum result plan_finish(struct plan *plan, int *out_view)
         decode_compile(&stream->schema, used, &stream->decode);
     }
     return RESULT_OK;
-}
-
-int plan_stream_find_id(const struct plan *plan, uint16_t id)
-{
-    for (uint32_t i = 0; i < plan->stream_count; i++) {
-        if (plan->stream[i].schema.id == id) {
-            return (int)i;
-        }
-    }
-    return -1;
-}
-
-int plan_stream_find(const struct plan *plan, const char *name, uint32_t size)
-{
-    for (uint32_t i = 0; i < plan->stream_count; i++) {
-        if (name_is(plan->stream[i].schema.name, name, size)) {
-            return (int)i;
-        }
-    }
-    return -1;
-}
-
-int plan_view_find(const struct plan *plan, const char *name, uint32_t size, uint32_t version)
-{
-    int found = -1;
-    for (uint32_t i = 0; i < plan->view_count; i++) {
-        const struct plan_view *view = &plan->view[i];
-        if (!name_is(view->name, name, size)) {
-            continue;
-        }
-        if (version == view->version) {
-            return (int)i;
-        }
-        if (version == 0 && (found < 0 || plan->view[found].version < view->version)) {
-            found = (int)i;
-        }
-    }
-    return found;
-}
-
-/* `view` or `view@2` and the feature's name in it. */
-static int feature_find_parts(const struct plan *plan, const char *view, uint32_t view_size,
-                              const char *feature, uint32_t feature_size)
-{
-    uint32_t version = 0;
-    const char *at = view_size > 0 ? memchr(view, '@', view_size) : NULL;
-    if (at != NULL) {
-        for (const char *digit = at + 1; digit < view + view_size; digit++) {
-            if (*digit < '0' || *digit > '9' || version > UINT16_MAX) {
-                return -1;
-            }
-            version = version * 10 + (uint32_t)(*digit - '0');
-        }
-        if (version == 0) {
-            return -1;
-        }
-        view_size = (uint32_t)(at - view);
-    }
-    int index = plan_view_find(plan, view, view_size, version);
-    if (index < 0) {
-        return -1;
-    }
-    const struct plan_view *found = &plan->view[index];
-    for (uint32_t i = found->feature_first;
-         i < (uint32_t)found->feature_first + found->feature_count; i++) {
-        if (name_is(plan->feature[i].name, feature, feature_size)) {
-            return (int)i;
-        }
-    }
-    return -1;
-}
-
-int plan_feature_find(const struct plan *plan, const char *reference, uint32_t size)
-{
-    for (uint32_t i = 0; i < size; i++) {
-        uint32_t separator = reference[i] == '.' || reference[i] == ':'                       ? 1u
-                             : i + 1 < size && reference[i] == '_' && reference[i + 1] == '_' ? 2u
-                                                                                              : 0u;
-        if (separator == 0) {
-            continue;
-        }
-        int found =
-            feature_find_parts(plan, reference, i, reference + i + separator, size - i - separator);
-        if (found >= 0) {
-            return found;
-        }
-    }
-    return -1;
-}
-
-#define REFERENCE_SIZE_MAX (NAME_SIZE_MAX + FEATURE_NAME_SIZE_MAX)
-
-void plan_feature_suggest(const struct plan *plan, const char *entity, const char *reference,
-                          uint32_t size, char *out, uint32_t out_size)
-{
-    ASSERT(out_size > 0);
-    out[0] = '\0';
-    if (size >= REFERENCE_SIZE_MAX) {
-        return;
-    }
-    uint32_t best = size / 2 + 2; /* Farther than that is no help. */
-    for (uint32_t i = 0; i < plan->feature_count; i++) {
-        const struct plan_feature *feature = &plan->feature[i];
-        const struct plan_view *view = &plan->view[feature->view];
-        if (entity != NULL && strcmp(entity, view->entity) != 0) {
-            continue;
-        }
-        char known[REFERENCE_SIZE_MAX];
-        uint32_t view_length = (uint32_t)strlen(view->name);
-        uint32_t length = view_length + 1 + (uint32_t)strlen(feature->name);
-        memcpy(known, view->name, view_length);
-        known[view_length] = '.';
-        memcpy(known + view_length + 1, feature->name, length - view_length - 1);
-        uint32_t distance = distance_edits(reference, size, known, length);
-        if (distance < best && length < out_size) {
-            best = distance;
-            memcpy(out, known, length);
-            out[length] = '\0';
-        }
-    }
 }

@@ -147,7 +147,7 @@ struct plan_view {
 /* What an output of a stream's program is. */
 struct plan_output {
     bool is_condition; /* Of a view; else a computed field. */
-    uint8_t view;      /* Index in the plan. */
+    uint16_t view;     /* Index in the plan. */
     uint8_t place;     /* Field; of conditions, derived: the view's place in the stream. */
 };
 
@@ -164,7 +164,7 @@ struct plan_stream {
 
     /* Derived. */
     uint8_t view_count;
-    uint8_t view[VIEWS_PER_STREAM_MAX];
+    uint16_t view[VIEWS_PER_STREAM_MAX];
     bool filtered; /* Some view has a `where`. */
     uint64_t fingerprint;
     struct decode_plan decode;
@@ -219,6 +219,7 @@ struct plan_service {
     struct plan_service_read read[SERVICE_READS_MAX]; /* D */
     struct plan_service_item item[SERVICE_FEATURES_MAX]; /* D */
     struct schema_field request[SERVICE_REQUEST_MAX];    /* D */
+    struct enum_texts request_enums;                     /* D */
 };
 
 struct plan {
@@ -231,6 +232,10 @@ struct plan {
     struct plan_view view[VIEWS_MAX];
     struct plan_feature feature[FEATURES_MAX];
     struct plan_service service[SERVICES_MAX]; /* service_finish() derives the rest. */
+    /* Derived by plan_names_finish(): indices of views. */
+    uint16_t entity_count;
+    uint16_t entity_view[VIEWS_MAX];  /* The first view of each entity, by the entity's name. */
+    uint16_t view_by_name[VIEWS_MAX]; /* All, by name, then version. */
 };
 
 /* Derives everything that is not marked D, in place. The definition was checked (config/): errors
@@ -238,12 +243,19 @@ struct plan {
  * RESULT_UNSUPPORTED when the expressions of out_view's stream need too much at a time. */
 MUST_USE enum result plan_finish(struct plan *plan, int *out_view);
 
+/* Sorts the names of views and entities, so that the lookups below find them: plan_finish() does it
+ * first; who looks for views before that does it when all names are known. */
+void plan_names_finish(struct plan *plan);
+
 /* Index of the stream with this wire id or name, or -1. */
 int plan_stream_find_id(const struct plan *plan, uint16_t id);
 int plan_stream_find(const struct plan *plan, const char *name, uint32_t size);
 
 /* Index of the view by name; version 0 means the newest. -1 when there is none. */
 int plan_view_find(const struct plan *plan, const char *name, uint32_t size, uint32_t version);
+
+/* Index of the first view of an entity, or -1. */
+int plan_entity_find(const struct plan *plan, const char *name, uint32_t size);
 
 /* Resolves a reference to a feature: `view.feature`, `view:feature`, `view__feature`, each with
  * `view@2` for a version. Returns the index into plan.feature or -1. Not NUL-terminated. */

@@ -126,7 +126,8 @@ static void event_choice_write(struct event_maker *maker, const struct schema_fi
         choice = (uint32_t)random_below(&maker->random, field->enum_count);
     }
     if (field->type == FIELD_TYPE_string) {
-        memcpy(block + field->offset, field->enum_text[choice], field->size);
+        memcpy(block + field->offset, enum_text_at(&maker->stream->schema.enums, field, choice),
+               field->size);
     } else {
         event_number_write(field, field->enum_number[choice], block);
     }
