@@ -46,6 +46,17 @@ static uint32_t place_of_view(const struct plan_stream *stream, uint32_t view)
     UNREACHABLE();
 }
 
+/* Source `source` of a view stood at (stream, place) then. */
+static void place_note(struct replay *replay, uint16_t stream, uint16_t place, uint32_t view,
+                       uint32_t source)
+{
+    const struct plan *plan = replay->options.plan;
+    uint32_t now = plan_source_stream(&plan->view[view], source);
+    if (place < VIEWS_PER_STREAM_MAX) {
+        replay->place[stream][place] = (uint8_t)place_of_view(&plan->stream[now], view);
+    }
+}
+
 enum result replay_catalog(struct replay *replay, const struct catalog *catalog)
 {
     struct catalog_conflict conflict;
@@ -60,10 +71,11 @@ enum result replay_catalog(struct replay *replay, const struct catalog *catalog)
     for (uint32_t v = 0; v < catalog->view_count; v++) {
         const struct catalog_view *old = &catalog->view[v];
         uint16_t now = replay->map.view[v];
-        if (now != CATALOG_GONE && old->place < VIEWS_PER_STREAM_MAX) {
-            const struct plan_view *view = &replay->options.plan->view[now];
-            replay->place[old->stream][old->place] =
-                (uint8_t)place_of_view(&replay->options.plan->stream[view->stream], now);
+        if (now != CATALOG_GONE) {
+            place_note(replay, old->stream, old->place, now, 0);
+            for (uint32_t i = 0; i < old->other_count; i++) {
+                place_note(replay, old->other[i].stream, old->other[i].place, now, i + 1);
+            }
         }
     }
     return RESULT_OK;

@@ -89,6 +89,17 @@ static enum result stream_match(const struct catalog_stream *old, const struct p
     return RESULT_OK;
 }
 
+/* The same streams in the same order, as far as they are still there. */
+static bool sources_match(const struct catalog_view *old, const struct plan_view *view,
+                          const struct catalog_map *map)
+{
+    bool same = view->stream == map->stream[old->stream] && view->other_count == old->other_count;
+    for (uint32_t i = 0; same && i < old->other_count; i++) {
+        same = view->other[i].stream == map->stream[old->other[i].stream];
+    }
+    return same;
+}
+
 static void views_match(const struct catalog *old, const struct plan *plan, struct catalog_map *map,
                         struct view_set *out_changed)
 {
@@ -100,7 +111,7 @@ static void views_match(const struct catalog *old, const struct plan *plan, stru
             continue;
         }
         if (plan->view[index].fingerprint == view->fingerprint &&
-            plan->view[index].stream == map->stream[view->stream]) {
+            sources_match(view, &plan->view[index], map)) {
             map->view[i] = (uint16_t)index;
             view_set_remove(&map->new_views, (uint32_t)index);
         } else {

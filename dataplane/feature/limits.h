@@ -13,6 +13,7 @@
 #define ENUM_TEXTS_MAX        32768 /* Bytes of all of a stream, or of the request of a service. */
 #define VIEWS_MAX             1024
 #define VIEWS_PER_STREAM_MAX  16 /* One bit each in a forward's view mask. */
+#define SOURCES_MAX           8  /* Streams of one view. */
 #define KEY_PARTS_MAX         4
 #define KEY_SIZE_MAX          (KEY_PARTS_MAX * (STRING_SIZE_MAX + 2))
 #define WINDOWS_MAX           16    /* Per view, lifetime included. */

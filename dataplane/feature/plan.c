@@ -156,7 +156,7 @@ static bool aggregate_finish(struct plan_view *view, const struct schema *schema
                              struct plan_aggregate *aggregate)
 {
     uint8_t field = aggregate->field;
-    bool counts_events = field == FIELD_NONE || !field_is_nullable(schema, field);
+    bool counts_events = field == FIELD_NONE || (view->nullable >> field & 1) == 0;
     struct aggregate_needs needs = aggregate_needs_of(aggregate->kind);
     aggregate->sum_word = WORD_NONE;
     aggregate->sumsq_word = WORD_NONE;
@@ -217,12 +217,12 @@ static void view_levels_finish(struct plan_view *view)
     }
 }
 
-static uint64_t view_cells_max(const struct plan_view *view, const struct plan_stream *stream)
+static uint64_t view_cells_max(const struct plan_view *view, int64_t ahead_us)
 {
     /* Per level one cell cut at each end and one for a partly folded parent. */
     const uint64_t slack = 3;
     uint64_t cells = view->has_lifetime ? 1 : 0;
-    int64_t kept = -(stream->history_us + stream->future_us);
+    int64_t kept = -ahead_us;
     for (uint32_t i = 0; i < view->level_count; i++) {
         int64_t span = view->level_keep_us[i] - kept;
         cells += (uint64_t)(span > 0 ? span : 0) / (uint64_t)view->level_us[i] + slack;
@@ -236,8 +236,23 @@ static uint16_t key_part_size(const struct schema_field *field)
     return field->type == FIELD_TYPE_string ? field->size : (uint16_t)sizeof(uint64_t);
 }
 
-static void view_row_finish(struct plan_view *view, const struct plan_stream *stream)
+/* How far the horizon of a view may be behind its newest event. Sets view->apart_us. */
+static int64_t view_ahead_us(const struct plan *plan, struct plan_view *view)
 {
+    int64_t history_us = 0;
+    int64_t future_us = 0;
+    for (uint32_t i = 0; i < plan_source_count(view); i++) {
+        const struct plan_stream *stream = &plan->stream[plan_source_stream(view, i)];
+        history_us = stream->history_us > history_us ? stream->history_us : history_us;
+        future_us = stream->future_us > future_us ? stream->future_us : future_us;
+    }
+    view->apart_us = view->other_count > 0 ? history_us : 0;
+    return history_us + view->apart_us + future_us;
+}
+
+static void view_row_finish(const struct plan *plan, struct plan_view *view)
+{
+    const struct plan_stream *stream = &plan->stream[view->stream];
     view->key_size_max = 0;
     for (uint32_t i = 0; i < view->key_count; i++) {
         uint16_t part = key_part_size(&stream->schema.field[view->key_field[i]]);
@@ -245,7 +260,7 @@ static void view_row_finish(struct plan_view *view, const struct plan_stream *st
     }
     view->cell_lines = (uint16_t)div_ceil(view->cell_words, LINE_WORDS);
     const uint64_t lines_most = ROW_SIZE_MAX / CACHE_LINE_BYTES;
-    uint64_t cells = view_cells_max(view, stream);
+    uint64_t cells = view_cells_max(view, view_ahead_us(plan, view));
     uint64_t words = cells * view->cell_words;
     if (view->exact_us > 0) {
         words += ((uint64_t)row_singles_most(view) + 1) * view->single_words;
@@ -339,8 +354,27 @@ static uint64_t print_layout(uint64_t print, const struct plan_view *view,
     return print_number(print, (uint64_t)view->cell_words << 16 | view->single_words);
 }
 
-static uint64_t view_fingerprint(const struct plan_view *view, const struct schema *schema)
+/* Of the streams behind the first: where their events come from and what of them counts. */
+static uint64_t print_sources(uint64_t print, const struct plan *plan, const struct plan_view *view)
 {
+    for (uint32_t i = 0; i < view->other_count; i++) {
+        const struct plan_source *source = &view->other[i];
+        const struct schema *schema = &plan->stream[source->stream].schema;
+        print = print_number(print, schema->id);
+        for (uint32_t part = 0; part < view->key_count; part++) {
+            print = print_number(print, schema->field[source->key_field[part]].id);
+        }
+        for (uint32_t a = 0; a < view->aggregate_count; a++) {
+            uint8_t field = source->aggregate_field[a];
+            print = print_number(print, field == FIELD_NONE ? 0 : schema->field[field].id);
+        }
+    }
+    return print;
+}
+
+static uint64_t view_fingerprint(const struct plan *plan, const struct plan_view *view)
+{
+    const struct schema *schema = &plan->stream[view->stream].schema;
     uint64_t print = print_text(schema->id, view->name);
     print = print_text(print, view->entity);
     print = print_number(print, view->version);
@@ -368,17 +402,78 @@ static uint64_t view_fingerprint(const struct plan_view *view, const struct sche
         print = aggregate->print == 0 ? print : print_number(print, aggregate->print);
     }
     print = view->where_print == 0 ? print : print_number(print, view->where_print);
-    return print_layout(print, view, schema);
+    return print_sources(print_layout(print, view, schema), plan, view);
+}
+
+/* A field of the first stream in another one, as the aggregates have both; FIELD_NONE: nobody. */
+static uint8_t source_field(const struct plan_view *view, const struct plan_source *source,
+                            uint8_t field)
+{
+    for (uint32_t a = 0; a < view->aggregate_count; a++) {
+        if (view->aggregate[a].field == field) {
+            return source->aggregate_field[a];
+        }
+    }
+    return FIELD_NONE;
+}
+
+/* Inputs of the view in its further streams. */
+static void sources_finish(struct plan_view *view)
+{
+    for (uint32_t i = 0; i < view->other_count; i++) {
+        struct plan_source *source = &view->other[i];
+        source->fields_used = 0;
+        for (uint32_t input = 0; input < view->input_count; input++) {
+            uint8_t field = source_field(view, source, view->input[input].field);
+            ASSERT(field != FIELD_NONE);
+            source->input_field[input] = field;
+            source->fields_used |= UINT64_C(1) << field;
+        }
+        for (uint32_t part = 0; part < view->key_count; part++) {
+            source->fields_used |= UINT64_C(1) << source->key_field[part];
+        }
+    }
+}
+
+/* Fields of the first stream that an event of some stream of the view may have as null. */
+static uint64_t view_nullable(const struct plan *plan, const struct plan_view *view)
+{
+    uint64_t nullable = 0;
+    for (uint32_t a = 0; a < view->aggregate_count; a++) {
+        uint8_t field = view->aggregate[a].field;
+        bool null =
+            field != FIELD_NONE && field_is_nullable(&plan->stream[view->stream].schema, field);
+        for (uint32_t i = 0; field != FIELD_NONE && i < view->other_count; i++) {
+            const struct plan_source *source = &view->other[i];
+            null = null || field_is_nullable(&plan->stream[source->stream].schema,
+                                             source->aggregate_field[a]);
+        }
+        nullable |= null ? UINT64_C(1) << field : 0;
+    }
+    return nullable;
+}
+
+/* Lists the view among those of its streams; false: one of them has too many. */
+static bool view_list(struct plan *plan, const struct plan_view *view, uint32_t index)
+{
+    for (uint32_t i = 0; i < plan_source_count(view); i++) {
+        struct plan_stream *stream = &plan->stream[plan_source_stream(view, i)];
+        if (stream->view_count == VIEWS_PER_STREAM_MAX) {
+            return false;
+        }
+        stream->view[stream->view_count++] = (uint16_t)index;
+    }
+    return true;
 }
 
 static bool view_finish(struct plan *plan, uint32_t index)
 {
     struct plan_view *view = &plan->view[index];
     struct plan_stream *stream = &plan->stream[view->stream];
-    if (stream->view_count == VIEWS_PER_STREAM_MAX) {
+    if (!view_list(plan, view, index)) {
         return false;
     }
-    stream->view[stream->view_count++] = (uint16_t)index;
+    view->nullable = view_nullable(plan, view);
     view->accumulator_count = 0;
     view->input_count = 0;
     view->input_fields = 0;
@@ -399,8 +494,9 @@ static bool view_finish(struct plan *plan, uint32_t index)
         ASSERT(!longest->lifetime);
         view->ttl_us = longest->width_us + view->level_us[longest->level];
     }
-    view_row_finish(view, stream);
-    view->fingerprint = view_fingerprint(view, &stream->schema);
+    view_row_finish(plan, view);
+    sources_finish(view);
+    view->fingerprint = view_fingerprint(plan, view);
     return view_features_finish(plan, index);
 }
 
@@ -471,7 +567,9 @@ enum result plan_finish(struct plan *plan, int *out_view)
             return RESULT_UNSUPPORTED;
         }
         for (uint32_t v = 0; v < stream->view_count; v++) {
-            used |= plan->view[stream->view[v]].fields_used;
+            const struct plan_view *view = &plan->view[stream->view[v]];
+            const struct plan_source *source = plan_source_of(view, i);
+            used |= source == NULL ? view->fields_used : source->fields_used;
         }
         decode_compile(&stream->schema, used, &stream->decode);
     }

@@ -95,11 +95,24 @@ struct plan_feature {
     uint8_t window;    /* Index in the view. */
 };
 
+/* A further stream whose events a view takes. What the view says of fields counts in its first
+ * stream; here is where they are in this one. */
+struct plan_source {
+    uint16_t stream;                         /* D */
+    uint8_t key_field[KEY_PARTS_MAX];        /* D */
+    uint8_t aggregate_field[AGGREGATES_MAX]; /* D: of each aggregate; FIELD_NONE for count(). */
+
+    /* Derived. */
+    uint8_t input_field[AGGREGATES_MAX]; /* Of each input of the view. */
+    uint64_t fields_used;
+};
+
 struct plan_view {
     char name[NAME_SIZE_MAX];         /* D */
     char entity[NAME_SIZE_MAX];       /* D */
     uint16_t version;                 /* D */
-    uint16_t stream;                  /* D: index of its source. */
+    uint16_t stream;                  /* D: index of its source, or of the first. */
+    uint8_t other_count;              /* D: further ones. */
     uint8_t key_field[KEY_PARTS_MAX]; /* D */
     uint8_t key_count;                /* D */
     uint8_t window_count;             /* D */
@@ -121,10 +134,14 @@ struct plan_view {
         derived_program; /* D: not finished. Its inputs are features of the view: aggregate
                                        * window_count + window. */
 
+    struct plan_source other[SOURCES_MAX - 1]; /* D */
+
     /* Derived. */
     uint64_t fingerprint;  /* Of everything that decides the meaning of a row's bytes. */
     uint64_t fields_used;  /* Bit f: a key part or an input. */
     uint64_t input_fields; /* Bit f: an input of some accumulator. */
+    uint64_t nullable;     /* Bit f: field f can be null in an event of some source. */
+    int64_t apart_us;      /* Folding waits that long at most for the slowest source. */
     bool has_lifetime;
     uint8_t level_count;
     int64_t level_us[LEVELS_MAX];      /* Widths in use, ascending. */
@@ -237,6 +254,44 @@ struct plan {
     uint16_t entity_view[VIEWS_MAX];  /* The first view of each entity, by the entity's name. */
     uint16_t view_by_name[VIEWS_MAX]; /* All, by name, then version. */
 };
+
+static inline uint32_t plan_source_count(const struct plan_view *view)
+{
+    return 1u + view->other_count;
+}
+
+/* Stream of source `index`; 0 is the first. */
+static inline uint32_t plan_source_stream(const struct plan_view *view, uint32_t index)
+{
+    return index == 0 ? view->stream : view->other[index - 1].stream;
+}
+
+/* The source of a stream; NULL: it is the first one, whose fields are the view's. */
+static inline const struct plan_source *plan_source_of(const struct plan_view *view,
+                                                       uint32_t stream)
+{
+    if (stream == view->stream) {
+        return NULL;
+    }
+    for (uint32_t i = 0; i < view->other_count; i++) {
+        if (view->other[i].stream == stream) {
+            return &view->other[i];
+        }
+    }
+    return NULL;
+}
+
+static inline bool plan_view_reads(const struct plan_view *view, uint32_t stream)
+{
+    return stream == view->stream || plan_source_of(view, stream) != NULL;
+}
+
+/* Fields of the key in events of the stream. */
+static inline const uint8_t *plan_key_fields(const struct plan_view *view, uint32_t stream)
+{
+    const struct plan_source *source = plan_source_of(view, stream);
+    return source == NULL ? view->key_field : source->key_field;
+}
 
 /* Derives everything that is not marked D, in place. The definition was checked (config/): errors
  * are RESULT_NO_SPACE when a limit of limits.h is passed, and out_view names the view (or -1), and

@@ -320,7 +320,7 @@ uint32_t row_fold(const struct plan_view *view, const struct ladder *ladder, uin
     if (view->exact_us > 0) {
         gone += singles_fold(view, ladder, row, lines);
     }
-    word_store(&row[ROW_HORIZON], (uint64_t)ladder->fold_us);
+    row_horizon_note(ladder, row);
     return gone;
 }
 

@@ -5,7 +5,7 @@
  *   word 2     apply time T of the last record (us)
  *   word 3     LSN of the last record: epoch in the top 16 bits, number below
  *   word 4     newest event time (us)
- *   word 5     fold horizon that its cells were last placed by (us)
+ *   word 5     greatest fold horizon that its cells were placed by (us)
  *   word 6..7  first 16 bytes of the key; longer keys go on in further lines
  *   then       the open cell, on its own line(s): the newest tile of the finest level
  *   then       closed cells, coarser levels first, each level by ascending start
@@ -143,6 +143,14 @@ MUST_USE enum row_outcome row_apply(const struct plan_view *view, const struct l
                                     uint64_t *row, uint32_t lines, const uint64_t *single,
                                     int64_t apply_us, uint64_t lsn);
 
+/* A view over several streams may see its horizon move back; what was folded stays folded. */
+static inline void row_horizon_note(const struct ladder *ladder, uint64_t *row)
+{
+    if (ladder->fold_us > (int64_t)row[ROW_HORIZON]) {
+        word_store(&row[ROW_HORIZON], (uint64_t)ladder->fold_us);
+    }
+}
+
 /* What every applied record leaves in the header. */
 static inline void row_header_note(const struct plan_view *view, const struct ladder *ladder,
                                    uint64_t *row, int64_t time_us, int64_t apply_us, uint64_t lsn)
@@ -153,7 +161,7 @@ static inline void row_header_note(const struct plan_view *view, const struct la
     }
     word_store(&row[ROW_APPLY], (uint64_t)apply_us);
     word_store(&row[ROW_LSN], lsn);
-    word_store(&row[ROW_HORIZON], (uint64_t)ladder->fold_us);
+    row_horizon_note(ladder, row);
 }
 
 /* The common case of row_apply(), inline: a view without single events, and an event of the open

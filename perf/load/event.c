@@ -22,7 +22,7 @@ void event_maker_init(struct event_maker *maker, const struct plan *plan, uint32
         .hot = hot,
     };
     for (uint32_t part = 0; part < maker->view->key_count; part++) {
-        maker->key_fields |= UINT64_C(1) << maker->view->key_field[part];
+        maker->key_fields |= UINT64_C(1) << plan_key_fields(maker->view, stream)[part];
     }
     zipf_init(&maker->zipf, keys, zipf);
     random_seed(&maker->random, seed);
@@ -211,7 +211,8 @@ uint32_t event_key_text(const struct event_maker *maker, uint64_t rank,
     const struct schema *schema = &maker->stream->schema;
     int size = snprintf(out, EVENT_KEY_TEXT_SIZE_MAX, "%s:", maker->view->entity);
     for (uint32_t part = 0; part < maker->view->key_count; part++) {
-        bool text = schema->field[maker->view->key_field[part]].type == FIELD_TYPE_string;
+        uint32_t field = plan_key_fields(maker->view, event_stream(maker))[part];
+        bool text = schema->field[field].type == FIELD_TYPE_string;
         size += snprintf(out + size, EVENT_KEY_TEXT_SIZE_MAX - (size_t)size, "%s%s%llu",
                          part == 0 ? "" : "|", text ? "k" : "", (unsigned long long)rank);
     }
