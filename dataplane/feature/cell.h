@@ -49,7 +49,6 @@ void single_set_string(const struct plan_input *input, const struct burst *burst
 
 /* single_of_event() of an event that another stream than the view's first one has. */
 __attribute__((noinline)) void single_of_source(const struct plan_view *view,
-                                                const struct plan_source *source,
                                                 const struct burst *burst, uint32_t event,
                                                 uint64_t *single);
 
@@ -59,9 +58,8 @@ __attribute__((noinline)) void single_of_source(const struct plan_view *view,
 static inline void single_of_event(const struct plan_view *view, const struct burst *burst,
                                    uint32_t event, uint64_t *single)
 {
-    const struct plan_source *source = plan_source_of(view, burst->stream);
-    if (source != NULL) {
-        single_of_source(view, source, burst, event, single);
+    if (view->other_count > 0 && burst->stream != view->stream) {
+        single_of_source(view, burst, event, single);
         return;
     }
     int64_t time_us = burst->time_us[event];

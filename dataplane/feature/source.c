@@ -1,10 +1,13 @@
 /* Events of a view's further streams. */
+#include "dataplane/base/assert.h"
 #include "dataplane/feature/cell.h"
 #include "dataplane/feature/ladder.h"
 
-void single_of_source(const struct plan_view *view, const struct plan_source *source,
-                      const struct burst *burst, uint32_t event, uint64_t *single)
+void single_of_source(const struct plan_view *view, const struct burst *burst, uint32_t event,
+                      uint64_t *single)
 {
+    const struct plan_source *source = plan_source_of(view, burst->stream);
+    ASSERT(source != NULL);
     int64_t time_us = burst->time_us[event];
     uint64_t nulls = 0;
     single[SINGLE_TIME] =
