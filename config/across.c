@@ -93,7 +93,7 @@ static void shard_by_read(struct loader *loader, uint32_t index)
     struct suggest suggest = suggest_for(entity->text);
     for (uint32_t i = 0; i < config->plan.view_count; i++) {
         const struct plan_view *view = &config->plan.view[i];
-        if (view->stream != index || !loader->view_usable[i]) {
+        if (!plan_view_reads(view, index) || !loader->view_usable[i]) {
             continue;
         }
         if (strcmp(view->entity, entity->text) == 0) {
@@ -114,11 +114,14 @@ static void views_per_stream_check(struct loader *loader)
     uint32_t count[STREAMS_MAX] = {0};
     for (uint32_t i = 0; i < config->plan.view_count; i++) {
         const struct plan_view *view = &config->plan.view[i];
-        if (loader->view_usable[i] && ++count[view->stream] == VIEWS_PER_STREAM_MAX + 1) {
-            error_at(config, loader->view_node[i],
-                     "stream `%s` feeds more than %d views; at most "
-                     "that many are allowed",
-                     config->plan.stream[view->stream].schema.name, VIEWS_PER_STREAM_MAX);
+        for (uint32_t s = 0; loader->view_usable[i] && s < plan_source_count(view); s++) {
+            uint32_t stream = plan_source_stream(view, s);
+            if (++count[stream] == VIEWS_PER_STREAM_MAX + 1) {
+                error_at(config, loader->view_node[i],
+                         "stream `%s` feeds more than %d views; at most "
+                         "that many are allowed",
+                         config->plan.stream[stream].schema.name, VIEWS_PER_STREAM_MAX);
+            }
         }
     }
 }
@@ -224,12 +227,24 @@ void across_finish(struct loader *loader)
     }
     for (uint32_t i = 0; i < config->plan.view_count; i++) {
         uint64_t worst = worst_row_bytes(&config->plan.view[i]);
+        if (config->plan.view[i].key_size_max > ROW_KEY_SIZE_MAX) {
+            error_at(config, loader->view_key_node[i],
+                     "a key of view `%s` could have %u bytes; at most %u are allowed: make a "
+                     "string shorter",
+                     config->plan.view[i].name, config->plan.view[i].key_size_max,
+                     ROW_KEY_SIZE_MAX);
+        }
         if (worst > ROW_SIZE_MAX) {
             error_at(config, loader->view_node[i],
                      "a row of view `%s` could grow beyond %llu KiB; "
                      "use a coarser `ladder`, shorter windows, fewer aggregates, or a smaller "
                      "`raw_cap`",
                      config->plan.view[i].name, (unsigned long long)(ROW_SIZE_MAX / KIB));
+        } else if (config->plan.view[i].cells_max >= ROW_CELLS_MAX) {
+            error_at(config, loader->view_node[i],
+                     "a row of view `%s` could have %u tiles, more than %u; use a coarser "
+                     "`ladder`, or shorter windows",
+                     config->plan.view[i].name, config->plan.view[i].cells_max, ROW_CELLS_MAX - 1);
         }
     }
     services_finish(loader);

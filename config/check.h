@@ -21,7 +21,7 @@ struct check_size {
 struct check_view {
     const char *name; /* Borrowed from the config. */
     const char *entity;
-    const char *stream;
+    const char *stream; /* The first. */
     uint16_t feature_count;
     uint16_t lines_per_event; /* Cache lines that the common update touches, index included. */
     struct check_size at[CHECK_SIZES];

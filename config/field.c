@@ -146,7 +146,7 @@ static void history_read(struct config *config, const struct keyword_values *val
 
 /* Type, what belongs to it, and rules. Returns false when the type is not to be relied on. */
 static bool type_read(struct config *config, const struct keyword_values *values,
-                      const struct node *map, struct schema_field *field)
+                      const struct node *map, struct schema_field *field, struct enum_texts *texts)
 {
     const struct node *type = values->value[KEYWORD_field_type];
     uint32_t index;
@@ -166,7 +166,7 @@ static bool type_read(struct config *config, const struct keyword_values *values
         good = format_read(config, values->value[KEYWORD_field_format], field) && good;
     }
     if (good) {
-        field_rules_read(config, values, field);
+        field_rules_read(config, values, field, texts);
     }
     return good;
 }
@@ -183,6 +183,7 @@ bool field_read(struct loader *loader, const struct node *map, struct plan_strea
     struct config *config = loader->config;
     struct schema *schema = &stream->schema;
     struct schema_field *field = &schema->field[schema->field_count];
+    memset(field, 0, sizeof(*field));
     bool good = scalar_read_column(config, map->key, "a field's name", field->name);
     if (good && strcmp(field->name, "stream") == 0) {
         error_at(config, map->key,
@@ -193,7 +194,7 @@ bool field_read(struct loader *loader, const struct node *map, struct plan_strea
     keyword_read_map(config, map, PLACE_field, &values);
     good = optional_read(config, &values, field) && good;
     history_read(config, &values, map, schema, field);
-    bool typed = type_read(config, &values, map, field);
+    bool typed = type_read(config, &values, map, field, &schema->enums);
     if (typed && values.value[KEYWORD_field_matches] != NULL) {
         field_pattern_read(config, values.value[KEYWORD_field_matches], &stream->patterns,
                            schema->field_count, field);
@@ -207,9 +208,11 @@ bool field_read(struct loader *loader, const struct node *map, struct plan_strea
     return good;
 }
 
-bool field_read_request(struct config *config, const struct node *map, struct schema_field *field)
+bool field_read_request(struct config *config, const struct node *map, struct schema_field *field,
+                        struct enum_texts *texts)
 {
     struct keyword_values values;
+    memset(field, 0, sizeof(*field));
     bool good = scalar_read_column(config, map->key, "a field's name", field->name);
     keyword_read_map(config, map, PLACE_field, &values);
     static const enum keyword streams_only[] = {KEYWORD_field_since,       KEYWORD_field_id,
@@ -227,5 +230,5 @@ bool field_read_request(struct config *config, const struct node *map, struct sc
         }
     }
     good = optional_read(config, &values, field) && good;
-    return type_read(config, &values, map, field) && good;
+    return type_read(config, &values, map, field, texts) && good;
 }

@@ -48,8 +48,30 @@ static bool bound_read(struct config *config, const struct node *bound,
     return true;
 }
 
+/* Puts a text behind the others; false when there is no room. Not counted yet. */
+static bool enum_text_put(struct enum_texts *texts, const struct schema_field *field,
+                          const struct node *item)
+{
+    uint32_t stride = enum_text_stride(field);
+    if (stride > sizeof(texts->text) - texts->size) {
+        return false;
+    }
+    memset(texts->text + texts->size, 0, stride);
+    memcpy(texts->text + texts->size, item->text, item->size);
+    return true;
+}
+
+static bool enum_value_is(const struct enum_texts *texts, const struct schema_field *field,
+                          uint32_t index, uint32_t other)
+{
+    return field->type == FIELD_TYPE_string
+               ? memcmp(enum_text_at(texts, field, index), enum_text_at(texts, field, other),
+                        enum_text_stride(field)) == 0
+               : field->enum_number[index] == field->enum_number[other];
+}
+
 static void enum_value_read(struct config *config, const struct node *item,
-                            struct schema_field *field)
+                            struct schema_field *field, struct enum_texts *texts)
 {
     if (!scalar_is(config, item, "an enum value")) {
         return;
@@ -63,7 +85,13 @@ static void enum_value_read(struct config *config, const struct node *item,
                      item->text, item->size, field->size);
             return;
         }
-        memcpy(field->enum_text[index], item->text, item->size);
+        if (!enum_text_put(texts, field, item)) {
+            error_at(config, item,
+                     "the enum values of all string fields here take more than %d bytes; make "
+                     "fields shorter or allow fewer values",
+                     ENUM_TEXTS_MAX);
+            return;
+        }
     } else if (!text_value_parse(field, item->text, item->size, &field->enum_number[index])) {
         error_at(config, item,
                  "enum value `%.64s` is no %s; values that the field can hold are "
@@ -72,12 +100,8 @@ static void enum_value_read(struct config *config, const struct node *item,
         return;
     }
     for (uint32_t i = 0; i < index; i++) {
-        bool same = field->type == FIELD_TYPE_string
-                        ? memcmp(field->enum_text[i], field->enum_text[index], STRING_SIZE_MAX) == 0
-                        : field->enum_number[i] == field->enum_number[index];
-        if (same) {
+        if (enum_value_is(texts, field, i, index)) {
             error_at(config, item, "enum value `%.64s` stands twice; keep one", item->text);
-            memset(field->enum_text[index], 0, STRING_SIZE_MAX);
             return;
         }
     }
@@ -87,9 +111,11 @@ static void enum_value_read(struct config *config, const struct node *item,
         error_at(config, item, "enum value `%.64s` lies outside `min` and `max`", item->text);
     }
     field->enum_count++;
+    texts->size += field->type == FIELD_TYPE_string ? enum_text_stride(field) : 0;
 }
 
-static void enum_read(struct config *config, const struct node *list, struct schema_field *field)
+static void enum_read(struct config *config, const struct node *list, struct schema_field *field,
+                      struct enum_texts *texts)
 {
     if (list->kind == NODE_BROKEN) {
         return;
@@ -107,8 +133,9 @@ static void enum_read(struct config *config, const struct node *list, struct sch
                  ENUM_VALUES_MAX);
         return;
     }
+    field->enum_text = texts->size;
     for (const struct node *item = list->first; item != NULL; item = item->next) {
-        enum_value_read(config, item, field);
+        enum_value_read(config, item, field, texts);
     }
 }
 
@@ -162,7 +189,7 @@ static void required_read(struct config *config, const struct node *required,
 }
 
 void field_rules_read(struct config *config, const struct keyword_values *values,
-                      struct schema_field *field)
+                      struct schema_field *field, struct enum_texts *texts)
 {
     const struct node *min = values->value[KEYWORD_field_min];
     const struct node *max = values->value[KEYWORD_field_max];
@@ -179,7 +206,7 @@ void field_rules_read(struct config *config, const struct keyword_values *values
         field->has_max = false;
     }
     if (allowed != NULL) {
-        enum_read(config, allowed, field);
+        enum_read(config, allowed, field, texts);
     }
     size_rules_read(config, values, field);
     if (values->value[KEYWORD_field_required] != NULL) {

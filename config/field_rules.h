@@ -6,9 +6,10 @@
 #include "config/keywords.h"
 #include "config/node.h"
 
-/* Every rule but `matches`; the field's type and `optional` are read. */
+/* Every rule but `matches`; the field's type and `optional` are read. texts: where the values of
+ * string enums go. */
 void field_rules_read(struct config *config, const struct keyword_values *values,
-                      struct schema_field *field);
+                      struct schema_field *field, struct enum_texts *texts);
 /* `matches`; index: of the field in its schema. */
 void field_pattern_read(struct config *config, const struct node *matches,
                         struct pattern_table *patterns, uint32_t index, struct schema_field *field);

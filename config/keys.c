@@ -147,6 +147,11 @@ static void root_read(struct config *errors, const char *name, const struct node
             "`producers` is a list of producers with their keys; `freshet keys add` makes one");
         return;
     }
+    if (list->size > KEYS_PRODUCERS_MAX) {
+        error_at(errors, list, "%u producers; at most %d are allowed", list->size,
+                 KEYS_PRODUCERS_MAX);
+        return;
+    }
     for (const struct node *item = list->first; item != NULL; item = item->next) {
         producer_read(errors, item, keys);
     }

@@ -20,7 +20,7 @@
 #include "dataplane/base/result.h"
 #include "dataplane/feature/producer_keys.h"
 
-#define KEYS_PRODUCERS_MAX  NODE_ENTRIES_MAX
+#define KEYS_PRODUCERS_MAX  1024
 #define KEYS_ERROR_SIZE_MAX 512
 
 struct keys {

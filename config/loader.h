@@ -52,7 +52,9 @@ bool field_read(struct loader *loader, const struct node *map, struct plan_strea
 
 /* One field of a service's request. The same way. */
 struct schema_field;
-bool field_read_request(struct config *config, const struct node *map, struct schema_field *field);
+struct enum_texts;
+bool field_read_request(struct config *config, const struct node *map, struct schema_field *field,
+                        struct enum_texts *texts);
 
 void options_set_defaults(struct config_options *options);
 

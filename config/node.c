@@ -388,7 +388,7 @@ struct node *node_parse(struct node_tree *tree, struct config *config, const cha
                         const char *text, uint64_t size)
 {
     if (size > NODE_TEXT_SIZE_MAX) {
-        error_in_file(config, file, 0, 0, "larger than 1 MiB; at most that is read");
+        error_in_file(config, file, 0, 0, "larger than 4 MiB; at most that is read");
         return NULL;
     }
     if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {

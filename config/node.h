@@ -12,10 +12,10 @@
 
 #include "config/config.h"
 
-#define NODE_TEXT_SIZE_MAX (UINT64_C(1) << 20) /* Bytes of one file. */
+#define NODE_TEXT_SIZE_MAX (UINT64_C(4) << 20) /* Bytes of one file. */
 #define NODE_DEPTH_MAX     12
-#define NODE_ENTRIES_MAX   1024  /* Of one map or list. */
-#define NODE_COUNT_MAX     65536 /* Of one load. */
+#define NODE_ENTRIES_MAX   2048   /* Of one map or list. */
+#define NODE_COUNT_MAX     262144 /* Of one load. */
 
 /* BROKEN stands for what was already reported: readers pass over it in silence. */
 enum node_kind { NODE_BROKEN, NODE_SCALAR, NODE_MAP, NODE_LIST };

@@ -1,5 +1,6 @@
 #include "config/service.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -330,7 +331,8 @@ static void request_read(struct service_reader *reader, const struct node *map)
     for (const struct node *field = map->first;
          field != NULL && service->request_count < SERVICE_REQUEST_MAX; field = field->next) {
         uint32_t index = service->request_count++;
-        if (!field_read_request(reader->config, field, &service->request[index])) {
+        if (!field_read_request(reader->config, field, &service->request[index],
+                                &service->request_enums)) {
             reader->requests_broken |= 1u << index;
         }
     }
@@ -342,7 +344,10 @@ static void service_read(struct service_reader *reader, const struct node *map)
     struct plan_service *service = reader->service;
     struct keyword_values values;
     uint64_t version;
-    memset(service, 0, sizeof(*service));
+    /* Reads, items and fields of the request are cleared as they are read, texts of enums
+     * too. */
+    memset(service, 0, offsetof(struct plan_service, read));
+    service->request_enums.size = 0;
     service->version = 1;
     reader->requests_broken = 0;
     (void)scalar_read_name(config, map->key, "a service's name", service->name);

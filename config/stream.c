@@ -1,5 +1,6 @@
 /* `streams:` to schemas. */
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -143,11 +144,20 @@ static void require(struct config *config, const struct node *map, const char *k
     }
 }
 
+/* Fields and texts of enums, most of a stream's bytes, are cleared as they are read. */
+static void stream_clear(struct plan_stream *stream)
+{
+    memset(stream, 0, offsetof(struct plan_stream, schema.field));
+    stream->schema.enums.size = 0;
+    uint64_t behind = offsetof(struct plan_stream, program);
+    memset((uint8_t *)stream + behind, 0, sizeof(*stream) - behind);
+}
+
 static void stream_read(struct loader *loader, const struct node *map, uint32_t index)
 {
     struct config *config = loader->config;
     struct plan_stream *stream = &config->plan.stream[index];
-    memset(stream, 0, sizeof(*stream));
+    stream_clear(stream);
     stream->lateness_us = LATENESS_DEFAULT_US;
     stream->future_us = FUTURE_DEFAULT_US;
     stream->history_us = HISTORY_DEFAULT_US;

@@ -38,33 +38,11 @@ int view_field_find(struct view_reader *reader, const struct node *scalar, uint3
     return field;
 }
 
-static void source_read(struct view_reader *reader, const struct node *source)
-{
-    struct config *config = reader->config;
-    if (!scalar_is(config, source, "`source`")) {
-        return;
-    }
-    struct suggest suggest = suggest_for(source->text);
-    for (uint32_t i = 0; i < config->plan.stream_count; i++) {
-        const char *name = config->plan.stream[i].schema.name;
-        if (strcmp(name, source->text) == 0) {
-            reader->view->stream = (uint16_t)i;
-            reader->schema = &config->plan.stream[i].schema;
-            reader->fields_broken = reader->loader->stream_fields_broken[i];
-            return;
-        }
-        suggest_try(&suggest, name);
-    }
-    char near[SUGGEST_TEXT_SIZE_MAX];
-    error_at(config, source, "`source` is `%.64s`, which is no stream%s", source->text,
-             suggest_text(&suggest, near));
-}
-
 static void key_part_read(struct view_reader *reader, const struct node *part, const char *name)
 {
     struct plan_view *view = reader->view;
     int field = view_field_find(reader, part, 0, name);
-    if (field < 0) {
+    if (field < 0 || !view_field_same(reader, part, 0, (uint32_t)field)) {
         return;
     }
     for (uint32_t i = 0; i < view->key_count; i++) {
@@ -82,7 +60,7 @@ static void key_part_read(struct view_reader *reader, const struct node *part, c
     }
 }
 
-static void key_read(struct view_reader *reader)
+void view_key_read(struct view_reader *reader)
 {
     const struct node *key = reader->value[KEYWORD_view_key];
     const struct node *entity = reader->value[KEYWORD_view_entity];
@@ -297,26 +275,27 @@ static void view_read(struct loader *loader, const struct node *map, uint32_t in
                                  .config = config,
                                  .map = map,
                                  .value = values.value,
-                                 .view = &config->plan.view[index]};
+                                 .view = &config->plan.view[index],
+                                 .index = index};
     memset(reader.view, 0, sizeof(*reader.view));
     loader->view_node[index] = map->key;
     uint32_t errors_first = config->error_count;
     view_name_read(&reader);
     keyword_read_map(config, map, PLACE_view, &values);
     require(&reader, "entity", "what its features are about, as card");
-    require(&reader, "source", "the name of a stream");
+    require(&reader, "source", "the name of a stream, or a list of them");
     require(&reader, "windows", "a list, as [10m, 1h, 1d]");
     require(&reader, "aggregates", "names with what they are, as txn_count: count()");
     choices_read(&reader);
     if (values.value[KEYWORD_view_source] != NULL) {
-        source_read(&reader, values.value[KEYWORD_view_source]);
+        view_source_read(&reader, values.value[KEYWORD_view_source]);
     }
     if (values.value[KEYWORD_view_entity] != NULL) {
         (void)scalar_read_name(config, values.value[KEYWORD_view_entity], "`entity`",
                                reader.view->entity);
     }
     uint32_t errors_before = config->error_count;
-    key_read(&reader);
+    view_key_read(&reader);
     loader->view_usable[index] =
         config->error_count == errors_before && reader.schema != NULL && reader.view->key_count > 0;
     loader->view_key_node[index] = values.value[KEYWORD_view_key] != NULL
@@ -333,6 +312,9 @@ static void view_read(struct loader *loader, const struct node *map, uint32_t in
     }
     if (values.value[KEYWORD_view_aggregates] != NULL) {
         view_aggregates_read(&reader, values.value[KEYWORD_view_aggregates]);
+    }
+    if (reader.view->other_count > 0 && config->error_count == errors_first) {
+        view_others_read(&reader);
     }
     if (values.value[KEYWORD_view_derived] != NULL) {
         view_derived_read(&reader, values.value[KEYWORD_view_derived]);
@@ -360,4 +342,5 @@ void view_read_all(struct loader *loader)
         uint16_t index = config->plan.view_count++;
         view_read(loader, view, index);
     }
+    plan_names_finish(&config->plan);
 }

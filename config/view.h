@@ -13,9 +13,24 @@ struct view_reader {
     const struct node *map;
     const struct node *const *value; /* By keyword. */
     struct plan_view *view;
+    uint32_t index;              /* Of the view in the plan. */
     const struct schema *schema; /* NULL: the source is unknown, fields are not checked. */
     uint64_t fields_broken;
+    /* Read again for a further source: the schema of the first, whose types count. NULL: it is the
+     * first. */
+    const struct schema *first;
 };
+
+/* `source`: the view's streams; the first one's schema becomes the reader's. */
+void view_source_read(struct view_reader *reader, const struct node *source);
+/* Key, `where` and aggregates in the view's further streams; the first was read without errors. */
+void view_others_read(struct view_reader *reader);
+/* Whether a field has the type that it has in the view's first stream; false after reporting. */
+bool view_field_same(struct view_reader *reader, const struct node *scalar, uint32_t character,
+                     uint32_t field);
+
+/* `key`, or the field that `entity` names. */
+void view_key_read(struct view_reader *reader);
 
 /* Field of the source by name, or -1 after reporting it at character of scalar. */
 int view_field_find(struct view_reader *reader, const struct node *scalar, uint32_t character,

@@ -67,6 +67,10 @@ static bool field_resolve(void *context, const char *name, uint32_t size, uint16
         names->told = true;
         return false;
     }
+    if (!view_field_same(names->reader, names->scalar, character, (uint32_t)field)) {
+        names->told = true;
+        return false;
+    }
     *out_input = (uint16_t)field;
     *out_type = expression_type_of_field(&schema->field[field]);
     return true;
@@ -297,8 +301,7 @@ void view_where_read(struct view_reader *reader, const struct node *scalar)
     if (expression_parse(scalar->text, (uint32_t)scalar->size, condition, NULL) != RESULT_OK) {
         call_report(reader->config, scalar, 0, condition);
     } else if (view_expression_check(reader, scalar, 0, condition, TYPE_bool)) {
-        const struct plan_output output = {
-            .is_condition = true, .view = (uint8_t)(reader->view - reader->config->plan.view)};
+        const struct plan_output output = {.is_condition = true, .view = (uint16_t)reader->index};
         reader->view->filtered = output_add(reader, scalar, 0, condition, NULL, output);
         reader->view->where_print = print_nonzero(print_of(condition, 0));
         view_expression_tell(reader, CONFIG_SITE_WHERE, 0, condition, NULL);

@@ -134,6 +134,11 @@ static void window_check(struct view_reader *reader, const struct node *item,
                  "`%s`: stream `%s` applies events however late they are, and each could join two "
                  "sessions that are over; `late: ledger` or `late: drop` is allowed",
                  item->text, reader->schema->name);
+    } else if (window->kind == WINDOW_SESSION && view->other_count > 0) {
+        error_at(config, item,
+                 "`%s`: events of several streams are late at different times, so that no session "
+                 "is ever over for good; one `source` is allowed",
+                 item->text);
     } else if (plan_window_reach_us(window) == 0) {
         return;
     } else if (window->width_us < view->ladder_us[0]) {

@@ -122,15 +122,21 @@ static enum result doors_open(struct appliance *appliance, char error[APPLIANCE_
 
 static enum result watching_open(struct appliance *appliance)
 {
-    const struct counters_monitor *monitor[STREAMS_MAX * SHARDS_MAX];
+    const struct counters_monitor **monitor =
+        heap_alloc((uint64_t)STREAMS_MAX * SHARDS_MAX * sizeof(struct counters_monitor *));
     uint32_t count = 0;
+    if (monitor == NULL) {
+        return RESULT_NO_MEMORY;
+    }
     for (uint32_t stream = 0; stream < appliance->plan->stream_count; stream++) {
         for (uint32_t shard = 0; shard < appliance->shard_count; shard++) {
             monitor[count++] = worker_monitor(appliance->worker[shard], stream);
         }
     }
-    return quality_open(appliance->plan, monitor, appliance->shard_count,
-                        clock_steady_us(&appliance->clock), &appliance->quality);
+    enum result result = quality_open(appliance->plan, monitor, appliance->shard_count,
+                                      clock_steady_us(&appliance->clock), &appliance->quality);
+    heap_free(monitor);
+    return result;
 }
 
 static enum result observers_open(struct appliance *appliance, char error[APPLIANCE_ERROR_SIZE_MAX])

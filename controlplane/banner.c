@@ -78,9 +78,13 @@ static void store_render(const struct appliance *appliance, struct buffer *out)
                           appliance->plan->view[v].name, names[recovery->view[v]]);
         }
     }
-    for (uint32_t i = 0; i < recovery->dropped_count; i++) {
+    uint32_t kept = recovery_dropped_kept(recovery);
+    for (uint32_t i = 0; i < kept; i++) {
         buffer_format(out, "           view %s is gone: its rows were dropped\n",
                       recovery->dropped[i]);
+    }
+    if (recovery->dropped_count > kept) {
+        buffer_format(out, "           and %u more views\n", recovery->dropped_count - kept);
     }
 }
 

@@ -28,6 +28,15 @@ static void service_print(const struct plan *plan, const struct plan_service *se
     printf("\n");
 }
 
+/* "stream web", "streams web, app" */
+static void streams_print(const struct plan *plan, const struct plan_view *view)
+{
+    printf("stream%s ", view->other_count > 0 ? "s" : "");
+    for (uint32_t i = 0; i < plan_source_count(view); i++) {
+        printf("%s%s", i == 0 ? "" : ", ", plan->stream[plan_source_stream(view, i)].schema.name);
+    }
+}
+
 static void check_print(const struct config *config, const struct check *check)
 {
     static const char *const labels[CHECK_SIZES] = {"1 event", "100 events", "10,000 events"};
@@ -36,8 +45,10 @@ static void check_print(const struct config *config, const struct check *check)
            config->options.state_memory_bytes >> 20);
     for (uint32_t i = 0; i < check->view_count; i++) {
         const struct check_view *view = &check->view[i];
-        printf("\nview %s: entity %s, stream %s, %u features, %u cache lines per event\n",
-               view->name, view->entity, view->stream, view->feature_count, view->lines_per_event);
+        printf("\nview %s: entity %s, ", view->name, view->entity);
+        streams_print(&config->plan, &config->plan.view[i]);
+        printf(", %u features, %u cache lines per event\n", view->feature_count,
+               view->lines_per_event);
         printf("  %-14s %14s %16s %18s\n", "entity with", "bytes", "cells per read",
                "entities that fit");
         for (uint32_t size = 0; size < CHECK_SIZES; size++) {
@@ -58,7 +69,17 @@ static json_t *size_json(const struct check_size *size)
                      (json_int_t)size->cells_per_read, "entities", (json_int_t)size->entities);
 }
 
-static json_t *views_json(const struct check *check)
+static json_t *streams_json(const struct plan *plan, const struct plan_view *view)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < plan_source_count(view); i++) {
+        const struct plan_stream *stream = &plan->stream[plan_source_stream(view, i)];
+        json_array_append_new(list, json_string(stream->schema.name));
+    }
+    return list;
+}
+
+static json_t *views_json(const struct plan *plan, const struct check *check)
 {
     json_t *list = json_array();
     for (uint32_t i = 0; i < check->view_count; i++) {
@@ -67,11 +88,12 @@ static json_t *views_json(const struct check *check)
         for (uint32_t size = 0; size < CHECK_SIZES; size++) {
             json_array_append_new(sizes, size_json(&view->at[size]));
         }
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:i, s:i, s:o, s:o}", "view",
-                                              view->name, "entity", view->entity, "stream",
-                                              view->stream, "features", (int)view->feature_count,
-                                              "lines_per_event", (int)view->lines_per_event,
-                                              "sizes", sizes, "worst", size_json(&view->worst)));
+        json_array_append_new(
+            list, json_pack("{s:s, s:s, s:s, s:o, s:i, s:i, s:o, s:o}", "view", view->name,
+                            "entity", view->entity, "stream", view->stream, "streams",
+                            streams_json(plan, &plan->view[i]), "features",
+                            (int)view->feature_count, "lines_per_event", (int)view->lines_per_event,
+                            "sizes", sizes, "worst", size_json(&view->worst)));
     }
     return list;
 }
@@ -123,8 +145,8 @@ static int check_report(const struct config *config, bool json)
             json_pack("{s:b, s:i, s:i, s:i, s:I, s:o, s:o}", "ok", 1, "streams",
                       (int)config->plan.stream_count, "views", (int)config->plan.view_count,
                       "features", (int)config->plan.feature_count, "memory_bytes",
-                      (json_int_t)config->options.state_memory_bytes, "costs", views_json(check),
-                      "services", services_json(&config->plan)),
+                      (json_int_t)config->options.state_memory_bytes, "costs",
+                      views_json(&config->plan, check), "services", services_json(&config->plan)),
             exit_code);
     } else {
         check_print(config, check);

@@ -79,6 +79,7 @@ struct read_scratch {
     uint32_t feature_capacity;
     struct read_group *group;
     uint32_t group_capacity;
+    uint16_t group_of_view[VIEWS_MAX]; /* Of the views that a request asks for. */
     struct reader_query *query;
     uint32_t query_capacity;
     struct answer *answer;

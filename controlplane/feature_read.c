@@ -6,6 +6,7 @@
 #include "controlplane/appliance.h"
 #include "controlplane/suggest.h"
 #include "dataplane/feature/key.h"
+#include "dataplane/feature/view_set.h"
 #include "dataplane/mirror_door.h"
 #include "drivers/memory.h"
 
@@ -63,15 +64,10 @@ static void write_unknown_entity(struct command_call *call, const struct resp_ar
     struct suggest suggest = suggest_begin(argument->data, entity_size);
     struct buffer names;
     buffer_init(&names, sizeof(known) - 1);
-    for (uint32_t i = 0; i < plan->view_count; i++) {
-        bool first = true;
-        for (uint32_t j = 0; j < i && first; j++) {
-            first = strcmp(plan->view[j].entity, plan->view[i].entity) != 0;
-        }
-        if (first) {
-            suggest_offer(&suggest, plan->view[i].entity);
-            buffer_format(&names, "%s%s", names.size == 0 ? "" : ", ", plan->view[i].entity);
-        }
+    for (uint32_t i = 0; i < plan->entity_count; i++) {
+        const char *name = plan->view[plan->entity_view[i]].entity;
+        suggest_offer(&suggest, name);
+        buffer_format(&names, "%s%s", names.size == 0 ? "" : ", ", name);
     }
     memcpy(known, names.size == 0 ? "" : names.data, names.size);
     known[names.size] = '\0';
@@ -97,19 +93,17 @@ bool read_key_split(struct command_call *call, const struct resp_argument *argum
         return false;
     }
     uint32_t size = (uint32_t)(colon - argument->data);
-    for (uint32_t i = 0; i < plan->view_count; i++) {
-        const char *entity = plan->view[i].entity;
-        if (strlen(entity) == size && memcmp(entity, argument->data, size) == 0) {
-            *out_key = (struct read_key){
-                .entity = entity,
-                .id = colon + 1,
-                .id_size = argument->size - size - 1,
-            };
-            return true;
-        }
+    int view = plan_entity_find(plan, argument->data, size);
+    if (view < 0) {
+        write_unknown_entity(call, argument, size);
+        return false;
     }
-    write_unknown_entity(call, argument, size);
-    return false;
+    *out_key = (struct read_key){
+        .entity = plan->view[view].entity,
+        .id = colon + 1,
+        .id_size = argument->size - size - 1,
+    };
+    return true;
 }
 
 static void write_unknown_feature(struct command_call *call, const char *entity,
@@ -132,27 +126,26 @@ static void groups_make(struct command_call *call, uint32_t count, struct read_r
 {
     struct read_scratch *scratch = &call->host->scratch;
     const struct plan *plan = call->host->plan;
-    uint32_t group_of_view[VIEWS_MAX];
-    memset(group_of_view, 0xff, sizeof(group_of_view));
+    struct view_set seen = {{0}};
     request->field_count = count;
     request->group_count = 0;
     for (uint32_t i = 0; i < count; i++) {
         uint16_t view = plan->feature[scratch->feature[i]].view;
-        if (group_of_view[view] == UINT32_MAX) {
-            group_of_view[view] = request->group_count;
+        if (!view_set_has(&seen, view)) {
+            view_set_add(&seen, view);
+            scratch->group_of_view[view] = (uint16_t)request->group_count;
             scratch->group[request->group_count++] = (struct read_group){.view = view};
         }
-        scratch->group[group_of_view[view]].count++;
+        scratch->place[i] = scratch->group[scratch->group_of_view[view]].count++;
     }
-    uint32_t next[VIEWS_MAX];
     uint32_t first = 0;
     for (uint32_t g = 0; g < request->group_count; g++) {
         scratch->group[g].first = first;
-        next[g] = first;
         first += scratch->group[g].count;
     }
     for (uint32_t i = 0; i < count; i++) {
-        scratch->place[i] = next[group_of_view[plan->feature[scratch->feature[i]].view]]++;
+        uint16_t view = plan->feature[scratch->feature[i]].view;
+        scratch->place[i] += scratch->group[scratch->group_of_view[view]].first;
     }
 }
 

@@ -142,11 +142,10 @@ enum result freshness_open(struct appliance *appliance, uint32_t thread_index,
     uint64_t bytes =
         (uint64_t)appliance->plan->view_count * FRESHNESS_STAGE_COUNT * sizeof(struct histogram);
     enum result result = RESULT_NO_MEMORY;
-    freshness->histogram = heap_alloc(bytes);
+    freshness->histogram = heap_alloc_lines(bytes);
     if (freshness->histogram == NULL) {
         goto fail;
     }
-    memset(freshness->histogram, 0, bytes);
     result =
         reader_open(appliance->worker, appliance->shard_count, thread_index, &freshness->reader);
     if (result != RESULT_OK) {

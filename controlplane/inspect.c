@@ -68,10 +68,16 @@ json_t *inspect_catalog_json(const struct catalog *catalog)
     for (uint32_t i = 0; i < catalog->view_count; i++) {
         const struct catalog_view *view = &catalog->view[i];
         (void)snprintf(print, sizeof(print), "%016" PRIx64, view->fingerprint);
+        json_t *others = json_array();
+        for (uint32_t other = 0; other < view->other_count; other++) {
+            json_array_append_new(others,
+                                  json_string(catalog->stream[view->other[other].stream].name));
+        }
         json_array_append_new(views,
-                              json_pack("{s:s, s:i, s:s, s:s, s:s}", "view", view->name, "version",
-                                        (int)view->version, "entity", view->entity, "stream",
-                                        catalog->stream[view->stream].name, "fingerprint", print));
+                              json_pack("{s:s, s:i, s:s, s:s, s:o, s:s}", "view", view->name,
+                                        "version", (int)view->version, "entity", view->entity,
+                                        "stream", catalog->stream[view->stream].name,
+                                        "other_streams", others, "fingerprint", print));
     }
     (void)snprintf(print, sizeof(print), "%016" PRIx64, catalog->fingerprint);
     return json_pack("{s:s, s:o, s:o}", "fingerprint", print, "streams", streams, "views", views);

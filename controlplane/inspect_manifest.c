@@ -23,8 +23,12 @@ static void views_print(const struct manifest *manifest)
     for (uint32_t i = 0; i < catalog->view_count; i++) {
         const struct catalog_view *view = &catalog->view[i];
         char since[INSPECT_TIME_SIZE_MAX];
-        printf("view %s@%u: entity %s, stream %s, since %s, fingerprint %016" PRIx64 "\n",
-               view->name, view->version, view->entity, catalog->stream[view->stream].name,
+        printf("view %s@%u: entity %s, stream %s", view->name, view->version, view->entity,
+               catalog->stream[view->stream].name);
+        for (uint32_t other = 0; other < view->other_count; other++) {
+            printf(" and %s", catalog->stream[view->other[other].stream].name);
+        }
+        printf(", since %s, fingerprint %016" PRIx64 "\n",
                inspect_time_format(manifest->since_us[i], since), view->fingerprint);
     }
 }

@@ -20,10 +20,8 @@ uint64_t keyspace_size(const struct appliance *appliance)
     uint64_t largest[VIEWS_MAX] = {0}; /* Of an entity, at the index of its first view. */
     uint64_t sum = 0;
     for (uint32_t v = 0; v < plan->view_count; v++) {
-        uint32_t first = 0;
-        while (strcmp(plan->view[first].entity, plan->view[v].entity) != 0) {
-            first++;
-        }
+        const char *entity = plan->view[v].entity;
+        int first = plan_entity_find(plan, entity, (uint32_t)strlen(entity));
         uint64_t rows = keyspace_rows(appliance, v);
         largest[first] = rows > largest[first] ? rows : largest[first];
     }

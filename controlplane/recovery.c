@@ -244,7 +244,7 @@ static enum result plan_check(struct recovery *recovery, char error[RECOVERY_ERR
         return RESULT_OK; /* The logs' own plans are looked at as they are read. */
     }
     struct catalog_map map;
-    uint64_t changed;
+    struct view_set changed;
     struct catalog_conflict conflict;
     enum result result =
         catalog_match(&manifest->catalog, recovery->options.plan, &map, &changed, &conflict);

@@ -47,6 +47,9 @@ enum recovery_view {
     RECOVERY_VIEW_EMPTY,   /* New or changed, and nothing was kept: starts now. */
 };
 
+/* Names that a report keeps. */
+#define RECOVERY_DROPPED_MAX 64u
+
 /* What recovery did; for banner, status and tests. */
 struct recovery_report {
     bool fresh;               /* A new store. */
@@ -65,8 +68,15 @@ struct recovery_report {
     uint64_t again;      /* Forwards sent again. */
     enum recovery_view view[VIEWS_MAX];
     uint32_t dropped_count; /* Views of the store that the plan no longer has. */
-    char dropped[VIEWS_MAX][NAME_SIZE_MAX];
+    char dropped[RECOVERY_DROPPED_MAX][NAME_SIZE_MAX]; /* The first of them. */
 };
+
+/* Names that are in the report. */
+static inline uint32_t recovery_dropped_kept(const struct recovery_report *report)
+{
+    return report->dropped_count < RECOVERY_DROPPED_MAX ? report->dropped_count
+                                                        : RECOVERY_DROPPED_MAX;
+}
 
 /* RESULT_BUSY: another process has the directory; RESULT_CORRUPT: acknowledged data is damaged,
  * error names shard and LSN range; RESULT_INVALID: the plan cannot read the store's records, error

@@ -30,9 +30,9 @@ struct recovery {
     struct log_end end[SHARDS_MAX];
     struct recovery_forwards forwards[SHARDS_MAX];
     struct replay_counts counts[SHARDS_MAX]; /* Of the pass OWN. */
-    uint64_t rebuild_views;
-    uint32_t kept_first[SHARDS_MAX]; /* Segment from which on the log is whole. */
-    bool manifest_fits;              /* The loaded one may be gone on from. */
+    struct view_set rebuild_views;           /* Of the plan. */
+    uint32_t kept_first[SHARDS_MAX];         /* Segment from which on the log is whole. */
+    bool manifest_fits;                      /* The loaded one may be gone on from. */
     int64_t since_us[VIEWS_MAX];
     uint64_t done_bytes;
     uint64_t all_bytes;

@@ -213,7 +213,8 @@ static enum result passes_run(struct recovery *recovery, struct replay *replay,
     for (uint32_t home = 0; result == RESULT_OK && count > 1 && home < count; home++) {
         result = shard_again(recovery, replay, home, error);
     }
-    for (uint32_t shard = 0; result == RESULT_OK && recovery->rebuild_views != 0 && shard < count;
+    for (uint32_t shard = 0;
+         result == RESULT_OK && !view_set_is_empty(&recovery->rebuild_views) && shard < count;
          shard++) {
         result = shard_rebuild(recovery, replay, shard, error);
     }
@@ -297,7 +298,7 @@ static bool manifest_fits(const struct recovery *recovery)
     const struct manifest *manifest = recovery_candidate(recovery);
     return manifest != NULL && manifest->shard_count == recovery->options.shard_count &&
            manifest->catalog.fingerprint == recovery->options.plan->fingerprint &&
-           recovery->rebuild_views == 0;
+           view_set_is_empty(&recovery->rebuild_views);
 }
 
 enum result recovery_load(struct recovery *recovery, struct worker *const *workers,

@@ -6,12 +6,7 @@
 
 static bool plan_has_view(const struct plan *plan, const char *name)
 {
-    for (uint32_t v = 0; v < plan->view_count; v++) {
-        if (strcmp(plan->view[v].name, name) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return plan_view_find(plan, name, (uint32_t)strlen(name), 0) >= 0;
 }
 
 /* Views of the plan that the store has no rows for: to rebuild. Without a manifest the logs go back
@@ -21,23 +16,26 @@ static enum result views_compare(struct recovery *recovery, const struct catalog
 {
     const struct plan *plan = recovery->options.plan;
     struct recovery_report *report = &recovery->report;
-    uint64_t all = plan->view_count == 64 ? UINT64_MAX : (UINT64_C(1) << plan->view_count) - 1;
-    recovery->rebuild_views = all;
+    recovery->rebuild_views = view_set_first(plan->view_count);
     report->dropped_count = 0;
     if (first == NULL) {
         return RESULT_OK;
     }
     struct catalog_map map;
-    uint64_t changed;
+    struct view_set changed;
     struct catalog_conflict conflict;
     if (catalog_match(first, plan, &map, &changed, &conflict) != RESULT_OK) {
         return recovery_fail_conflict(error, RESULT_UNSUPPORTED, &conflict);
     }
     for (uint32_t old = 0; old < first->view_count; old++) {
         if (map.view[old] != CATALOG_GONE) {
-            recovery->rebuild_views &= ~(UINT64_C(1) << map.view[old]);
+            view_set_remove(&recovery->rebuild_views, map.view[old]);
         } else if (!plan_has_view(plan, first->view[old].name)) {
-            memcpy(report->dropped[report->dropped_count++], first->view[old].name, NAME_SIZE_MAX);
+            if (report->dropped_count < RECOVERY_DROPPED_MAX) {
+                memcpy(report->dropped[report->dropped_count], first->view[old].name,
+                       NAME_SIZE_MAX);
+            }
+            report->dropped_count++;
         }
     }
     return RESULT_OK;
@@ -86,7 +84,7 @@ static enum result first_catalog(struct recovery *recovery, struct catalog *spac
 static enum result kept_find(struct recovery *recovery)
 {
     enum result result = RESULT_OK;
-    for (uint32_t shard = 0; result == RESULT_OK && recovery->rebuild_views != 0 &&
+    for (uint32_t shard = 0; result == RESULT_OK && !view_set_is_empty(&recovery->rebuild_views) &&
                              shard < recovery->report.old_shard_count;
          shard++) {
         result = log_reader_whole(recovery->log[shard], &recovery->kept_first[shard]);
@@ -147,13 +145,13 @@ void recovery_views_report(struct recovery *recovery)
     const struct plan *plan = recovery->options.plan;
     const struct manifest *manifest = recovery_candidate(recovery);
     struct catalog_map map = {0};
-    uint64_t changed;
+    struct view_set changed;
     struct catalog_conflict conflict;
     bool mapped = manifest != NULL &&
                   catalog_match(&manifest->catalog, plan, &map, &changed, &conflict) == RESULT_OK;
     bool records = logs_have_records(recovery);
     for (uint32_t v = 0; v < plan->view_count; v++) {
-        bool rebuilt = (recovery->rebuild_views >> v & 1) != 0;
+        bool rebuilt = view_set_has(&recovery->rebuild_views, v);
         recovery->since_us[v] = !records  ? recovery->options.now_us
                                 : rebuilt ? kept_since_us(recovery)
                                           : recovery->epochs.created_us;

@@ -55,7 +55,8 @@ static json_t *freshness_json(const struct snapshot *snapshot, int stream)
     for (uint32_t stage = 0; stage < FRESHNESS_STAGE_COUNT; stage++) {
         memset(merged, 0, sizeof(*merged));
         for (uint32_t view = 0; view < snapshot->plan->view_count; view++) {
-            bool wanted = stream < 0 || snapshot->plan->view[view].stream == stream;
+            bool wanted =
+                stream < 0 || plan_view_reads(&snapshot->plan->view[view], (uint32_t)stream);
             if (wanted && snapshot->freshness != NULL) {
                 histogram_merge(merged, &snapshot->freshness[view * FRESHNESS_STAGE_COUNT + stage]);
             }
@@ -153,10 +154,16 @@ static json_t *view_json(const struct snapshot *snapshot, uint32_t index)
         refused += view->drop[drop];
     }
     json_t *object = json_object();
+    json_t *streams = json_array();
+    for (uint32_t i = 0; i < plan_source_count(plan); i++) {
+        const char *name = snapshot_stream_name(snapshot, plan_source_stream(plan, i));
+        (void)json_array_append_new(streams, json_string(name));
+    }
     set(object, "view", json_string(plan->name));
     set(object, "version", json_integer(plan->version));
     set(object, "entity", json_string(plan->entity));
     set(object, "stream", json_string(snapshot_stream_name(snapshot, plan->stream)));
+    set(object, "streams", streams);
     set(object, "features", json_integer(plan->feature_count));
     set(object, "since_us", json_integer(view->since_us));
     set(object, "entities", number(view->rows));

@@ -27,7 +27,7 @@ static json_t *recovery_json(const struct snapshot *snapshot)
                                   json_string(names[recovery->view[v]]));
     }
     json_t *dropped = json_array();
-    for (uint32_t i = 0; i < recovery->dropped_count; i++) {
+    for (uint32_t i = 0; i < recovery_dropped_kept(recovery); i++) {
         (void)json_array_append_new(dropped, json_string(recovery->dropped[i]));
     }
     return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "fresh",

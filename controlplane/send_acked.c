@@ -40,8 +40,10 @@ enum result send_acked_open(struct send_acked *acked, const struct send_acked_op
 {
     const struct schema *schema = &plan->stream[stream].schema;
     struct freshet_producer_options producer;
-    *acked = (struct send_acked){
-        .schema = schema, .view = view_of(plan, &plan->stream[stream]), .rate = options->rate};
+    *acked = (struct send_acked){.schema = schema,
+                                 .stream = stream,
+                                 .view = view_of(plan, &plan->stream[stream]),
+                                 .rate = options->rate};
     freshet_producer_options_init(&producer);
     producer.server = options->to;
     producer.producer = options->producer;
@@ -100,7 +102,7 @@ enum result send_acked_add(struct send_acked *acked, char error[SEND_ERROR_SIZE_
         acked->start_ns = send_now_ns();
     }
     if (acked->view != NULL) {
-        key_bytes = key_of_block(acked->view, acked->schema, acked->block, key);
+        key_bytes = key_of_block(acked->view, acked->stream, acked->schema, acked->block, key);
     }
     enum freshet_producer_result result =
         freshet_producer_send(acked->producer, key_bytes > 0 ? key : NULL, key_bytes, acked->block);

@@ -22,6 +22,7 @@ struct send_acked_options {
 struct send_acked {
     struct freshet_producer *producer; /* Owned. */
     const struct schema *schema;       /* Borrowed. */
+    uint32_t stream;                   /* Index in the plan. */
     const struct plan_view *view;      /* Borrowed; whose key steers. NULL: none. */
     uint64_t rate;
     int64_t start_ns; /* Of the first event; 0: none yet. */

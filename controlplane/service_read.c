@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "controlplane/suggest.h"
+#include "dataplane/feature/view_set.h"
 
 static const struct plan_service *
 write_unknown_service(struct command_call *call, const struct resp_argument *name, uint32_t size)
@@ -181,17 +182,17 @@ static bool reads_run(struct command_call *call, const struct read_request *requ
 {
     struct service_scratch *own = call->host->service;
     const struct plan_service *service = own->run.service;
-    uint64_t seen = 0;
+    struct view_set seen = {{0}};
     struct batch batch = {0};
     if (!read_reserve(call, rows * service->read_count, rows * service->read_count)) {
         return false;
     }
     for (uint32_t i = 0; i < service->read_count; i++) {
         const struct plan_service_read *read = &service->read[i];
-        if ((seen >> read->view & 1) != 0) {
+        if (view_set_has(&seen, read->view)) {
             continue;
         }
-        seen |= UINT64_C(1) << read->view;
+        view_set_add(&seen, read->view);
         if (!view_add(call, request, read->view, read->entity, &batch)) {
             return false;
         }
@@ -228,5 +229,3 @@ bool service_read(struct command_call *call, uint32_t first_key, uint32_t key_co
     }
     return reads_run(call, request, *out_rows);
 }
-
-_Static_assert(VIEWS_MAX <= 64, "one bit per view");

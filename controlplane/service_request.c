@@ -29,16 +29,16 @@ static int field_find(struct command_call *call, const struct plan_service *serv
     return -1;
 }
 
-static bool text_is(const struct schema_field *field, uint32_t value, const char *text,
-                    uint32_t size)
+static bool text_is(const struct enum_texts *enums, const struct schema_field *field,
+                    uint32_t value, const char *text, uint32_t size)
 {
-    const char *known = field->enum_text[value];
-    return strnlen(known, STRING_SIZE_MAX) == size && memcmp(known, text, size) == 0;
+    const char *known = enum_text_at(enums, field, value);
+    return strnlen(known, field->size) == size && memcmp(known, text, size) == 0;
 }
 
 /* `min`, `max` and `enum`. */
-static bool rules_hold(const struct schema_field *field, const struct resp_argument *value,
-                       int64_t word)
+static bool rules_hold(const struct enum_texts *enums, const struct schema_field *field,
+                       const struct resp_argument *value, int64_t word)
 {
     /* Unsigned numbers compare as signed ones with the top bit flipped. */
     uint64_t flip = field_type_is_unsigned(field->type) ? UINT64_C(1) << 63 : 0;
@@ -49,14 +49,16 @@ static bool rules_hold(const struct schema_field *field, const struct resp_argum
     }
     bool among = field->enum_count == 0;
     for (uint32_t i = 0; i < field->enum_count && !among; i++) {
-        among = field->type == FIELD_TYPE_string ? text_is(field, i, value->data, value->size)
-                                                 : field->enum_number[i] == word;
+        among = field->type == FIELD_TYPE_string
+                    ? text_is(enums, field, i, value->data, value->size)
+                    : field->enum_number[i] == word;
     }
     return among;
 }
 
-static bool value_read(struct command_call *call, const struct schema_field *field,
-                       const struct resp_argument *value, int64_t *out_word)
+static bool value_read(struct command_call *call, const struct enum_texts *enums,
+                       const struct schema_field *field, const struct resp_argument *value,
+                       int64_t *out_word)
 {
     char show[96];
     bool good;
@@ -76,7 +78,7 @@ static bool value_read(struct command_call *call, const struct schema_field *fie
     } else if (!good) {
         resp_write_error(call->reply, "ERR REQUEST %s is '%s', which is no %s", field->name, show,
                          field_type_name(field->type));
-    } else if (!rules_hold(field, value, *out_word)) {
+    } else if (!rules_hold(enums, field, value, *out_word)) {
         resp_write_error(call->reply,
                          "ERR REQUEST %s is '%s', which its min, max or enum does not allow",
                          field->name, show);
@@ -106,7 +108,8 @@ bool service_request_read(struct command_call *call, const struct feature_option
         if (pair[1].size == 0) {
             continue; /* Null, as in events. */
         }
-        if (!value_read(call, &service->request[field], &pair[1], &run->request[field])) {
+        if (!value_read(call, &service->request_enums, &service->request[field], &pair[1],
+                        &run->request[field])) {
             return false;
         }
         run->request_null &= ~(1u << field);

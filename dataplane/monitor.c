@@ -53,8 +53,8 @@ static void bins_count(const struct burst *burst, const uint16_t *event, uint32_
         for (uint32_t i = 0; i < count; i++) {
             uint32_t e = event[i];
             if ((burst->null_mask[e] >> f & 1) == 0) {
-                uint32_t bin =
-                    shift_bin_of(field, burst->value[f][e], burst->event[e] + field->offset);
+                uint32_t bin = shift_bin_of(&burst->schema->enums, field, burst->value[f][e],
+                                            burst->event[e] + field->offset);
                 counter_add(&monitor->shared_bin[s][bin], 1);
             }
         }

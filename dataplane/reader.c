@@ -323,6 +323,17 @@ static void query_derive(struct reader *reader, const struct plan_view *view, ui
     }
 }
 
+/* The view's fold horizon as its worker published it. */
+static int64_t fold_us_of(const struct worker *worker, const struct plan_view *view)
+{
+    int64_t own_us[SOURCES_MAX];
+    for (uint32_t i = 0; i < plan_source_count(view); i++) {
+        own_us[i] = atomic_load_explicit(&worker->shared_fold_us[plan_source_stream(view, i)],
+                                         memory_order_relaxed);
+    }
+    return view->other_count == 0 ? own_us[0] : ladder_fold_of_sources_us(view, own_us);
+}
+
 static void query_answer(struct reader *reader, struct reader_query *query,
                          const struct probe *probe)
 {
@@ -339,8 +350,7 @@ static void query_answer(struct reader *reader, struct reader_query *query,
     }
     struct row_read_at at = {
         .q_us = row_read_q(view, reader->row, query->time, query->at_us, published_us),
-        .fold_us = atomic_load_explicit(&probe->worker->shared_fold_us[view->stream],
-                                        memory_order_relaxed),
+        .fold_us = fold_us_of(probe->worker, view),
         .since_us = probe->worker->since_us[query->view],
         .shard = shard};
     if (!row_read_alive(view, reader->row, at.q_us)) {

@@ -39,10 +39,21 @@ static uint32_t place_of_view(const struct plan_stream *stream, uint32_t view)
     UNREACHABLE();
 }
 
+/* Source `source` of a view stood at (stream, place) then. */
+static void place_note(struct replay *replay, uint16_t stream, uint16_t place, uint32_t view,
+                       uint32_t source)
+{
+    const struct plan *plan = replay->options.plan;
+    uint32_t now = plan_source_stream(&plan->view[view], source);
+    if (place < VIEWS_PER_STREAM_MAX) {
+        replay->place[stream][place] = (uint8_t)place_of_view(&plan->stream[now], view);
+    }
+}
+
 enum result replay_catalog(struct replay *replay, const struct catalog *catalog)
 {
     struct catalog_conflict conflict;
-    uint64_t changed;
+    struct view_set changed;
     enum result result =
         catalog_match(catalog, replay->options.plan, &replay->map, &changed, &conflict);
     if (result != RESULT_OK) {
@@ -53,10 +64,11 @@ enum result replay_catalog(struct replay *replay, const struct catalog *catalog)
     for (uint32_t v = 0; v < catalog->view_count; v++) {
         const struct catalog_view *old = &catalog->view[v];
         uint16_t now = replay->map.view[v];
-        if (now != CATALOG_GONE && old->place < VIEWS_PER_STREAM_MAX) {
-            const struct plan_view *view = &replay->options.plan->view[now];
-            replay->place[old->stream][old->place] =
-                (uint8_t)place_of_view(&replay->options.plan->stream[view->stream], now);
+        if (now != CATALOG_GONE) {
+            place_note(replay, old->stream, old->place, now, 0);
+            for (uint32_t i = 0; i < old->other_count; i++) {
+                place_note(replay, old->other[i].stream, old->other[i].place, now, i + 1);
+            }
         }
     }
     return RESULT_OK;
@@ -99,8 +111,7 @@ static bool row_is_good(const struct plan_view *view, struct row_meta meta,
                         const struct tile_row *row, const uint64_t *words)
 {
     uint64_t front = (uint64_t)row->front_words + 1;
-    if (meta.key_size == 0 || meta.key_size > KEY_SIZE_MAX ||
-        row->back_words != row_back_words(view, meta)) {
+    if (meta.key_size == 0 || row->back_words != row_back_words(view, meta)) {
         return false;
     }
     uint64_t cells_end = (uint64_t)row_head_words(view, meta.key_size) +
@@ -204,7 +215,7 @@ static uint32_t views_of(const struct replay *replay, uint32_t old_stream, uint3
     const struct plan_stream *now = &replay->options.plan->stream[stream];
     uint32_t rebuilt = 0;
     for (uint32_t v = 0; v < now->view_count; v++) {
-        rebuilt |= (uint32_t)(replay->start.rebuild_views >> now->view[v] & 1) << v;
+        rebuilt |= (uint32_t)view_set_has(&replay->start.rebuild_views, now->view[v]) << v;
     }
     if (replay->pass == REPLAY_REBUILD) {
         return rebuilt;

@@ -46,7 +46,7 @@ struct replay_start {
     uint64_t forward_lsn[SHARDS_MAX];  /* OWN: per home, what came. AGAIN: per owner, what it has of
                                           this home. */
     int64_t watermark_us[STREAMS_MAX]; /* By index in the catalog. */
-    uint64_t rebuild_views; /* Bit v: view v of the plan; REBUILD's, and left out by the others. */
+    struct view_set rebuild_views;     /* Of the plan; REBUILD's, and left out by the others. */
 };
 
 struct replay_counts {

@@ -65,7 +65,9 @@ static void event_batch(struct replay *replay, uint32_t w, uint32_t event)
         uint64_t hash = size == 0 || alone ? 0 : hash_owner(key, size);
         /* An older definition applied null where this view counts on a value: it is none of its
          * events. */
-        bool lacks = (replay->burst.null_mask[event] & view->sure_fields) != 0;
+        const struct plan_source *source = plan_source_of(view, replay->burst.stream);
+        uint64_t sure = source == NULL ? view->sure_fields : source->sure_fields;
+        bool lacks = (replay->burst.null_mask[event] & sure) != 0;
         if (size == 0 || lacks || mesh_owner(hash, replay->options.shard_count) != w ||
             !view_is_ours(replay, hash, event)) {
             continue;

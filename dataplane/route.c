@@ -92,7 +92,8 @@ static bool event_route(struct worker *worker, uint32_t event, uint32_t views)
 static bool view_routes_by_column(const struct worker *worker, const struct plan_view *view)
 {
     return worker->options.shard_count == 1 && view->key_count == 1 &&
-           worker->burst->schema->field[view->key_field[0]].type != FIELD_TYPE_string;
+           worker->burst->schema->field[plan_key_fields(view, worker->burst->stream)[0]].type !=
+               FIELD_TYPE_string;
 }
 
 /* Fills the batch of a view from its key column. keyed: bit per event, set where some view has a
@@ -101,7 +102,7 @@ static void view_route_by_column(struct worker *worker, uint32_t v, uint8_t *key
 {
     const struct burst *burst = worker->burst;
     uint32_t index = worker->options.plan->stream[burst->stream].view[v];
-    uint32_t field = worker->options.plan->view[index].key_field[0];
+    uint32_t field = plan_key_fields(&worker->options.plan->view[index], burst->stream)[0];
     struct shard_batch *batch = &worker->batch[v];
     const int64_t *column = burst->value[field];
     uint32_t null_keys = 0;

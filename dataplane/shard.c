@@ -322,7 +322,7 @@ uint32_t shard_apply(struct shard *shard, uint32_t view_index, const struct burs
     bool timed = shard->batches++ % APPLY_SAMPLE == 0;
     uint64_t start = timed ? clock_ticks() : 0;
     struct ladder ladder;
-    ladder_init(view, shard->fold_us[view->stream], &ladder);
+    ladder_init(view, ladder_fold_us(view, shard->fold_us), &ladder);
     oldest_note(shard, burst, batch);
     batch->refused_count = 0;
     uint32_t count = groups_form(shard, view_index, batch);

@@ -79,6 +79,7 @@ struct shard {
     int64_t oldest_us; /* Least newest-event time that any row can have: nothing to sweep before. */
     uint64_t sweep_slot;
     uint32_t sweep_bucket;
+    uint32_t sweep_view;   /* The next whose age is looked at. */
     int64_t sweep_next_us; /* The sweep rests until then. */
     struct shard_scratch *scratch;
 };

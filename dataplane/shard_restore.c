@@ -42,7 +42,7 @@ static uint64_t *row_place(struct shard *shard, uint32_t view_index, const uint6
     row_lock(row);
     words_store(row + 1, words, front);
     words_store(row + (uint64_t)place_lines * LINE_WORDS - back, words + front, back);
-    meta.view = (uint8_t)view_index;
+    meta.view = (uint16_t)view_index;
     meta.walk_due = false;
     row_meta_store(row, meta);
     row_unlock(row);

@@ -9,6 +9,8 @@
 #define SWEEP_BUCKETS_IDLE 64u
 /* Between two sweeps of the whole table. */
 #define SWEEP_REST_US US_PER_SECOND
+/* Of which a turn asks whether there is something to sweep: there may be a thousand. */
+#define SWEEP_LOOK_VIEWS 64u
 
 /* True when the horizon has passed the finest tiles since the row was folded last: less would write
  * rows, and make their readers try again, for little. */
@@ -26,7 +28,7 @@ static void sweep_entry(struct shard *shard, uint64_t *segment, uint64_t *entry)
     struct row_meta meta = row_meta_load(row);
     const struct plan_view *view = &shard->plan->view[meta.view];
     struct ladder ladder;
-    ladder_init(view, shard->fold_us[view->stream], &ladder);
+    ladder_init(view, ladder_fold_us(view, shard->fold_us), &ladder);
     uint32_t lines = row_place_lines(shard, row);
     if (!row_store_can_retire(&shard->store)) {
         return;
@@ -98,15 +100,17 @@ static void sweep_step(struct shard *shard)
 }
 
 /* True when some view has aged far enough since its first event for a row to be past its ttl, or
- * for tiles to fold. */
-static bool sweep_due(const struct shard *shard)
+ * for tiles to fold. Looks at some views each turn, from the one that it stopped at. */
+static bool sweep_due(struct shard *shard)
 {
-    for (uint32_t i = 0; i < shard->plan->view_count; i++) {
-        const struct plan_view *view = &shard->plan->view[i];
-        int64_t fold_us = shard->fold_us[view->stream];
+    uint32_t count = shard->plan->view_count;
+    for (uint32_t i = 0; i < count && i < SWEEP_LOOK_VIEWS; i++) {
+        const struct plan_view *view = &shard->plan->view[shard->sweep_view];
+        int64_t fold_us = ladder_fold_us(view, shard->fold_us);
         if (sub_clamped(fold_us, view->level_keep_us[0]) > shard->oldest_us) {
             return true;
         }
+        shard->sweep_view = (shard->sweep_view + 1) % count;
     }
     return false;
 }
@@ -115,6 +119,9 @@ void shard_turn(struct shard *shard, bool idle)
 {
     row_store_turn(&shard->store);
     counter_add(&shard->counters->shared[COUNTER_segments_split], table_turn(&shard->table));
+    if (shard->apply_us < shard->sweep_next_us) {
+        return;
+    }
     if (!sweep_due(shard)) {
         return;
     }
@@ -132,7 +139,7 @@ static void state_hash_entry(struct shard *shard, const int64_t *fold_us, uint64
     struct row_meta meta = row_meta_load(row);
     const struct plan_view *view = &shard->plan->view[meta.view];
     struct ladder ladder;
-    ladder_init(view, fold_us[view->stream], &ladder);
+    ladder_init(view, ladder_fold_us(view, fold_us), &ladder);
     uint64_t hash = row_state_hash(view, &ladder, row, row_place_lines(shard, row), scratch,
                                    2 * ROW_SIZE_MAX / CACHE_LINE_BYTES, &shard->scratch->fold);
     /* A sum of row hashes does not depend on the order of rows. */

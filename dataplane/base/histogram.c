@@ -11,12 +11,14 @@ static uint64_t bucket_load(const struct histogram *histogram, uint32_t index)
 
 void histogram_merge(struct histogram *target, const struct histogram *source)
 {
-    for (uint32_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
+    uint64_t source_sum = atomic_load_explicit(&source->shared_sum, memory_order_relaxed);
+    /* Nothing but zeros was recorded: of a plan of many views, most are like that. */
+    uint32_t buckets = source_sum == 0 ? 1 : HISTOGRAM_BUCKETS;
+    for (uint32_t i = 0; i < buckets; i++) {
         uint64_t sum = bucket_load(target, i) + bucket_load(source, i);
         atomic_store_explicit(&target->shared_bucket[i], sum, memory_order_relaxed);
     }
-    uint64_t sum = atomic_load_explicit(&target->shared_sum, memory_order_relaxed) +
-                   atomic_load_explicit(&source->shared_sum, memory_order_relaxed);
+    uint64_t sum = atomic_load_explicit(&target->shared_sum, memory_order_relaxed) + source_sum;
     atomic_store_explicit(&target->shared_sum, sum, memory_order_relaxed);
 }
 

@@ -5,7 +5,8 @@
 #include "dataplane/base/assert.h"
 #include "dataplane/base/bytes.h"
 
-#define CATALOG_VERSION 1u
+#define CATALOG_VERSION         1u
+#define CATALOG_VERSION_SOURCES 2u /* Some view has several streams. */
 
 /* A name ends within its array and has what can be printed. */
 static bool name_is_good(const char *name)
@@ -54,23 +55,56 @@ static bool stream_is_good(const struct catalog *catalog, uint32_t index)
     return block_size <= EVENT_SIZE_MAX;
 }
 
+/* Source i of a view, its first one included. */
+static struct catalog_source source_of(const struct catalog_view *view, uint32_t i)
+{
+    return i == 0 ? (struct catalog_source){view->stream, view->place} : view->other[i - 1];
+}
+
+static bool view_reads(const struct catalog_view *view, uint32_t stream)
+{
+    bool reads = false;
+    for (uint32_t i = 0; i <= view->other_count; i++) {
+        reads = reads || source_of(view, i).stream == stream;
+    }
+    return reads;
+}
+
 /* A view's place counts the views of its stream before it, as plan_finish() numbers them. */
+static bool source_is_good(const struct catalog *catalog, uint32_t index, uint32_t i)
+{
+    struct catalog_source source = source_of(&catalog->view[index], i);
+    uint32_t place = 0;
+    for (uint32_t v = 0; v < index; v++) {
+        place += view_reads(&catalog->view[v], source.stream);
+    }
+    for (uint32_t before = 0; before < i; before++) {
+        if (source_of(&catalog->view[index], before).stream == source.stream) {
+            return false;
+        }
+    }
+    return source.stream < catalog->stream_count && source.place == place &&
+           place < VIEWS_PER_STREAM_MAX;
+}
+
 static bool view_is_good(const struct catalog *catalog, uint32_t index)
 {
     const struct catalog_view *view = &catalog->view[index];
-    uint32_t place = 0;
     if (!name_is_good(view->name) || !name_is_good(view->entity) || view->version == 0 ||
-        view->stream >= catalog->stream_count) {
+        view->other_count >= SOURCES_MAX) {
         return false;
     }
     for (uint32_t i = 0; i < index; i++) {
         const struct catalog_view *other = &catalog->view[i];
-        place += other->stream == view->stream;
         if (other->version == view->version && strcmp(other->name, view->name) == 0) {
             return false;
         }
     }
-    return view->place == place && place < VIEWS_PER_STREAM_MAX;
+    bool good = true;
+    for (uint32_t i = 0; good && i <= view->other_count; i++) {
+        good = source_is_good(catalog, index, i);
+    }
+    return good;
 }
 
 static bool catalog_is_good(const struct catalog *catalog)
@@ -113,6 +147,29 @@ static void stream_of_plan(const struct plan_stream *stream, struct catalog_stre
     }
 }
 
+static uint16_t place_of_plan(const struct plan_stream *stream, uint32_t view)
+{
+    uint16_t place = 0;
+    while (stream->view[place] != view) {
+        place++;
+        ASSERT(place < stream->view_count);
+    }
+    return place;
+}
+
+static void sources_of_plan(const struct plan *plan, uint32_t index, struct catalog_view *out)
+{
+    const struct plan_view *view = &plan->view[index];
+    out->stream = view->stream;
+    out->place = place_of_plan(&plan->stream[view->stream], index);
+    out->other_count = view->other_count;
+    for (uint32_t i = 0; i < view->other_count; i++) {
+        uint16_t stream = view->other[i].stream;
+        out->other[i] =
+            (struct catalog_source){stream, place_of_plan(&plan->stream[stream], index)};
+    }
+}
+
 void catalog_of_plan(const struct plan *plan, struct catalog *out_catalog)
 {
     memset(out_catalog, 0, sizeof(*out_catalog));
@@ -122,16 +179,13 @@ void catalog_of_plan(const struct plan *plan, struct catalog *out_catalog)
     for (uint32_t i = 0; i < plan->stream_count; i++) {
         const struct plan_stream *stream = &plan->stream[i];
         stream_of_plan(stream, &out_catalog->stream[i]);
-        for (uint32_t place = 0; place < stream->view_count; place++) {
-            out_catalog->view[stream->view[place]].place = (uint16_t)place;
-        }
     }
     for (uint32_t i = 0; i < plan->view_count; i++) {
         struct catalog_view *view = &out_catalog->view[i];
         memcpy(view->name, plan->view[i].name, NAME_SIZE_MAX);
         memcpy(view->entity, plan->view[i].entity, NAME_SIZE_MAX);
         view->version = plan->view[i].version;
-        view->stream = plan->view[i].stream;
+        sources_of_plan(plan, i, view);
         view->fingerprint = plan->view[i].fingerprint;
     }
     ASSERT(catalog_is_good(out_catalog));
@@ -165,11 +219,40 @@ static void stream_write(struct bytes_writer *writer, const struct catalog_strea
     }
 }
 
+static uint16_t version_of(const struct catalog *catalog)
+{
+    uint16_t version = CATALOG_VERSION;
+    for (uint32_t i = 0; i < catalog->view_count; i++) {
+        version = catalog->view[i].other_count > 0 ? CATALOG_VERSION_SOURCES : version;
+    }
+    return version;
+}
+
+static void view_write(struct bytes_writer *writer, uint16_t version,
+                       const struct catalog_view *view)
+{
+    bytes_write_u16(writer, view->version);
+    bytes_write_u16(writer, view->stream);
+    bytes_write_u16(writer, view->place);
+    bytes_write_u64(writer, view->fingerprint);
+    name_write(writer, view->name);
+    name_write(writer, view->entity);
+    if (version == CATALOG_VERSION) {
+        return;
+    }
+    bytes_write_u8(writer, (uint8_t)view->other_count);
+    for (uint32_t i = 0; i < view->other_count; i++) {
+        bytes_write_u16(writer, view->other[i].stream);
+        bytes_write_u16(writer, view->other[i].place);
+    }
+}
+
 uint32_t catalog_encode(const struct catalog *catalog, uint8_t *data, uint32_t size)
 {
     ASSERT(catalog_is_good(catalog));
+    uint16_t version = version_of(catalog);
     struct bytes_writer writer = bytes_writer_of(data, size);
-    bytes_write_u16(&writer, CATALOG_VERSION);
+    bytes_write_u16(&writer, version);
     bytes_write_u16(&writer, catalog->stream_count);
     bytes_write_u16(&writer, catalog->view_count);
     bytes_write_u64(&writer, catalog->fingerprint);
@@ -177,13 +260,7 @@ uint32_t catalog_encode(const struct catalog *catalog, uint8_t *data, uint32_t s
         stream_write(&writer, &catalog->stream[i]);
     }
     for (uint32_t i = 0; i < catalog->view_count; i++) {
-        const struct catalog_view *view = &catalog->view[i];
-        bytes_write_u16(&writer, view->version);
-        bytes_write_u16(&writer, view->stream);
-        bytes_write_u16(&writer, view->place);
-        bytes_write_u64(&writer, view->fingerprint);
-        name_write(&writer, view->name);
-        name_write(&writer, view->entity);
+        view_write(&writer, version, &catalog->view[i]);
     }
     ASSERT(bytes_write_finish(&writer) == RESULT_OK);
     return writer.at;
@@ -221,7 +298,7 @@ static void stream_read(struct bytes_reader *reader, struct catalog_stream *stre
     }
 }
 
-static void view_read(struct bytes_reader *reader, struct catalog_view *view)
+static void view_read(struct bytes_reader *reader, uint16_t version, struct catalog_view *view)
 {
     view->version = bytes_read_u16(reader);
     view->stream = bytes_read_u16(reader);
@@ -229,6 +306,11 @@ static void view_read(struct bytes_reader *reader, struct catalog_view *view)
     view->fingerprint = bytes_read_u64(reader);
     name_read(reader, view->name);
     name_read(reader, view->entity);
+    view->other_count = version == CATALOG_VERSION ? 0 : bytes_read_u8(reader);
+    for (uint32_t i = 0; i < view->other_count && i < SOURCES_MAX - 1; i++) {
+        view->other[i].stream = bytes_read_u16(reader);
+        view->other[i].place = bytes_read_u16(reader);
+    }
 }
 
 enum result catalog_decode(const uint8_t *data, uint32_t size, struct catalog *out_catalog)
@@ -239,18 +321,21 @@ enum result catalog_decode(const uint8_t *data, uint32_t size, struct catalog *o
     out_catalog->stream_count = bytes_read_u16(&reader);
     out_catalog->view_count = bytes_read_u16(&reader);
     out_catalog->fingerprint = bytes_read_u64(&reader);
-    if (!reader.failed && version != CATALOG_VERSION) {
+    if (!reader.failed && version != CATALOG_VERSION && version != CATALOG_VERSION_SOURCES) {
         return RESULT_INVALID;
     }
     for (uint32_t i = 0; i < out_catalog->stream_count && i < STREAMS_MAX; i++) {
         stream_read(&reader, &out_catalog->stream[i]);
     }
     for (uint32_t i = 0; i < out_catalog->view_count && i < VIEWS_MAX; i++) {
-        view_read(&reader, &out_catalog->view[i]);
+        view_read(&reader, version, &out_catalog->view[i]);
     }
     enum result result = bytes_read_finish(&reader);
     if (result != RESULT_OK) {
         return result;
     }
-    return bytes_left(&reader) == 0 && catalog_is_good(out_catalog) ? RESULT_OK : RESULT_INVALID;
+    return bytes_left(&reader) == 0 && catalog_is_good(out_catalog) &&
+                   version_of(out_catalog) == version
+               ? RESULT_OK
+               : RESULT_INVALID;
 }

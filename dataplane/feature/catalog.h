@@ -2,12 +2,14 @@
  * (PLAN) and in each manifest. This comment is its specification; little-endian, strings are u8
  * length and bytes.
  *
- *   version u16 = 1 | streams u16 | views u16 | plan fingerprint u64
+ *   version u16 = 1 or 2 | streams u16 | views u16 | plan fingerprint u64
  *   per stream: id u16 | version u16 | time field u16 | fields u16 | fingerprint u64 | name
  *     per field: type u8 | scale u8 | unit u8 | optional u8 | id u16 | since u16 | size u16 | name
  *   per view:   version u16 | stream u16 (index above) | place u16 (among the stream's views)
  *               | fingerprint u64 | name | entity
+ *     version 2:  count u8 of further streams, then for each: stream u16 | place u16
  *
+ * Version 2 is written where some view has several streams. The first is the one above.
  * Streams and views stand in the order of their indices in the plan. Names are printable ASCII
  * without spaces; ids and names of streams, names and versions of views do not repeat. */
 #pragma once
@@ -16,6 +18,7 @@
 
 #include "dataplane/base/result.h"
 #include "dataplane/feature/plan.h"
+#include "dataplane/feature/view_set.h"
 
 struct catalog_field {
     char name[NAME_SIZE_MAX];
@@ -38,6 +41,11 @@ struct catalog_stream {
     struct catalog_field field[FIELDS_MAX];
 };
 
+struct catalog_source {
+    uint16_t stream;
+    uint16_t place;
+};
+
 struct catalog_view {
     char name[NAME_SIZE_MAX];
     char entity[NAME_SIZE_MAX];
@@ -45,6 +53,8 @@ struct catalog_view {
     uint16_t stream;
     uint16_t place;
     uint64_t fingerprint;
+    uint16_t other_count;
+    struct catalog_source other[SOURCES_MAX - 1];
 };
 
 struct catalog {
@@ -58,7 +68,7 @@ struct catalog {
 /* Bytes that any catalog fits in. */
 #define CATALOG_BYTES_MAX                                                                          \
     (32u + STREAMS_MAX * (32u + NAME_SIZE_MAX + FIELDS_MAX * (16u + NAME_SIZE_MAX)) +              \
-     VIEWS_MAX * (32u + 2u * NAME_SIZE_MAX))
+     VIEWS_MAX * (32u + 2u * NAME_SIZE_MAX + SOURCES_MAX * 4u))
 
 void catalog_of_plan(const struct plan *plan, struct catalog *out_catalog);
 /* Returns the bytes written; size is CATALOG_BYTES_MAX at least. */
@@ -74,7 +84,7 @@ MUST_USE enum result catalog_decode(const uint8_t *data, uint32_t size,
 struct catalog_map {
     uint16_t stream[STREAMS_MAX]; /* Old index to new one; CATALOG_GONE. */
     uint16_t view[VIEWS_MAX];     /* Old index to new one of the same fingerprint; CATALOG_GONE. */
-    uint64_t new_views;           /* Bit v: view v of the plan has no rows in the old data. */
+    struct view_set new_views;    /* Views of the plan that have no rows in the old data. */
 };
 
 struct catalog_conflict {
@@ -88,7 +98,7 @@ struct catalog_conflict {
  * `since` changed, the event time is another field, a field is gone, the version went down, or
  * fields were appended without a new version. A view whose name and
  * version are the same but whose meaning changed (another fingerprint) counts as new, and
- * out_changed (bit per old view) says so. */
+ * out_changed (old views) says so. */
 MUST_USE enum result catalog_match(const struct catalog *old, const struct plan *plan,
-                                   struct catalog_map *out_map, uint64_t *out_changed,
+                                   struct catalog_map *out_map, struct view_set *out_changed,
                                    struct catalog_conflict *out_conflict);

@@ -3,7 +3,6 @@
 #include "dataplane/feature/catalog.h"
 
 _Static_assert(CATALOG_GONE == UINT16_MAX, "a map of all ones is of nothing");
-_Static_assert(VIEWS_MAX <= 64, "a bit per view fits a word");
 
 static enum result conflict_note(struct catalog_conflict *conflict, const char *stream,
                                  const char *field, const char *reason)
@@ -90,12 +89,21 @@ static enum result stream_match(const struct catalog_stream *old, const struct p
     return RESULT_OK;
 }
 
-static void views_match(const struct catalog *old, const struct plan *plan, struct catalog_map *map,
-                        uint64_t *out_changed)
+/* The same streams in the same order, as far as they are still there. */
+static bool sources_match(const struct catalog_view *old, const struct plan_view *view,
+                          const struct catalog_map *map)
 {
-    for (uint32_t v = 0; v < plan->view_count; v++) {
-        map->new_views |= UINT64_C(1) << v;
+    bool same = view->stream == map->stream[old->stream] && view->other_count == old->other_count;
+    for (uint32_t i = 0; same && i < old->other_count; i++) {
+        same = view->other[i].stream == map->stream[old->other[i].stream];
     }
+    return same;
+}
+
+static void views_match(const struct catalog *old, const struct plan *plan, struct catalog_map *map,
+                        struct view_set *out_changed)
+{
+    map->new_views = view_set_first(plan->view_count);
     for (uint32_t i = 0; i < old->view_count; i++) {
         const struct catalog_view *view = &old->view[i];
         int index = plan_view_find(plan, view->name, (uint32_t)strlen(view->name), view->version);
@@ -103,17 +111,17 @@ static void views_match(const struct catalog *old, const struct plan *plan, stru
             continue;
         }
         if (plan->view[index].fingerprint == view->fingerprint &&
-            plan->view[index].stream == map->stream[view->stream]) {
+            sources_match(view, &plan->view[index], map)) {
             map->view[i] = (uint16_t)index;
-            map->new_views &= ~(UINT64_C(1) << index);
+            view_set_remove(&map->new_views, (uint32_t)index);
         } else {
-            *out_changed |= UINT64_C(1) << i;
+            view_set_add(out_changed, i);
         }
     }
 }
 
 enum result catalog_match(const struct catalog *old, const struct plan *plan,
-                          struct catalog_map *out_map, uint64_t *out_changed,
+                          struct catalog_map *out_map, struct view_set *out_changed,
                           struct catalog_conflict *out_conflict)
 {
     struct catalog_map map = {0};
@@ -125,7 +133,7 @@ enum result catalog_match(const struct catalog *old, const struct plan *plan,
             return result;
         }
     }
-    *out_changed = 0;
+    *out_changed = (struct view_set){{0}};
     views_match(old, plan, &map, out_changed);
     *out_map = map;
     return RESULT_OK;

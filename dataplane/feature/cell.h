@@ -59,12 +59,21 @@ static inline bool cell_tag_before(uint64_t a, uint64_t b)
 void single_set_string(const struct plan_input *input, const struct burst *burst, uint32_t event,
                        uint64_t *single);
 
+/* single_of_event() of an event that another stream than the view's first one has. */
+__attribute__((noinline)) void single_of_source(const struct plan_view *view,
+                                                const struct burst *burst, uint32_t event,
+                                                uint64_t *single);
+
 /* Writes the inputs of one event of the burst as a single of the view: view->single_words words
  * (the layout exists for views without `exact` too). Edges are applied to the time. Inline: it is
  * in every event's way. */
 static inline void single_of_event(const struct plan_view *view, const struct burst *burst,
                                    uint32_t event, uint64_t *single)
 {
+    if (view->other_count > 0 && burst->stream != view->stream) {
+        single_of_source(view, burst, event, single);
+        return;
+    }
     int64_t time_us = burst->time_us[event];
     uint64_t nulls = burst->null_mask[event] & view->input_fields;
     single[SINGLE_TIME] =

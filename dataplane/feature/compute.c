@@ -1,6 +1,6 @@
 #include "dataplane/feature/compute.h"
 
-#include <emmintrin.h>
+#include <smmintrin.h>
 
 #include "dataplane/base/assert.h"
 
@@ -53,7 +53,27 @@ static void inputs_fill(const struct program *program, const struct burst *burst
     }
 }
 
-_Static_assert(BURST_EVENTS_MAX % 2 == 0, "rows go two at a time");
+_Static_assert(BURST_EVENTS_MAX % 4 == 0, "rows go two or four at a time");
+
+/* The bits of two rows as words of ones and zeros. */
+static inline __m128i words_of_bits(uint64_t bits)
+{
+    const __m128i place = _mm_set_epi64x(2, 1);
+    __m128i both = _mm_set1_epi64x((int64_t)bits);
+    return _mm_cmpeq_epi64(_mm_and_si128(both, place), place);
+}
+
+/* Rows of the column's null bits lack the field. */
+static void nulls_note(uint64_t null, uint32_t field, uint32_t first, uint32_t rows,
+                       struct burst *burst)
+{
+    const __m128i bit = _mm_set1_epi64x((int64_t)(UINT64_C(1) << field));
+    for (uint32_t i = 0; i < rows; i += 2) { /* One more at most: the burst has room. */
+        __m128i *mask = (__m128i *)(void *)(burst->null_mask + first + i);
+        __m128i nulls = _mm_and_si128(words_of_bits(null >> i), bit);
+        _mm_storeu_si128(mask, _mm_or_si128(_mm_loadu_si128(mask), nulls));
+    }
+}
 
 /* A computed column; of conditions 0 and 1. Strings stay where their field has them. */
 static void field_take(const struct program_column *column, struct expression_type type,
@@ -70,17 +90,21 @@ static void field_take(const struct program_column *column, struct expression_ty
                              _mm_loadu_si128((const __m128i *)(const void *)(column->value + i)));
         }
     }
-    for (uint32_t i = 0; column->null != 0 && i < rows; i++) {
-        burst->null_mask[first + i] |= (column->null >> i & 1) << field;
+    if (column->null != 0) {
+        nulls_note(column->null, field, first, rows, burst);
     }
 }
 
 static void condition_take(const struct program_column *column, uint32_t place, uint32_t first,
                            uint32_t rows, struct burst *burst)
 {
-    for (uint32_t i = 0; i < rows; i++) {
-        uint32_t misses = (uint32_t)(~column->mask >> i & 1);
-        burst->views[first + i] &= ~(misses << place);
+    const __m128i bit = _mm_set1_epi32((int)(1u << place));
+    const __m128i each = _mm_set_epi32(8, 4, 2, 1);
+    for (uint32_t i = 0; i < rows; i += 4) { /* Three more at most: the burst has room. */
+        __m128i *views = (__m128i *)(void *)(burst->views + first + i);
+        __m128i four = _mm_and_si128(_mm_set1_epi32((int)(column->mask >> i & 15)), each);
+        __m128i misses = _mm_and_si128(_mm_cmpeq_epi32(four, _mm_setzero_si128()), bit);
+        _mm_storeu_si128(views, _mm_andnot_si128(misses, _mm_loadu_si128(views)));
     }
 }
 

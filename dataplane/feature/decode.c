@@ -406,10 +406,11 @@ static bool enum_has_number(const struct schema_field *field, int64_t value)
 }
 
 /* Bytes behind a string's first NUL mean nothing, so they may differ from the padding. */
-static bool enum_has_text(const struct schema_field *field, const uint8_t *bytes)
+static bool enum_has_text(const struct schema *schema, const struct schema_field *field,
+                          const uint8_t *bytes)
 {
     for (uint32_t e = 0; e < field->enum_count; e++) {
-        const char *known = field->enum_text[e];
+        const char *known = enum_text_at(&schema->enums, field, e);
         if (known[0] == (char)bytes[0] && strncmp(known, (const char *)bytes, field->size) == 0) {
             return true;
         }
@@ -418,27 +419,29 @@ static bool enum_has_text(const struct schema_field *field, const uint8_t *bytes
 }
 
 /* Strings of 8 bytes are one word; only one with bytes behind its NUL needs the slow way. */
-static bool enum_has_word(const struct schema_field *field, const uint8_t *bytes)
+static bool enum_has_word(const struct schema *schema, const struct schema_field *field,
+                          const uint8_t *bytes)
 {
     uint64_t word;
     memcpy(&word, bytes, sizeof(word));
     for (uint32_t e = 0; e < field->enum_count; e++) {
         uint64_t known;
-        memcpy(&known, field->enum_text[e], sizeof(known));
+        memcpy(&known, enum_text_at(&schema->enums, field, e), sizeof(known));
         if (known == word) {
             return true;
         }
     }
-    return enum_has_text(field, bytes);
+    return enum_has_text(schema, field, bytes);
 }
 
-static bool enum_has(const struct schema_field *field, const uint8_t *bytes, int64_t value)
+static bool enum_has(const struct schema *schema, const struct schema_field *field,
+                     const uint8_t *bytes, int64_t value)
 {
     if (field->type != FIELD_TYPE_string) {
         return enum_has_number(field, value);
     }
-    return field->size == sizeof(uint64_t) ? enum_has_word(field, bytes)
-                                           : enum_has_text(field, bytes);
+    return field->size == sizeof(uint64_t) ? enum_has_word(schema, field, bytes)
+                                           : enum_has_text(schema, field, bytes);
 }
 
 static void check_enum(struct burst *burst, const struct decode_column *column, uint32_t base)
@@ -449,7 +452,7 @@ static void check_enum(struct burst *burst, const struct decode_column *column, 
             continue;
         }
         const uint8_t *bytes = column->bytes + (uint64_t)i * column->stride;
-        bool known = enum_has(field, bytes, column->value[i]);
+        bool known = enum_has(burst->schema, field, bytes, column->value[i]);
         if (!known) {
             decode_violate(burst, base + i, column->field, RULE_enum);
         }

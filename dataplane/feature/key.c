@@ -28,12 +28,13 @@ static uint32_t part_of_event(const struct burst *burst, uint32_t field, uint32_
 uint32_t key_of_event(const struct plan_view *view, const struct burst *burst, uint32_t event,
                       uint8_t *out)
 {
+    const uint8_t *field = plan_key_fields(view, burst->stream);
     if (view->key_count == 1) {
-        return part_of_event(burst, view->key_field[0], event, out);
+        return part_of_event(burst, field[0], event, out);
     }
     uint32_t at = 0;
     for (uint32_t i = 0; i < view->key_count; i++) {
-        uint16_t size = (uint16_t)part_of_event(burst, view->key_field[i], event, out + at + 2);
+        uint16_t size = (uint16_t)part_of_event(burst, field[i], event, out + at + 2);
         if (size == 0) {
             return 0;
         }
@@ -96,15 +97,16 @@ static uint32_t part_of_block(const struct schema_field *field, const uint8_t *b
     return NUMBER_BYTES;
 }
 
-uint32_t key_of_block(const struct plan_view *view, const struct schema *schema,
+uint32_t key_of_block(const struct plan_view *view, uint32_t stream, const struct schema *schema,
                       const uint8_t *block, uint8_t *out)
 {
+    const uint8_t *key_field = plan_key_fields(view, stream);
     if (view->key_count == 1) {
-        return part_of_block(&schema->field[view->key_field[0]], block, out);
+        return part_of_block(&schema->field[key_field[0]], block, out);
     }
     uint32_t at = 0;
     for (uint32_t i = 0; i < view->key_count; i++) {
-        const struct schema_field *field = &schema->field[view->key_field[i]];
+        const struct schema_field *field = &schema->field[key_field[i]];
         uint16_t size = (uint16_t)part_of_block(field, block, out + at + 2);
         if (size == 0) {
             return 0;

@@ -17,9 +17,9 @@
 uint32_t key_of_event(const struct plan_view *view, const struct burst *burst, uint32_t event,
                       uint8_t *out);
 
-/* The same of an event as a producer writes it, a block of schema->block_size bytes: what it steers
- * by. 0 also when a part breaks its type. */
-uint32_t key_of_block(const struct plan_view *view, const struct schema *schema,
+/* The same of an event as a producer writes it, a block of schema->block_size bytes of the stream
+ * (an index): what it steers by. 0 also when a part breaks its type. */
+uint32_t key_of_block(const struct plan_view *view, uint32_t stream, const struct schema *schema,
                       const uint8_t *block, uint8_t *out);
 
 /* Parses the id part (after "entity:"). Returns the size of the key or 0 when the text is no key of

@@ -6,12 +6,14 @@
 
 #define NAME_SIZE_MAX         64  /* Identifier with its NUL. */
 #define FEATURE_NAME_SIZE_MAX 128 /* `<aggregate>_<window>` with its NUL. */
-#define STREAMS_MAX           32
+#define STREAMS_MAX           128
 #define FIELDS_MAX            64 /* Per stream; one bit each in a null mask. */
 #define STRING_SIZE_MAX       256
-#define ENUM_VALUES_MAX       64 /* Per field. */
-#define VIEWS_MAX             64
+#define ENUM_VALUES_MAX       64    /* Per field. */
+#define ENUM_TEXTS_MAX        32768 /* Bytes of all of a stream, or of the request of a service. */
+#define VIEWS_MAX             1024
 #define VIEWS_PER_STREAM_MAX  16 /* One bit each in a forward's view mask. */
+#define SOURCES_MAX           8  /* Streams of one view. */
 #define KEY_PARTS_MAX         4
 #define KEY_SIZE_MAX          (KEY_PARTS_MAX * (STRING_SIZE_MAX + 2))
 #define WINDOWS_MAX           16   /* Per view, lifetime included. */
@@ -27,9 +29,9 @@
 #define SPLIT_CAP_DEFAULT     128  /* Different values per tile. */
 #define DISTINCT_CAP_DEFAULT  256
 #define WINDOW_EVENTS_MAX     1000
-#define FEATURES_MAX          4096 /* All views together. */
-#define DERIVED_MAX           32   /* Per view. */
-#define SERVICES_MAX          32
+#define FEATURES_MAX          32768 /* All views together. */
+#define DERIVED_MAX           32    /* Per view. */
+#define SERVICES_MAX          64
 #define SERVICE_FEATURES_MAX  256 /* Values of one answer. */
 #define SERVICE_REQUEST_MAX   16  /* Fields of a service's `request`. */
 #define SERVICE_ENTITIES_MAX  16  /* Of one service. */

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "dataplane/base/assert.h"
-#include "dataplane/base/distance.h"
 #include "dataplane/base/hash.h"
 #include "dataplane/feature/cell.h"
 #include "dataplane/feature/plan_inside.h"
@@ -139,8 +138,29 @@ static uint64_t print_window(uint64_t print, const struct plan_window *window)
     return print;
 }
 
-static uint64_t view_fingerprint(const struct plan_view *view, const struct schema *schema)
+/* Of the streams behind the first: where their events come from and what of them counts. */
+static uint64_t print_sources(uint64_t print, const struct plan *plan, const struct plan_view *view)
 {
+    for (uint32_t i = 0; i < view->other_count; i++) {
+        const struct plan_source *source = &view->other[i];
+        const struct schema *schema = &plan->stream[source->stream].schema;
+        print = print_number(print, schema->id);
+        for (uint32_t part = 0; part < view->key_count; part++) {
+            print = print_number(print, schema->field[source->key_field[part]].id);
+        }
+        for (uint32_t a = 0; a < view->aggregate_count; a++) {
+            uint8_t field = source->aggregate_field[a];
+            print = print_number(print, field == FIELD_NONE ? 0 : schema->field[field].id);
+            uint8_t by = source->aggregate_by[a];
+            print = by == 0 ? print : print_number(print, schema->field[by - 1].id);
+        }
+    }
+    return print;
+}
+
+static uint64_t view_fingerprint(const struct plan *plan, const struct plan_view *view)
+{
+    const struct schema *schema = &plan->stream[view->stream].schema;
     uint64_t print = print_text(schema->id, view->name);
     print = print_text(print, view->entity);
     print = print_number(print, view->version);
@@ -172,39 +192,115 @@ static uint64_t view_fingerprint(const struct plan_view *view, const struct sche
         }
     }
     print = view->where_print == 0 ? print : print_number(print, view->where_print);
-    return print_layout(print, view, schema);
+    return print_sources(print_layout(print, view, schema), plan, view);
+}
+
+/* A field of the first stream in another one, as the aggregates have both; FIELD_NONE: nobody. */
+static uint8_t source_field(const struct plan_view *view, const struct plan_source *source,
+                            uint8_t field)
+{
+    for (uint32_t a = 0; a < view->aggregate_count; a++) {
+        if (view->aggregate[a].field == field) {
+            return source->aggregate_field[a];
+        }
+        if (view->aggregate[a].by == field + 1) {
+            return (uint8_t)(source->aggregate_by[a] - 1);
+        }
+    }
+    return FIELD_NONE;
+}
+
+/* Inputs of the view in its further streams. */
+static void sources_finish(struct plan_view *view)
+{
+    view->sure_fields = view->input_fields & ~view->nullable;
+    for (uint32_t i = 0; i < view->other_count; i++) {
+        struct plan_source *source = &view->other[i];
+        source->fields_used = 0;
+        source->sure_fields = 0;
+        for (uint32_t input = 0; input < view->input_count; input++) {
+            uint8_t here = view->input[input].field;
+            uint8_t field = source_field(view, source, here);
+            ASSERT(field != FIELD_NONE);
+            source->input_field[input] = field;
+            source->fields_used |= UINT64_C(1) << field;
+            source->sure_fields |= (view->sure_fields >> here & 1) << field;
+        }
+        for (uint32_t part = 0; part < view->key_count; part++) {
+            source->fields_used |= UINT64_C(1) << source->key_field[part];
+        }
+    }
+}
+
+/* True when an event of some stream of the view may have the field of the first one as null. */
+static bool view_field_nullable(const struct plan *plan, const struct plan_view *view,
+                                uint8_t field)
+{
+    bool null = schema_field_is_nullable(&plan->stream[view->stream].schema.field[field]);
+    for (uint32_t i = 0; i < view->other_count; i++) {
+        const struct plan_source *source = &view->other[i];
+        uint8_t there = source_field(view, source, field);
+        null = null || schema_field_is_nullable(&plan->stream[source->stream].schema.field[there]);
+    }
+    return null;
+}
+
+/* Inputs that an event of some stream of the view may have as null. */
+static uint64_t view_nullable(const struct plan *plan, const struct plan_view *view)
+{
+    uint64_t nullable = 0;
+    for (uint32_t a = 0; a < view->aggregate_count; a++) {
+        const struct plan_aggregate *aggregate = &view->aggregate[a];
+        if (aggregate->field != FIELD_NONE) {
+            nullable |= (uint64_t)view_field_nullable(plan, view, aggregate->field)
+                        << aggregate->field;
+        }
+        if (aggregate->by != 0) {
+            uint8_t by = (uint8_t)(aggregate->by - 1);
+            nullable |= (uint64_t)view_field_nullable(plan, view, by) << by;
+        }
+    }
+    return nullable;
+}
+
+/* Lists the view among those of its streams; false: one of them has too many. */
+static bool view_list(struct plan *plan, const struct plan_view *view, uint32_t index)
+{
+    for (uint32_t i = 0; i < plan_source_count(view); i++) {
+        struct plan_stream *stream = &plan->stream[plan_source_stream(view, i)];
+        if (stream->view_count == VIEWS_PER_STREAM_MAX) {
+            return false;
+        }
+        stream->view[stream->view_count++] = (uint16_t)index;
+    }
+    return true;
 }
 
 static bool view_finish(struct plan *plan, uint32_t index)
 {
     struct plan_view *view = &plan->view[index];
     struct plan_stream *stream = &plan->stream[view->stream];
-    if (stream->view_count == VIEWS_PER_STREAM_MAX) {
+    if (!view_list(plan, view, index)) {
         return false;
     }
-    stream->view[stream->view_count++] = (uint8_t)index;
+    view->nullable = view_nullable(plan, view);
     if (!plan_aggregates_finish(view, &stream->schema)) {
         return false;
-    }
-    view->sure_fields = 0;
-    for (uint32_t i = 0; i < view->input_count; i++) {
-        uint8_t field = view->input[i].field;
-        bool sure = !schema_field_is_nullable(&stream->schema.field[field]);
-        view->sure_fields |= (uint64_t)sure << field;
     }
     view->fields_used = view->input_fields;
     for (uint32_t i = 0; i < view->key_count; i++) {
         view->fields_used |= UINT64_C(1) << view->key_field[i];
     }
-    if (!plan_windows_finish(view, stream)) {
+    if (!plan_windows_finish(plan, view)) {
         return false;
     }
-    view->fingerprint = view_fingerprint(view, &stream->schema);
+    sources_finish(view);
+    view->fingerprint = view_fingerprint(plan, view);
     return view_features_finish(plan, index);
 }
 
 /* The stream's view at this index of the plan. */
-static uint8_t stream_place_of(const struct plan_stream *stream, uint8_t view)
+static uint8_t stream_place_of(const struct plan_stream *stream, uint16_t view)
 {
     for (uint8_t v = 0; v < stream->view_count; v++) {
         if (stream->view[v] == view) {
@@ -236,6 +332,7 @@ static bool stream_program_finish(struct plan_stream *stream, uint64_t *out_fiel
 enum result plan_finish(struct plan *plan, int *out_view)
 {
     *out_view = -1;
+    plan_names_finish(plan);
     plan->feature_count = 0;
     plan->fingerprint = 0;
     for (uint32_t i = 0; i < plan->stream_count; i++) {
@@ -269,131 +366,13 @@ enum result plan_finish(struct plan *plan, int *out_view)
             return RESULT_UNSUPPORTED;
         }
         for (uint32_t v = 0; v < stream->view_count; v++) {
-            used |= plan->view[stream->view[v]].fields_used;
+            const struct plan_view *view = &plan->view[stream->view[v]];
+            const struct plan_source *source = plan_source_of(view, i);
+            used |= source == NULL ? view->fields_used : source->fields_used;
         }
         used |= stream->quality.null_fields | stream->quality.shift_fields;
         decode_compile(&stream->schema, used, &stream->decode);
         decode_compile_judged(&stream->decode, &stream->decode_judged);
     }
     return RESULT_OK;
-}
-
-int plan_stream_find_id(const struct plan *plan, uint16_t id)
-{
-    for (uint32_t i = 0; i < plan->stream_count; i++) {
-        if (plan->stream[i].schema.id == id) {
-            return (int)i;
-        }
-    }
-    return -1;
-}
-
-int plan_stream_find(const struct plan *plan, const char *name, uint32_t size)
-{
-    for (uint32_t i = 0; i < plan->stream_count; i++) {
-        if (name_is(plan->stream[i].schema.name, name, size)) {
-            return (int)i;
-        }
-    }
-    return -1;
-}
-
-int plan_view_find(const struct plan *plan, const char *name, uint32_t size, uint32_t version)
-{
-    int found = -1;
-    for (uint32_t i = 0; i < plan->view_count; i++) {
-        const struct plan_view *view = &plan->view[i];
-        if (!name_is(view->name, name, size)) {
-            continue;
-        }
-        if (version == view->version) {
-            return (int)i;
-        }
-        if (version == 0 && (found < 0 || plan->view[found].version < view->version)) {
-            found = (int)i;
-        }
-    }
-    return found;
-}
-
-/* `view` or `view@2` and the feature's name in it. */
-static int feature_find_parts(const struct plan *plan, const char *view, uint32_t view_size,
-                              const char *feature, uint32_t feature_size)
-{
-    uint32_t version = 0;
-    const char *at = view_size > 0 ? memchr(view, '@', view_size) : NULL;
-    if (at != NULL) {
-        for (const char *digit = at + 1; digit < view + view_size; digit++) {
-            if (*digit < '0' || *digit > '9' || version > UINT16_MAX) {
-                return -1;
-            }
-            version = version * 10 + (uint32_t)(*digit - '0');
-        }
-        if (version == 0) {
-            return -1;
-        }
-        view_size = (uint32_t)(at - view);
-    }
-    int index = plan_view_find(plan, view, view_size, version);
-    if (index < 0) {
-        return -1;
-    }
-    const struct plan_view *found = &plan->view[index];
-    for (uint32_t i = found->feature_first;
-         i < (uint32_t)found->feature_first + found->feature_count; i++) {
-        if (name_is(plan->feature[i].name, feature, feature_size)) {
-            return (int)i;
-        }
-    }
-    return -1;
-}
-
-int plan_feature_find(const struct plan *plan, const char *reference, uint32_t size)
-{
-    for (uint32_t i = 0; i < size; i++) {
-        uint32_t separator = reference[i] == '.' || reference[i] == ':'                       ? 1u
-                             : i + 1 < size && reference[i] == '_' && reference[i + 1] == '_' ? 2u
-                                                                                              : 0u;
-        if (separator == 0) {
-            continue;
-        }
-        int found =
-            feature_find_parts(plan, reference, i, reference + i + separator, size - i - separator);
-        if (found >= 0) {
-            return found;
-        }
-    }
-    return -1;
-}
-
-#define REFERENCE_SIZE_MAX (NAME_SIZE_MAX + FEATURE_NAME_SIZE_MAX)
-
-void plan_feature_suggest(const struct plan *plan, const char *entity, const char *reference,
-                          uint32_t size, char *out, uint32_t out_size)
-{
-    ASSERT(out_size > 0);
-    out[0] = '\0';
-    if (size >= REFERENCE_SIZE_MAX) {
-        return;
-    }
-    uint32_t best = size / 2 + 2; /* Farther than that is no help. */
-    for (uint32_t i = 0; i < plan->feature_count; i++) {
-        const struct plan_feature *feature = &plan->feature[i];
-        const struct plan_view *view = &plan->view[feature->view];
-        if (entity != NULL && strcmp(entity, view->entity) != 0) {
-            continue;
-        }
-        char known[REFERENCE_SIZE_MAX];
-        uint32_t view_length = (uint32_t)strlen(view->name);
-        uint32_t length = view_length + 1 + (uint32_t)strlen(feature->name);
-        memcpy(known, view->name, view_length);
-        known[view_length] = '.';
-        memcpy(known + view_length + 1, feature->name, length - view_length - 1);
-        uint32_t distance = distance_edits(reference, size, known, length);
-        if (distance < best && length < out_size) {
-            best = distance;
-            memcpy(out, known, length);
-            out[length] = '\0';
-        }
-    }
 }

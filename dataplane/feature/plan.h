@@ -141,11 +141,26 @@ struct plan_feature {
     uint8_t window;    /* Index in the view. */
 };
 
+/* A further stream whose events a view takes. What the view says of fields counts in its first
+ * stream; here is where they are in this one. */
+struct plan_source {
+    uint16_t stream;                         /* D */
+    uint8_t key_field[KEY_PARTS_MAX];        /* D */
+    uint8_t aggregate_field[AGGREGATES_MAX]; /* D: of each aggregate; FIELD_NONE for count(). */
+    uint8_t aggregate_by[AGGREGATES_MAX];    /* D: as plan_aggregate.by. */
+
+    /* Derived. */
+    uint64_t sure_fields;            /* As the view's. */
+    uint8_t input_field[INPUTS_MAX]; /* Of each input of the view. */
+    uint64_t fields_used;
+};
+
 struct plan_view {
     char name[NAME_SIZE_MAX];         /* D */
     char entity[NAME_SIZE_MAX];       /* D */
     uint16_t version;                 /* D */
-    uint16_t stream;                  /* D: index of its source. */
+    uint16_t stream;                  /* D: index of its source, or of the first. */
+    uint8_t other_count;              /* D: further ones. */
     uint8_t key_field[KEY_PARTS_MAX]; /* D */
     uint8_t key_count;                /* D */
     uint8_t window_count;             /* D */
@@ -168,11 +183,15 @@ struct plan_view {
         derived_program; /* D: not finished. Its inputs are features of the view: aggregate
                                        * window_count + window. */
 
+    struct plan_source other[SOURCES_MAX - 1]; /* D */
+
     /* Derived. */
     uint64_t fingerprint;  /* Of everything that decides the meaning of a row's bytes. */
     uint64_t fields_used;  /* Bit f: a key part or an input. */
     uint64_t input_fields; /* Bit f: an input of some accumulator. */
+    uint64_t nullable;     /* Bit f: input f can be null in an event of some source. */
     uint64_t sure_fields;  /* Bit f: an input that is null in no applied event. */
+    int64_t apart_us;      /* Folding waits that long at most for the slowest source. */
     bool has_lifetime;
     bool has_sessions;
     bool
@@ -203,7 +222,7 @@ struct plan_view {
 /* What an output of a stream's program is. */
 struct plan_output {
     bool is_condition; /* Of a view; else a computed field. */
-    uint8_t view;      /* Index in the plan. */
+    uint16_t view;     /* Index in the plan. */
     uint8_t place;     /* Field; of conditions, derived: the view's place in the stream. */
 };
 
@@ -233,7 +252,7 @@ struct plan_stream {
 
     /* Derived. */
     uint8_t view_count;
-    uint8_t view[VIEWS_PER_STREAM_MAX];
+    uint16_t view[VIEWS_PER_STREAM_MAX];
     bool filtered; /* Some view has a `where`. */
     uint64_t fingerprint;
     struct decode_plan decode;
@@ -289,6 +308,7 @@ struct plan_service {
     struct plan_service_read read[SERVICE_READS_MAX]; /* D */
     struct plan_service_item item[SERVICE_FEATURES_MAX]; /* D */
     struct schema_field request[SERVICE_REQUEST_MAX];    /* D */
+    struct enum_texts request_enums;                     /* D */
 };
 
 enum objective_kind { OBJECTIVE_FRESHNESS, OBJECTIVE_READ };
@@ -315,12 +335,58 @@ struct plan {
     struct plan_service service[SERVICES_MAX]; /* service_finish() derives the rest. */
     uint16_t objective_count;                  /* D */
     struct plan_objective objective[OBJECTIVES_MAX];
+    /* Derived by plan_names_finish(): indices of views. */
+    uint16_t entity_count;
+    uint16_t entity_view[VIEWS_MAX];  /* The first view of each entity, by the entity's name. */
+    uint16_t view_by_name[VIEWS_MAX]; /* All, by name, then version. */
 };
+
+static inline uint32_t plan_source_count(const struct plan_view *view)
+{
+    return 1u + view->other_count;
+}
+
+/* Stream of source `index`; 0 is the first. */
+static inline uint32_t plan_source_stream(const struct plan_view *view, uint32_t index)
+{
+    return index == 0 ? view->stream : view->other[index - 1].stream;
+}
+
+/* The source of a stream; NULL: it is the first one, whose fields are the view's. */
+static inline const struct plan_source *plan_source_of(const struct plan_view *view,
+                                                       uint32_t stream)
+{
+    if (stream == view->stream) {
+        return NULL;
+    }
+    for (uint32_t i = 0; i < view->other_count; i++) {
+        if (view->other[i].stream == stream) {
+            return &view->other[i];
+        }
+    }
+    return NULL;
+}
+
+static inline bool plan_view_reads(const struct plan_view *view, uint32_t stream)
+{
+    return stream == view->stream || plan_source_of(view, stream) != NULL;
+}
+
+/* Fields of the key in events of the stream. */
+static inline const uint8_t *plan_key_fields(const struct plan_view *view, uint32_t stream)
+{
+    const struct plan_source *source = plan_source_of(view, stream);
+    return source == NULL ? view->key_field : source->key_field;
+}
 
 /* Derives everything that is not marked D, in place. The definition was checked (config/): errors
  * are RESULT_NO_SPACE when a limit of limits.h is passed, and out_view names the view (or -1), and
  * RESULT_UNSUPPORTED when the expressions of out_view's stream need too much at a time. */
 MUST_USE enum result plan_finish(struct plan *plan, int *out_view);
+
+/* Sorts the names of views and entities, so that the lookups below find them: plan_finish() does it
+ * first; who looks for views before that does it when all names are known. */
+void plan_names_finish(struct plan *plan);
 
 /* Index of the stream with this wire id or name, or -1. */
 int plan_stream_find_id(const struct plan *plan, uint16_t id);
@@ -328,6 +394,9 @@ int plan_stream_find(const struct plan *plan, const char *name, uint32_t size);
 
 /* Index of the view by name; version 0 means the newest. -1 when there is none. */
 int plan_view_find(const struct plan *plan, const char *name, uint32_t size, uint32_t version);
+
+/* Index of the first view of an entity, or -1. */
+int plan_entity_find(const struct plan *plan, const char *name, uint32_t size);
 
 /* Resolves a reference to a feature: `view.feature`, `view:feature`, `view__feature`, each with
  * `view@2` for a version. Returns the index into plan.feature or -1. Not NUL-terminated. */

@@ -158,8 +158,7 @@ static struct aggregate_needs aggregate_needs_of(enum aggregate_kind kind)
 static bool accumulators_place(struct placing *placing, struct plan_aggregate *aggregate,
                                uint8_t field)
 {
-    bool counts_events =
-        field == FIELD_NONE || !schema_field_is_nullable(&placing->schema->field[field]);
+    bool counts_events = field == FIELD_NONE || (placing->view->nullable >> field & 1) == 0;
     struct aggregate_needs needs = aggregate_needs_of(aggregate->kind);
     aggregate->count_word =
         accumulator_place(placing, ACCUMULATOR_COUNT, counts_events ? (uint8_t)FIELD_NONE : field);

@@ -11,4 +11,4 @@ bool plan_aggregates_finish(struct plan_view *view, const struct schema *schema)
 
 /* Ladder levels of its windows, runs of those that are no spans of time, ttl, and the layout of its
  * rows. False when a limit of limits.h is passed. */
-bool plan_windows_finish(struct plan_view *view, const struct plan_stream *stream);
+bool plan_windows_finish(const struct plan *plan, struct plan_view *view);

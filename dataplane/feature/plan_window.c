@@ -134,18 +134,32 @@ static bool runs_fit(struct plan_view *view)
     return room <= UINT16_MAX;
 }
 
-static uint64_t view_cells_max(const struct plan_view *view, const struct plan_stream *stream)
+static uint64_t view_cells_max(const struct plan_view *view, int64_t ahead_us)
 {
     /* Per level one cell cut at each end and one for a partly folded parent. */
     const uint64_t slack = 3;
     uint64_t cells = view->has_lifetime ? 1 : 0;
-    int64_t kept = -(stream->history_us + stream->future_us);
+    int64_t kept = -ahead_us;
     for (uint32_t i = 0; i < view->level_count; i++) {
         int64_t span = view->level_keep_us[i] - kept;
         cells += (uint64_t)(span > 0 ? span : 0) / (uint64_t)view->level_us[i] + slack;
         kept = view->level_keep_us[i];
     }
     return cells;
+}
+
+/* How far the horizon of a view may be behind its newest event. Sets view->apart_us. */
+static int64_t view_ahead_us(const struct plan *plan, struct plan_view *view)
+{
+    int64_t history_us = 0;
+    int64_t future_us = 0;
+    for (uint32_t i = 0; i < plan_source_count(view); i++) {
+        const struct plan_stream *stream = &plan->stream[plan_source_stream(view, i)];
+        history_us = stream->history_us > history_us ? stream->history_us : history_us;
+        future_us = stream->future_us > future_us ? stream->future_us : future_us;
+    }
+    view->apart_us = view->other_count > 0 ? history_us : 0;
+    return history_us + view->apart_us + future_us;
 }
 
 /* Words that runs may come to: a row's largest size bounds them long before. */
@@ -166,8 +180,9 @@ static uint16_t key_part_size(const struct schema_field *field)
     return field->type == FIELD_TYPE_string ? field->size : (uint16_t)sizeof(uint64_t);
 }
 
-static void row_finish(struct plan_view *view, const struct plan_stream *stream)
+static void row_finish(const struct plan *plan, struct plan_view *view)
 {
+    const struct plan_stream *stream = &plan->stream[view->stream];
     view->key_size_max = 0;
     for (uint32_t i = 0; i < view->key_count; i++) {
         uint16_t part = key_part_size(&stream->schema.field[view->key_field[i]]);
@@ -181,7 +196,7 @@ static void row_finish(struct plan_view *view, const struct plan_stream *stream)
     view->touched_lines =
         view->touched_lines < TOUCHED_LINES_MAX ? view->touched_lines : TOUCHED_LINES_MAX;
     const uint64_t lines_most = ROW_SIZE_MAX / CACHE_LINE_BYTES;
-    uint64_t cells = view_cells_max(view, stream);
+    uint64_t cells = view_cells_max(view, view_ahead_us(plan, view));
     uint64_t words = cells * view->cell_words;
     if (view->exact_us > 0) {
         words += ((uint64_t)row_singles_most(view) + 1) * view->single_words;
@@ -192,8 +207,9 @@ static void row_finish(struct plan_view *view, const struct plan_stream *stream)
     view->cells_max = (uint32_t)(cells < UINT16_MAX ? cells : UINT16_MAX);
 }
 
-bool plan_windows_finish(struct plan_view *view, const struct plan_stream *stream)
+bool plan_windows_finish(const struct plan *plan, struct plan_view *view)
 {
+    const struct plan_stream *stream = &plan->stream[view->stream];
     if (!levels_finish(view) || !window_runs_finish(view, stream) || !runs_fit(view)) {
         return false;
     }
@@ -204,6 +220,6 @@ bool plan_windows_finish(struct plan_view *view, const struct plan_stream *strea
             view->ttl_us = reach_us > view->ttl_us ? reach_us : view->ttl_us;
         }
     }
-    row_finish(view, stream);
+    row_finish(plan, view);
     return true;
 }

@@ -44,6 +44,7 @@ struct program_step {
 #define PROGRAM_ALWAYS UINT16_MAX
 
 struct program {
+    uint64_t print; /* Of all that follows, by program_finish(); 0: not finished. */
     uint16_t step_count;
     uint8_t input_count;
     uint8_t constant_count;
@@ -76,12 +77,38 @@ static inline int64_t program_column_word(const struct program_column *column,
     return type.kind == TYPE_bool ? (int64_t)(column->mask >> row & 1) : column->value[row];
 }
 
-/* What one thread runs programs in; 64-byte aligned. */
+/* A step with its columns, which program_enter() finds. Private to program_*.c. */
+struct program_run {
+    void (*run)(struct program_run *run);
+    struct program_space *space;
+    struct program_column *target;
+    const struct program_column *column_a;
+    const struct program_column *column_b;
+    const struct program_column *column_c;
+    const struct program_column *condition; /* Only there do faults count; NULL: everywhere. */
+    int64_t *out;
+    int64_t immediate;
+    bool null_own;   /* The step says itself which rows are null... */
+    uint64_t null_b; /* ... else those of a are, and of these of b. */
+    /* Of the block. */
+    const int64_t *a;
+    const int64_t *b;
+    const int64_t *c;
+    uint64_t active; /* Rows in which faults count. */
+    uint32_t rows;
+};
+
+/* What one thread runs programs in; zero before, 64-byte aligned. */
 struct program_space {
+    /* What program_enter() left: constants and steps of this program, for so many rows. */
+    const struct program *entered;
+    uint64_t entered_print;
+    uint32_t entered_rows;
     struct program_column column[PROGRAM_COLUMNS_MAX];
     const uint64_t *pattern; /* By number: bit per row, for the block; NULL without patterns. */
     uint64_t fault[PROGRAM_FAULT_COUNT];
     uint32_t text_used;
+    struct program_run run[PROGRAM_STEPS_MAX];
     int64_t constant[PROGRAM_CONSTANTS_MAX][PROGRAM_ROWS];
     int64_t string[PROGRAM_INPUTS_MAX][PROGRAM_ROWS]; /* For callers: words of string inputs. */
     int64_t value[PROGRAM_REGISTERS_MAX][PROGRAM_ROWS];

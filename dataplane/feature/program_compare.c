@@ -66,6 +66,14 @@ COMPARE_LOOP(double_less_equal, _mm_castpd_si128(_mm_cmple_pd(REAL(a), REAL(b)))
     void program_step_##name(struct program_run *run)                                              \
     {                                                                                              \
         ROW_COLUMNS;                                                                               \
+        if ((run->column_a->null | run->column_b->null) == 0) {                                    \
+            EACH_ROW                                                                               \
+            {                                                                                      \
+                out[i] = read(right[i]) operator read(left[i]) ? right[i] : left[i];               \
+            }                                                                                      \
+            run->target->null = 0;                                                                 \
+            return;                                                                                \
+        }                                                                                          \
         EACH_ROW                                                                                   \
         {                                                                                          \
             bool null_a = (run->column_a->null >> i & 1) != 0;                                     \

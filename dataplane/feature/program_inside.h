@@ -10,21 +10,6 @@
 #define PROGRAM_FIRST_CONSTANT PROGRAM_INPUTS_MAX
 #define PROGRAM_FIRST_VALUE    (PROGRAM_INPUTS_MAX + PROGRAM_CONSTANTS_MAX)
 
-struct program_run {
-    struct program_space *space;
-    struct program_column *target;
-    const struct program_column *column_a;
-    const struct program_column *column_b;
-    const struct program_column *column_c;
-    const int64_t *a;
-    const int64_t *b;
-    const int64_t *c;
-    int64_t *out;
-    int64_t immediate;
-    uint32_t rows;
-    uint64_t active; /* Rows in which faults count. */
-};
-
 /* These rows become null; those that were not and that matter are counted. */
 static inline void program_fault(struct program_run *run, enum program_fault fault, uint64_t rows)
 {
@@ -43,6 +28,8 @@ static inline void program_fault(struct program_run *run, enum program_fault fau
     (void)out
 
 #define EACH_ROW for (uint32_t i = 0, row_count = run->rows; i < row_count; i++)
+/* Columns have room for one more than an odd number. */
+#define EACH_TWO_ROWS for (uint32_t i = 0, row_count = run->rows; i < row_count; i += 2)
 
 static inline double real_of(int64_t word)
 {
@@ -62,6 +49,11 @@ static inline int64_t word_of(double real)
 static inline __m128i words_load(const int64_t *word)
 {
     return _mm_loadu_si128((const __m128i *)(const void *)word);
+}
+
+static inline void words_put(int64_t *word, __m128i both)
+{
+    _mm_storeu_si128((__m128i *)(void *)word, both);
 }
 
 /* These rows fault where the condition of row i holds. */

@@ -1,4 +1,5 @@
 /* Registers for the values of a program, each until its last use. */
+#include "dataplane/base/hash.h"
 #include "dataplane/feature/program_inside.h"
 
 /* Columns that a step reads, unused ones as inputs 0. */
@@ -60,5 +61,7 @@ enum result program_finish(struct program *program)
                 (uint16_t)(PROGRAM_FIRST_VALUE + place[program->output[i] - PROGRAM_FIRST_VALUE]);
         }
     }
+    program->print = 0;
+    program->print = XXH3_64bits(program, sizeof(*program)) | 1;
     return RESULT_OK;
 }

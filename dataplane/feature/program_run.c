@@ -16,10 +16,9 @@ static const struct {
 #undef PROGRAM_CODE
 };
 
-void program_enter(const struct program *program, struct program_space *space, uint32_t rows)
+static void constants_enter(const struct program *program, struct program_space *space,
+                            uint32_t rows)
 {
-    memset(space->fault, 0, sizeof(space->fault));
-    space->pattern = NULL;
     for (uint32_t i = 0; i < program->constant_count; i++) {
         int64_t value = program->constant[i];
         bool null = (program->constant_null >> i & 1) != 0;
@@ -40,28 +39,53 @@ void program_enter(const struct program *program, struct program_space *space, u
     }
 }
 
-static void step_run(const struct program_step *step, struct program_space *space, uint32_t rows,
-                     uint64_t all)
+/* Field by field: a compound literal would be made elsewhere and copied. */
+static void step_enter(const struct program_step *step, struct program_space *space,
+                       struct program_run *run)
 {
-    struct program_run run = {
-        .space = space,
-        .target = &space->column[step->target],
-        .column_a = &space->column[step->a],
-        .column_b = &space->column[step->b],
-        .column_c = &space->column[step->c],
-        .a = space->column[step->a].value,
-        .b = space->column[step->b].value,
-        .c = space->column[step->c].value,
-        .out = space->value[step->target - PROGRAM_FIRST_VALUE],
-        .immediate = step->immediate,
-        .rows = rows,
-        .active = step->active == PROGRAM_ALWAYS ? all : space->column[step->active].mask & all};
-    if (codes[step->code].null != NULL_OF_OWN) {
-        bool both = codes[step->code].null == NULL_OF_BOTH;
-        run.target->null = run.column_a->null | (both ? run.column_b->null : 0);
+    enum null_of null = codes[step->code].null;
+    run->run = codes[step->code].run;
+    run->space = space;
+    run->target = &space->column[step->target];
+    run->column_a = &space->column[step->a];
+    run->column_b = &space->column[step->b];
+    run->column_c = &space->column[step->c];
+    run->condition = step->active == PROGRAM_ALWAYS ? NULL : &space->column[step->active];
+    run->out = space->value[step->target - PROGRAM_FIRST_VALUE];
+    run->immediate = step->immediate;
+    run->null_own = null == NULL_OF_OWN;
+    run->null_b = null == NULL_OF_BOTH ? UINT64_MAX : 0;
+}
+
+void program_enter(const struct program *program, struct program_space *space, uint32_t rows)
+{
+    memset(space->fault, 0, sizeof(space->fault));
+    space->pattern = NULL;
+    if (space->entered == program && space->entered_print == program->print &&
+        program->print != 0 && space->entered_rows >= rows) {
+        return;
     }
-    codes[step->code].run(&run);
-    run.target->mask &= ~run.target->null;
+    space->entered = program;
+    space->entered_print = program->print;
+    space->entered_rows = rows;
+    constants_enter(program, space, rows);
+    for (uint32_t i = 0; i < program->step_count; i++) {
+        step_enter(&program->step[i], space, &space->run[i]);
+    }
+}
+
+static inline void step_run(struct program_run *run, uint32_t rows, uint64_t all)
+{
+    run->a = run->column_a->value;
+    run->b = run->column_b->value;
+    run->c = run->column_c->value;
+    run->rows = rows;
+    run->active = run->condition == NULL ? all : run->condition->mask & all;
+    if (!run->null_own) {
+        run->target->null = run->column_a->null | (run->column_b->null & run->null_b);
+    }
+    run->run(run);
+    run->target->mask &= ~run->target->null;
 }
 
 void program_run(const struct program *program, struct program_space *space, uint32_t rows)
@@ -70,6 +94,6 @@ void program_run(const struct program *program, struct program_space *space, uin
     uint64_t all = rows == PROGRAM_ROWS ? UINT64_MAX : (UINT64_C(1) << rows) - 1;
     space->text_used = 0;
     for (uint32_t i = 0; i < program->step_count; i++) {
-        step_run(&program->step[i], space, rows, all);
+        step_run(&space->run[i], rows, all);
     }
 }

@@ -65,10 +65,10 @@ uint32_t row_lines_first(const struct plan_view *view, uint32_t key_size)
 void row_init(const struct plan_view *view, uint32_t view_index, const uint8_t *key,
               uint32_t key_size, uint16_t slot, uint64_t *row)
 {
-    ASSERT(key_size > 0 && key_size <= KEY_SIZE_MAX);
+    ASSERT(key_size > 0 && key_size <= ROW_KEY_SIZE_MAX);
     row_meta_store(row, (struct row_meta){.slot = slot,
                                           .key_size = (uint16_t)key_size,
-                                          .view = (uint8_t)view_index});
+                                          .view = (uint16_t)view_index});
     word_store(&row[ROW_APPLY], (uint64_t)INT64_MIN);
     word_store(&row[ROW_LSN], 0);
     word_store(&row[ROW_NEWEST], (uint64_t)INT64_MIN);
@@ -129,7 +129,7 @@ static uint64_t *cell_place(const struct plan_view *view, uint64_t *row, uint32_
     if (index < meta.cell_count && cell[0] == tag) {
         return cell;
     }
-    if (row_free_words(view, row, lines) < view->cell_words) {
+    if (meta.cell_count == ROW_CELLS_MAX || row_free_words(view, row, lines) < view->cell_words) {
         return NULL;
     }
     words_move(cell + view->cell_words, cell,
@@ -372,7 +372,7 @@ uint32_t row_fold(const struct plan_view *view, const struct ladder *ladder, uin
     if (view->exact_us > 0) {
         gone += singles_fold(view, ladder, row, lines);
     }
-    word_store(&row[ROW_HORIZON], (uint64_t)ladder->fold_us);
+    row_horizon_note(ladder, row);
     return gone;
 }
 
@@ -396,6 +396,7 @@ uint64_t row_state_hash(const struct plan_view *view, const struct ladder *ladde
         return 0;
     }
     row_move(view, row, lines, scratch, scratch_lines);
+    (void)row_fold(view, ladder, scratch, scratch_lines, space); /* The open cell finds room. */
     struct row_meta meta = row_meta_load(scratch);
     uint64_t *open = open_cell_of(scratch, meta.key_size);
     if (open[0] != CELL_TAG_EMPTY) {

@@ -5,7 +5,7 @@
  *   word 2     apply time T of the last record (us)
  *   word 3     LSN of the last record: epoch in the top 16 bits, number below
  *   word 4     newest event time (us)
- *   word 5     fold horizon that its cells were last placed by (us)
+ *   word 5     greatest fold horizon that its cells were placed by (us)
  *   word 6..7  first 16 bytes of the key; longer keys go on in further lines
  *   then       the open cell, on its own line(s): the newest tile of the finest level; behind it
  *              the sizes of the view's runs in words (row_run.h), one word each
@@ -38,38 +38,54 @@
 #define ROW_KEY_INLINE_BYTES 16u
 #define ROW_VERSION_DEAD     (UINT64_C(1) << 63)
 
-/* meta, from the top: Redis slot 14 bits | key size 11 | view 6 | flags 4 | singles 13 | cells
- * 16 */
+/* meta, from the top: Redis slot 14 bits | bit 9 of view | key size 10 | bits 5 to 0 of view |
+ * bits 7 and 6 | walk due 1 | floor 1 | singles 13 | bit 8 of view | cells 15. The view lies in
+ * parts so that rows of older tile files, which have bits 5 to 0 there and zeros in the other
+ * places, read as they are. */
 struct row_meta {
     uint16_t slot;
     uint16_t key_size;
-    uint8_t view;
+    uint16_t view;
     bool has_floor;
     bool walk_due; /* Moved behind a checkpoint's walk before it was copied. */
     uint16_t single_count;
     uint16_t cell_count; /* Closed cells. */
 };
 
-_Static_assert(VIEWS_MAX <= 64, "view index fits 6 bits");
-_Static_assert(KEY_SIZE_MAX < 2048, "key size fits 11 bits");
+#define ROW_CELLS_MAX    32767u /* Closed cells of a row. */
+#define ROW_KEY_SIZE_MAX 1023u
+
+_Static_assert(VIEWS_MAX <= 1024, "view index fits 10 bits");
 _Static_assert(SINGLES_MAX + SINGLES_MAX / 4 + 1 < 8192, "single count fits 13 bits");
 
 static inline struct row_meta row_meta_load(const uint64_t *row)
 {
     uint64_t word = row[ROW_META];
     return (struct row_meta){.slot = (uint16_t)(word >> 50),
-                             .key_size = (uint16_t)(word >> 39 & 0x7ff),
-                             .view = (uint8_t)(word >> 33 & 0x3f),
+                             .key_size = (uint16_t)(word >> 39 & ROW_KEY_SIZE_MAX),
+                             .view = (uint16_t)((word >> 33 & 0x3f) | (word >> 31 & 3) << 6 |
+                                                (word >> 15 & 1) << 8 | (word >> 49 & 1) << 9),
                              .has_floor = (word >> 29 & 1) != 0,
                              .walk_due = (word >> 30 & 1) != 0,
                              .single_count = (uint16_t)(word >> 16 & 0x1fff),
-                             .cell_count = (uint16_t)word};
+                             .cell_count = (uint16_t)(word & ROW_CELLS_MAX)};
+}
+
+/* What the meta words of one view's keys of one size have in common. */
+#define ROW_META_MATCH_MASK                                                                        \
+    (UINT64_C(0x7ff) << 39 | UINT64_C(0x3f) << 33 | UINT64_C(3) << 31 | UINT64_C(1) << 15)
+
+static inline uint64_t row_meta_match(uint32_t view, uint32_t key_size)
+{
+    return (uint64_t)key_size << 39 | (uint64_t)(view & 0x3f) << 33 |
+           (uint64_t)(view >> 6 & 3) << 31 | (uint64_t)(view >> 8 & 1) << 15 |
+           (uint64_t)(view >> 9 & 1) << 49;
 }
 
 static inline void row_meta_store(uint64_t *row, struct row_meta meta)
 {
-    word_store(&row[ROW_META], (uint64_t)meta.slot << 50 | (uint64_t)meta.key_size << 39 |
-                                   (uint64_t)meta.view << 33 | (uint64_t)meta.walk_due << 30 |
+    word_store(&row[ROW_META], row_meta_match(meta.view, meta.key_size) |
+                                   (uint64_t)meta.slot << 50 | (uint64_t)meta.walk_due << 30 |
                                    (uint64_t)meta.has_floor << 29 |
                                    (uint64_t)meta.single_count << 16 | meta.cell_count);
 }
@@ -143,8 +159,7 @@ void row_restart(const struct plan_view *view, uint64_t *row);
 static inline bool row_key_equals(const uint64_t *row, uint32_t view_index, const uint8_t *key,
                                   uint32_t key_size)
 {
-    struct row_meta meta = row_meta_load(row);
-    if (meta.view != view_index || meta.key_size != key_size) {
+    if ((row[ROW_META] & ROW_META_MATCH_MASK) != row_meta_match(view_index, key_size)) {
         return false;
     }
     if (key_size == sizeof(uint64_t)) {
@@ -166,6 +181,14 @@ MUST_USE enum row_outcome row_apply(const struct plan_view *view, const struct l
                                     uint64_t *row, uint32_t lines, const uint64_t *single,
                                     int64_t apply_us, uint64_t lsn);
 
+/* A view over several streams may see its horizon move back; what was folded stays folded. */
+static inline void row_horizon_note(const struct ladder *ladder, uint64_t *row)
+{
+    if (ladder->fold_us > (int64_t)row[ROW_HORIZON]) {
+        word_store(&row[ROW_HORIZON], (uint64_t)ladder->fold_us);
+    }
+}
+
 /* What every applied record leaves in the header. */
 static inline void row_header_note(const struct plan_view *view, const struct ladder *ladder,
                                    uint64_t *row, int64_t time_us, int64_t apply_us, uint64_t lsn)
@@ -176,7 +199,7 @@ static inline void row_header_note(const struct plan_view *view, const struct la
     }
     word_store(&row[ROW_APPLY], (uint64_t)apply_us);
     word_store(&row[ROW_LSN], lsn);
-    word_store(&row[ROW_HORIZON], (uint64_t)ladder->fold_us);
+    row_horizon_note(ladder, row);
 }
 
 /* The common case of row_apply(), inline: a view without single events and runs, and an event of
@@ -190,7 +213,8 @@ static inline bool row_apply_open(const struct plan_view *view, const struct lad
         return false;
     }
     uint64_t *open =
-        row + (uint64_t)row_key_lines((uint32_t)(row[ROW_META] >> 39) & 0x7ff) * LINE_WORDS;
+        row +
+        (uint64_t)row_key_lines((uint32_t)(row[ROW_META] >> 39) & ROW_KEY_SIZE_MAX) * LINE_WORDS;
     int64_t time_us = (int64_t)single[SINGLE_TIME];
     uint64_t into = (uint64_t)time_us - (uint64_t)cell_start_us(open[0]);
     if (open[0] == CELL_TAG_EMPTY || into >= (uint64_t)view->level_us[0]) {

@@ -63,8 +63,14 @@ struct schema_field {
     int64_t max;
     char time_format[NAME_SIZE_MAX]; /* strptime subset %Y %m %d %H %M %S; "" means RFC 3339. */
     uint16_t enum_count;             /* 0: any value. */
-    int64_t enum_number[ENUM_VALUES_MAX];             /* Not string: decoded form. */
-    char enum_text[ENUM_VALUES_MAX][STRING_SIZE_MAX]; /* String: NUL-padded to size. */
+    int64_t enum_number[ENUM_VALUES_MAX]; /* Not string: decoded form. */
+    uint32_t enum_text;                   /* String: the first of its texts in the schema's. */
+};
+
+/* Allowed values of string fields, one behind the other, each NUL-padded to enum_text_stride(). */
+struct enum_texts {
+    uint32_t size;
+    char text[ENUM_TEXTS_MAX];
 };
 
 struct schema {
@@ -78,7 +84,21 @@ struct schema {
     uint16_t time_field; /* Index of the event time; a required timestamp. */
     uint16_t block_size; /* Bytes of one event at `version`. */
     struct schema_field field[FIELDS_MAX];
+    struct enum_texts enums;
 };
+
+/* The field's size, and a word at least. */
+static inline uint32_t enum_text_stride(const struct schema_field *field)
+{
+    return field->size < sizeof(uint64_t) ? (uint32_t)sizeof(uint64_t) : field->size;
+}
+
+/* Allowed value `index` of a string field. */
+static inline const char *enum_text_at(const struct enum_texts *enums,
+                                       const struct schema_field *field, uint32_t index)
+{
+    return enums->text + field->enum_text + (uint64_t)index * enum_text_stride(field);
+}
 
 /* Name as the definition language spells it. */
 const char *field_type_name(enum field_type type);

@@ -2,21 +2,22 @@
 
 #include <string.h>
 
-static bool enum_is(const struct schema_field *field, uint32_t place, int64_t value,
-                    const uint8_t *bytes)
+static bool enum_is(const struct enum_texts *enums, const struct schema_field *field,
+                    uint32_t place, int64_t value, const uint8_t *bytes)
 {
     return field->type == FIELD_TYPE_string
-               ? strncmp(field->enum_text[place], (const char *)bytes, field->size) == 0
+               ? strncmp(enum_text_at(enums, field, place), (const char *)bytes, field->size) == 0
                : field->enum_number[place] == value;
 }
 
-uint32_t shift_bin_of(const struct schema_field *field, int64_t value, const uint8_t *bytes)
+uint32_t shift_bin_of(const struct enum_texts *enums, const struct schema_field *field,
+                      int64_t value, const uint8_t *bytes)
 {
     if (field->enum_count == 0) {
         return shift_bin_of_number(value, field_type_is_unsigned(field->type));
     }
     uint32_t place = 0;
-    while (place < field->enum_count && !enum_is(field, place, value, bytes)) {
+    while (place < field->enum_count && !enum_is(enums, field, place, value, bytes)) {
         place++;
     }
     return place;

@@ -31,7 +31,8 @@ static inline uint32_t shift_bin_of_number(int64_t value, bool is_unsigned)
 }
 
 /* Bin of a value that is not null: value of a number, bytes of a string. The field is a number, a
- * bool or has an enum. */
-uint32_t shift_bin_of(const struct schema_field *field, int64_t value, const uint8_t *bytes);
+ * bool or has an enum, whose texts are in enums. */
+uint32_t shift_bin_of(const struct enum_texts *enums, const struct schema_field *field,
+                      int64_t value, const uint8_t *bytes);
 /* Whether the field has bins. */
 bool shift_field_has_bins(const struct schema_field *field);

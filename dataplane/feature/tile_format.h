@@ -15,8 +15,8 @@
  *    0 front u32: words from the row's second word on through its last closed cell
  *    4 back u32: words of single events and floor, at the row's end
  *    8 front words, then back words, u64 each: a row of row.h without its version word and without
- *      the free room between front and back. Its meta names the view by its index in the plan that
- *      wrote it (the manifest's catalog).
+ *      the free room between front and back. Its meta (row.h) names the view by its index in the
+ *      plan that wrote it (the manifest's catalog).
  * LANES: lanes one behind the other, each TILE_LANE_BYTES:
  *    0 producer u64 | 8 incarnation u32 | 12 lane u16 | 14 flags u16 (1: acked)
  *   16 base u64 | 24 top u64 | 32 seen i64 us | 40 the window's 64 words, u64 each (lanes.h) */

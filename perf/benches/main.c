@@ -49,6 +49,7 @@ int main(int argc, char **argv)
     read_register();
     under_register();
     memory_register();
+    check_register();
     served_register();
     peer_register();
     int code = bench_main(argc, argv);

@@ -29,6 +29,7 @@ void ack_register(void);
 void checkpoint_register(void);
 void recovery_register(void);
 void memory_register(void);
+void check_register(void);
 void read_register(void);
 void under_register(void);
 void served_register(void);

@@ -22,7 +22,7 @@ void event_maker_init(struct event_maker *maker, const struct plan *plan, uint32
         .hot = hot,
     };
     for (uint32_t part = 0; part < maker->view->key_count; part++) {
-        maker->key_fields |= UINT64_C(1) << maker->view->key_field[part];
+        maker->key_fields |= UINT64_C(1) << plan_key_fields(maker->view, stream)[part];
     }
     zipf_init(&maker->zipf, keys, zipf);
     random_seed(&maker->random, seed);
@@ -126,7 +126,8 @@ static void event_choice_write(struct event_maker *maker, const struct schema_fi
         choice = (uint32_t)random_below(&maker->random, field->enum_count);
     }
     if (field->type == FIELD_TYPE_string) {
-        memcpy(block + field->offset, field->enum_text[choice], field->size);
+        memcpy(block + field->offset, enum_text_at(&maker->stream->schema.enums, field, choice),
+               field->size);
     } else {
         event_number_write(field, field->enum_number[choice], block);
     }
@@ -210,7 +211,8 @@ uint32_t event_key_text(const struct event_maker *maker, uint64_t rank,
     const struct schema *schema = &maker->stream->schema;
     int size = snprintf(out, EVENT_KEY_TEXT_SIZE_MAX, "%s:", maker->view->entity);
     for (uint32_t part = 0; part < maker->view->key_count; part++) {
-        bool text = schema->field[maker->view->key_field[part]].type == FIELD_TYPE_string;
+        uint32_t field = plan_key_fields(maker->view, event_stream(maker))[part];
+        bool text = schema->field[field].type == FIELD_TYPE_string;
         size += snprintf(out + size, EVENT_KEY_TEXT_SIZE_MAX - (size_t)size, "%s%s%llu",
                          part == 0 ? "" : "|", text ? "k" : "", (unsigned long long)rank);
     }

@@ -32,6 +32,12 @@ void event_maker_init(struct event_maker *maker, const struct plan *plan, uint32
 /* A rank as load and reads draw it: in turn, the hot one, or Zipf. */
 uint64_t event_rank(struct event_maker *maker);
 
+/* Index of the stream. */
+static inline uint32_t event_stream(const struct event_maker *maker)
+{
+    return (uint32_t)(maker->stream - maker->plan->stream);
+}
+
 /* Writes one event of block_size bytes. */
 void event_write(struct event_maker *maker, uint64_t rank, int64_t time_us, uint8_t *block);
 

@@ -44,7 +44,8 @@ static bool event_send(struct sender *sender)
     uint8_t key[KEY_SIZE_MAX];
     int64_t time_us = sender->start_time_us + (int64_t)(sender->schedule.at_ns / 1000);
     event_write(&sender->maker, event_rank(&sender->maker), time_us, block);
-    uint32_t key_bytes = key_of_block(maker->view, &maker->stream->schema, block, key);
+    uint32_t key_bytes =
+        key_of_block(maker->view, event_stream(maker), &maker->stream->schema, block, key);
     enum freshet_producer_result result =
         freshet_producer_send(sender->producer_acked, key_bytes > 0 ? key : NULL, key_bytes, block);
     schedule_advance(&sender->schedule, 1);

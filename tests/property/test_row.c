@@ -696,6 +696,58 @@ static void cells_merge_lawfully(void **state)
 }
 
 /* The shortest digits that read back are found here by trying all lengths. */
+static void every_view_and_count_fits_the_meta_word(void **state)
+{
+    (void)state;
+    uint64_t row[LINE_WORDS] = {0};
+    for (uint32_t view = 0; view < VIEWS_MAX; view++) {
+        for (uint32_t flags = 0; flags < 4; flags++) {
+            const struct row_meta meta = {
+                .slot = (uint16_t)(16383 - view),
+                .key_size = (uint16_t)(ROW_KEY_SIZE_MAX - view % ROW_KEY_SIZE_MAX),
+                .view = (uint16_t)view,
+                .has_floor = (flags & 1) != 0,
+                .walk_due = (flags & 2) != 0,
+                .single_count = (uint16_t)(view * 8 % 8192),
+                .cell_count = (uint16_t)(ROW_CELLS_MAX - view)};
+            row_meta_store(row, meta);
+            struct row_meta again = row_meta_load(row);
+            assert_int_equal(again.slot, meta.slot);
+            assert_int_equal(again.key_size, meta.key_size);
+            assert_int_equal(again.view, meta.view);
+            assert_int_equal(again.has_floor, meta.has_floor);
+            assert_int_equal(again.walk_due, meta.walk_due);
+            assert_int_equal(again.single_count, meta.single_count);
+            assert_int_equal(again.cell_count, meta.cell_count);
+            for (uint32_t other = 0; other < VIEWS_MAX; other++) {
+                bool same =
+                    (row[ROW_META] & ROW_META_MATCH_MASK) == row_meta_match(other, meta.key_size);
+                assert_int_equal(same, other == view);
+            }
+        }
+    }
+}
+
+/* As rows were written when a plan had at most 64 views: slot 14 bits | key size 11 | view 6 | 0 |
+ * walk due | floor | singles 13 | cells 16. */
+static void a_meta_word_of_old_tile_files_reads_as_it_was_written(void **state)
+{
+    (void)state;
+    for (uint64_t view = 0; view < 64; view++) {
+        uint64_t row[LINE_WORDS] = {0};
+        row[ROW_META] = (view * 200) << 50 | (view + 8) << 39 | view << 33 | (view & 1) << 30 |
+                        (view >> 1 & 1) << 29 | (view * 100) << 16 | view * 250;
+        struct row_meta meta = row_meta_load(row);
+        assert_int_equal(meta.slot, view * 200);
+        assert_int_equal(meta.key_size, view + 8);
+        assert_int_equal(meta.view, view);
+        assert_int_equal(meta.walk_due, view & 1);
+        assert_int_equal(meta.has_floor, view >> 1 & 1);
+        assert_int_equal(meta.single_count, view * 100);
+        assert_int_equal(meta.cell_count, view * 250);
+    }
+}
+
 static void doubles_print_in_their_shortest_form(void **state)
 {
     struct bench *bench = *state;
@@ -758,6 +810,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_answer_as_the_oracle_in_any_order),
         cmocka_unit_test(cells_merge_lawfully),
+        cmocka_unit_test(every_view_and_count_fits_the_meta_word),
+        cmocka_unit_test(a_meta_word_of_old_tile_files_reads_as_it_was_written),
         cmocka_unit_test(doubles_print_in_their_shortest_form),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

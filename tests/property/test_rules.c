@@ -45,6 +45,9 @@ struct outcome {
     bool null[FIELDS_DRAWN];
 };
 
+/* Room for the enum of one field. */
+#define ENUM_BYTES 256u
+
 static struct schema schema;
 static uint32_t broken[FIELDS_DRAWN][RULE_COUNT];
 static struct burst burst;
@@ -93,11 +96,14 @@ static void field_draw(uint32_t index)
     field->max = field->min + (int64_t)below(4) * unit;
     field->enum_count =
         field->type != FIELD_TYPE_bool && below(3) == 0 ? (uint16_t)(1 + below(4)) : 0;
+    field->enum_text = index * ENUM_BYTES;
     for (uint32_t e = 0; e < field->enum_count; e++) {
         field->enum_number[e] = number_draw(field->type) * unit;
         char text[TEXT_SIZE + 1];
         text_draw(text);
-        memcpy(field->enum_text[e], text, TEXT_SIZE);
+        char *place = schema.enums.text + field->enum_text + e * enum_text_stride(field);
+        memcpy(place, text,
+               enum_text_stride(field) < TEXT_SIZE ? enum_text_stride(field) : TEXT_SIZE);
     }
     if (field->type == FIELD_TYPE_string) {
         field->size_min = (uint16_t)(below(2) == 0 ? 1 + below(4) : 0);
@@ -192,7 +198,7 @@ static bool enum_holds(const struct schema_field *field, const struct value *val
 {
     for (uint32_t e = 0; e < field->enum_count; e++) {
         bool same = field->type == FIELD_TYPE_string
-                        ? strcmp(field->enum_text[e], value->text) == 0
+                        ? strcmp(enum_text_at(&schema.enums, field, e), value->text) == 0
                         : value_decoded(field, value) == (__int128)field->enum_number[e];
         if (same) {
             return true;

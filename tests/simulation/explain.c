@@ -59,7 +59,7 @@ void explain_vshard(const char *who, struct shard *shard, uint32_t vshard,
             }
             const struct plan_view *view = &shard->plan->view[meta.view];
             struct ladder ladder;
-            ladder_init(view, fold_us[view->stream], &ladder);
+            ladder_init(view, ladder_fold_us(view, fold_us), &ladder);
             row_print(who, shard, row,
                       row_state_hash(view, &ladder, row, row_place_lines(shard, row), scratch,
                                      2 * ROW_SIZE_MAX / CACHE_LINE_BYTES, &shard->scratch->fold));

@@ -35,7 +35,7 @@ static const char definitions[] =
     "    fields:\n"
     "      at: {type: timestamp}\n"
     "      user: {type: u64, optional: true}\n"
-    "      site: {type: u32, optional: true}\n"
+    "      account: {type: u32, optional: true}\n"
     /* Null is refused where it comes, not where a rule made it: owners and replay obey. */
     "      ms: {type: i32, optional: true, required: true, min: 0, max: 60000,\n"
     "           on_violation: {min: null_field, max: null_field}}\n"
@@ -70,20 +70,27 @@ static const char definitions[] =
     "    windows: [10s, 1m]\n"
     "    ladder: [1s, 5s, 1m]\n"
     "    ttl: 2m\n"
-    "    aggregates: {n: count(), ms: sum(ms), l: last(site)}\n"
+    "    aggregates: {n: count(), ms: sum(ms), l: last(account)}\n"
     "  sites:\n"
     "    version: 1\n"
     "    entity: site\n"
+    "    key: account\n"
     "    source: visit\n"
     "    windows: [1m, 1h]\n"
     "    aggregates: {n: count(), m: max(ms)}\n"
     "  pairs:\n"
     "    version: 1\n"
     "    entity: pair\n"
-    "    key: [user, site]\n"
+    "    key: [user, account]\n"
     "    source: visit\n"
     "    windows: [1h]\n"
-    "    aggregates: {n: count(), known: count(ms)}\n";
+    "    aggregates: {n: count(), known: count(ms)}\n"
+    "  both:\n"
+    "    version: 1\n"
+    "    entity: account\n"
+    "    source: [trade, visit]\n"
+    "    windows: [1m, 1h]\n"
+    "    aggregates: {n: count(), f: first(account), l: last(account)}\n";
 
 const struct plan *scene_plan(void)
 {

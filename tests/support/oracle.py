@@ -170,7 +170,9 @@ class Aggregate:
 class View:
     def __init__(self, name, text, streams):
         self.name = name
-        self.stream = streams[text["source"]]
+        sources = text["source"]
+        self.streams = [streams[s] for s in ([sources] if isinstance(sources, str) else sources)]
+        self.stream = self.streams[0]  # Its fields are the view's.
         self.entity = text["entity"]
         keys = text.get("key", self.entity)
         self.keys = [self.stream.index[k] for k in ([keys] if isinstance(keys, str) else keys)]
@@ -207,6 +209,13 @@ class View:
         """Names in the order of answers: by window, then by aggregate."""
         return [self.name + "." + a.name + suffix for suffix, _, _ in self.windows
                 for a in self.aggregates]
+
+    def shaped(self, stream, values):
+        """An event of any of its streams as one of the first."""
+        if stream is self.stream:
+            return values
+        return tuple(values[stream.index[f.name]] if f.name in stream.index else None
+                     for f in self.stream.fields)
 
     def compute(self, row, faults):
         """Whether the view takes the event, and its computed columns."""
@@ -401,31 +410,32 @@ class Oracle:
                     continue
                 self.watermark_us[stream.name] = max(
                     self.watermark_us.get(stream.name, time_us), min(time_us, apply_us))
-                self.apply(time_us, message.sequence << 16 | place, values, computed)
+                self.apply(stream, time_us, message.sequence << 16 | place, values, computed)
 
     def compute(self, stream, values):
         """(view, its computed columns) for each view that takes the event."""
         row, faults = stream.row_of(values), expression.Faults()
         taken = []
         for view in self.definition.views.values():
-            if view.stream is stream:
+            if stream in view.streams:
                 takes, columns = view.compute(row, faults)
                 taken += [(view, columns)] if takes else []
         self.overflows += len(faults.values["overflow"])
         self.zero_divisions += len(faults.values["zero_division"])
         return taken
 
-    def apply(self, time_us, order, values, computed):
+    def apply(self, stream, time_us, order, values, computed):
         found = not computed
         for view, columns in computed:
-            key = view.key_of(values)
+            shaped = view.shaped(stream, values)
+            key = view.key_of(shaped)
             if key is None:
                 continue
             found = True
             entities = self.entities[view.name]
             if key not in entities:
                 entities[key] = Entity(view)
-            entities[key].add(time_us, order, values + columns)
+            entities[key].add(time_us, order, shaped + columns)
         if found:
             self.applied += 1
         else:
@@ -436,8 +446,10 @@ class Oracle:
         entity = self.entities[view.name].get(key)
         if entity is None:
             return True
-        watermark_us = self.watermark_us[view.stream.name]
-        return entity.query_time_us(q_us) >= watermark_us - view.stream.history_us
+        # Of several streams the furthest: a shard may know only that one.
+        horizon_us = max(self.watermark_us[stream.name] - stream.history_us
+                         for stream in view.streams if stream.name in self.watermark_us)
+        return entity.query_time_us(q_us) >= horizon_us
 
     def answer(self, view_name, key, q_us):
         """Answers in the order of View.features(), or None: NOT_FOUND. q_us None: LATEST."""

@@ -49,8 +49,9 @@ static inline void transaction_schema(struct schema *schema, uint16_t version)
     struct schema_field *status = transaction_field_add(schema, "status", FIELD_TYPE_string, 1);
     status->size = 8;
     status->enum_count = 2;
-    memcpy(status->enum_text[0], "ok", 2);
-    memcpy(status->enum_text[1], "declined", 8);
+    schema->enums.size = 2 * enum_text_stride(status);
+    memcpy(schema->enums.text, "ok", 2);
+    memcpy(schema->enums.text + enum_text_stride(status), "declined", 8);
     if (version >= 2) {
         struct schema_field *tip = transaction_field_add(schema, "tip", FIELD_TYPE_decimal, 2);
         tip->scale = 2;

@@ -17,6 +17,19 @@ static int set_up(void **state)
     return 0;
 }
 
+/* The same with a view of both streams: another version on disk. */
+static int set_up_several(void **state)
+{
+    (void)state;
+    data = malloc(CATALOG_BYTES_MAX);
+    catalog_example(&catalog);
+    catalog_example_view(&catalog, "everything", 1, 1, 1);
+    catalog.view[3].other_count = 1;
+    catalog.view[3].other[0] = (struct catalog_source){.stream = 0, .place = 2};
+    size = catalog_encode(&catalog, data, CATALOG_BYTES_MAX);
+    return 0;
+}
+
 static int tear_down(void **state)
 {
     (void)state;
@@ -150,8 +163,15 @@ static void plan_make(void)
         plan.view[v].version = view->version;
         plan.view[v].stream = view->stream;
         plan.view[v].fingerprint = view->fingerprint;
-        plan.stream[view->stream].view[plan.stream[view->stream].view_count++] = (uint8_t)v;
+        plan.stream[view->stream].view[plan.stream[view->stream].view_count++] = (uint16_t)v;
+        plan.view[v].other_count = (uint8_t)view->other_count;
+        for (uint32_t i = 0; i < view->other_count; i++) {
+            struct plan_stream *stream = &plan.stream[view->other[i].stream];
+            plan.view[v].other[i].stream = view->other[i].stream;
+            stream->view[stream->view_count++] = (uint16_t)v;
+        }
     }
+    plan_names_finish(&plan);
 }
 
 static void a_catalog_holds_what_its_plan_says(void **state)
@@ -168,16 +188,16 @@ static void the_same_plan_maps_to_itself(void **state)
     (void)state;
     struct catalog_map map;
     struct catalog_conflict conflict;
-    uint64_t changed = 77;
+    struct view_set changed = {{77}};
     plan_make();
     assert_int_equal(catalog_match(&catalog, &plan, &map, &changed, &conflict), RESULT_OK);
-    assert_int_equal(changed, 0);
-    assert_int_equal(map.new_views, 0);
-    for (uint16_t i = 0; i < 3; i++) {
+    assert_true(view_set_is_empty(&changed));
+    assert_true(view_set_is_empty(&map.new_views));
+    for (uint16_t i = 0; i < catalog.view_count; i++) {
         assert_int_equal(map.view[i], i);
         assert_int_equal(map.stream[i], i < 2 ? i : CATALOG_GONE);
     }
-    assert_int_equal(map.view[3], CATALOG_GONE);
+    assert_int_equal(map.view[catalog.view_count], CATALOG_GONE);
 }
 
 static void views_go_come_move_and_change(void **state)
@@ -185,7 +205,7 @@ static void views_go_come_move_and_change(void **state)
     (void)state;
     struct catalog_map map;
     struct catalog_conflict conflict;
-    uint64_t changed;
+    struct view_set changed;
     plan_make();
     /* Old view 0 is at 2 now, 1 has gone, 2 changed its meaning; 0 is new. */
     plan.view[2] = plan.view[0];
@@ -193,12 +213,66 @@ static void views_go_come_move_and_change(void **state)
     plan.view[1].version = 2;
     plan.view[1].fingerprint++;
     (void)snprintf(plan.view[0].name, NAME_SIZE_MAX, "fresh");
+    plan_names_finish(&plan);
     assert_int_equal(catalog_match(&catalog, &plan, &map, &changed, &conflict), RESULT_OK);
     assert_int_equal(map.view[0], 2);
     assert_int_equal(map.view[1], CATALOG_GONE);
     assert_int_equal(map.view[2], CATALOG_GONE);
-    assert_int_equal(map.new_views, 3);
-    assert_int_equal(changed, 4);
+    assert_true(view_set_has(&map.new_views, 0));
+    assert_true(view_set_has(&map.new_views, 1));
+    assert_false(view_set_has(&map.new_views, 2));
+    assert_int_equal(changed.word[0], 4);
+}
+
+static void a_catalog_of_views_of_one_stream_is_as_it_always_was(void **state)
+{
+    (void)state;
+    assert_int_equal(data[0], 1);
+    catalog_example_view(&catalog, "everything", 1, 1, 1);
+    size = catalog_encode(&catalog, data, CATALOG_BYTES_MAX);
+    catalog.view[3].other_count = 1;
+    catalog.view[3].other[0] = (struct catalog_source){.stream = 0, .place = 2};
+    uint32_t more = catalog_encode(&catalog, data, CATALOG_BYTES_MAX);
+    assert_int_equal(data[0], 2);
+    assert_int_equal(more, size + catalog.view_count + 4);
+    /* Version 2 without a view of several streams is what nobody writes. */
+    assert_int_equal(catalog_decode(data, more, &out), RESULT_OK);
+    data[more - 5] = 0; /* The count of the last view. */
+    assert_int_equal(catalog_decode(data, more - 4, &out), RESULT_INVALID);
+}
+
+static void further_streams_that_cannot_be_are_asserted_by_the_writer(void **state)
+{
+    (void)state;
+    struct catalog_view *view = &catalog.view[3];
+    static const struct catalog_source row[] = {{1, 2}, {2, 0}, {0, 1}, {0, 3}};
+    for (uint32_t i = 0; i < ARRAY_COUNT(row); i++) {
+        view->other[0] = row[i];
+        writer_refuses();
+    }
+    view->other[0] = (struct catalog_source){0, 2};
+    view->other_count = SOURCES_MAX;
+    writer_refuses();
+    view->other_count = 1;
+    assert_int_equal(catalog_encode(&catalog, data, CATALOG_BYTES_MAX), size);
+}
+
+static void a_view_whose_streams_changed_is_another(void **state)
+{
+    (void)state;
+    struct catalog_map map;
+    struct catalog_conflict conflict;
+    struct view_set changed;
+    for (uint32_t i = 0; i < 3; i++) {
+        plan_make();
+        struct plan_view *view = &plan.view[3];
+        view->other_count = i == 0 ? 0 : 1;
+        view->stream = i == 1 ? 0 : 1;
+        view->other[0].stream = i == 1 ? 1 : 0;
+        assert_int_equal(catalog_match(&catalog, &plan, &map, &changed, &conflict), RESULT_OK);
+        assert_int_equal(map.view[3], i == 2 ? 3 : CATALOG_GONE);
+        assert_int_equal(view_set_has(&map.new_views, 3), i != 2);
+    }
 }
 
 static void streams_go_and_move(void **state)
@@ -206,19 +280,20 @@ static void streams_go_and_move(void **state)
     (void)state;
     struct catalog_map map;
     struct catalog_conflict conflict;
-    uint64_t changed;
+    struct view_set changed;
     plan_make();
     plan.stream[0] = plan.stream[1];
     plan.stream_count = 1;
     plan.view[0] = plan.view[1];
     plan.view[0].stream = 0;
     plan.view_count = 1;
+    plan_names_finish(&plan);
     assert_int_equal(catalog_match(&catalog, &plan, &map, &changed, &conflict), RESULT_OK);
     assert_int_equal(map.stream[0], CATALOG_GONE);
     assert_int_equal(map.stream[1], 0);
     assert_int_equal(map.view[1], 0);
-    assert_int_equal(map.new_views, 0);
-    assert_int_equal(changed, 0);
+    assert_true(view_set_is_empty(&map.new_views));
+    assert_true(view_set_is_empty(&changed));
 }
 
 static void fields_may_be_appended_with_a_new_version(void **state)
@@ -226,7 +301,7 @@ static void fields_may_be_appended_with_a_new_version(void **state)
     (void)state;
     struct catalog_map map;
     struct catalog_conflict conflict;
-    uint64_t changed;
+    struct view_set changed;
     plan_make();
     struct schema *schema = &plan.stream[0].schema;
     schema->field[schema->field_count] = (struct schema_field){
@@ -339,7 +414,7 @@ static void what_would_read_records_as_others_is_a_conflict(void **state)
     for (uint32_t i = 0; i < ARRAY_COUNT(row); i++) {
         struct catalog_map map;
         struct catalog_conflict conflict = {.reason = NULL};
-        uint64_t changed;
+        struct view_set changed;
         plan_make();
         row[i].change(&plan.stream[0].schema);
         assert_int_equal(catalog_match(&catalog, &plan, &map, &changed, &conflict), RESULT_INVALID);
@@ -362,6 +437,21 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_catalog_holds_what_its_plan_says, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_same_plan_maps_to_itself, set_up, tear_down),
         cmocka_unit_test_setup_teardown(views_go_come_move_and_change, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_catalog_is_decoded_as_it_was_encoded, set_up_several,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(every_cut_is_truncated_and_bytes_behind_are_invalid,
+                                        set_up_several, tear_down),
+        cmocka_unit_test_setup_teardown(a_flipped_bit_is_refused_or_means_its_bytes, set_up_several,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_catalog_holds_what_its_plan_says, set_up_several,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(the_same_plan_maps_to_itself, set_up_several, tear_down),
+        cmocka_unit_test_setup_teardown(a_catalog_of_views_of_one_stream_is_as_it_always_was,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(further_streams_that_cannot_be_are_asserted_by_the_writer,
+                                        set_up_several, tear_down),
+        cmocka_unit_test_setup_teardown(a_view_whose_streams_changed_is_another, set_up_several,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(streams_go_and_move, set_up, tear_down),
         cmocka_unit_test_setup_teardown(fields_may_be_appended_with_a_new_version, set_up,
                                         tear_down),

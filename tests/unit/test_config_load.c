@@ -6,11 +6,12 @@
 #include "config/check.h"
 #include "config/config.h"
 #include "dataplane/base/units.h"
+#include "dataplane/feature/row.h"
 #include "dataplane/feature/text.h"
 #include "dataplane/row_store.h"
 #include "tests/support/unit.h"
 
-#define TEXT_SIZE_MAX (2 * MIB)
+#define TEXT_SIZE_MAX (5 * MIB)
 #define FILES_MAX     8
 
 /* One folder with files, one config, one growing text. */
@@ -175,20 +176,20 @@ static void no_file_at_all_is_an_error(void **state)
     assert_int_equal(place->config->error_count, 1);
 }
 
-static void a_file_above_1_mib_is_refused(void **state)
+static void a_file_above_4_mib_is_refused(void **state)
 {
     struct place *place = *state;
-    while (place->size <= MIB) {
+    while (place->size <= 4 * MIB) {
         add(place, "# %080d\n", 0);
     }
-    refused_with(place, "larger than 1 MiB; at most that is read");
+    refused_with(place, "larger than 4 MiB; at most that is read");
 }
 
 static void a_file_of_too_many_values_is_refused(void **state)
 {
     struct place *place = *state;
     add(place, "a: [");
-    for (uint32_t i = 0; i < 70; i++) {
+    for (uint32_t i = 0; i < 265; i++) {
         add(place, "  [");
         for (uint32_t j = 0; j < 1000; j++) {
             add(place, "1,");
@@ -196,21 +197,21 @@ static void a_file_of_too_many_values_is_refused(void **state)
         add(place, "],\n");
     }
     add(place, "  ]\n");
-    refused_with(place, "too large: at most 65536 values are allowed");
+    refused_with(place, "too large: at most 262144 values are allowed");
 }
 
 static void too_many_entries_are_one_error(void **state)
 {
     struct place *place = *state;
     add(place, "streams:\n");
-    for (uint32_t i = 0; i < 1100; i++) {
+    for (uint32_t i = 0; i < 2100; i++) {
         add(place, "  s%u: 1\n", i);
     }
     (void)load_added(place);
     uint32_t said = 0;
     for (uint32_t i = 0; i < place->config->error_count && i < CONFIG_ERRORS_MAX; i++) {
         said +=
-            strcmp(place->config->error[i].text, "too many entries: at most 1024 are allowed") == 0;
+            strcmp(place->config->error[i].text, "too many entries: at most 2048 are allowed") == 0;
     }
     assert_int_equal(said, 1);
 }
@@ -237,13 +238,48 @@ static void add_streams(struct place *place, uint32_t count)
     }
 }
 
-static void thirty_two_streams_are_taken_and_one_more_is_not(void **state)
+static void streams_up_to_their_limit_are_taken_and_one_more_is_not(void **state)
 {
     struct place *place = *state;
     add_streams(place, STREAMS_MAX);
     assert_int_equal(load_added(place), RESULT_OK);
     add_streams(place, STREAMS_MAX + 1);
-    refused_with(place, "33 streams; at most 32 are allowed");
+    refused_with(place, "129 streams; at most 128 are allowed");
+}
+
+static void add_enum(struct place *place, const char *name, uint32_t count)
+{
+    add(place, "      %s:\n        type: string\n        size: 256\n        enum: [", name);
+    for (uint32_t i = 0; i < count; i++) {
+        add(place, "%s%s%u", i == 0 ? "" : ", ", name, i);
+    }
+    add(place, "]\n");
+}
+
+static void enums_of_a_stream_have_their_limit_of_bytes(void **state)
+{
+    struct place *place = *state;
+    static const char head[] =
+        "streams:\n  s:\n    id: 1\n    time: t\n    fields:\n      t: {type: timestamp}\n";
+    add(place, "%s", head);
+    add_enum(place, "a", ENUM_VALUES_MAX);
+    add_enum(place, "b", ENUM_VALUES_MAX);
+    assert_int_equal(load_added(place), RESULT_OK);
+    const struct schema *schema = &place->config->plan.stream[0].schema;
+    for (uint32_t i = 0; i < ENUM_VALUES_MAX; i++) {
+        char wanted[8];
+        for (uint32_t f = 1; f < 3; f++) {
+            (void)snprintf(wanted, sizeof(wanted), "%c%u", f == 1 ? 'a' : 'b', i);
+            assert_string_equal(enum_text_at(&schema->enums, &schema->field[f], i), wanted);
+        }
+    }
+    add(place, "%s", head);
+    add_enum(place, "a", ENUM_VALUES_MAX);
+    add_enum(place, "b", ENUM_VALUES_MAX);
+    add_enum(place, "c", 1);
+    refused_with(place,
+                 "the enum values of all string fields here take more than 32768 bytes; make "
+                 "fields shorter or allow fewer values");
 }
 
 static void add_views(struct place *place, uint32_t count, uint32_t stream_count)
@@ -255,15 +291,15 @@ static void add_views(struct place *place, uint32_t count, uint32_t stream_count
     }
 }
 
-static void sixty_four_views_are_taken_and_one_more_is_not(void **state)
+static void views_up_to_their_limit_are_taken_and_one_more_is_not(void **state)
 {
     struct place *place = *state;
-    add_streams(place, 8);
-    add_views(place, VIEWS_MAX, 8);
+    add_streams(place, 64);
+    add_views(place, VIEWS_MAX, 64);
     assert_int_equal(load_added(place), RESULT_OK);
-    add_streams(place, 8);
-    add_views(place, VIEWS_MAX + 1, 8);
-    refused_with(place, "65 views; at most 64 are allowed");
+    add_streams(place, 65);
+    add_views(place, VIEWS_MAX + 1, 65);
+    refused_with(place, "1025 views; at most 1024 are allowed");
 }
 
 static void a_stream_feeds_sixteen_views_and_not_one_more(void **state)
@@ -355,10 +391,11 @@ static void a_view_has_its_limit_of_accumulators(void **state)
 static void all_views_together_have_their_limit_of_features(void **state)
 {
     struct place *place = *state;
-    add_streams(place, 1);
+    const uint32_t full = FEATURES_MAX / (WINDOWS_MAX * AGGREGATES_MAX);
+    add_streams(place, 8);
     add(place, "views:\n");
-    for (uint32_t view = 0; view < 9; view++) {
-        add(place, "  v%u:\n    entity: u\n    source: s0\n    windows: [1m", view);
+    for (uint32_t view = 0; view <= full; view++) {
+        add(place, "  v%u:\n    entity: u\n    source: s%u\n    windows: [1m", view, view % 8);
         for (uint32_t window = 2; window <= WINDOWS_MAX; window++) {
             add(place, ", %um", window);
         }
@@ -367,7 +404,7 @@ static void all_views_together_have_their_limit_of_features(void **state)
             add(place, "      a%u: count()\n", i);
         }
     }
-    refused_with(place, "all views together have more than 4096 features; use fewer windows or "
+    refused_with(place, "all views together have more than 32768 features; use fewer windows or "
                         "aggregates");
 }
 
@@ -380,6 +417,38 @@ static void a_row_that_could_grow_beyond_its_limit_is_refused(void **state)
         stream_s);
     refused_with(place, "a row of view `v` could grow beyond 1024 KiB; use a coarser `ladder`, "
                         "shorter windows, fewer aggregates, or a smaller `raw_cap`");
+}
+
+static void a_row_that_could_have_more_tiles_than_it_counts_is_refused(void **state)
+{
+    struct place *place = *state;
+    static const char view[] =
+        "views:\n  v: {entity: u, source: s, windows: [%uh], ladder: [5s], aggregates: {c: "
+        "count()}}\n";
+    add(place, "%s", stream_s);
+    add(place, view, 45);
+    assert_int_equal(load_added(place), RESULT_OK);
+    assert_int_equal(place->config->plan.view[0].cells_max, 45 * 720 + 7);
+    add(place, "%s", stream_s);
+    add(place, view, 46);
+    refused_with(place, "a row of view `v` could have 33127 tiles, more than 32766; use a coarser "
+                        "`ladder`, or shorter windows");
+}
+
+static void a_key_that_no_row_can_have_is_refused(void **state)
+{
+    struct place *place = *state;
+    static const char text[] =
+        "streams:\n  s: {id: 1, time: t, fields: {t: {type: timestamp}, a: {type: string, size: "
+        "256}, b: {type: string, size: 256}, c: {type: string, size: 256}, d: {type: string, size: "
+        "%u}}}\nviews:\n  v: {entity: e, key: [a, b, c, d], source: s, windows: [1h], aggregates: "
+        "{n: count()}}\n";
+    add(place, text, 247);
+    assert_int_equal(load_added(place), RESULT_OK);
+    assert_int_equal(place->config->plan.view[0].key_size_max, ROW_KEY_SIZE_MAX);
+    add(place, text, 248);
+    refused_with(place, "a key of view `v` could have 1024 bytes; at most 1023 are allowed: make a "
+                        "string shorter");
 }
 
 static void what_is_not_written_has_the_documented_default(void **state)
@@ -464,7 +533,7 @@ static void the_card_example_is_what_it_says(void **state)
     assert_int_equal(amount->min, 0);
     assert_int_equal(amount->max, 100000000);
     assert_int_equal(schema->field[4].enum_count, 2);
-    assert_string_equal(schema->field[4].enum_text[1], "declined");
+    assert_string_equal(enum_text_at(&schema->enums, &schema->field[4], 1), "declined");
     assert_int_equal(plan->view_count, 3);
     assert_string_equal(plan->view[0].entity, "card");
     assert_int_equal(plan->view[0].key_field[0], 1);
@@ -682,12 +751,13 @@ int main(void)
         PLACE_TEST(a_name_defined_twice_shows_both_places),
         PLACE_TEST(what_cannot_be_read_is_an_error_of_the_file),
         PLACE_TEST(no_file_at_all_is_an_error),
-        PLACE_TEST(a_file_above_1_mib_is_refused),
+        PLACE_TEST(a_file_above_4_mib_is_refused),
         PLACE_TEST(a_file_of_too_many_values_is_refused),
         PLACE_TEST(too_many_entries_are_one_error),
         PLACE_TEST(errors_beyond_the_kept_ones_are_counted),
-        PLACE_TEST(thirty_two_streams_are_taken_and_one_more_is_not),
-        PLACE_TEST(sixty_four_views_are_taken_and_one_more_is_not),
+        PLACE_TEST(streams_up_to_their_limit_are_taken_and_one_more_is_not),
+        PLACE_TEST(enums_of_a_stream_have_their_limit_of_bytes),
+        PLACE_TEST(views_up_to_their_limit_are_taken_and_one_more_is_not),
         PLACE_TEST(a_stream_feeds_sixteen_views_and_not_one_more),
         PLACE_TEST(sixty_four_fields_are_taken_and_one_more_is_not),
         PLACE_TEST(an_event_has_its_size_limit),
@@ -696,6 +766,8 @@ int main(void)
         PLACE_TEST(a_view_has_its_limit_of_accumulators),
         PLACE_TEST(all_views_together_have_their_limit_of_features),
         PLACE_TEST(a_row_that_could_grow_beyond_its_limit_is_refused),
+        PLACE_TEST(a_row_that_could_have_more_tiles_than_it_counts_is_refused),
+        PLACE_TEST(a_key_that_no_row_can_have_is_refused),
         PLACE_TEST(what_is_not_written_has_the_documented_default),
         PLACE_TEST(who_names_a_folder_for_data_is_told_what_is_kept),
         PLACE_TEST(the_card_example_is_what_it_says),

@@ -1,13 +1,24 @@
 /* `views:` and what is wrong in it. */
 #include "tests/unit/config_rows.h"
 
+#define STREAM_OTHER                                                                               \
+    "  other:\n"                                                                                   \
+    "    id: 2\n"                                                                                  \
+    "    time: at\n"                                                                               \
+    "    fields:\n"                                                                                \
+    "      w: {type: string, size: 8, optional: true}\n"                                           \
+    "      n: {type: i64}\n"                                                                       \
+    "      x: {type: decimal, scale: 2, optional: true}\n"                                         \
+    "      at: {type: timestamp}\n"                                                                \
+    "      u: {type: u64}\n"
+
 static const struct config_row rows[] = {
     {"a view with nothing",
      "views:\n"
      "  v: {}\n" STREAM_S,
      "f:2:3: view `v` has no `aggregates`; names with what they are, as txn_count: count()\n"
      "f:2:3: view `v` has no `entity`; what its features are about, as card\n"
-     "f:2:3: view `v` has no `source`; the name of a stream\n"
+     "f:2:3: view `v` has no `source`; the name of a stream, or a list of them\n"
      "f:2:3: view `v` has no `windows`; a list, as [10m, 1h, 1d]\n"},
     {"a view, a word",
      "views:\n"
@@ -167,14 +178,97 @@ static const struct config_row rows[] = {
      "    windows: [10m]\n"
      "    aggregates: {c: count()}\n" STREAM_S,
      "f:3:13: `source` is `x`, which is no stream\n"},
-    {"source, a list",
+    {"source, a map",
+     "views:\n"
+     "  v:\n"
+     "    source: {s: s}\n"
+     "    entity: u\n"
+     "    windows: [10m]\n"
+     "    aggregates: {c: count()}\n" STREAM_S,
+     "f:3:13: `source` is one value, not a map\n"},
+    {"source, a list of one",
      "views:\n"
      "  v:\n"
      "    source: [s]\n"
      "    entity: u\n"
      "    windows: [10m]\n"
      "    aggregates: {c: count()}\n" STREAM_S,
-     "f:3:13: `source` is one value, not a list\n"},
+     ""},
+    {"source, a list of none",
+     "views:\n"
+     "  v:\n"
+     "    source: []\n"
+     "    entity: u\n"
+     "    windows: [10m]\n"
+     "    aggregates: {c: count()}\n" STREAM_S,
+     "f:3:13: `source` names 0 streams; 1 to 8 are allowed\n"},
+    {"source, a list of nine",
+     "views:\n"
+     "  v:\n"
+     "    source: [s, s, s, s, s, s, s, s, s]\n"
+     "    entity: u\n"
+     "    windows: [10m]\n"
+     "    aggregates: {c: count()}\n" STREAM_S,
+     "f:3:13: `source` names 9 streams; 1 to 8 are allowed\n"},
+    {"source, one twice and one that is none",
+     "views:\n"
+     "  v:\n"
+     "    source: [s, s, z]\n"
+     "    entity: u\n"
+     "    windows: [10m]\n"
+     "    aggregates: {c: count()}\n" STREAM_S,
+     "f:3:17: `source` names `s` twice; keep one\n"
+     "f:3:20: `source` is `z`, which is no stream\n"},
+    {"several streams, good",
+     "views:\n"
+     "  v:\n"
+     "    source: [s, other]\n"
+     "    entity: u\n"
+     "    where: x > 1 OR w LIKE 'a%'\n"
+     "    windows: [10m]\n"
+     "    aggregates: {c: count(), s: sum(x), d: max(x * 2) where w = 'a', l: last(w)}\n" STREAM_S
+         STREAM_OTHER,
+     ""},
+    {"several streams, a field that one lacks",
+     "views:\n"
+     "  v:\n"
+     "    source: [s, other]\n"
+     "    entity: u\n"
+     "    windows: [10m]\n"
+     "    aggregates: {c: count(), s: sum(m), l: last(n)}\n" STREAM_S
+     "      m: {type: i32}\n" STREAM_OTHER,
+     "f:6:37: `m` is no field of stream `other`\n"
+     "f:6:49: `n` is i32 in stream `s` and i64 in `other`; what a view reads of several streams "
+     "has one type, scale and size\n"},
+    {"several streams, keys of two types",
+     "views:\n"
+     "  v:\n"
+     "    source: [other, s]\n"
+     "    entity: pair\n"
+     "    key: [u, n]\n"
+     "    windows: [10m]\n"
+     "    aggregates: {c: count()}\n" STREAM_S STREAM_OTHER,
+     "f:5:14: `n` is i64 in stream `other` and i32 in `s`; what a view reads of several streams "
+     "has one type, scale and size\n"},
+    {"several streams, scales, sizes and conditions that differ",
+     "views:\n"
+     "  v:\n"
+     "    source: [s, third]\n"
+     "    entity: u\n"
+     "    where: w = 'a'\n"
+     "    windows: [10m]\n"
+     "    aggregates: {c: count() where x > 1}\n" STREAM_S "  third:\n"
+     "    id: 3\n"
+     "    time: t\n"
+     "    fields:\n"
+     "      t: {type: timestamp}\n"
+     "      u: {type: u64}\n"
+     "      x: {type: decimal, scale: 3}\n"
+     "      w: {type: string, size: 9}\n",
+     "f:5:12: `w` is string of 8 bytes in stream `s` and string of 9 bytes in `third`; what a view "
+     "reads of several streams has one type, scale and size\n"
+     "f:7:35: `x` is decimal of scale 2 in stream `s` and decimal of scale 3 in `third`; what a "
+     "view reads of several streams has one type, scale and size\n"},
     {"key, no field",
      "views:\n"
      "  v:\n"

@@ -185,6 +185,124 @@ static void rows_hold(const struct row *rows, uint32_t count)
     assert_int_equal(wrong, 0);
 }
 
+/* What `x` and `y` of the expressions below make of a and b; false: null and one fault. */
+typedef bool plain(int64_t a, int64_t b, int64_t *out);
+
+static bool plain_product(int64_t a, int64_t b, int64_t *out)
+{
+    return !__builtin_mul_overflow(a, b, out);
+}
+
+static bool plain_hundred(int64_t a, int64_t b, int64_t *out)
+{
+    (void)b;
+    return !__builtin_mul_overflow(a, INT64_C(100), out);
+}
+
+static bool plain_large(int64_t a, int64_t b, int64_t *out)
+{
+    (void)b;
+    return !__builtin_mul_overflow(a, INT64_C(1000000000000), out);
+}
+
+static bool plain_negative(int64_t a, int64_t b, int64_t *out)
+{
+    (void)b;
+    return !__builtin_sub_overflow(INT64_C(0), a, out);
+}
+
+static bool plain_absolute(int64_t a, int64_t b, int64_t *out)
+{
+    *out = a;
+    return a >= 0 || plain_negative(a, b, out);
+}
+
+static bool plain_greatest(int64_t a, int64_t b, int64_t *out)
+{
+    *out = a > b ? a : b;
+    return true;
+}
+
+static bool plain_least(int64_t a, int64_t b, int64_t *out)
+{
+    *out = a < b ? a : b;
+    return true;
+}
+
+/* Where 32 bits end, where a product passes 64, and the ends of it all. */
+static const int64_t edges[] = {0,           1,
+                                -1,          2,
+                                -2,          2147483647,
+                                2147483648,  2147483649,
+                                -2147483647, -2147483648,
+                                -2147483649, 3037000499,
+                                3037000500,  -3037000500,
+                                4294967295,  4294967296,
+                                -4294967297, 92233720368547758,
+                                INT64_MAX,   INT64_MIN + 1,
+                                INT64_MIN};
+
+/* One block of rows, each a pair of edges from number first on. */
+static void block_holds(const char *text, plain *expected, uint32_t first, uint32_t rows)
+{
+    int64_t value[2][PROGRAM_ROWS];
+    uint64_t faults = 0;
+    for (uint32_t i = 0; i < PROGRAM_ROWS; i++) { /* Behind the rows, too: it must not matter. */
+        value[0][i] = edges[(first + i) % ARRAY_COUNT(edges)];
+        value[1][i] = edges[(first + i) / ARRAY_COUNT(edges) % ARRAY_COUNT(edges)];
+    }
+    program_enter(&program, &space, PROGRAM_ROWS);
+    for (uint32_t i = 0; i < program.input_count; i++) {
+        bool x = strcmp(inputs[program.input[i]].name, "seven") == 0;
+        space.column[i] = (struct program_column){.value = value[x ? 0 : 1]};
+    }
+    program_run(&program, &space, rows);
+    const struct program_column *column = &space.column[program.output[0]];
+    for (uint32_t i = 0; i < rows; i++) {
+        int64_t wanted = 0;
+        bool good = expected(value[0][i], value[1][i], &wanted);
+        faults += !good;
+        if ((column->null >> i & 1) != !good || (good && column->value[i] != wanted)) {
+            fail_msg("%s of %" PRId64 " and %" PRId64 ": %" PRId64 ", must be %" PRId64, text,
+                     value[0][i], value[1][i], column->value[i], wanted);
+        }
+    }
+    assert_int_equal(space.fault[PROGRAM_FAULT_overflow], faults);
+}
+
+static void edges_are_as_plain_arithmetic_has_them(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        plain *expected;
+    } row[] = {
+        {"seven * one", plain_product},          {"seven + 0.00", plain_hundred},
+        {"seven + 0.000000000000", plain_large}, {"-seven", plain_negative},
+        {"abs(seven)", plain_absolute},          {"greatest(seven, one)", plain_greatest},
+        {"least(seven, one)", plain_least},
+    };
+    static const uint32_t rows[] = {1, 2, 63, 64};
+    for (uint32_t i = 0; i < ARRAY_COUNT(row); i++) {
+        char ignored[64];
+        evaluate(row[i].text, 1, ignored, sizeof(ignored));
+        for (uint32_t first = 0; first < ARRAY_COUNT(edges) * ARRAY_COUNT(edges); first++) {
+            for (uint32_t r = 0; r < ARRAY_COUNT(rows); r++) {
+                block_holds(row[i].text, row[i].expected, first, rows[r]);
+            }
+        }
+    }
+}
+
+/* The same place in memory, another program: what was entered before counts no more. */
+static void a_program_that_took_the_place_of_another_is_itself(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"seven + 1", "8", 0}, {"seven + 2", "9", 0}, {"seven - 2", "5", 0}, {"seven + 1", "8", 0}};
+    rows_hold(rows, ARRAY_COUNT(rows));
+}
+
 static void numbers_are_exact(void **state)
 {
     (void)state;
@@ -530,6 +648,8 @@ static void what_a_branch_needs_twice_is_computed_and_counted_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(edges_are_as_plain_arithmetic_has_them),
+        cmocka_unit_test(a_program_that_took_the_place_of_another_is_itself),
         cmocka_unit_test(numbers_are_exact),
         cmocka_unit_test(doubles_are_rounded_once),
         cmocka_unit_test(null_is_the_third_value),

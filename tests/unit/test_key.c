@@ -186,7 +186,7 @@ static void a_block_has_the_key_that_its_text_has(void **state)
                : row[i].first == BOOL                          ? 12
                : row[i].first == I16                           ? 11
                                                                : 9);
-        uint32_t got = key_of_block(view, schema, block, key);
+        uint32_t got = key_of_block(view, 0, schema, block, key);
         uint32_t wanted = row[i].id == NULL ? 0
                                             : key_parse(&plan, view, row[i].id,
                                                         (uint32_t)strlen(row[i].id), parsed);

@@ -174,6 +174,23 @@ static void rotation_keeps_two_and_counts_epochs_round(void **state)
     }
 }
 
+static void a_file_of_too_many_producers_is_refused(void **state)
+{
+    struct place *place = *state;
+    const uint64_t size_max = (KEYS_PRODUCERS_MAX + 2) * 100;
+    char *text = malloc(size_max);
+    assert_non_null(text);
+    uint64_t size = (uint64_t)snprintf(text, size_max, "producers:\n");
+    for (uint32_t i = 0; i <= KEYS_PRODUCERS_MAX; i++) {
+        size +=
+            (uint64_t)snprintf(text + size, size_max - size,
+                               "- {producer: %u, keys: [{epoch: 1, key: '%032u'}]}\n", i + 1, i);
+    }
+    assert_int_equal(keys_load_text("f", text, size, &place->config, &place->keys), RESULT_INVALID);
+    assert_string_equal(place->config.error[0].text, "1025 producers; at most 1024 are allowed");
+    free(text);
+}
+
 static void a_full_file_takes_no_more(void **state)
 {
     struct place *place = *state;
@@ -248,6 +265,7 @@ int main(void)
         PLACE_TEST(a_wrong_file_is_refused_with_its_place_and_without_its_keys),
         PLACE_TEST(a_good_file_is_taken_as_it_stands),
         PLACE_TEST(rotation_keeps_two_and_counts_epochs_round),
+        PLACE_TEST(a_file_of_too_many_producers_is_refused),
         PLACE_TEST(a_full_file_takes_no_more),
         PLACE_TEST(what_is_stored_is_loaded_and_only_for_its_owner),
         PLACE_TEST(a_file_that_others_can_read_is_refused),

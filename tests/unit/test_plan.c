@@ -72,6 +72,72 @@ static void streams_are_found_by_id_and_name(void **state)
     assert_int_equal(plan_stream_find(&plan, "trans", 5), -1);
 }
 
+/* What stores have in their catalogs: another number and every row is rebuilt. */
+static void a_view_of_one_stream_keeps_its_fingerprint(void **state)
+{
+    (void)state;
+    assert_int_equal(plan.view[0].fingerprint, UINT64_C(0x17739192ee2f559f));
+    assert_int_equal(plan.view[1].fingerprint, UINT64_C(0x0200f56c2c019d5d));
+}
+
+/* A second stream, whose fields stand in another order, and one of which can be null. */
+static void stream_add(uint16_t id)
+{
+    struct schema *schema = &plan.stream[plan.stream_count].schema;
+    plan.stream[plan.stream_count++].shard_by = -1;
+    *schema = plan.stream[0].schema;
+    schema->id = id;
+    schema->field[1] = plan.stream[0].schema.field[2];
+    schema->field[1].optional = true;
+    schema->field[2] = plan.stream[0].schema.field[1];
+}
+
+static void source_add(struct plan_view *view, uint16_t stream)
+{
+    struct plan_source *source = &view->other[view->other_count++];
+    source->stream = stream;
+    source->key_field[0] = 2;
+    source->aggregate_field[0] = FIELD_NONE;
+    source->aggregate_field[1] = 1;
+}
+
+static void a_view_of_several_streams_is_in_the_lists_of_all(void **state)
+{
+    (void)state;
+    int index;
+    struct plan_view *view = &plan.view[1];
+    uint64_t alone = view->fingerprint;
+    uint16_t words = view->cell_words;
+    stream_add(9);
+    stream_add(11);
+    plan.stream[1].history_us = 5 * MINUTE;
+    source_add(view, 1);
+    source_add(view, 2);
+    assert_int_equal(plan_finish(&plan, &index), RESULT_OK);
+    assert_int_equal(plan.stream[0].view_count, 2);
+    for (uint32_t s = 1; s < 3; s++) {
+        assert_int_equal(plan.stream[s].view_count, 1);
+        assert_int_equal(plan.stream[s].view[0], 1);
+        assert_int_equal(view->other[s - 1].input_field[0], 1);
+        assert_int_equal(view->other[s - 1].fields_used, 6);
+        assert_false(plan_view_reads(&plan.view[0], s));
+        assert_true(plan_view_reads(view, s));
+    }
+    assert_int_equal(view->apart_us, 5 * MINUTE);
+    /* Amounts that can be null are counted apart from events. */
+    assert_int_equal(view->cell_words, words + 1);
+    uint64_t several = view->fingerprint;
+    assert_int_not_equal(several, alone);
+    view->other[0].stream = 2;
+    view->other[1].stream = 1;
+    assert_int_equal(plan_finish(&plan, &index), RESULT_OK);
+    assert_int_not_equal(view->fingerprint, several);
+    view->other_count = 0;
+    assert_int_equal(plan_finish(&plan, &index), RESULT_OK);
+    assert_int_equal(view->fingerprint, alone);
+    assert_int_equal(plan.stream[1].view_count, 0);
+}
+
 static void a_view_without_version_is_the_newest(void **state)
 {
     (void)state;
@@ -171,6 +237,8 @@ int main(void)
         cmocka_unit_test_setup(a_feature_has_three_spellings, set_up),
         cmocka_unit_test_setup(an_unknown_feature_is_not_found, set_up),
         cmocka_unit_test_setup(the_nearest_known_feature_is_suggested, set_up),
+        cmocka_unit_test_setup(a_view_of_one_stream_keeps_its_fingerprint, set_up),
+        cmocka_unit_test_setup(a_view_of_several_streams_is_in_the_lists_of_all, set_up),
         cmocka_unit_test_setup(equal_definitions_have_equal_fingerprints, set_up),
         cmocka_unit_test_setup(what_changes_the_cells_changes_the_fingerprint, set_up),
         cmocka_unit_test_setup(aggregates_are_found_by_name, set_up),

@@ -421,7 +421,7 @@ static void a_view_that_is_rebuilt_takes_all_and_the_others_nothing(void **state
     /* The view of then refused what this one may take. */
     uint32_t verdict = verdict_of(VERDICT_applied, 0, 1 << BY_J);
     world_open();
-    world.start.rebuild_views = 1 << BY_J;
+    view_set_add(&world.start.rebuild_views, BY_J);
     pass_begin(REPLAY_OWN);
     ok(replay(message_of(1, &event, 1, &verdict)));
     ok(replay(message_of(2, &event, 1, NULL)));

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "dataplane/base/random.h"
+#include "dataplane/feature/row.h"
 #include "dataplane/feature/wire.h"
 #include "dataplane/worker_state.h"
 #include "tests/support/workbench.h"
@@ -276,36 +277,40 @@ static void events_of_one_key_in_a_burst_are_as_if_one_by_one(void **state)
     }
 }
 
-static const char long_keys[] = "streams:\n"
-                                "  e:\n"
-                                "    id: 1\n"
-                                "    version: 1\n"
-                                "    time: ts\n"
-                                "    fields:\n"
-                                "      ts: {type: timestamp}\n"
-                                "      a: {type: string, size: 256}\n"
-                                "      b: {type: string, size: 256}\n"
-                                "      c: {type: string, size: 256}\n"
-                                "      d: {type: string, size: 256}\n"
-                                "views:\n"
-                                "  one:\n"
-                                "    version: 1\n"
-                                "    entity: a\n"
-                                "    source: e\n"
-                                "    windows: [1h]\n"
-                                "    aggregates: {n: count()}\n"
-                                "  all:\n"
-                                "    version: 1\n"
-                                "    entity: abcd\n"
-                                "    key: [a, b, c, d]\n"
-                                "    source: e\n"
-                                "    windows: [1h]\n"
-                                "    aggregates: {n: count()}\n";
+static const char long_keys[] =
+    "streams:\n"
+    "  e:\n"
+    "    id: 1\n"
+    "    version: 1\n"
+    "    time: ts\n"
+    "    fields:\n"
+    "      ts: {type: timestamp}\n"
+    "      a: {type: string, size: 256}\n"
+    "      b: {type: string, size: 256}\n"
+    "      c: {type: string, size: 256}\n"
+    "      d: {type: string, size: 247}\n" /* The longest key that a row can have. */
+    "views:\n"
+    "  one:\n"
+    "    version: 1\n"
+    "    entity: a\n"
+    "    source: e\n"
+    "    windows: [1h]\n"
+    "    aggregates: {n: count()}\n"
+    "  all:\n"
+    "    version: 1\n"
+    "    entity: abcd\n"
+    "    key: [a, b, c, d]\n"
+    "    source: e\n"
+    "    windows: [1h]\n"
+    "    aggregates: {n: count()}\n";
 
 struct long_event {
     int64_t ts;
     char part[KEY_PARTS_MAX][STRING_SIZE_MAX];
 };
+
+#define LONG_PARTS_SIZE (ROW_KEY_SIZE_MAX - KEY_PARTS_MAX * sizeof(uint16_t))
+#define LONG_EVENT_SIZE (offsetof(struct long_event, part) + LONG_PARTS_SIZE)
 
 /* A key whose parts hold `bytes` bytes in all, each at least one. */
 static uint32_t long_event_make(struct long_event *event, uint32_t bytes, char fill, uint8_t *key)
@@ -347,7 +352,7 @@ static void keys_of_every_size_have_rows_of_their_own(void **state)
     struct workbench bench;
     struct workbench_options options = {.definitions = long_keys, .start_us = START_US};
     workbench_open(&bench, &options);
-    const uint32_t most = KEY_PARTS_MAX * STRING_SIZE_MAX;
+    const uint32_t most = LONG_PARTS_SIZE;
     uint32_t sent = 0;
     uint8_t key[KEY_SIZE_MAX];
     static struct long_event event;
@@ -360,11 +365,11 @@ static void keys_of_every_size_have_rows_of_their_own(void **state)
                                            .producer = 1,
                                            .sequence = ++sequence,
                                            .incarnation = 1,
-                                           .event_stride = sizeof(event),
+                                           .event_stride = LONG_EVENT_SIZE,
                                            .event_count = 1};
             uint32_t at = wire_encode(&message, data);
-            memcpy(data + at, &event, sizeof(event));
-            workbench_send(&bench, 0, data, at + (uint32_t)sizeof(event));
+            memcpy(data + at, &event, LONG_EVENT_SIZE);
+            workbench_send(&bench, 0, data, at + (uint32_t)LONG_EVENT_SIZE);
             sent++;
         }
         workbench_run(&bench);

@@ -43,17 +43,19 @@ static void an_enum_has_a_bin_per_value_and_one_for_the_others(void **state)
 {
     (void)state;
     static struct schema_field text = {.type = FIELD_TYPE_string, .size = 4, .enum_count = 2};
-    memcpy(text.enum_text[0], "ok", 2);
-    memcpy(text.enum_text[1], "long", 4);
-    assert_int_equal(shift_bin_of(&text, 0, (const uint8_t *)"ok\0x"), 0);
-    assert_int_equal(shift_bin_of(&text, 0, (const uint8_t *)"longer"), 1);
-    assert_int_equal(shift_bin_of(&text, 0, (const uint8_t *)"lon\0"), 2);
+    static struct enum_texts enums;
+    char *place = enums.text + text.enum_text;
+    memcpy(place, "ok", 2);
+    memcpy(place + enum_text_stride(&text), "long", 4);
+    assert_int_equal(shift_bin_of(&enums, &text, 0, (const uint8_t *)"ok\0x"), 0);
+    assert_int_equal(shift_bin_of(&enums, &text, 0, (const uint8_t *)"longer"), 1);
+    assert_int_equal(shift_bin_of(&enums, &text, 0, (const uint8_t *)"lon\0"), 2);
     static struct schema_field number = {
         .type = FIELD_TYPE_i32, .enum_count = 2, .enum_number = {-7, 9}};
-    assert_int_equal(shift_bin_of(&number, 9, NULL), 1);
-    assert_int_equal(shift_bin_of(&number, 7, NULL), 2);
+    assert_int_equal(shift_bin_of(&enums, &number, 9, NULL), 1);
+    assert_int_equal(shift_bin_of(&enums, &number, 7, NULL), 2);
     number.enum_count = 0;
-    assert_int_equal(shift_bin_of(&number, 0, NULL), SHIFT_BIN_ZERO);
+    assert_int_equal(shift_bin_of(&enums, &number, 0, NULL), SHIFT_BIN_ZERO);
 }
 
 static void times_and_free_texts_have_no_bins(void **state)
