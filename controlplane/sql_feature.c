@@ -14,7 +14,7 @@
  *   x the input of the event      i the same as an integer, where it is a bool
  *   w in the window               y in the window and not null
  *   o from the earliest event on  O from the latest one back
- *   k the aggregate's parameter
+ *   k the aggregate's parameter   a the event's age, no less than 0
  *   v n s q l h the feature's columns: its value, or count, sum, sum of squares, list, histogram
  *   d divided by 10^scale of the field, and D by 10^(2 * scale), inside a denominator */
 struct part {
@@ -49,6 +49,8 @@ static const struct part spread_parts[PARTS_MAX] = {
 static const struct part newest_parts[PARTS_MAX] = {{"#l", "list(#x ORDER BY #O)#y"}};
 static const struct part earliest_parts[PARTS_MAX] = {{"#l", "list(#x ORDER BY #o)#y"}};
 static const struct part frequent_parts[PARTS_MAX] = {{"#h", "histogram(#x)#w"}};
+static const struct part sorted_parts[PARTS_MAX] = {{"#l", "list(#x ORDER BY #x)#y"}};
+static const struct part decayed_parts[PARTS_MAX] = {{"#s", "sum(#i * pow(2e0, -#a / #k))#w"}};
 
 #define VAR_POP  "CAST(#n * #q - #s * #s AS DOUBLE) / (CAST(#n AS HUGEINT) * #n#D)"
 #define VAR_SAMP "CAST(#n * #q - #s * #s AS DOUBLE) / (CAST(#n AS HUGEINT) * (#n - 1)#D)"
@@ -95,6 +97,12 @@ static const struct kind kinds[AGGREGATE_COUNT_OF] = {
                             .power = 1,
                             .shape = SHAPE_LIST},
     [AGGREGATE_distinct] = {.whole = "count(DISTINCT #x)#w"},
+    /* What live values are near: see docs/sql.md. */
+    [AGGREGATE_approx_distinct] = {.whole = "count(DISTINCT #x)#w"},
+    [AGGREGATE_quantile] = {.parts = sorted_parts,
+                            .value = "#l[(len(#l) * #k + 999999) // 1000000]",
+                            .power = 1},
+    [AGGREGATE_decayed_sum] = {.parts = decayed_parts, .value = "#s / (1e0#d)"},
     [AGGREGATE_histogram] = {.whole = "histogram(#x)#w", .shape = SHAPE_HISTOGRAM},
     [AGGREGATE_top_n] = {.parts = frequent_parts,
                          .value = FREQUENT,
@@ -240,6 +248,9 @@ static void form_write(const struct plan *plan, uint32_t view, uint32_t place, c
         case 'o':
         case 'O':
             order_write(&feature, *c == 'O', out);
+            break;
+        case 'a':
+            buffer_text(out, "greatest(\"#q\" - \"#time\", 0)");
             break;
         case 'k':
             buffer_format(out, "%" PRId64, feature.aggregate->parameter);

@@ -8,6 +8,7 @@
 #include "controlplane/sql_feature.h"
 #include "controlplane/sql_number.h"
 #include "controlplane/sql_window.h"
+#include "dataplane/base/assert.h"
 #include "dataplane/base/units.h"
 
 /* One statement on its way. */
@@ -107,20 +108,44 @@ static uint64_t fields_used(struct writer *writer)
     return used;
 }
 
+/* The field of a stream that stands for one of the view's first: its time, else the one of the same
+ * name, which has the same type. */
+static const struct schema_field *field_there(const struct schema *first,
+                                              const struct schema *schema, uint32_t index)
+{
+    const char *name = first->field[index].name;
+    int found = index == first->time_field
+                    ? (int)schema->time_field
+                    : schema_field_find(schema, name, (uint32_t)strlen(name));
+    ASSERT(found >= 0);
+    return &schema->field[found];
+}
+
+/* The fields that the view reads, of the events of all its streams. */
 static void events_write(struct writer *writer)
 {
     struct buffer *out = writer->out;
-    buffer_text(out, "\"#event\" AS (\n  SELECT \"#order\"");
-    for (uint64_t rest = fields_used(writer); rest != 0; rest &= rest - 1) {
-        const struct schema_field *field = &writer->schema->field[__builtin_ctzll(rest)];
-        char column[SQL_NAME_SIZE_MAX];
-        (void)snprintf(column, sizeof(column), "\"%s\"", field->name);
-        buffer_text(out, ",\n    ");
-        uint64_t from = out->size;
-        sql_field_word(field, column, out);
-        sql_alias_write(out, from, column);
+    const struct schema *first = writer->schema;
+    buffer_text(out, "\"#event\" AS (");
+    for (uint32_t i = 0; i < plan_source_count(writer->view); i++) {
+        const struct schema *schema =
+            &writer->plan->stream[plan_source_stream(writer->view, i)].schema;
+        buffer_format(out, "%s\n  SELECT \"#order\"", i == 0 ? "" : "\n  UNION ALL");
+        for (uint64_t rest = fields_used(writer); rest != 0; rest &= rest - 1) {
+            uint32_t index = (uint32_t)__builtin_ctzll(rest);
+            const struct schema_field *field = field_there(first, schema, index);
+            char column[SQL_NAME_SIZE_MAX];
+            char alias[SQL_NAME_SIZE_MAX];
+            (void)snprintf(column, sizeof(column), "\"%s\"", field->name);
+            (void)snprintf(alias, sizeof(alias), "\"%s\"", first->field[index].name);
+            buffer_text(out, ",\n    ");
+            uint64_t from = out->size;
+            sql_field_word(field, column, out);
+            sql_alias_write(out, from, alias);
+        }
+        buffer_format(out, "\n  FROM \"%s\"", schema->name);
     }
-    buffer_format(out, "\n  FROM \"%s\"\n),\n", writer->schema->name);
+    buffer_text(out, "\n),\n");
 }
 
 /* An expression, null where its condition does not hold. */
