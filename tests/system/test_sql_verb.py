@@ -62,7 +62,8 @@ UNION = """
 streams:
   web: {id: 1, version: 1, time: ts, late: apply, fields: {ts: {type: timestamp}, user: {type: u64},
         spent: {type: decimal, scale: 2}, page: {type: string, size: 8}}}
-  app: {id: 2, version: 1, time: at, late: apply, fields: {build: {type: i32}, at: {type: timestamp},
+  app: {id: 2, version: 1, time: at, late: apply, fields: {build: {type: i32},
+        at: {type: timestamp},
         page: {type: string, size: 8, optional: true}, user: {type: u64},
         spent: {type: decimal, scale: 2}}}
 views:
@@ -114,7 +115,7 @@ def time_us(text):
 
 
 def nulled(event):
-    """The event with null where a rule of its example makes it so: in a table is what was applied."""
+    """The event with null where a rule of its example makes it so: what was applied."""
     return {name: None if name in NULLED and float(value or 0) > NULLED[name] else value
             for name, value in event.items()}
 
