@@ -5,9 +5,10 @@
 #include "perf/benches/results.h"
 #include "perf/benches/roofline.h"
 
-#define OFFERED_RATE  8e6
-#define LADDER_KEYS   100000u
-#define LADDER_ROUNDS 200u
+#define OFFERED_RATE     8e6
+#define RICH_STATE_LEAST (256 * MIB)
+#define LADDER_KEYS      100000u
+#define LADDER_ROUNDS    200u
 
 struct ingest_case {
     const char *name;
@@ -83,7 +84,9 @@ static double ingest_measure(struct bench_run *run, const struct ingest_case *th
     static struct workload workload;
     struct workload_reading before;
     uint64_t keys = results_scaled(this->keys);
-    int opened = this->rich ? workload_open_rich(&workload, keys, this->state_bytes)
+    uint64_t scaled = results_scaled(this->state_bytes);
+    uint64_t rich_bytes = scaled > RICH_STATE_LEAST ? scaled : RICH_STATE_LEAST;
+    int opened = this->rich ? workload_open_rich(&workload, keys, rich_bytes)
                             : workload_open(&workload, keys, this->state_bytes);
     if (opened != 0) {
         bench_fail(run, "the workload did not open");

@@ -21,6 +21,7 @@ WANTED = {
     "ingest/newcell": INGEST,
     "ingest/one_key": INGEST,
     "ingest/zipf:0.99": INGEST,
+    "ingest_rich": INGEST + ["ratio"],
     "auth/lanes:1": ["ns_per_event", "ns_per_message", "ratio_of_ingest"],
     "auth/lanes:4": ["ns_per_event", "ns_per_message", "ratio_of_ingest"],
     "auth/lanes:4/mixed": ["ns_per_event", "ns_per_message", "ratio_of_ingest"],

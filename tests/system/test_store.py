@@ -138,6 +138,14 @@ class Life:
         return (self.read(), self.read(window="10m"),
                 self.read("shop", ("n", "sum", "std"), "trade"))
 
+    def is_settled(self):
+        """Whether the owners have what their homes have acknowledged."""
+        try:
+            self.check()
+        except AssertionError:
+            return False
+        return True
+
     def check(self):
         """Counts and sums are those of what was sent, once."""
         for place, entity, view in ((0, "card", "activity"), (1, "shop", "trade")):
@@ -501,6 +509,7 @@ def another_number_of_shards_changes_no_value(one):
     one.start()
     for turn, shards in enumerate((2, 3, 1, 2)):
         one.send(1000)
+        support.wait_until(one.is_settled, "what was sent is with its owners")
         before = one.values()
         recovery = one.again(crash=turn % 2 == 1, shards=shards)
         assert len(status_of(one)["logs"]) == shards, recovery
