@@ -12,7 +12,7 @@
  *   32 number of the block in its file u32 | 36 count of rows or lanes u32 | 40 zeros, to 64
  *
  * ROWS: rows one behind the other, each
- *    0 front u32: words from the row's second word on through its last closed cell
+ *    0 front u32: words from the row's second word on through its last closed cell, or its last run
  *    4 back u32: words of single events and floor, at the row's end
  *    8 front words, then back words, u64 each: a row of row.h without its version word and without
  *      the free room between front and back. Its meta (row.h) names the view by its index in the
