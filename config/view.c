@@ -218,6 +218,18 @@ static void ttl_read(struct view_reader *reader)
                  "step; %s or more is allowed",
                  ttl->text, duration_text(longest, text), duration_text(longest + hop, least));
     }
+    for (uint32_t i = 0; i < view->window_count && reader->schema != NULL; i++) {
+        const struct plan_window *window = &view->window[i];
+        int64_t late_us = reader->config->plan.stream[view->stream].lateness_us;
+        if (window->kind == WINDOW_SESSION && view->ttl_us < window->width_us + late_us) {
+            char least[DURATION_TEXT_SIZE_MAX];
+            error_at(
+                reader->config, ttl,
+                "`ttl` is `%s`, shorter than the pause of `%s` and the stream's `lateness`; %s "
+                "or more is allowed",
+                ttl->text, window->name, duration_text(window->width_us + late_us, least));
+        }
+    }
 }
 
 static void view_name_read(struct view_reader *reader)

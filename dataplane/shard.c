@@ -273,13 +273,13 @@ static uint32_t group_apply(struct shard *shard, uint32_t view_index, const stru
     const struct plan_view *view = &shard->plan->view[view_index];
     uint16_t item = group->first;
     row_lock(row);
+    if (view->outlives_tiles && row_newest_us(row) < ladder->expire_us) {
+        row_restart(view, row); /* As if it had been swept: whether it was must not matter. */
+    }
     uint32_t applied = open_apply(shard, view, ladder, burst, batch, row, &item);
     if (item == GROUP_NONE) {
         row_unlock(row);
         return applied;
-    }
-    if (view->has_lifetime && row_newest_us(row) < ladder->expire_us) {
-        row_restart(view, row); /* As if it had been swept: whether it was must not matter. */
     }
     struct row_hand hand = {.row = row, .lines = row_place_lines(shard, row)};
     applied += hand_apply(shard, view_index, ladder, burst, batch, item, &hand);

@@ -194,6 +194,7 @@ struct plan_view {
     int64_t apart_us;      /* Folding waits that long at most for the slowest source. */
     bool has_lifetime;
     bool has_sessions;
+    bool outlives_tiles; /* Its rows keep what no tile of theirs has any more. */
     bool
         windows_reach_now; /* Every window goes up to q: what newer values outrank is not needed. */
     uint8_t level_count;

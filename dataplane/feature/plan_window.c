@@ -43,11 +43,13 @@ static bool levels_finish(struct plan_view *view)
     int64_t keep_us[LEVELS_MAX] = {0};
     view->level_count = 0;
     view->has_lifetime = false;
+    view->outlives_tiles = false;
     view->windows_reach_now = true;
     for (uint32_t i = 0; i < view->window_count; i++) {
         const struct plan_window *window = &view->window[i];
         view->has_lifetime = view->has_lifetime || window->kind == WINDOW_LIFETIME;
         view->windows_reach_now = view->windows_reach_now && window->kind != WINDOW_HOPPING;
+        view->outlives_tiles = view->outlives_tiles || !window_is_timed(window);
         if (window_is_timed(window)) {
             int level = plan_window_level(view, window);
             int64_t reach_us = plan_window_reach_us(window);
@@ -216,7 +218,10 @@ bool plan_windows_finish(const struct plan *plan, struct plan_view *view)
     if (view->ttl_us == 0) {
         for (uint32_t i = 0; i < view->window_count; i++) {
             const struct plan_window *window = &view->window[i];
-            int64_t reach_us = plan_window_reach_us(window) + view->level_us[window->level];
+            /* A session may be joined as late as events may be. */
+            int64_t reach_us = window->kind == WINDOW_SESSION
+                                   ? window->width_us + stream->lateness_us
+                                   : plan_window_reach_us(window) + view->level_us[window->level];
             view->ttl_us = reach_us > view->ttl_us ? reach_us : view->ttl_us;
         }
     }

@@ -193,7 +193,7 @@ static enum row_outcome tile_add(const struct plan_view *view, const struct ladd
     }
     enum row_outcome outcome = cell_put(view, ladder, row, lines, single, &tag);
     if (view->run_count > 0 && outcome != ROW_FULL) {
-        row_run_add(view, row, tag, single);
+        row_run_add(view, ladder, row, tag, single);
     }
     return outcome;
 }
@@ -270,7 +270,7 @@ bool row_apply_open_runs(const struct plan_view *view, const struct ladder *ladd
         return false;
     }
     cell_add(view, open, single);
-    row_run_add_at(view, size, begin, end, open[0], single);
+    row_run_add_at(view, ladder, size, begin, end, open[0], single);
     row_header_note(view, ladder, row, time_us, apply_us, lsn);
     return true;
 }

@@ -177,11 +177,15 @@ static void events_answer(const struct reading *reading, uint32_t window, struct
     const uint64_t *entry = run_entries_const(run, group);
     struct window_span span = {.start_us = end.start_us, .flags = end.flags};
     sweep_clear(sweep);
-    for (uint32_t i = 0; i < run_count(group); i++, entry += run->entry_words) {
+    uint32_t count = 0;
+    /* Those past the ttl may be gone. */
+    while (count < run_count(group) && (int64_t)entry[SINGLE_TIME] >= sweep->ladder.expire_us) {
         sweep_take_single(sweep, entry);
         span.start_us = (int64_t)entry[SINGLE_TIME];
+        entry += run->entry_words;
+        count++;
     }
-    bool all = run_count(group) < shape->events;
+    bool all = count < shape->events;
     span.flags |= all && span.start_us < reading->at->since_us ? ANSWER_FLAG_PARTIAL : 0;
     window_answer(reading, window, sweep->space->cell, span, end.start_us);
 }

@@ -76,10 +76,16 @@ static int64_t session_horizon_us(const struct plan_view *view, const struct lad
     return sub_clamped(ladder->fold_us, view->session_late_us);
 }
 
+/* True of the newest events, which stay whole. */
+static bool run_is_of_events(const struct plan_run *run)
+{
+    return run->kind == RUN_RANKED && run->field == FIELD_NONE;
+}
+
 /* Whole events stay after the tiles of their time: then their tile is the lifetime. */
 static uint64_t tag_of_run(const struct plan_run *run, uint64_t tag)
 {
-    bool stays = run->field == FIELD_NONE && tag == LADDER_EXPIRED;
+    bool stays = run_is_of_events(run) && tag == LADDER_EXPIRED;
     return stays ? cell_tag(INT64_MIN, CELL_LEVEL_LIFETIME) : tag;
 }
 
@@ -88,13 +94,15 @@ static uint64_t *areas_end(const struct plan_view *view, uint64_t *row)
     return row + areas_at(view, row) + row_run_words(view, row, row_meta_load(row).key_size);
 }
 
-void row_run_add_at(const struct plan_view *view, uint64_t *size, uint64_t *begin, uint64_t *end,
-                    uint64_t tag, const uint64_t *single)
+void row_run_add_at(const struct plan_view *view, const struct ladder *ladder, uint64_t *size,
+                    uint64_t *begin, uint64_t *end, uint64_t tag, const uint64_t *single)
 {
     for (uint32_t i = 0; i < view->run_count; begin += size[i++]) {
         const struct plan_run *run = &view->run[i];
         uint64_t place = tag_of_run(run, tag);
-        if (run->kind == RUN_SESSION || place == LADDER_EXPIRED || !run_takes(run, single)) {
+        bool gone = place == LADDER_EXPIRED ||
+                    (run_is_of_events(run) && (int64_t)single[SINGLE_TIME] < ladder->expire_us);
+        if (run->kind == RUN_SESSION || gone || !run_takes(run, single)) {
             continue;
         }
         uint64_t *before = end;
@@ -106,10 +114,11 @@ void row_run_add_at(const struct plan_view *view, uint64_t *size, uint64_t *begi
     }
 }
 
-void row_run_add(const struct plan_view *view, uint64_t *row, uint64_t tag, const uint64_t *single)
+void row_run_add(const struct plan_view *view, const struct ladder *ladder, uint64_t *row,
+                 uint64_t tag, const uint64_t *single)
 {
-    row_run_add_at(view, row + sizes_at(view, row), row + areas_at(view, row), areas_end(view, row),
-                   tag, single);
+    row_run_add_at(view, ladder, row + sizes_at(view, row), row + areas_at(view, row),
+                   areas_end(view, row), tag, single);
 }
 
 void row_run_add_session(const struct plan_view *view, const struct ladder *ladder, uint64_t *row,
@@ -220,22 +229,24 @@ static void area_fold(const struct plan_view *view, const struct ladder *ladder,
 /* Keeps of a group the entries that fewer than the cap outrank among those of its own and newer
  * tiles that begin before the horizon: a window up to now that has an entry has those too, as no
  * read from the horizon on cuts such a tile. best: what newer ones have; what this one has is
- * added. Returns its new trailer. */
-static uint64_t *group_prune(struct area *area, int64_t fold_us, uint64_t *best)
+ * added. Returns its new trailer. ranks: else all are kept, but whole events past the ttl. */
+static uint64_t *group_prune(const struct ladder *ladder, struct area *area, bool ranks,
+                             uint64_t *best)
 {
     const struct plan_run *run = area->run;
     const uint64_t *trailer = area->at - RUN_TRAILER_WORDS;
     uint64_t *entries = area->at - RUN_TRAILER_WORDS - run_words(run, trailer);
     uint64_t tag = trailer[0];
     uint32_t kept = 0;
-    bool counts = cell_level(tag) == CELL_LEVEL_LIFETIME || cell_start_us(tag) < fold_us;
-    for (uint32_t i = 0; counts && i < run_count(trailer); i++) {
+    bool counts = cell_level(tag) == CELL_LEVEL_LIFETIME || cell_start_us(tag) < ladder->fold_us;
+    int64_t oldest_us = run_is_of_events(run) ? ladder->expire_us : INT64_MIN;
+    for (uint32_t i = 0; counts && ranks && i < run_count(trailer); i++) {
         const uint64_t *entry = entries + (uint64_t)i * run->entry_words;
         best += run_add_entry(run, best, best + RUN_TRAILER_WORDS, entry);
     }
     for (uint32_t i = run_count(trailer); i-- > 0;) {
         const uint64_t *entry = entries + (uint64_t)i * run->entry_words;
-        if (run_outranks(run, best, entry)) {
+        if ((int64_t)entry[SINGLE_TIME] < oldest_us || (ranks && run_outranks(run, best, entry))) {
             continue;
         }
         if (kept++ == 0) {
@@ -250,11 +261,12 @@ static uint64_t *group_prune(struct area *area, int64_t fold_us, uint64_t *best)
     return best;
 }
 
-static void area_prune(const struct ladder *ladder, struct area *area, struct row_fold_space *space)
+static void area_prune(const struct ladder *ladder, struct area *area, bool ranks,
+                       struct row_fold_space *space)
 {
     uint64_t *best = run_clear(space->buffer[0], 0);
     while (area->at > area->begin) {
-        best = group_prune(area, ladder->fold_us, best);
+        best = group_prune(ladder, area, ranks, best);
     }
 }
 
@@ -293,9 +305,10 @@ static uint32_t run_fold(const struct plan_view *view, const struct ladder *ladd
         area_fold(view, ladder, &area, space);
         gone = area_close(&area, end);
     }
-    if (run->kind == RUN_RANKED && view->windows_reach_now && words > gone) {
+    bool ranks = run->kind == RUN_RANKED && view->windows_reach_now;
+    if ((ranks || run_is_of_events(run)) && words > gone) {
         area = area_of(run, begin, words - gone);
-        area_prune(ladder, &area, space);
+        area_prune(ladder, &area, ranks, space);
         gone += area_close(&area, end - gone);
     }
     return gone;

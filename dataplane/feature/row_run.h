@@ -16,11 +16,12 @@ void row_run_clear(const struct plan_view *view, uint64_t *row);
 
 /* Adds an event to the runs of the tile with this tag; LADDER_EXPIRED: to those that keep whole
  * events, which have no tile then. The row has view->run_room_words free. */
-void row_run_add(const struct plan_view *view, uint64_t *row, uint64_t tag, const uint64_t *single);
+void row_run_add(const struct plan_view *view, const struct ladder *ladder, uint64_t *row,
+                 uint64_t tag, const uint64_t *single);
 
 /* The same where the row's sizes stand at size, its areas at begin up to end. */
-void row_run_add_at(const struct plan_view *view, uint64_t *size, uint64_t *begin, uint64_t *end,
-                    uint64_t tag, const uint64_t *single);
+void row_run_add_at(const struct plan_view *view, const struct ladder *ladder, uint64_t *size,
+                    uint64_t *begin, uint64_t *end, uint64_t tag, const uint64_t *single);
 
 /* Adds an event to the sessions, which have no tiles: when it is applied, also as a single event.
  * The same room. */

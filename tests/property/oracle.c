@@ -573,6 +573,7 @@ static void newest_answer(const struct read *read, const struct plan_window *win
     struct answer span = {
         .q_us = read->q_us, .start_us = end.us, .end_us = end.us, .flags = end.flags};
     uint32_t found = 0;
+    int64_t oldest_us = read->fold_us == INT64_MIN ? INT64_MIN : read->fold_us - ttl_us(read->view);
     for (uint32_t i = 0; i < read->count; i++) {
         const struct oracle_event *event = &read->events[i];
         int64_t time_us = event->time_us - read->shift_us;
@@ -583,14 +584,14 @@ static void newest_answer(const struct read *read, const struct plan_window *win
             newer += counts && (other->time_us > event->time_us ||
                                 (other->time_us == event->time_us && other->order > event->order));
         }
-        if (time_us < end.us && newer < window->events) {
+        if (time_us < end.us && time_us >= oldest_us && newer < window->events) {
             span.start_us = time_us < span.start_us ? time_us : span.start_us;
             found++;
         }
     }
     span.flags |=
         found < window->events && span.start_us < read->since_us ? ANSWER_FLAG_PARTIAL : 0;
-    window_answer(read, &span, INT64_MIN, end.us, window->events, out);
+    window_answer(read, &span, oldest_us, end.us, window->events, out);
 }
 
 /* Grown from the newest event before q, event by event, until nothing is near. */

@@ -5,7 +5,22 @@
 #include "dataplane/base/hash.h"
 #include "dataplane/feature/key.h"
 #include "dataplane/feature/row.h"
+#include "dataplane/feature/row_run.h"
 #include "dataplane/row_hand.h"
+
+/* The runs, word by word, as they stand one behind the other. */
+static void runs_print(const struct plan_view *view, const uint64_t *row)
+{
+    for (uint32_t i = 0; i < view->run_count; i++) {
+        const uint64_t *end;
+        const uint64_t *word = row_run_area(view, row, i, &end);
+        fprintf(stderr, "    run %u:", i);
+        for (; word < end; word++) {
+            fprintf(stderr, " %lx", *word);
+        }
+        fputc('\n', stderr);
+    }
+}
 
 static void row_print(const char *who, struct shard *shard, const uint64_t *row, uint64_t hash)
 {
@@ -29,6 +44,7 @@ static void row_print(const char *who, struct shard *shard, const uint64_t *row,
         fputc('\n', stderr);
         cell = closed + (uint64_t)i * view->cell_words;
     }
+    runs_print(view, row);
     const uint64_t *end = row + (uint64_t)row_place_lines(shard, row) * LINE_WORDS;
     for (uint32_t i = meta.single_count + meta.has_floor; i > 0; i--) {
         const uint64_t *single = end - (uint64_t)i * view->single_words;

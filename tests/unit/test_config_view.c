@@ -425,6 +425,16 @@ static const struct config_row rows[] = {
      "    aggregates: {c: count()}\n" STREAM_S,
      "f:3:14: `20_events` needs a `ttl`: say when an entity without events is forgotten, as "
      "ttl: 400d\n"},
+    {"sessions that a late event could still join",
+     "views:\n"
+     "  v:\n"
+     "    windows: [session 5m]\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    ttl: 1h\n"
+     "    aggregates: {c: count()}\n" STREAM_S,
+     "f:6:10: `ttl` is `1h`, shorter than the pause of `session_5m` and the stream's "
+     "`lateness`; 65m or more is allowed\n"},
     {"windows that are none",
      "views:\n"
      "  v:\n"
