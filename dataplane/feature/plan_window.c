@@ -164,14 +164,22 @@ static int64_t view_ahead_us(const struct plan *plan, struct plan_view *view)
     return history_us + view->apart_us + future_us;
 }
 
+/* Sessions a gap apart from what lateness keeps to the newest event; both ends may be cut, and an
+ * event comes before an old one goes. */
+static uint64_t sessions_max(const struct plan_view *view, const struct plan_run *run,
+                             int64_t ahead_us)
+{
+    return (uint64_t)((view->session_late_us + ahead_us) / run->gap_us) + 3;
+}
+
 /* Words that runs may come to: a row's largest size bounds them long before. */
-static uint64_t runs_words_max(const struct plan_view *view, uint64_t cells)
+static uint64_t runs_words_max(const struct plan_view *view, uint64_t cells, int64_t ahead_us)
 {
     uint64_t words = 0;
     for (uint32_t i = 0; i < view->run_count; i++) {
         const struct plan_run *run = &view->run[i];
         bool session = run->kind == RUN_SESSION;
-        uint64_t entries = session ? cells : run->cap;
+        uint64_t entries = session ? sessions_max(view, run, ahead_us) : run->cap;
         words += (session ? 1 : cells) * (RUN_TRAILER_WORDS + entries * run->entry_words);
     }
     return words;
@@ -198,12 +206,13 @@ static void row_finish(const struct plan *plan, struct plan_view *view)
     view->touched_lines =
         view->touched_lines < TOUCHED_LINES_MAX ? view->touched_lines : TOUCHED_LINES_MAX;
     const uint64_t lines_most = ROW_SIZE_MAX / CACHE_LINE_BYTES;
-    uint64_t cells = view_cells_max(view, view_ahead_us(plan, view));
+    int64_t ahead_us = view_ahead_us(plan, view);
+    uint64_t cells = view_cells_max(view, ahead_us);
     uint64_t words = cells * view->cell_words;
     if (view->exact_us > 0) {
         words += ((uint64_t)row_singles_most(view) + 1) * view->single_words;
     }
-    words += runs_words_max(view, cells);
+    words += runs_words_max(view, cells, ahead_us);
     uint64_t lines = row_head_lines(view, view->key_size_max) + div_ceil(words, LINE_WORDS);
     view->row_lines_max = (uint32_t)(lines < lines_most ? lines : lines_most);
     view->cells_max = (uint32_t)(cells < UINT16_MAX ? cells : UINT16_MAX);

@@ -253,12 +253,23 @@ class Parser:
         return Node("cast", [node], type)
 
 
+Call = namedtuple("Call", "kind value parameter by where")
+
+
 def call_parse(text):
-    """`kind(expression) where expression` as kind, tree or None, tree or None."""
+    """`kind(expression, parameter) by field where expression`: trees, and the words between them;
+    None is what is not there."""
     kind, rest = re.fullmatch(r"\s*(\w+)\s*\((.*)", text, re.S).groups()
     parser = Parser(rest)
     value = None if parser.word == ")" else parser.any_of()
+    parameter = by = None
+    if parser.take(","):
+        parameter = parser.word
+        parser.advance()
     parser.must(")")
+    if parser.take("by"):
+        by = parser.operand()
+        need(by.op == "name", "a field")
     where = parser.any_of() if parser.take("where") else None
     need(parser.kind == "end", "the end")
-    return kind, value, where
+    return Call(kind, value, parameter, by, where)

@@ -1,82 +1,26 @@
 """The slow, obvious meaning of Freshet: every event is kept, every answer recomputed by scanning.
 
 It shares no code with the product and reads only DESIGN's words: windows, tails and heads, ties,
-nulls, late and future verdicts, duplicates, exact numbers rounded once. Tests hold the product
-against it. Values come out as the text that every protocol prints; None is null. Conditions and
-computed inputs are expression.py's.
+nulls, late and future verdicts, duplicates. Tests hold the product against it. Values come out as
+the text that every protocol prints; None is null. Conditions and computed inputs are
+expression.py's, aggregates oracle_aggregates.py's, windows oracle_windows.py's.
 """
 
-import bisect
-import math
-import re
-from decimal import Decimal
 from fractions import Fraction
 
 import expression
+from expression_text import SCALE_MAX
+from oracle_aggregates import (aggregate_value, format_decimal, format_double,
+                               quantise)  # noqa: F401
+from oracle_answer import NULL_VALUE, PRESENT, Answer, Derived
+from oracle_windows import (FROM_THE_BEGINNING, Ladder, Timeline, Window,  # noqa: F401
+                            duration_us, floor_to)
+from oracle_yaml import parse_yaml
 
-UNITS_US = {"us": 1, "ms": 1000, "s": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6,
-            "d": 86400 * 10**6}
-LADDER_US = [5 * 10**6, 60 * 10**6, 300 * 10**6, 3600 * 10**6, 6 * 3600 * 10**6, 86400 * 10**6]
+LADDER_US = [duration_us(w) for w in ("5s", "1m", "5m", "1h", "6h", "1d")]
 SEQUENCE_WINDOW = 4096
-FROM_THE_BEGINNING = -(1 << 63)
-
-PRESENT, NULL_VALUE, NOT_FOUND = "PRESENT", "NULL_VALUE", "NOT_FOUND"
-
-
-def duration_us(text):
-    number, unit = re.fullmatch(r"(\d+)(us|ms|s|m|h|d)", str(text)).groups()
-    return int(number) * UNITS_US[unit]
-
-
-def floor_to(time_us, width_us):
-    return time_us // width_us * width_us
-
-
-def ceil_to(time_us, width_us):
-    return -(-time_us // width_us) * width_us
-
-
-def quantise(text, scale):
-    """Decimal text or float to an integer times 10^scale, half to even, exactly."""
-    exact = Fraction(Decimal(text)) if isinstance(text, str) else Fraction(text)
-    return round(exact * 10**scale)  # Fraction rounds half to even.
-
-
-# Printing.
-
-def format_double(value):
-    if value == 0:
-        return "0"
-    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
-    text = "".join(map(str, digits))
-    point = len(text) + exponent  # Digits before the point.
-    if -5 <= point - 1 < 17:
-        if point <= 0:
-            body = "0." + "0" * -point + text
-        elif point >= len(text):
-            body = text + "0" * (point - len(text))
-        else:
-            body = text[:point] + "." + text[point:]
-    else:
-        body = text[0] + ("." + text[1:] if len(text) > 1 else "")
-        body += "e%s%02d" % ("-" if point < 1 else "+", abs(point - 1))
-    return ("-" if sign else "") + body
-
-
-def format_decimal(value, scale):
-    if scale == 0:
-        return str(value)
-    digits = str(abs(value)).rjust(scale + 1, "0")
-    return ("-" if value < 0 else "") + digits[:-scale] + "." + digits[-scale:]
-
-
-def format_value(value, field, scale):
-    """A value of a field, or a sum (scale) or sum of squares (2 * scale) of it."""
-    if isinstance(value, str):
-        return value
-    if field.type == "f64":
-        return format_double(value / 10**scale)  # int / int is correctly rounded.
-    return format_decimal(value, scale)
+LISTS = ("last_k", "first_k", "last_k_distinct", "first_k_distinct", "top_k", "bottom_k",
+         "histogram", "top_n")
 
 
 # Definitions.
@@ -150,21 +94,42 @@ class Aggregate:
 
     def __init__(self, name, call, stream, computed):
         self.name, self.index, self.field = name, None, None
-        self.kind, value, where = expression.call_parse(call)
-        if value is None and where is None:
-            return
-        base = None
-        if value is not None and value.op == "name":
-            self.index = stream.index[value.value]
-            base = self.field = stream.fields[self.index]
-        if base is None or where is not None:
-            trees = [tree if tree is None else
-                     expression.Expression.of_tree(tree, stream.meanings, wanted)
-                     for tree, wanted in ((value, None), (where, expression.BOOL))]
+        self.by_index, self.by_field = None, None
+        self.stream, self.computed = stream, computed
+        self.kind, value, self.parameter, by, where = expression.call_parse(call)
+        if self.kind == "decayed_sum":
+            self.half_life_us = duration_us(self.parameter)
+        if by is not None:  # The condition says what is in any category.
+            self.by_index, self.by_field = self.column(by, where)
+            where = None
+        if value is not None or where is not None:
             # count() where c counts c where it holds.
-            self.field = ComputedField(trees[0] or trees[1], trees[1], base)
-            self.index = len(stream.fields) + len(computed)
-            computed.append(self.field)
+            self.index, self.field = self.column(value or where, where)
+
+    def column(self, tree, where):
+        """Index and field of what a tree says of each event that meets the condition."""
+        base = None
+        if tree.op == "name":
+            index = self.stream.index[tree.value]
+            base = self.stream.fields[index]
+            if where is None:
+                return index, base
+        value, condition = (
+            t if t is None else expression.Expression.of_tree(t, self.stream.meanings, wanted)
+            for t, wanted in ((tree, None), (where, expression.BOOL)))
+        self.computed.append(ComputedField(value, condition, base))
+        return len(self.stream.fields) + len(self.computed) - 1, self.computed[-1]
+
+    @property
+    def meaning(self):
+        """The type of its values in expressions."""
+        if self.kind in ("count", "distinct", "approx_distinct"):
+            return expression.number(0)
+        if self.kind in ("min", "max", "first", "last", "quantile"):
+            return expression.DOUBLE if self.field.type == "f64" else self.field.meaning
+        scale = self.field.scale * (2 if self.kind == "sumsq" else 1)
+        whole = self.kind in ("sum", "sumsq") and self.field.type != "f64"
+        return expression.number(scale) if whole and scale <= SCALE_MAX else expression.DOUBLE
 
 
 class View:
@@ -181,16 +146,8 @@ class View:
         self.raw_cap = int(text.get("raw_cap", 1024))
         self.leading = text.get("leading", "")
         ladder = [duration_us(w) for w in text["ladder"]] if "ladder" in text else LADDER_US
-        self.windows = []  # (suffix, width or None, hop)
-        for window in text["windows"]:
-            if window == "lifetime":
-                self.windows.append(("", None, None))
-                continue
-            width = duration_us(window)
-            hops = [level for level in ladder if level * 12 <= width]
-            self.windows.append(("_" + window, width, max(hops) if hops else ladder[0]))
-        hops = [hop for _, _, hop in self.windows if hop is not None]
-        self.tile_us = min(hops) if hops else ladder[0]
+        self.windows = [Window(window, ladder) for window in text["windows"]]
+        self.ladder = Ladder(self.windows, ladder)
         self.where = None
         if "where" in text:
             self.where = expression.Expression(text["where"], self.stream.meanings,
@@ -201,14 +158,17 @@ class View:
         if "ttl" in text:
             self.ttl_us = duration_us(text["ttl"])
         else:
-            self.ttl_us = max(width + hop for _, width, hop in self.windows)
+            self.ttl_us = max(w.reach_us + w.hop_us for w in self.windows if w.is_timed)
         self.shift_us = 1 if self.edges == "(]" else 0
         self.extend_us = 1 if self.edges == "[]" else 0
+        meanings = {a.name + w.suffix: a.meaning for w in self.windows for a in self.aggregates
+                    if a.by_field is None and a.kind not in LISTS}
+        self.derived = [Derived(n, e, meanings) for n, e in text.get("derived", {}).items()]
 
     def features(self):
-        """Names in the order of answers: by window, then by aggregate."""
-        return [self.name + "." + a.name + suffix for suffix, _, _ in self.windows
-                for a in self.aggregates]
+        """Names in the order of answers: by window, then by aggregate; derived ones behind them."""
+        base = [a.name + window.suffix for window in self.windows for a in self.aggregates]
+        return [f"{self.name}.{name}" for name in base + [d.name for d in self.derived]]
 
     def shaped(self, stream, values):
         """An event of any of its streams as one of the first."""
@@ -239,69 +199,6 @@ class Definition:
         self.views = {n: View(n, t, self.streams) for n, t in tree["views"].items()}
 
 
-# Aggregates: one pass each over the events of a window.
-
-def value_bits(value):
-    return value.encode() if isinstance(value, str) else value & (1 << 64) - 1
-
-
-def rows_at_edge(rows, index, kind):
-    """Values of the first or last event with one, and of those that tie with it."""
-    rows = [row for row in rows if row[2][index] is not None]
-    edge = rows[0 if kind == "first" else -1][:2]
-    return [row[2][index] for row in rows if row[:2] == edge]
-
-
-def aggregate_value(aggregate, rows):
-    """rows: events as (time, order word, values), in total order."""
-    kind, field = aggregate.kind, aggregate.field
-    if field is None:
-        return str(len(rows))
-    values = [row[2][aggregate.index] for row in rows if row[2][aggregate.index] is not None]
-    if kind == "count":
-        return str(len(values))
-    if not values:
-        return None
-    n, scale = len(values), field.scale
-    if kind in ("first", "last", "min", "max"):
-        if kind in ("min", "max"):
-            value = {"min": min, "max": max}[kind](values)
-        else:
-            edge = rows_at_edge(rows, aggregate.index, kind)
-            value = {"first": min, "last": max}[kind](edge, key=value_bits)
-        if field.type == "bool":
-            return "true" if value else "false"
-        return format_value(value, field, scale)
-    total = sum(values)
-    if kind == "sum":
-        return format_value(total, field, scale)
-    if kind == "avg":
-        return format_double(total / (n * 10**scale))
-    squares = sum(value * value for value in values)
-    if kind == "sumsq":
-        return format_value(squares, field, 2 * scale)
-    sample = 1 if kind.endswith("_samp") else 0
-    if n < 2:
-        return None
-    variance = (n * squares - total * total) / (n * (n - sample) * 10**(2 * scale))
-    return format_double(math.sqrt(variance) if kind.startswith("stddev") else variance)
-
-
-class Answer:
-    __slots__ = ("value", "status", "flags", "start_us", "end_us", "newest_us", "q_us")
-
-    def __init__(self, value, status, flags, start_us, end_us, newest_us, q_us):
-        self.value, self.status, self.flags = value, status, flags
-        self.start_us, self.end_us = start_us, end_us
-        self.newest_us, self.q_us = newest_us, q_us
-
-    def __eq__(self, other):
-        return all(getattr(self, n) == getattr(other, n) for n in self.__slots__)
-
-    def __repr__(self):
-        return "Answer(%s)" % ", ".join("%s=%r" % (n, getattr(self, n)) for n in self.__slots__)
-
-
 class Entity:
     """All events of one entity in one view, ever."""
 
@@ -309,7 +206,7 @@ class Entity:
         self.view = view
         self.rows = []
         self.sorted = True
-        self.values = {}  # (first, end) of the slice: its aggregates.
+        self.values = {}  # (first, end, aggregate) of the slice: its value.
 
     def add(self, time_us, order, values):
         self.rows.append((time_us - self.view.shift_us, order, values))
@@ -329,44 +226,42 @@ class Entity:
     def query_time_us(self, q_us):
         return self.newest_us() + self.view.shift_us + 1 if q_us is None else q_us
 
-    def aggregates(self, start_us, end_us):
-        first = 0 if start_us is None else bisect.bisect_left(self.times, start_us)
-        end = bisect.bisect_left(self.times, end_us)
-        if (first, end) not in self.values:
-            rows = self.rows[first:end]
-            self.values[first, end] = [aggregate_value(a, rows) for a in self.view.aggregates]
-        return self.values[first, end]
+    def value(self, aggregate, first, end, q_us, fold_us):
+        """(value, approximate) over a slice of the events."""
+        key = (first, end, aggregate)
+        if key in self.values:
+            return self.values[key]
 
-    def answer(self, q_us):
-        """Answers in the order of View.features(); None when the entity is past its ttl."""
+        def age_us(time_us):
+            start_us = self.view.ladder.tile_us(time_us, fold_us)
+            return None if start_us is None else q_us - start_us
+
+        value = aggregate_value(aggregate, self.rows[first:end], age_us)
+        if aggregate.kind != "decayed_sum":
+            self.values[key] = value
+        return value
+
+    def answer(self, q_us, fold_us=None):
+        """Answers in the order of View.features(); None when the entity is past its ttl. fold_us:
+        the horizon that folding has come to, on which nothing but weights of age depend."""
         self.sort()
         view = self.view
         newest_us = self.times[-1] + view.shift_us
         if newest_us < q_us - view.ttl_us:
             return None
-        end_us = q_us + view.extend_us
-        cap_us = None  # Newest event that the cap pushed out.
-        if view.exact_us and len(self.times) > view.raw_cap:
-            cap_us = self.times[-view.raw_cap - 1]
-        cut = view.exact_us and (cap_us is None or end_us > cap_us)
-        if not cut and self.times[-1] >= end_us:
-            end_us = ceil_to(end_us, view.tile_us)
-        answers = []
-        for _, width_us, hop_us in view.windows:
-            flags = ""
-            if width_us is None:
-                start_us = None
-            elif width_us <= view.exact_us and (cap_us is None or q_us - width_us > cap_us):
-                start_us = q_us - width_us
-            else:
-                start_us = floor_to(q_us - width_us, hop_us)
-                if width_us <= view.exact_us:
-                    flags = "APPROXIMATE"
-            for value in self.aggregates(start_us, end_us):
-                answers.append(Answer(value, NULL_VALUE if value is None else PRESENT, flags,
-                                      FROM_THE_BEGINNING if start_us is None else start_us,
-                                      end_us, newest_us, q_us))
-        return answers
+        timeline = Timeline(view, self.times, q_us)
+        answers = {}
+        for window in view.windows:
+            span = timeline.span(window)
+            for aggregate in view.aggregates:
+                value, approximate = self.value(aggregate, span.first, span.end, q_us, fold_us)
+                flags = "APPROXIMATE" if approximate or span.approximate else ""
+                answers[aggregate.name + window.suffix] = Answer(
+                    value, NULL_VALUE if value is None else PRESENT, flags, span.start_us,
+                    span.end_us, newest_us, q_us, span.reaches_back)
+        for derived in view.derived:
+            answers[derived.name] = derived.answer(answers)
+        return list(answers.values())
 
 
 class Message:
@@ -446,85 +341,16 @@ class Oracle:
         entity = self.entities[view.name].get(key)
         if entity is None:
             return True
-        # Of several streams the furthest: a shard may know only that one.
-        horizon_us = max(self.watermark_us[stream.name] - stream.history_us
-                         for stream in view.streams if stream.name in self.watermark_us)
-        return entity.query_time_us(q_us) >= horizon_us
+        return entity.query_time_us(q_us) >= self.horizon_us(view)
+
+    def horizon_us(self, view):
+        """Of several streams the furthest: a shard may know only that one."""
+        return max(self.watermark_us[stream.name] - stream.history_us
+                   for stream in view.streams if stream.name in self.watermark_us)
 
     def answer(self, view_name, key, q_us):
         """Answers in the order of View.features(), or None: NOT_FOUND. q_us None: LATEST."""
         entity = self.entities[view_name].get(key)
-        return None if entity is None else entity.answer(entity.query_time_us(q_us))
-
-
-# The subset of YAML that the definitions of these tests use: nested block maps, flow maps and lists
-# on one line, quoted and plain scalars, comments. Every scalar is a string.
-
-def parse_yaml(text):
-    lines = []
-    for line in text.splitlines():
-        line = strip_comment(line)
-        if line.strip():
-            lines.append((len(line) - len(line.lstrip()), line.strip()))
-    tree, end = parse_block(lines, 0, 0)
-    assert end == len(lines), "line not understood: " + lines[end][1]
-    return tree
-
-
-def strip_comment(line):
-    quote = ""
-    for i, c in enumerate(line):
-        if quote:
-            quote = "" if c == quote else quote
-        elif c in "'\"":
-            quote = c
-        elif c == "#" and (i == 0 or line[i - 1].isspace()):
-            return line[:i].rstrip()
-    return line.rstrip()
-
-
-def parse_block(lines, at, indent):
-    tree = {}
-    while at < len(lines) and lines[at][0] == indent:
-        name, rest = re.fullmatch(r"([^:]+):\s*(.*)", lines[at][1]).groups()
-        at += 1
-        if rest:
-            value, end = parse_flow(rest, 0, "")
-            assert rest[end:].strip() == "", "text after a value: " + rest
-        else:
-            value, at = parse_block(lines, at, lines[at][0])
-        assert name not in tree, name + " twice"
-        tree[name] = value
-    return tree, at
-
-
-def parse_flow(text, at, stops):
-    while at < len(text) and text[at] == " ":
-        at += 1
-    if text[at] == "{":
-        return parse_flow_items(text, at + 1, "}")
-    if text[at] == "[":
-        return parse_flow_items(text, at + 1, "]")
-    if text[at] in "'\"":
-        end = text.index(text[at], at + 1)
-        return text[at + 1:end], end + 1
-    end = at
-    while end < len(text) and text[end] not in stops:
-        end += 1
-    return text[at:end].strip(), end
-
-
-def parse_flow_items(text, at, close):
-    items = {} if close == "}" else []
-    while True:
-        while text[at] in " ,":
-            at += 1
-        if text[at] == close:
-            return items, at + 1
-        if close == "]":
-            value, at = parse_flow(text, at, ",]")
-            items.append(value)
-        else:
-            colon = text.index(":", at)
-            name = text[at:colon].strip()
-            items[name], at = parse_flow(text, colon + 1, ",}")
+        if entity is None:
+            return None
+        return entity.answer(entity.query_time_us(q_us), self.horizon_us(entity.view))

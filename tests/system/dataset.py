@@ -170,9 +170,9 @@ def time_of(value):
 
 
 def flags_of(answer):
-    """The data is older than the process, so every window reaches before its views' history; a
-    lifetime is the view's own."""
-    partial = "" if answer.start_us == oracle.FROM_THE_BEGINNING else "PARTIAL"
+    """The data is older than the process, so what reaches back does so before its view's
+    history."""
+    partial = "PARTIAL" if answer.reaches_back else ""
     return "|".join(filter(None, (answer.flags, partial)))
 
 
@@ -196,30 +196,41 @@ def actual_rows(reply):
     return rows
 
 
-def answers_check(redis, model, view, q_us):
-    """Every feature of every entity of a view at one time (None: LATEST)."""
+def replies_of(redis, view, keys, q_us):
+    """(key, reply) of every feature of a view at one time (None: LATEST)."""
     features = view.features()
-    nobody = view.entity + ":" + "|".join(["12345"] * len(view.keys))
-    keys = [key for key in [*model.entities[view.name], nobody] if model.is_exact(view, key, q_us)]
     step = max(1, min(VALUES_PER_REQUEST // len(features), ARGUMENTS_PER_REQUEST - len(features)))
     when = ["LATEST"] if q_us is None else ["AT", q_us]
-    differences = checked = 0
     for at in range(0, len(keys), step):
         part = keys[at:at + step]
         replies = redis.call("FS.MGET", len(part), *part, "FIELDS", len(features), *features, *when,
-                             "WITHMETA")
+                             "LEVEL", "applied", "WITHMETA")
         assert len(replies) == len(part)
-        for key, reply in zip(part, replies):
-            expected = expected_rows(model.answer(view.name, key, q_us), features)
-            actual = actual_rows(reply)
-            checked += len(expected)
-            if expected == actual:
-                continue
-            for wanted, got in zip(expected, actual):
-                if wanted != got:
-                    differences += 1
-                    if differences <= DIFFERENCES_SHOWN:
-                        print(f"{key} at {q_us}\n  expected {wanted}\n  actual   {got}")
+        yield from zip(part, replies)
+
+
+def answers_check(redis, model, view, q_us, keys=None, note=None):
+    """Every feature of every entity of a view, or of some, at one time (None: LATEST). note: is
+    told the answers that are expected."""
+    features = view.features()
+    nobody = view.entity + ":" + "|".join(["12345"] * len(view.keys))
+    keys = [*(model.entities[view.name] if keys is None else keys), nobody]
+    keys = [key for key in keys if model.is_exact(view, key, q_us)]
+    differences = checked = 0
+    for key, reply in replies_of(redis, view, keys, q_us):
+        answers = model.answer(view.name, key, q_us)
+        expected = expected_rows(answers, features)
+        actual = actual_rows(reply)
+        if note is not None:
+            note(view, answers)
+        checked += len(expected)
+        if expected == actual:
+            continue
+        for wanted, got in zip(expected, actual):
+            if wanted != got:
+                differences += 1
+                if differences <= DIFFERENCES_SHOWN:
+                    print(f"{key} at {q_us}\n  expected {wanted}\n  actual   {got}")
     assert differences == 0, f"{differences} of {checked} values of {view.name} at {q_us} differ"
     return checked
 

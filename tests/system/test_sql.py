@@ -108,7 +108,7 @@ def table_of(database, view, sql, q_us):
 def is_rounded(view, feature):
     """Whether a feature is a double that is divided, or may be derived from one."""
     for aggregate in view.aggregates:
-        if any(feature == aggregate.name + suffix for suffix, _, _ in view.windows):
+        if any(feature == aggregate.name + window.suffix for window in view.windows):
             return aggregate.kind in ROUNDED
     return True
 

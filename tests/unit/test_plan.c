@@ -72,6 +72,24 @@ static void streams_are_found_by_id_and_name(void **state)
     assert_int_equal(plan_stream_find(&plan, "trans", 5), -1);
 }
 
+/* One event a gap after the other: as many sessions as lateness keeps. */
+static void a_row_has_room_for_the_sessions_that_lateness_keeps(void **state)
+{
+    (void)state;
+    static struct plan one;
+    int view;
+    one = plan;
+    one.view_count = 1;
+    one.stream[0].lateness_us = 600 * MINUTE;
+    one.view[0].ttl_us = 2400 * MINUTE;
+    one.view[0].window_count = 1;
+    one.view[0].window[0] =
+        (struct plan_window){.name = "session_1m", .kind = WINDOW_SESSION, .width_us = MINUTE};
+    assert_int_equal(plan_finish(&one, &view), RESULT_OK);
+    assert_true((uint64_t)one.view[0].row_lines_max * (CACHE_LINE_BYTES / sizeof(uint64_t)) >=
+                UINT64_C(600) * one.view[0].run[0].entry_words);
+}
+
 /* What stores have in their catalogs: another number and every row is rebuilt. */
 static void a_view_of_one_stream_keeps_its_fingerprint(void **state)
 {
@@ -237,6 +255,7 @@ int main(void)
         cmocka_unit_test_setup(a_feature_has_three_spellings, set_up),
         cmocka_unit_test_setup(an_unknown_feature_is_not_found, set_up),
         cmocka_unit_test_setup(the_nearest_known_feature_is_suggested, set_up),
+        cmocka_unit_test_setup(a_row_has_room_for_the_sessions_that_lateness_keeps, set_up),
         cmocka_unit_test_setup(a_view_of_one_stream_keeps_its_fingerprint, set_up),
         cmocka_unit_test_setup(a_view_of_several_streams_is_in_the_lists_of_all, set_up),
         cmocka_unit_test_setup(equal_definitions_have_equal_fingerprints, set_up),
