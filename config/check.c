@@ -56,7 +56,8 @@ struct check_row {
     struct row_fold_space *fold;
 };
 
-/* Folds; moves to a larger place when that did not make enough room. False when neither did. */
+/* Folds; moves to a larger place when that did not make enough room. False when neither did: a row
+ * of the greatest size in which folding makes little room is as large as rows become. */
 static bool room_make(const struct plan_view *view, const struct ladder *ladder,
                       struct check_row *hand)
 {
@@ -69,7 +70,7 @@ static bool room_make(const struct plan_view *view, const struct ladder *ladder,
     }
     uint32_t grown = lines_grown(view, hand->lines, needed);
     if (grown <= hand->lines) {
-        return after >= needed && after > before;
+        return view->run_count == 0 && after >= needed && after > before;
     }
     memset(hand->spare, 0, (uint64_t)grown * CACHE_LINE_BYTES);
     row_move(view, hand->row, hand->lines, hand->spare, grown);
@@ -96,7 +97,8 @@ static void size_measure(const struct plan_view *view, const struct plan_stream 
     hand->lines = check_place_lines(row_lines_first(view, view->key_size_max));
     memset(hand->row, 0, (uint64_t)hand->lines * CACHE_LINE_BYTES);
     row_init(view, 0, key, view->key_size_max, 0, hand->row);
-    for (uint64_t i = 0; i < size->events; i++) {
+    bool room = true;
+    for (uint64_t i = 0; room && i < size->events; i++) {
         int64_t age_us = share_us(span_us, (int64_t)(size->events - 1 - i), (int64_t)size->events);
         int64_t time_us = NEWEST_US - age_us;
         single[SINGLE_TIME] = (uint64_t)time_us;
@@ -105,7 +107,6 @@ static void size_measure(const struct plan_view *view, const struct plan_stream 
             single[view->input[k].word] = i; /* Every value is another one: the most for runs. */
         }
         ladder_init(view, sub_clamped(time_us, stream->history_us), &ladder);
-        bool room = true;
         while (room &&
                row_apply(view, &ladder, hand->row, hand->lines, single, time_us, 1) == ROW_FULL) {
             room = room_make(view, &ladder, hand);

@@ -85,6 +85,25 @@ static void drops_tell(const struct eval *eval)
     }
 }
 
+/* So is what a view could not take. Null keys are none of it: they say that the view is not meant.
+ */
+static void refusals_tell(const struct eval *eval)
+{
+    const struct plan *plan = &eval->config->plan;
+    static const enum drop refusals[] = {DROP_view_memory, DROP_view_row_size};
+    for (uint32_t view = 0; view < plan->view_count; view++) {
+        for (uint32_t i = 0; i < ARRAY_COUNT(refusals); i++) {
+            uint64_t count = evaluation_refused(eval->evaluation, view, refusals[i]);
+            if (count > 0) {
+                (void)fprintf(stderr,
+                              "freshet eval: %" PRIu64 " refused by view `%s`: %s (%s; %s)\n",
+                              count, plan->view[view].name, drop_name(refusals[i]),
+                              drop_sentence(refusals[i]), drop_hint(refusals[i]));
+            }
+        }
+    }
+}
+
 const char *eval_value_shown(struct eval *eval, const char *value)
 {
     char *out = eval->texts->shown;
@@ -198,6 +217,7 @@ static int evaluate(struct eval *eval)
         return eval_failed(eval->options->events, strerror(errno));
     }
     drops_tell(eval);
+    refusals_tell(eval);
     if (eval->options->service != NULL) {
         int exit_code = eval_service(eval);
         if (exit_code != VERB_EXIT_OK) {

@@ -130,6 +130,11 @@ uint64_t evaluation_dropped(const struct evaluation *evaluation, uint32_t drop)
     return count;
 }
 
+uint64_t evaluation_refused(const struct evaluation *evaluation, uint32_t view, uint32_t drop)
+{
+    return counter_read(&worker_counters(evaluation->worker)->view[view].shared_drop[drop]);
+}
+
 void evaluation_read(struct evaluation *evaluation, const char *id, uint32_t id_size,
                      const uint16_t *feature, uint16_t count, enum read_time time, int64_t at_us,
                      struct answer *answer)

@@ -24,6 +24,9 @@ bool evaluation_send(struct evaluation *evaluation, const char *line, uint32_t s
 /* Events that were not applied, for one reason; of all streams. */
 uint64_t evaluation_dropped(const struct evaluation *evaluation, uint32_t drop);
 
+/* Events that the view refused, for one reason of scope VIEW. */
+uint64_t evaluation_refused(const struct evaluation *evaluation, uint32_t view, uint32_t drop);
+
 /* Answers features (indices into the plan, all of one view) of an id as text has it. Strings in
  * answers live until the next call. */
 void evaluation_read(struct evaluation *evaluation, const char *id, uint32_t id_size,

@@ -3,6 +3,9 @@
 #include "dataplane/row_store.h"
 #include "dataplane/walk.h"
 
+/* Least way of the horizon between two folds of a full row. */
+#define FULL_REST_US US_PER_SECOND
+
 void row_hand_account(struct shard *shard, uint32_t view_index, int64_t lines)
 {
     counter_add(&shard->counters->view[view_index].shared_bytes,
@@ -36,12 +39,46 @@ bool row_hand_move(struct shard *shard, uint32_t view_index, struct row_hand *ha
     return true;
 }
 
+/* Where it is noted that the row is full. */
+static struct shard_full_row *full_of(struct shard *shard, const uint64_t *row)
+{
+    return &shard->scratch->full[row_store_line_of(&shard->store, row) % SHARD_FULL_ROWS];
+}
+
+/* A row of the greatest size was folded and has little room. With runs a fold takes milliseconds,
+ * and the next one has something to do when another tile has passed: until then its events are
+ * refused without it. */
+static void full_note(struct shard *shard, const struct plan_view *view,
+                      const struct ladder *ladder, const uint64_t *row)
+{
+    int64_t rest_us = view->level_us[0] > FULL_REST_US ? view->level_us[0] : FULL_REST_US;
+    *full_of(shard, row) =
+        (struct shard_full_row){.row = row,
+                                .key = {row[ROW_KEY], row[ROW_KEY + 1]},
+                                .again_us = add_clamped(ladder->fold_us, rest_us)};
+}
+
+/* A replay has no verdicts of its own: it makes room for whatever was applied. */
+static bool full_rests(struct shard *shard, const struct ladder *ladder, const uint64_t *row)
+{
+    const struct shard_full_row *full = full_of(shard, row);
+    return !shard->replaying && full->row == row && full->key[0] == row[ROW_KEY] &&
+           full->key[1] == row[ROW_KEY + 1] && ladder->fold_us < full->again_us;
+}
+
 /* Makes room for one more cell or single: folds, and grows when folding frees little. */
 static enum drop hand_make_room(struct shard *shard, uint32_t view_index,
                                 const struct ladder *ladder, struct row_hand *hand)
 {
     const struct plan_view *view = &shard->plan->view[view_index];
     uint32_t needed = row_room_words(view);
+    uint32_t most = row_store_class_lines(row_store_class_of(view->row_lines_max));
+    bool grows = hand->lines < most;
+    bool short_of_runs =
+        view->run_count > 0 && row_free_words(view, hand->row, hand->lines) < needed;
+    if (!grows && short_of_runs && full_rests(shard, ladder, hand->row)) {
+        return DROP_view_row_size;
+    }
     uint32_t folded = row_fold(view, ladder, hand->row, hand->lines, &shard->scratch->fold);
     counter_add(&shard->counters->shared[COUNTER_cells_folded], folded);
     uint32_t free_words = row_free_words(view, hand->row, hand->lines);
@@ -52,11 +89,12 @@ static enum drop hand_make_room(struct shard *shard, uint32_t view_index,
     uint32_t wish = hand->lines + (step > 0 ? step : 1);
     uint32_t least = hand->lines + (uint32_t)div_ceil(needed, LINE_WORDS);
     wish = wish > least ? wish : least;
-    uint32_t most = row_store_class_lines(row_store_class_of(view->row_lines_max));
     wish = wish < most ? wish : most;
-    bool grows = wish > hand->lines;
     if (grows && row_hand_move(shard, view_index, hand, wish)) {
         return DROP_NONE;
+    }
+    if (!grows && view->run_count > 0) {
+        full_note(shard, view, ladder, hand->row);
     }
     /* Each fold leaves fewer cells and singles, so trying again comes to an end. */
     if (folded > 0) {

@@ -52,6 +52,15 @@ struct shard_head {
     uint16_t group;
 };
 
+#define SHARD_FULL_ROWS 64u
+
+/* A row of the greatest size that folding has just made little room in. */
+struct shard_full_row {
+    const uint64_t *row;
+    uint64_t key[2];
+    int64_t again_us; /* Folded no more before the horizon is here. */
+};
+
 struct shard_scratch {
     struct shard_group group[BURST_EVENTS_MAX];
     uint16_t next[BURST_EVENTS_MAX]; /* Next item of the same group. */
@@ -59,6 +68,7 @@ struct shard_scratch {
     uint16_t generation;
     uint64_t single[SINGLE_WORDS_MAX];
     struct row_fold_space fold;
+    struct shard_full_row full[SHARD_FULL_ROWS];
 };
 
 struct shard {

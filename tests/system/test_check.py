@@ -23,6 +23,15 @@ streams:
 views:
   v: {entity: k, source: s, windows: [10m, 1h], exact: 1h, aggregates: {c: count()}}
 """
+# Lists of long strings in tiles of 5 s: 10,000 events pass 1 MiB by far.
+HEAVY = """
+streams:
+  s: {id: 1, time: t, fields: {t: {type: timestamp}, k: {type: u64}, x: {type: string, size: 256}}}
+views:
+""" + "".join(f"""
+  v{i}: {{entity: k, source: s, windows: [2500m], ladder: [5s, 1m], ttl: 30d,
+       aggregates: {{a: "first_k_distinct(x, 99)"}}}}
+""" for i in range(4))
 EXPECTED = [
     "1:21: `shards` is `0`; a whole number from 1 to 64 is allowed",
     "5:26: `source` is `ss`, which is no stream",
@@ -92,6 +101,17 @@ def costs_are_said(folder):
         expect(cost["worst"]["cells_per_read"] >= cells, done, "the worst read visits the most")
 
 
+def rows_of_the_greatest_size_are_measured_soon(folder):
+    path = os.path.join(folder, "heavy.yaml")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(HEAVY)
+    done = check(path, "--json")  # It has 20 s; folding a full row for each event took longer.
+    expect(done.returncode == 0, done, "good definitions end with 0")
+    for cost in json.loads(done.stdout)["costs"]:
+        expect(cost["sizes"][-1]["bytes_per_entity"] == cost["worst"]["bytes_per_entity"], done,
+               "a row that is full is at its worst")
+
+
 def usage_is_exit_2():
     done = check()
     expect(done.returncode == 2, done, "no file is a wrong usage")
@@ -102,6 +122,7 @@ def main():
         errors_name_their_place(folder)
         a_folder_is_its_files(folder)
         costs_are_said(folder)
+        rows_of_the_greatest_size_are_measured_soon(folder)
     usage_is_exit_2()
 
 

@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -101,6 +102,15 @@ shops.count_1d 2
 vs_day 0.010313531353135313
 tag none
 """
+# 5000 lists of a long string are more than a row of 1 MiB holds.
+LISTS = """
+streams:
+  s: {id: 1, time: ts, late: apply,
+      fields: {ts: {type: timestamp}, k: {type: u64}, x: {type: string, size: 256}}}
+views:
+  v: {entity: k, source: s, windows: [10h], ladder: [5s],
+      aggregates: {early: "first_k(x, 1)", n: count()}}
+"""
 RISK = ("--service", "risk", "--request", "amount=12.50")
 
 
@@ -191,6 +201,19 @@ class EvalTest(unittest.TestCase):
         done = self.run_eval("--key", "card:7", events="-", input=bad)
         self.assertEqual((done.returncode, done.stdout), (0, OF_SEVEN))
         self.assertIn("1 not applied: text_wrong_type", done.stderr)
+
+    def test_events_that_a_view_refuses_are_counted_by_reason(self):
+        definitions = self.folder / "lists.yaml"
+        definitions.write_text(LISTS)
+        lines = [f'{{"stream": "s", "ts": {i * 5 * 10**6}, "k": 1, "x": "{i:0>250}"}}\n'
+                 for i in range(5000)]
+        done = support.run("eval", definitions, "--events", "-", "--key", "k:1",
+                           input="".join(lines))
+        self.assertEqual(done.returncode, 0)
+        kept = int(re.search(r"v.n_10h (\d+)", done.stdout)[1])
+        refused = int(re.search(r"(\d+) refused by view `v`: view_row_size", done.stderr)[1])
+        self.assertEqual(kept + refused, 5000)
+        self.assertGreater(kept, 3000)
 
     def test_a_service_answers_from_all_its_entities(self):
         done = self.run_eval(*RISK, "--key", "card:7", "--key", "shop:a")

@@ -450,6 +450,88 @@ static void a_row_at_its_greatest_size_takes_every_event(void **state)
     }
 }
 
+#define TILE_US (5 * SECOND_US)
+
+static const char full_rows[] =
+    "streams:\n"
+    "  e:\n"
+    "    id: 1\n"
+    "    time: ts\n"
+    "    history: 1s\n"
+    "    fields: {ts: {type: timestamp}, k: {type: u64}, x: {type: i64}}\n"
+    "views:\n"
+    "  v:\n"
+    "    entity: k\n"
+    "    source: e\n"
+    "    windows: [2h]\n"
+    "    ladder: [5s]\n"
+    "    aggregates: {early: 'first_k(x, 100)', n: count()}\n";
+
+/* Events of one key, each step_us behind the one before; returns how many the view refused. */
+static uint64_t full_events_apply(struct workbench *bench, int64_t *at_us, int64_t step_us,
+                                  uint32_t count)
+{
+    struct event event[100];
+    uint64_t before = workbench_view_dropped(bench, 0, DROP_view_row_size);
+    assert_true(count <= 100);
+    for (uint32_t i = 0; i < count; i++) {
+        *at_us += step_us;
+        event[i] = (struct event){.ts = *at_us, .k = 1, .x = (int64_t)i};
+    }
+    workbench_advance(bench, step_us * count);
+    events_apply(bench, event, count);
+    return workbench_view_dropped(bench, 0, DROP_view_row_size) - before;
+}
+
+/* When full rows may be folded next; INT64_MIN: none is noted. */
+static int64_t full_again_us(const struct workbench *bench)
+{
+    const struct shard_scratch *scratch = bench->worker[0]->shard.scratch;
+    for (uint32_t i = 0; i < SHARD_FULL_ROWS; i++) {
+        if (scratch->full[i].row != NULL) {
+            return scratch->full[i].again_us;
+        }
+    }
+    return INT64_MIN;
+}
+
+/* A fold of a row of 1 MiB takes milliseconds: not for each event that has no place. */
+static void a_full_row_with_runs_is_folded_once_a_tile(void **state)
+{
+    (void)state;
+    struct workbench bench;
+    struct workbench_options options = {.definitions = full_rows, .start_us = START_US};
+    workbench_open(&bench, &options);
+    int64_t at_us = START_US;
+    uint32_t sent = 0;
+    uint64_t refused = 0;
+    for (; refused == 0 && sent < 100000; sent += 100) {
+        refused = full_events_apply(&bench, &at_us, TILE_US / 100, 100);
+    }
+    assert_true(refused > 0 && refused < 100);
+    assert_int_equal(full_events_apply(&bench, &at_us, 1, 1), 1);
+    int64_t again_us = full_again_us(&bench);
+    assert_true(again_us > INT64_MIN);
+    /* The same tile, 100 times: each event is refused, none folds the row. */
+    for (uint32_t i = 0; i < 100; i++) {
+        assert_int_equal(full_events_apply(&bench, &at_us, TILE_US / 20000, 100), 100);
+        assert_int_equal(full_again_us(&bench), again_us);
+    }
+    /* A tile later it was tried again, in vain: nothing has left the window. */
+    at_us += 2 * TILE_US;
+    workbench_advance(&bench, 2 * TILE_US);
+    assert_int_equal(full_events_apply(&bench, &at_us, 1, 2), 2);
+    assert_int_equal(full_events_apply(&bench, &at_us, 1, 2), 2);
+    assert_true(full_again_us(&bench) > again_us);
+    /* What left the window makes room, once a turn has moved the horizon there. */
+    at_us += 3 * HOUR_US;
+    workbench_advance(&bench, 3 * HOUR_US);
+    assert_int_equal(full_events_apply(&bench, &at_us, 1, 1), 1);
+    assert_int_equal(full_events_apply(&bench, &at_us, 1, 100), 0);
+    assert_int_equal(count_get(&bench, 1, "v.n_2h"), 100);
+    workbench_close(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -459,6 +541,7 @@ int main(void)
         cmocka_unit_test(events_of_one_key_in_a_burst_are_as_if_one_by_one),
         cmocka_unit_test(keys_of_every_size_have_rows_of_their_own),
         cmocka_unit_test(a_row_at_its_greatest_size_takes_every_event),
+        cmocka_unit_test(a_full_row_with_runs_is_folded_once_a_tile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
