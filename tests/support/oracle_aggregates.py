@@ -194,7 +194,10 @@ def quantile_value(aggregate, rows):
     if not values:
         return None, False
     share = int(Fraction(aggregate.parameter) * SHARE_ONE)
-    value = Fraction(values[-(-len(values) * share // SHARE_ONE) - 1], 10**aggregate.field.scale)
+    value = values[-(-len(values) * share // SHARE_ONE) - 1]
+    if aggregate.field.type == "bool":
+        return print_value(value, aggregate.field), False
+    value = Fraction(value, 10**aggregate.field.scale)
     error = abs(value) * QUANTILE_ERROR
     return Within(value - error, value + error), False
 
