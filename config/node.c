@@ -185,7 +185,13 @@ static struct node *parser_node(struct node_parser *parser, struct fy_event *eve
     parser->tree->node_count++;
     const struct fy_mark *mark = fy_event_start_mark(event);
     *node = (struct node){.kind = kind, .file = parser->file, .line = 1, .column = 1};
-    if (mark != NULL) {
+    if (mark == NULL && parser->depth > 0) {
+        /* Nothing stands there, as behind `key:`: its key, or what it is in, does. */
+        const struct node *key = parser->pending_key[parser->depth - 1];
+        const struct node *near = key != NULL ? key : parser->open[parser->depth - 1];
+        node->line = near->line;
+        node->column = near->column;
+    } else if (mark != NULL) {
         node->line = (uint32_t)mark->line + 1;
         node->column = (uint32_t)mark->column + 1;
     }

@@ -92,6 +92,7 @@ void replay_begin(struct replay *replay, enum replay_pass pass, const struct rep
     }
     for (uint32_t w = 0; w < replay->options.shard_count; w++) {
         replay->options.workers[w]->shard.replaying = pass == REPLAY_OWN;
+        replay->options.workers[w]->shard.obeying = pass != REPLAY_REBUILD;
     }
 }
 
@@ -403,6 +404,7 @@ enum result replay_end(struct replay *replay, struct replay_counts *out_counts)
     for (uint32_t w = 0; w < replay->options.shard_count; w++) {
         struct worker *worker = replay->options.workers[w];
         worker->shard.replaying = false;
+        worker->shard.obeying = false;
         bool own = replay->options.shard_count != replay->options.old_shard_count ||
                    w == replay->start.shard;
         for (uint32_t s = 0; own && replay->pass == REPLAY_OWN && s < STREAMS_MAX; s++) {

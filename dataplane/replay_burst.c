@@ -78,6 +78,12 @@ static void event_batch(struct replay *replay, uint32_t w, uint32_t event)
     }
 }
 
+/* Events of the view that found their rows at the greatest size. */
+static uint64_t row_size_refusals(const struct worker *worker, uint16_t view)
+{
+    return counter_read(&worker->shard.counters->view[view].shared_drop[DROP_view_row_size]);
+}
+
 static enum result batches_apply(struct replay *replay, struct worker *worker)
 {
     const struct plan_stream *stream = &replay->options.plan->stream[replay->burst.stream];
@@ -86,9 +92,14 @@ static enum result batches_apply(struct replay *replay, struct worker *worker)
         if (batch->count == 0) {
             continue;
         }
+        uint64_t full = row_size_refusals(worker, stream->view[v]);
         (void)shard_apply(&worker->shard, stream->view[v], &replay->burst, batch);
         replay->counts.records += batch->count;
-        if (batch->refused_count > 0) {
+        /* A rebuilt view has not taken them yet: its rows may be too small for some, as they would
+         * have been then, and no memory helps. */
+        full =
+            replay->pass == REPLAY_REBUILD ? row_size_refusals(worker, stream->view[v]) - full : 0;
+        if (batch->refused_count > full) {
             return RESULT_NO_SPACE; /* What fitted when it came does not fit now. */
         }
     }

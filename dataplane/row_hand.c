@@ -62,7 +62,7 @@ static void full_note(struct shard *shard, const struct plan_view *view,
 static bool full_rests(struct shard *shard, const struct ladder *ladder, const uint64_t *row)
 {
     const struct shard_full_row *full = full_of(shard, row);
-    return !shard->replaying && full->row == row && full->key[0] == row[ROW_KEY] &&
+    return !shard->obeying && full->row == row && full->key[0] == row[ROW_KEY] &&
            full->key[1] == row[ROW_KEY + 1] && ladder->fold_us < full->again_us;
 }
 

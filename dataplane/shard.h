@@ -79,6 +79,7 @@ struct shard {
     struct walk *walk; /* Borrowed: hears of rows that move. NULL: nobody does. */
     /* Recovery: a record that a row has already (its LSN is not above the row's) is passed over. */
     bool replaying;
+    bool obeying; /* Recovery of what rows took before: nothing is refused that has room. */
     /* Owner: worker. */
     struct row_store store;
     struct table table;

@@ -426,6 +426,45 @@ def a_new_view_is_rebuilt_from_the_events_that_are_kept(one):
     assert one.read(view="habit") == one.read()
 
 
+LISTS = """
+streams:
+  e: {id: 1, time: ts, late: apply,
+      fields: {ts: {type: timestamp}, k: {type: u64}, s: {type: string, size: 256}}}
+views:
+  plain: {entity: k, source: e, windows: [1d], aggregates: {n: count()}}
+"""
+LONG_LISTS = """
+  lists: {entity: k, source: e, windows: [12h], ladder: [5s],
+          aggregates: {n: count(), early: "first_k(s, 1)"}}
+"""
+
+
+def a_rebuilt_view_refuses_what_its_rows_do_not_hold_and_starts():
+    with tempfile.TemporaryDirectory(prefix="freshet-") as folder:
+        one = support.Appliance(folder, streams=LISTS, data="directory: data")
+        one.start()
+        try:
+            now_us = int(time.time()) * 10**6
+            for i in range(0, 5000, 20):
+                one.send("\n".join(
+                    f'{{"stream": "e", "ts": {now_us - (5000 - j) * 5 * 10**6}, "k": 1, '
+                    f'"s": "{j:0>250}"}}' for j in range(i, i + 20)).encode())
+                if i % 200 == 180:
+                    one.wait_received(i + 20)
+            one.stop()
+            one.define(LISTS + LONG_LISTS, 1, "directory: data")
+            one.start()
+            views = {view["view"]: view for view in one.status()["views"]}
+            refused = views["lists"]["refusals"]["view_row_size"]
+            reader = client.Redis(one.socket)
+            plain, kept = (int(reader.call("HGET", "k:1", name))
+                           for name in ("plain.n_1d", "lists.n_12h"))
+            assert plain == 5000 and kept > 3000, (plain, kept)
+            assert kept + refused == 5000, (kept, refused)
+        finally:
+            one.stop()
+
+
 @life(shards=2)
 def a_changed_view_comes_with_a_new_version(one):
     one.start()
@@ -713,7 +752,8 @@ def hang_up_reads_the_key_files_again(one):
 
 TESTS = [value for value in list(globals().values())
          if callable(value) and getattr(value, "__module__", "") == "__main__"
-         and (value.__name__ in ("without_a_store_its_commands_say_so",)
+         and (value.__name__ in ("without_a_store_its_commands_say_so",
+                                 "a_rebuilt_view_refuses_what_its_rows_do_not_hold_and_starts")
               or getattr(value, "__qualname__", "").startswith("life."))]
 
 if __name__ == "__main__":

@@ -153,12 +153,23 @@ static const struct config_row rows[] = {
      "    entity: u\n"
      "    source: s\n"
      "    windows: [10m]\n" STREAM_S,
-     "f:1:1: an aggregate begins with its kind; count(), or kind(field) as sum(amount), is "
-     "allowed\n"
      "f:3:29: `)` is missing here; a comma inside { } needs quotes around the call, as {a: "
      "'last_k(amount, 5)'}; count(), or kind(field) as sum(amount), is allowed\n"
+     "f:3:31: an aggregate begins with its kind; count(), or kind(field) as sum(amount), is "
+     "allowed\n"
      "f:3:31: an aggregate's name is `2)`; a name has lower-case letters, digits and _, and "
      "begins with no digit\n"},
+    {"no value",
+     "views:\n"
+     "  v:\n"
+     "    aggregates:\n"
+     "      a:\n"
+     "      b: count()\n"
+     "    entity: u\n"
+     "    source: s\n"
+     "    windows: [10m]\n" STREAM_S,
+     "f:4:7: an aggregate begins with its kind; count(), or kind(field) as sum(amount), is "
+     "allowed\n"},
     {"no bracket",
      "views:\n"
      "  v:\n"
