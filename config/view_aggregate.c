@@ -147,9 +147,7 @@ static void windows_refuse(struct view_reader *reader, const struct node *scalar
 {
     const struct plan_view *view = reader->view;
     bool decays = aggregate->kind == AGGREGATE_decayed_sum;
-    bool runs = aggregate->by != 0 || aggregate_is_list(aggregate) ||
-                aggregate->kind == AGGREGATE_distinct || aggregate->kind == AGGREGATE_quantile ||
-                aggregate->kind == AGGREGATE_approx_distinct;
+    bool runs = aggregate_has_run(aggregate);
     for (uint32_t w = 0; w < view->window_count; w++) {
         enum window_kind kind = view->window[w].kind;
         if (kind == WINDOW_SESSION && (runs || decays)) {
@@ -174,9 +172,7 @@ static void windows_refuse(struct view_reader *reader, const struct node *scalar
 static void by_read(struct view_reader *reader, const struct node *scalar, struct call *call,
                     struct plan_aggregate *aggregate)
 {
-    enum aggregate_kind kind = aggregate->kind;
-    if (aggregate_is_list(aggregate) || kind == AGGREGATE_distinct || kind == AGGREGATE_quantile ||
-        kind == AGGREGATE_approx_distinct || kind == AGGREGATE_decayed_sum) {
+    if (aggregate_has_run(aggregate) || aggregate->kind == AGGREGATE_decayed_sum) {
         error_inside(reader->config, scalar, call->name_at,
                      "`%s` cannot be split; count, sum, sumsq, min, max, first, last, avg, "
                      "variance and stddev can",

@@ -1,6 +1,5 @@
 #include "dataplane/feature/answer_aggregate.h"
 
-#include <emmintrin.h>
 #include <string.h>
 
 #include "dataplane/base/assert.h"
@@ -16,12 +15,6 @@
 static __int128 sum_of(const uint64_t *cell, uint32_t word)
 {
     return (__int128)((unsigned __int128)cell[word + 1] << 64 | cell[word]);
-}
-
-static double square_root(double value)
-{
-    /* The instruction itself: IEEE 754 correctly rounded, and no library call in any build. */
-    return _mm_cvtsd_f64(_mm_sqrt_sd(_mm_setzero_pd(), _mm_set_sd(value)));
 }
 
 static void answer_set_number(struct answer *answer, enum field_type type, struct wide value,
@@ -116,7 +109,7 @@ static void answer_set_accumulated(struct answer *answer, const struct plan_view
         double variance = exact_variance(sum_of(cell, aggregate->sum_word),
                                          cell + aggregate->sumsq_word, n, aggregate->scale, sample);
         bool root = kind == AGGREGATE_stddev_pop || kind == AGGREGATE_stddev_samp;
-        answer_set_double(answer, root ? square_root(variance) : variance);
+        answer_set_double(answer, root ? exact_square_root(variance) : variance);
     } else {
         bool ordered = kind == AGGREGATE_first || kind == AGGREGATE_last;
         const uint64_t *value = cell + aggregate->value_word + (ordered ? 2 : 0);

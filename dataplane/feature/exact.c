@@ -1,5 +1,6 @@
 #include "dataplane/feature/exact.h"
 
+#include <emmintrin.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -258,6 +259,11 @@ static struct wide wide_subtract(const struct wide *a, const struct wide *b)
         borrow = (a->word[i] < b->word[i]) | (first < borrow);
     }
     return difference;
+}
+
+double exact_square_root(double value)
+{
+    return _mm_cvtsd_f64(_mm_sqrt_sd(_mm_setzero_pd(), _mm_set_sd(value)));
 }
 
 double exact_mean(__int128 sum, uint64_t n, uint32_t scale)

@@ -39,6 +39,9 @@ double exact_scaled(struct wide value, uint32_t scale);
 double exact_variance(__int128 sum, const uint64_t sumsq[3], uint64_t n, uint32_t scale,
                       int sample);
 
+/* IEEE 754 correctly rounded, and no library call in any build. */
+double exact_square_root(double value);
+
 /* 10^exponent for exponent 0..18. */
 uint64_t exact_power10(uint32_t exponent);
 

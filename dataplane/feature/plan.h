@@ -415,6 +415,9 @@ int plan_window_level(const struct plan_view *view, const struct plan_window *wi
 /* Age up to which a window needs events, from any q on; 0 for those that are no spans of time. */
 int64_t plan_window_reach_us(const struct plan_window *window);
 
+/* True when its state is a run: it grows with what it has seen. */
+bool aggregate_has_run(const struct plan_aggregate *aggregate);
+
 /* True when its value is a list or an object. */
 bool aggregate_is_list(const struct plan_aggregate *aggregate);
 

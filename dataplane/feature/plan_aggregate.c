@@ -202,7 +202,7 @@ static const struct {
     [AGGREGATE_top_n] = {true, false, {.kind = RUN_SPLIT, .cap = SPLIT_CAP_DEFAULT}},
 };
 
-static bool aggregate_has_run(const struct plan_aggregate *aggregate)
+bool aggregate_has_run(const struct plan_aggregate *aggregate)
 {
     return aggregate->by != 0 || shapes[aggregate->kind].has_run;
 }

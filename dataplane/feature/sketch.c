@@ -4,6 +4,7 @@
 
 #include "dataplane/base/assert.h"
 #include "dataplane/base/hash.h"
+#include "dataplane/feature/exact.h"
 #include "dataplane/feature/word.h"
 
 uint64_t sketch_hash(const uint64_t *value, uint32_t words)
@@ -33,11 +34,6 @@ void sketch_merge(uint64_t *target, const uint64_t *source)
     }
 }
 
-static double square_root(double value)
-{
-    return _mm_cvtsd_f64(_mm_sqrt_sd(_mm_setzero_pd(), _mm_set_sd(value)));
-}
-
 /* Ertl's sigma without its infinity at 1: an empty sketch is answered before. */
 static double sigma(double x)
 {
@@ -62,7 +58,7 @@ static double tau(double x)
     double z = 1 - x;
     double before;
     do {
-        x = square_root(x);
+        x = exact_square_root(x);
         before = z;
         y *= 0.5;
         z -= (1 - x) * (1 - x) * y;
