@@ -24,6 +24,13 @@ int eval_failed(const char *what, const char *why)
     return VERB_EXIT_FAILED;
 }
 
+/* A line of which fgets() shows no end, though the file goes on: a NUL is in it. */
+static bool line_is_cut(const char *text, FILE *file)
+{
+    size_t size = strlen(text);
+    return size < LINE_BYTES_MAX - 1 && (size == 0 || text[size - 1] != '\n') && feof(file) == 0;
+}
+
 /* Reads what is left of a line that did not fit. */
 static void line_skip(struct eval *eval, FILE *file, const char *path)
 {
@@ -48,6 +55,12 @@ bool eval_lines_each(const char *path, void (*line)(struct eval *eval, char *tex
         eval->line++;
         if (size == LINE_BYTES_MAX - 1) {
             line_skip(eval, file, path);
+            continue;
+        }
+        if (line_is_cut(text, file)) {
+            (void)fprintf(stderr, "freshet eval: %s:%u: a NUL byte, which is no text\n", path,
+                          eval->line);
+            eval->wrong++;
             continue;
         }
         text[size] = '\0';

@@ -311,6 +311,7 @@ enum result recovery_load(struct recovery *recovery, struct worker *const *worke
             recovery->since_us[v] = recovery->options.now_us;
             recovery->report.view[v] = RECOVERY_VIEW_EMPTY;
         }
+        workers_note(recovery, workers); /* All of them and the store have one `since`. */
         return RESULT_OK;
     }
     bool had_manifest = recovery_candidate(recovery) != NULL;

@@ -181,6 +181,13 @@ class EvalTest(unittest.TestCase):
         self.assertIn("-:1: longer than 65535 bytes", done.stderr)
         self.assertIn("-:2: longer than 65535 bytes", done.stderr)
 
+    def test_lines_with_a_nul_are_no_events(self):
+        first, rest = EVENTS.split("\n", 1)
+        done = self.run_eval("--key", "card:7", events="-", input=f"{first}\0more\n{rest}\0\n")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("-:1: a NUL byte", done.stderr)
+        self.assertEqual(done.stderr.count("a NUL byte"), 2)
+
     def test_values_that_are_no_plain_text(self):
         event = ('{"ts": 1700000000000000, "card": 7, "amount": 1, "fx": 1, "status": "ok", '
                  '"shop": "a\\nb"}\n')

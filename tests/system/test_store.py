@@ -227,6 +227,16 @@ def a_kill_loses_nothing_that_was_acknowledged_and_counts_it_once(one):
     one.check()
 
 
+@life()
+def a_kill_changes_nothing_about_when_a_history_begins(one):
+    one.start()
+    one.send(100)
+    since = [view["since_us"] for view in one.appliance.status()["views"]]
+    assert len(set(since)) == 1, since
+    one.again(crash=True)
+    assert [view["since_us"] for view in one.appliance.status()["views"]] == since
+
+
 @life(data="directory: data, checkpoint: 100ms, mirror: {segment: 1MiB}")
 def kills_between_checkpoints_change_nothing_either(one):
     one.start()
