@@ -9,6 +9,7 @@ import datetime
 import re
 from fractions import Fraction
 
+from expression_regex import regex_of
 from expression_text import (BOOL, DOUBLE, NULL, PARTS, SCALE_MAX, STRING, STRING_SIZE_MAX, TIME,
                              UNSIGNED, Node, Parser, Refused, Type, call_parse, need, number,
                              rounded)
@@ -177,7 +178,7 @@ def typed(node, names):
         return Node(op, [of_type(a, BOOL) for a in args], BOOL)
     if op == "is_null":
         return Node(op, args, BOOL)
-    if op == "like":
+    if op in ("like", "regexp"):
         return Node(op, [of_type(args[0], STRING)], BOOL, node.value)
     if op == "case":
         type = meeting([*args[1::2], args[-1]])
@@ -302,6 +303,8 @@ class Row:
             return self.cast(values[0], args[0].type, node.type, args[0].key)
         if op == "like":
             return like(values[0], node.value)
+        if op == "regexp":
+            return regex_of(node.value).search(values[0]) is not None
         return self.operation(node, *values)
 
     def logic(self, node, decides):

@@ -107,7 +107,7 @@ class Parser:
             return Node("not", [node]) if negated else node
         if self.take("not"):
             node = self.membership(left)
-            need(node, "IN, BETWEEN or LIKE")
+            need(node, "IN, BETWEEN, LIKE or REGEXP")
             return Node("not", [node])
         sign = None
         node = self.membership(left)
@@ -135,6 +135,9 @@ class Parser:
         if self.take("like"):
             need(self.kind == "string", "a pattern")
             return Node("like", [left], value=self.string())
+        if self.take("regexp"):
+            need(self.kind == "string" and left.op == "name", "a field and a regex")
+            return Node("regexp", [left], value=self.string())
         return None
 
     def sum(self):

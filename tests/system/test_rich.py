@@ -56,7 +56,6 @@ class Taxi:
     name, file, stream = "taxi", "green_taxi_2020_04.csv.gz", "trip"
     late_us = 2 * DAY_US
     since_us, until_us = dataset.utc_us(2020, 4, 1), dataset.utc_us(2020, 5, 2)
-    key, keys = "PULocationID", [str(zone) for zone in range(1, LAST_EVENTS + 1)]
 
     @staticmethod
     def rows():
@@ -67,6 +66,14 @@ class Taxi:
     def time_of(row):
         when = datetime.datetime.fromisoformat(row["lpep_dropoff_datetime"] + "+00:00")
         return int(when.timestamp()) * 10**6
+
+    @staticmethod
+    def last(row, number):
+        """An event a second later, of an entity of its own in each view."""
+        when = datetime.datetime.fromisoformat(row["lpep_dropoff_datetime"])
+        when += datetime.timedelta(seconds=1)
+        return {**row, "lpep_dropoff_datetime": when.isoformat(" "),
+                "PULocationID": str(1000 + number), "DOLocationID": str(2000 + number)}
 
     @staticmethod
     def decoded(stream, row):
@@ -84,7 +91,6 @@ class Wikipedia:
     name, file, stream = "wikipedia", "wikipedia_edits.ndjson.gz", "edit"
     late_us = 6 * HOUR_US
     since_us, until_us = dataset.utc_us(2015, 9, 12), dataset.utc_us(2015, 9, 13)
-    key, keys = "user", [f"last{number}" for number in range(LAST_EVENTS)]
 
     @staticmethod
     def rows():
@@ -96,6 +102,12 @@ class Wikipedia:
         return row["ts_us"]
 
     @staticmethod
+    def last(row, number):
+        """An event a second later, of an entity of its own in each view."""
+        return {**row, "ts_us": row["ts_us"] + 10**6, "user": f"last{number}",
+                "channel": f"last{number}"}
+
+    @staticmethod
     def decoded(stream, row):
         return tuple(int(row[f.name]) if f.type == "bool" else row[f.name] for f in stream.fields)
 
@@ -105,42 +117,44 @@ class Wikipedia:
 
 
 def halves_of(data, stream, source):
-    """Rows whose clocks are right, about by time: most are up to a minute late, some hours. Each
-    half ends with one event for many keys at its newest moment, which brings every shard's
-    watermark there: how much a decayed value weighs follows from it."""
-    rows = [row for row in data.rows() if data.since_us <= data.time_of(row) < data.until_us]
+    """Rows whose clocks are right, about by time, in parts: most are up to a minute late, some
+    hours. Of those at one moment one: how `freshet send` spreads them over lanes, and so which of
+    two is the last, is its own business. Each half ends with one event of many keys behind all
+    others, which brings every shard's watermark there: on it depends what a decayed value weighs.
+    """
+    rows = {data.time_of(row): row for row in data.rows()}
+    rows = [row for time_us, row in rows.items() if data.since_us <= time_us < data.until_us]
 
     def place(row):
         late_us = data.late_us if source.randrange(LATE_ONE_IN) == 0 else MINUTE_US
         return data.time_of(row) + source.randrange(late_us)
 
     rows.sort(key=place)
-    halves = rows[:len(rows) // 2], rows[len(rows) // 2:]
-    for half in halves:
+    print(f"{len(rows)} events")
+    halves = []
+    for half in (rows[:len(rows) // 2], rows[len(rows) // 2:]):
         newest = max(half, key=data.time_of)
-        half += [{**newest, data.key: key} for key in data.keys]
+        parts = [half[at:at + PART_ROWS] for at in range(0, len(half), PART_ROWS)]
+        parts[-1] += [data.last(newest, number) for number in range(LAST_EVENTS)]
+        halves.append(parts)
     lateness_check(data, stream, halves)
     return halves
-
-
-def parts_of(rows):
-    return [rows[at:at + PART_ROWS] for at in range(0, len(rows), PART_ROWS)]
 
 
 def lateness_check(data, stream, halves):
     """However the network reorders a part, no event of it is too late."""
     newest_us = 0
-    for part in (part for half in halves for part in parts_of(half)):
+    for part in itertools.chain(*halves):
         times = [data.time_of(row) for row in part]
         newest_us = max(newest_us, *times)
         assert newest_us - min(times) <= stream.lateness_us, newest_us - min(times)
 
 
-def send(appliance, model, data, stream, rows, definitions, first_producer):
+def send(appliance, model, data, stream, parts, definitions, first_producer):
     """By `freshet send`, which sends again what is not acknowledged soon. Part by part, each from
     another producer."""
     path = appliance.folder / ("rows" + (".csv" if data is Taxi else ".ndjson"))
-    for number, part in enumerate(parts_of(rows)):
+    for number, part in enumerate(parts):
         producer = first_producer + number
         data.write(path, part)
         appliance.verb("send", "--to", f"127.0.0.1:{appliance.udp}", "--config", definitions,
