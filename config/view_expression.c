@@ -102,10 +102,11 @@ void view_expression_tell(struct view_reader *reader, enum config_site site, uin
                           const struct expression *value, const struct expression *where)
 {
     struct config *config = reader->config;
-    if (config->tell != NULL) {
+    /* What a view reads of further streams is the same by name. */
+    if (config->tell != NULL && reader->first == NULL) {
         const struct config_expression told = {
             .site = site,
-            .owner = (uint16_t)(reader->view - config->plan.view),
+            .owner = (uint16_t)reader->index,
             .index = (uint16_t)index,
             .value = value,
             .where = where,
