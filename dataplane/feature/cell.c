@@ -15,8 +15,7 @@ void single_set_string(const struct plan_input *input, const struct burst *burst
     }
 }
 
-/* Strings compare as bytes, numbers as bit patterns: either is total, and arrival never decides. */
-static int words_compare(const uint64_t *a, const uint64_t *b, uint32_t count, bool is_string)
+int single_bits_compare(const uint64_t *a, const uint64_t *b, uint32_t count, bool is_string)
 {
     if (is_string) {
         return memcmp(a, b, count * sizeof(uint64_t));
@@ -29,8 +28,7 @@ static int words_compare(const uint64_t *a, const uint64_t *b, uint32_t count, b
     return 0;
 }
 
-/* (time, order word) of two events. */
-static int order_compare(const uint64_t *a, const uint64_t *b)
+int single_order_compare(const uint64_t *a, const uint64_t *b)
 {
     if (a[SINGLE_TIME] != b[SINGLE_TIME]) {
         return (int64_t)a[SINGLE_TIME] < (int64_t)b[SINGLE_TIME] ? -1 : 1;
@@ -43,10 +41,10 @@ static int order_compare(const uint64_t *a, const uint64_t *b)
 
 int single_compare(const struct plan_view *view, const uint64_t *a, const uint64_t *b)
 {
-    int order = order_compare(a, b);
+    int order = single_order_compare(a, b);
     return order != 0 ? order
-                      : words_compare(a + SINGLE_NULLS, b + SINGLE_NULLS,
-                                      view->single_words - SINGLE_NULLS, false);
+                      : single_bits_compare(a + SINGLE_NULLS, b + SINGLE_NULLS,
+                                            view->single_words - SINGLE_NULLS, false);
 }
 
 static void sum_add(uint64_t *sum, uint64_t low, uint64_t high)
@@ -77,10 +75,10 @@ static bool place_wins_tie(const struct plan_accumulator *accumulator,
                            const uint64_t *challenger_order, const uint64_t *challenger_value,
                            const uint64_t *holder)
 {
-    int order = order_compare(challenger_order, holder);
+    int order = single_order_compare(challenger_order, holder);
     if (order == 0) {
-        order = words_compare(challenger_value, holder + 2, accumulator->value_words,
-                              accumulator->is_string);
+        order = single_bits_compare(challenger_value, holder + 2, accumulator->value_words,
+                                    accumulator->is_string);
     }
     return accumulator->kind == ACCUMULATOR_LAST ? order > 0 : order < 0;
 }

@@ -91,7 +91,12 @@ static inline void single_of_event(const struct plan_view *view, const struct bu
     }
 }
 
-/* Total order of events: time, order word, then values. Returns <0, 0, >0. */
+/* Of (time, order word) at a and b. Returns <0, 0, >0, as the two below do. */
+int single_order_compare(const uint64_t *a, const uint64_t *b);
+/* Of values that stand at one time and order: strings compare as bytes, numbers as bit patterns.
+ * Either is total, and arrival never decides. */
+int single_bits_compare(const uint64_t *a, const uint64_t *b, uint32_t count, bool is_string);
+/* Total order of events: time, order word, then values. */
 int single_compare(const struct plan_view *view, const uint64_t *a, const uint64_t *b);
 
 /* The identity of merge, with this tag. */

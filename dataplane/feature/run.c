@@ -46,30 +46,6 @@ static int values_compare(const struct plan_run *run, const uint64_t *a, const u
     return 0;
 }
 
-/* Of value bits, as `first` and `last` have it: any total order, so that arrival decides
- * nothing. */
-static int bits_compare(const struct plan_run *run, const uint64_t *a, const uint64_t *b)
-{
-    if (run->is_string) {
-        return memcmp(a, b, run->value_words * sizeof(uint64_t));
-    }
-    for (uint32_t i = 0; i < run->value_words; i++) {
-        if (a[i] != b[i]) {
-            return a[i] < b[i] ? -1 : 1;
-        }
-    }
-    return 0;
-}
-
-/* Of (time, order word). */
-static int orders_compare(const uint64_t *a, const uint64_t *b)
-{
-    if (a[0] != b[0]) {
-        return (int64_t)a[0] < (int64_t)b[0] ? -1 : 1;
-    }
-    return a[1] == b[1] ? 0 : a[1] < b[1] ? -1 : 1;
-}
-
 /* Below 0: a stands before b in a group. A total order: equal entries are alike. */
 static int marks_compare(const struct plan_run *run, const struct run_mark *a,
                          const struct run_mark *b)
@@ -77,10 +53,10 @@ static int marks_compare(const struct plan_run *run, const struct run_mark *a,
     if (run->kind != RUN_RANKED) {
         return values_compare(run, a->value, b->value);
     }
-    int order = orders_compare(a->order, b->order);
+    int order = single_order_compare(a->order, b->order);
     bool by_order = run->rank == RANK_NEWEST || run->rank == RANK_OLDEST;
-    int value =
-        by_order ? bits_compare(run, a->value, b->value) : values_compare(run, a->value, b->value);
+    int value = by_order ? single_bits_compare(a->value, b->value, run->value_words, run->is_string)
+                         : values_compare(run, a->value, b->value);
     switch (run->rank) {
     case RANK_NEWEST:
         return order != 0 ? -order : -value;
