@@ -14,53 +14,40 @@
 #define WORKLOAD_PRODUCER       4711u
 #define WORKLOAD_TILE_US        (5 * US_PER_SECOND) /* The view's finest. */
 
-static const char definitions[] =
-    "streams:\n"
-    "  bench:\n"
-    "    id: 1\n"
-    "    time: ts\n"
-    "    future: 1d\n" /* Sparse loads advance by minutes within a turn. */
-    "    fields:\n"
-    "      ts: {type: timestamp}\n"
-    "      key: {type: u64}\n"
-    "      amount: {type: decimal, scale: 2}\n"
-    "views:\n"
-    "  bench:\n"
-    "    entity: key\n"
-    "    source: bench\n"
-    "    windows: [10m, 1h, 1d, 30d]\n"
-    "    aggregates:\n"
-    "      n: count()\n"
-    "      total: sum(amount)\n"
-    "      least: min(amount)\n"
-    "      most: max(amount)\n"
-    "      mean: avg(amount)\n"
-    "    ttl: 40d\n";
+/* A stream and a view of it up to its aggregates. future: how far events may be ahead. */
+#define DEFINITIONS(future, aggregates)                                                            \
+    "streams:\n"                                                                                   \
+    "  bench:\n"                                                                                   \
+    "    id: 1\n"                                                                                  \
+    "    time: ts\n"                                                                               \
+    "    future: " future "\n"                                                                     \
+    "    fields:\n"                                                                                \
+    "      ts: {type: timestamp}\n"                                                                \
+    "      key: {type: u64}\n"                                                                     \
+    "      amount: {type: decimal, scale: 2}\n"                                                    \
+    "views:\n"                                                                                     \
+    "  bench:\n"                                                                                   \
+    "    entity: key\n"                                                                            \
+    "    source: bench\n"                                                                          \
+    "    windows: [10m, 1h, 1d, 30d]\n"                                                            \
+    "    ttl: 40d\n"                                                                               \
+    "    aggregates:\n" aggregates
+
+/* Sparse loads advance by minutes within a turn. */
+static const char definitions[] = DEFINITIONS("1d", "      n: count()\n"
+                                                    "      total: sum(amount)\n"
+                                                    "      least: min(amount)\n"
+                                                    "      most: max(amount)\n"
+                                                    "      mean: avg(amount)\n");
 
 /* 28 features from 8 accumulators and one run. */
-static const char definitions_rich[] = "streams:\n"
-                                       "  bench:\n"
-                                       "    id: 1\n"
-                                       "    time: ts\n"
-                                       "    future: 1h\n"
-                                       "    fields:\n"
-                                       "      ts: {type: timestamp}\n"
-                                       "      key: {type: u64}\n"
-                                       "      amount: {type: decimal, scale: 2}\n"
-                                       "views:\n"
-                                       "  bench:\n"
-                                       "    entity: key\n"
-                                       "    source: bench\n"
-                                       "    windows: [10m, 1h, 1d, 30d]\n"
-                                       "    aggregates:\n"
-                                       "      spread: stddev_samp(amount)\n"
-                                       "      least: min(amount)\n"
-                                       "      most: max(amount)\n"
-                                       "      opening: first(amount)\n"
-                                       "      closing: last(amount)\n"
-                                       "      seen: last(ts)\n"
-                                       "      kinds: distinct(amount)\n"
-                                       "    ttl: 40d\n";
+static const char definitions_rich[] = DEFINITIONS("1h", "      spread: stddev_samp(amount)\n"
+                                                         "      least: min(amount)\n"
+                                                         "      most: max(amount)\n"
+                                                         "      opening: first(amount)\n"
+                                                         "      closing: last(amount)\n"
+                                                         "      seen: last(ts)\n"
+                                                         "      kinds: distinct(amount)\n");
 
 const char *workload_definitions(void)
 {
