@@ -1,7 +1,7 @@
 /* Reads events of one stream from NDJSON, CSV (csv.h; the first record names the columns), or
  * Parquet (label_table.h). A name that ends with .parquet is Parquet; the others are told apart by
- * the first character that is no white space: '{' is NDJSON. Columns and members that are no fields of
- * the stream are ignored and counted. An empty value is null, as is a NaN of Parquet. Without a
+ * the first character that is no white space: '{' is NDJSON. Columns and members that are no fields
+ * of the stream are ignored and counted. An empty value is null, as is a NaN of Parquet. Without a
  * column or member for the event time, an event has the time that the reader was given. */
 #pragma once
 
