@@ -383,7 +383,7 @@ void sql_view_write(const struct plan *plan, const struct sql_texts *texts, uint
     buffer_text(out, ";\n");
 }
 
-void sql_table_write(const struct schema *schema, struct buffer *out, struct sql_problem *problem)
+void sql_column_type(const struct schema_field *field, struct buffer *out)
 {
     static const char *const types[FIELD_TYPE_COUNT] = {
         [FIELD_TYPE_u8] = "UTINYINT",    [FIELD_TYPE_u16] = "USMALLINT",
@@ -393,16 +393,22 @@ void sql_table_write(const struct schema *schema, struct buffer *out, struct sql
         [FIELD_TYPE_bool] = "BOOLEAN",   [FIELD_TYPE_f64] = "DOUBLE",
         [FIELD_TYPE_string] = "VARCHAR", [FIELD_TYPE_timestamp] = "BIGINT",
     };
+    if (field->type == FIELD_TYPE_decimal) {
+        buffer_format(out, "DECIMAL(19, %u)", field->scale);
+    } else {
+        buffer_text(out, types[field->type]);
+    }
+}
+
+void sql_table_write(const struct schema *schema, struct buffer *out, struct sql_problem *problem)
+{
     names_check(schema, problem);
     buffer_format(out, "CREATE TABLE \"%s\" (\n", schema->name);
     for (uint32_t i = 0; i < schema->field_count; i++) {
         const struct schema_field *field = &schema->field[i];
         buffer_format(out, "  \"%s\" ", field->name);
-        if (field->type == FIELD_TYPE_decimal) {
-            buffer_format(out, "DECIMAL(19, %u),\n", field->scale);
-        } else {
-            buffer_format(out, "%s,\n", types[field->type]);
-        }
+        sql_column_type(field, out);
+        buffer_text(out, ",\n");
     }
     buffer_text(out, "  \"#order\" UBIGINT\n);\n");
 }

@@ -17,6 +17,8 @@ void sql_problem_set(struct sql_problem *problem, const char *format, ...)
 void sql_view_write(const struct plan *plan, const struct sql_texts *texts, uint32_t view,
                     const int64_t *at, struct buffer *out, struct sql_problem *problem);
 
+/* Type of a field's column. */
+void sql_column_type(const struct schema_field *field, struct buffer *out);
 /* The table of a stream: CREATE TABLE, with all its fields. */
 void sql_table_write(const struct schema *schema, struct buffer *out, struct sql_problem *problem);
 
