@@ -226,11 +226,15 @@ static void answer_compare(struct parity_sql *parity, const struct reading *read
                            uint32_t feature, const struct parity_moment *moment, uint32_t key,
                            const struct parity_cell *cell)
 {
+    const struct plan_view *view = &parity->config->plan.view[parity->view];
     const struct history_read *read = &moment->read[(uint64_t)key * moment->read_stride];
     const struct answer *answer = &read->answer[feature];
     const struct parity_column *column = &reading->column[feature];
     enum parity_match match;
-    if (is_left_out(parity, feature, moment->at_us, read->answer)) {
+    /* What is derived of a row that only later events keep: SQL has no row to derive it of. */
+    bool is_of_nothing = cell == NULL && answer->status != ANSWER_NOT_FOUND &&
+                         parity->place[feature] >= base_count(view);
+    if (is_of_nothing || is_left_out(parity, feature, moment->at_us, read->answer)) {
         parity_sql_leave_out(parity, feature);
         return;
     }
@@ -239,9 +243,8 @@ static void answer_compare(struct parity_sql *parity, const struct reading *read
     } else if (answer->status == ANSWER_NOT_FOUND) {
         match = PARITY_MATCH_DIFFERENT;
     } else {
-        match = parity_cell_compare(
-            column, cell, answer,
-            units_allowed(&parity->config->plan.view[parity->view], parity->place[feature]));
+        match =
+            parity_cell_compare(column, cell, answer, units_allowed(view, parity->place[feature]));
     }
     parity_sql_count(parity, feature, match, moment, moment->id[key], answer, column, cell);
 }
