@@ -100,7 +100,7 @@ static void identity_make(struct train *train)
                        train->label_hash[0],
                        train->label_hash[1],
                        XXH3_64bits(range->store_id, sizeof(range->store_id)),
-                       train->mode,
+                       train->mode + 2u * (uint64_t)train->options->compare,
                        train->options->time == NULL
                            ? 0
                            : XXH3_64bits(train->options->time, strlen(train->options->time))};
@@ -150,6 +150,13 @@ static enum result mirror_open(struct train *train)
         return train_fail(train, "the definitions have no `data.directory`: name the data "
                                  "directory by --data");
     }
+    train->differ = heap_alloc(train->service->item_count * sizeof(*train->differ));
+    train->unexplained = heap_alloc(train->service->item_count * sizeof(*train->unexplained));
+    if (train->differ == NULL || train->unexplained == NULL) {
+        return train_fail(train, "no memory");
+    }
+    memset(train->differ, 0, train->service->item_count * sizeof(*train->differ));
+    memset(train->unexplained, 0, train->service->item_count * sizeof(*train->unexplained));
     struct mirror_history_options options = {.directory = data,
                                              .plan = &train->config->plan,
                                              .mode = train->mode,
@@ -157,7 +164,17 @@ static enum result mirror_open(struct train *train)
                                              .memory_bytes = train->memory_bytes / 2};
     char error[MIRROR_HISTORY_ERROR_SIZE_MAX];
     enum result result = mirror_history_open(&options, &train->mirror, error);
-    return result == RESULT_OK ? RESULT_OK : train_fail(train, "%s", error);
+    if (result == RESULT_OK && train->options->compare) {
+        options.mode = HISTORY_KNOWN;
+        result = mirror_history_open(&options, &train->known, error);
+    }
+    if (result != RESULT_OK) {
+        return train_fail(train, "%s", error);
+    }
+    if (train->known != NULL) {
+        mirror_history_end_set(train->known, mirror_history_range(train->mirror)->last_lsn);
+    }
+    return RESULT_OK;
 }
 
 static void sizes_choose(struct train *train)
@@ -285,6 +302,9 @@ static int train_do(const struct train_options *options, const struct config *co
     }
     label_table_close(train->labels);
     mirror_history_close(train->mirror);
+    mirror_history_close(train->known);
+    heap_free(train->differ);
+    heap_free(train->unexplained);
     disk_close(train->disk);
     heap_free(train);
     return exit_code;
@@ -299,6 +319,9 @@ static int options_check(const struct verb_usage *usage, const struct train_opti
         strcmp(options->mode, "as_true") != 0) {
         return verb_usage_error(usage, "--mode `%s` is neither as_known nor as_true",
                                 options->mode);
+    }
+    if (options->compare && (options->mode == NULL || strcmp(options->mode, "as_true") != 0)) {
+        return verb_usage_error(usage, "--compare is for --mode as_true");
     }
     if (options->part_rows > PART_ROWS_MAX) {
         return verb_usage_error(usage, "--part-rows is at most %u", PART_ROWS_MAX);
@@ -327,6 +350,8 @@ int train_verb(int argc, char **argv)
          "to use; without it a quarter of the machine's"},
         {"part-rows", "N", VERB_OPTION_NUMBER, &options.part_rows,
          "labels of one pass over the mirror; without it what the memory has room for"},
+        {"compare", NULL, VERB_OPTION_FLAG, &options.compare,
+         "as_true: the card says how many values serving returned otherwise"},
         {"no-status", NULL, VERB_OPTION_FLAG, &options.no_status, "leave the statuses out"},
         {"quiet", NULL, VERB_OPTION_FLAG, &options.quiet, "no progress, no summary"},
     };
