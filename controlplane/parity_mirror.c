@@ -53,12 +53,12 @@ static enum result rows_next(struct parity_mirror *mirror, struct duckdb_rows *r
 }
 
 enum result parity_mirror_open(struct parity_mirror *mirror, const char *folder,
-                               const struct plan *plan, char error[PARITY_ERROR_SIZE_MAX])
+                               const struct plan *plan, const struct duckdb_options *options,
+                               char error[PARITY_ERROR_SIZE_MAX])
 {
-    const struct duckdb_options options = {.threads = 0};
     char why[DUCKDB_ERROR_SIZE_MAX];
     *mirror = (struct parity_mirror){.folder = folder, .plan = plan};
-    enum result result = duckdb_database_open(&options, &mirror->database, why);
+    enum result result = duckdb_database_open(options, &mirror->database, why);
     if (result != RESULT_OK) {
         (void)snprintf(error, PARITY_ERROR_SIZE_MAX, "%s", why);
     }
@@ -420,8 +420,9 @@ enum result parity_mirror_moments(struct parity_mirror *mirror, uint32_t view,
     return result;
 }
 
-enum result parity_mirror_tables(struct parity_mirror *mirror, uint32_t view, int64_t known_us,
-                                 char error[PARITY_ERROR_SIZE_MAX])
+/* Views named as the view's streams, over "#all_0" and so on, or "#drawn_0". */
+static enum result names_make(struct parity_mirror *mirror, uint32_t view, const char *over,
+                              int64_t known_us, char error[PARITY_ERROR_SIZE_MAX])
 {
     const struct plan_view *v = &mirror->plan->view[view];
     struct buffer sql;
@@ -430,10 +431,24 @@ enum result parity_mirror_tables(struct parity_mirror *mirror, uint32_t view, in
     for (uint32_t i = 0; i < plan_source_count(v) && result == RESULT_OK; i++) {
         buffer_format(&sql,
                       "CREATE OR REPLACE TEMP VIEW \"%s\" AS SELECT * EXCLUDE (\"#known\") FROM "
-                      "\"#drawn_%" PRIu32 "\" WHERE \"#known\" < %" PRId64,
-                      mirror->plan->stream[plan_source_stream(v, i)].schema.name, i, known_us);
+                      "\"#%s_%" PRIu32 "\" WHERE \"#known\" < %" PRId64,
+                      mirror->plan->stream[plan_source_stream(v, i)].schema.name, over, i,
+                      known_us);
         result = run(mirror, &sql, error);
     }
     buffer_deinit(&sql);
     return result;
+}
+
+enum result parity_mirror_tables(struct parity_mirror *mirror, uint32_t view, int64_t known_us,
+                                 char error[PARITY_ERROR_SIZE_MAX])
+{
+    return names_make(mirror, view, "drawn", known_us, error);
+}
+
+enum result parity_mirror_streams(struct parity_mirror *mirror, uint32_t view,
+                                  enum parity_events events, char error[PARITY_ERROR_SIZE_MAX])
+{
+    enum result result = streams_make(mirror, view, events, error);
+    return result == RESULT_OK ? names_make(mirror, view, "all", INT64_MAX, error) : result;
 }

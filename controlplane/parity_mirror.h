@@ -34,7 +34,9 @@ struct parity_keys {
 
 /* Error, here and below: what cannot be read, and why. */
 MUST_USE enum result parity_mirror_open(struct parity_mirror *mirror, const char *folder,
-                                        const struct plan *plan, char error[PARITY_ERROR_SIZE_MAX]);
+                                        const struct plan *plan,
+                                        const struct duckdb_options *options,
+                                        char error[PARITY_ERROR_SIZE_MAX]);
 void parity_mirror_close(struct parity_mirror *mirror);
 
 /* Draws up to key_max keys of the view, and gathers their events. RESULT_NOT_FOUND: the export has
@@ -43,6 +45,11 @@ MUST_USE enum result parity_mirror_draw(struct parity_mirror *mirror, uint32_t v
                                         enum parity_events events, uint64_t key_max, uint64_t seed,
                                         struct parity_keys *out_keys,
                                         char error[PARITY_ERROR_SIZE_MAX]);
+
+/* The view's streams as tables: every event that counts. */
+MUST_USE enum result parity_mirror_streams(struct parity_mirror *mirror, uint32_t view,
+                                           enum parity_events events,
+                                           char error[PARITY_ERROR_SIZE_MAX]);
 
 /* An expression of SQL: the id of the key whose parts are "#key_1" and so on. */
 void parity_id_write(const struct plan_view *view, struct buffer *out);

@@ -231,7 +231,9 @@ static int parity_compare(struct parity_sql *parity, int view, const int64_t *at
     }
     memset(parity->count, 0, count_bytes);
     parity->differences = json_array();
-    enum result result = parity_mirror_open(&parity->mirror, parity->options->export, plan, error);
+    const struct duckdb_options cores = {.threads = 0};
+    enum result result =
+        parity_mirror_open(&parity->mirror, parity->options->export, plan, &cores, error);
     if (result == RESULT_OK) {
         result = events_compare(parity, PARITY_EVENTS_APPLIED, view, at_us, error);
         result = result == RESULT_OK
