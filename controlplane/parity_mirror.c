@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controlplane/lake_manifest.h"
 #include "controlplane/sql_number.h"
 #include "controlplane/sql_view.h"
 #include "dataplane/base/assert.h"
@@ -80,12 +81,9 @@ static void files_write(const struct parity_mirror *mirror, const struct schema 
         bool is_pattern = *at == '*' || *at == '?' || *at == '[';
         buffer_format(out, is_pattern ? "[%c]" : *at == '\'' ? "''" : "%c", *at);
     }
-    buffer_text(out, "/stream=");
-    for (const char *at = schema->name; *at != '\0'; at++) {
-        bool is_plain = *at != '.';
-        buffer_format(out, is_plain ? "%c" : "%%%02X", *at);
-    }
-    buffer_text(out, "/**/*.parquet'");
+    char path[LAKE_PATH_SIZE_MAX]; /* "stream=NAME/..." */
+    lake_path_format(schema->name, 0, 0, 0, path);
+    buffer_format(out, "/%.*s/**/*.parquet'", (int)strcspn(path, "/"), path);
 }
 
 /* Whether there is any. */
