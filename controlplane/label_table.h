@@ -48,6 +48,9 @@ struct label_batch {
 
 struct label_table;
 
+/* Whether a name ends with .parquet. */
+bool label_name_is_parquet(const char *path);
+
 /* By the end of its name, .csv or .parquet; else by its first bytes. Errors here and below name the
  * file, the line or row, what is wrong, and what is allowed. RESULT_NOT_FOUND: no file, or no
  * DuckDB for Parquet; RESULT_INVALID; RESULT_SYSTEM; RESULT_NO_MEMORY. */

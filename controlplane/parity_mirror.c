@@ -6,6 +6,7 @@
 
 #include "controlplane/lake_manifest.h"
 #include "controlplane/sql_number.h"
+#include "controlplane/sql_run.h"
 #include "controlplane/sql_view.h"
 #include "dataplane/base/assert.h"
 #include "dataplane/feature/schema.h"
@@ -24,24 +25,16 @@ static enum result refuse(char error[PARITY_ERROR_SIZE_MAX], const struct parity
 static enum result run(struct parity_mirror *mirror, struct buffer *sql,
                        char error[PARITY_ERROR_SIZE_MAX])
 {
-    char why[DUCKDB_ERROR_SIZE_MAX] = "the machine gave no memory";
-    buffer_write(sql, "", 1);
-    enum result result =
-        sql->failed ? RESULT_NO_MEMORY : duckdb_statement_run(mirror->database, sql->data, why);
-    buffer_deinit(sql);
-    buffer_init(sql, 0);
+    char why[DUCKDB_ERROR_SIZE_MAX];
+    enum result result = sql_run(mirror->database, sql, why);
     return result == RESULT_OK ? result : refuse(error, mirror, why);
 }
 
 static enum result rows_open(struct parity_mirror *mirror, struct buffer *sql,
                              struct duckdb_rows **out_rows, char error[PARITY_ERROR_SIZE_MAX])
 {
-    char why[DUCKDB_ERROR_SIZE_MAX] = "the machine gave no memory";
-    buffer_write(sql, "", 1);
-    enum result result = sql->failed ? RESULT_NO_MEMORY
-                                     : duckdb_rows_open(mirror->database, sql->data, out_rows, why);
-    buffer_deinit(sql);
-    buffer_init(sql, 0);
+    char why[DUCKDB_ERROR_SIZE_MAX];
+    enum result result = sql_rows_open(mirror->database, sql, out_rows, why);
     return result == RESULT_OK ? result : refuse(error, mirror, why);
 }
 
