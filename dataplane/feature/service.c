@@ -1,6 +1,7 @@
 #include "dataplane/feature/service.h"
 
 #include <string.h>
+#include <xxhash.h>
 
 #include "dataplane/base/assert.h"
 #include "dataplane/feature/derive.h"
@@ -42,6 +43,61 @@ enum result service_finish(const struct plan *plan, struct plan_service *service
         }
     }
     return program_finish(&service->program) == RESULT_OK ? RESULT_OK : RESULT_UNSUPPORTED;
+}
+
+static uint64_t print_number(uint64_t print, uint64_t number)
+{
+    return XXH3_64bits_withSeed(&number, sizeof(number), print);
+}
+
+static uint64_t print_text(uint64_t print, const char *text, uint64_t size)
+{
+    return XXH3_64bits_withSeed(text, size, print_number(print, size));
+}
+
+static uint64_t print_read(uint64_t print, const struct plan *plan,
+                           const struct plan_service_read *read)
+{
+    const struct plan_view *view = &plan->view[read->view];
+    print = print_number(print, view->fingerprint);
+    print = print_number(print, view->derived_count == 0 ? 0 : view->derived_program.print);
+    print = print_number(print, (uint64_t)view->ttl_us << 1 | view->leading_newest);
+    return print_number(print, (uint64_t)read->place << 16 | read->item);
+}
+
+static uint64_t print_item(uint64_t print, const struct plan_service_item *item)
+{
+    const struct plan_default *otherwise = &item->otherwise;
+    print = print_text(print, item->name, strlen(item->name));
+    print = print_number(print, (uint64_t)item->source << 1 | item->is_computed);
+    print = print_number(print, (uint64_t)item->max_age_us);
+    if (!otherwise->given) {
+        return print_number(print, 0);
+    }
+    print =
+        print_number(print, (uint64_t)otherwise->type.kind << 16 | otherwise->type.scale << 1 | 1);
+    return otherwise->type.kind == TYPE_string ? print_text(print, otherwise->text, otherwise->size)
+                                               : print_number(print, (uint64_t)otherwise->word);
+}
+
+uint64_t service_fingerprint(const struct plan *plan, const struct plan_service *service)
+{
+    uint64_t print = print_text(service->version, service->name, strlen(service->name));
+    print =
+        service->program.output_count == 0 ? print : print_number(print, service->program.print);
+    for (uint32_t i = 0; i < service->read_count; i++) {
+        print = print_read(print, plan, &service->read[i]);
+    }
+    for (uint32_t i = 0; i < service->item_count; i++) {
+        print = print_item(print, &service->item[i]);
+    }
+    for (uint32_t i = 0; i < service->request_count; i++) {
+        const struct schema_field *field = &service->request[i];
+        print = print_text(print, field->name, strlen(field->name));
+        print = print_number(print, (uint64_t)field->type << 32 | (uint64_t)field->size << 8 |
+                                        field->scale);
+    }
+    return print;
 }
 
 int service_find(const struct plan *plan, const char *name, uint32_t size)
