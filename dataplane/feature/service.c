@@ -1,9 +1,9 @@
 #include "dataplane/feature/service.h"
 
 #include <string.h>
-#include <xxhash.h>
 
 #include "dataplane/base/assert.h"
+#include "dataplane/base/hash.h"
 #include "dataplane/feature/derive.h"
 
 struct expression_type service_feature_type(const struct plan *plan, uint32_t view, uint32_t place)
