@@ -79,29 +79,9 @@ static enum event_file_step value_refuse(const struct event_file *file,
 static enum event_file_step csv_refuse(const struct event_file *file, enum csv_step step,
                                        char error[EVENT_FILE_ERROR_SIZE_MAX])
 {
-    struct csv_place place = file->csv.wrong;
-    switch (step) {
-    case CSV_BEHIND_QUOTE:
-        error_format(file, error, place,
-                     "text behind a closing quote; a comma or the end of the line is allowed "
-                     "there, and a quote inside quotes stands twice");
-        return EVENT_FILE_BAD;
-    case CSV_OPEN_QUOTE:
-        error_format(file, error, place, "the quote that begins here is not closed");
-        break;
-    case CSV_VALUES:
-        error_format(file, error, place, "more than %d values in a record; no more are allowed",
-                     CSV_VALUES_MAX);
-        break;
-    case CSV_BYTES:
-        error_format(file, error, place, "a record of more than %u bytes; no more are allowed",
-                     CSV_RECORD_MAX);
-        break;
-    case CSV_RECORD:
-    case CSV_END:
-        break;
-    }
-    return EVENT_FILE_FAILED;
+    char what[CSV_ERROR_SIZE_MAX];
+    error_format(file, error, file->csv.wrong, "%s", csv_step_format(step, what));
+    return step == CSV_BEHIND_QUOTE ? EVENT_FILE_BAD : EVENT_FILE_FAILED;
 }
 
 /* Columns to fields; what is required must be there. */
@@ -146,22 +126,6 @@ static enum result csv_header_read(struct event_file *file, char error[EVENT_FIL
     return RESULT_OK;
 }
 
-/* Past white space and a byte order mark; the first character behind them is not taken. */
-static int first_character(FILE *in, struct csv_place *place)
-{
-    int c;
-    do {
-        c = getc_unlocked(in);
-        place->line += c == '\n';
-        place->column = c == '\n' ? 1 : place->column + (c == ' ' || c == '\t');
-    } while (c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == 0xef || c == 0xbb ||
-             c == 0xbf);
-    if (c != EOF) {
-        (void)ungetc(c, in);
-    }
-    return c;
-}
-
 enum result event_file_open(struct event_file *file, FILE *in, const char *name,
                             const struct schema *schema, int64_t time_us,
                             char error[EVENT_FILE_ERROR_SIZE_MAX])
@@ -176,7 +140,7 @@ enum result event_file_open(struct event_file *file, FILE *in, const char *name,
                            schema->field[schema->time_field].unit, &file->time)) {
         file->time = INT64_MIN;
     }
-    int first = first_character(in, &place);
+    int first = csv_first_character(in, &place);
     csv_open(&file->csv, in, place);
     file->line = place.line - 1;
     if (first == EOF || first == '{') {
@@ -274,23 +238,11 @@ static enum event_file_step json_next(struct event_file *file, uint8_t *block,
     return EVENT_FILE_BAD;
 }
 
-/* The next record that is no empty line. */
-static enum csv_step csv_record_take(struct csv *csv, uint32_t column_count)
-{
-    enum csv_step step;
-    bool blank;
-    do {
-        step = csv_next(csv);
-        blank = step == CSV_RECORD && csv->count == 1 && csv->value[0].size == 0;
-    } while (blank && column_count > 1);
-    return step;
-}
-
 static enum event_file_step csv_event(struct event_file *file, uint8_t *block,
                                       char error[EVENT_FILE_ERROR_SIZE_MAX])
 {
     struct csv *csv = &file->csv;
-    enum csv_step step = csv_record_take(csv, file->column_count);
+    enum csv_step step = csv_record_next(csv, file->column_count);
     if (step != CSV_RECORD) {
         return step == CSV_END ? EVENT_FILE_END : csv_refuse(file, step, error);
     }
