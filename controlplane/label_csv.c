@@ -27,7 +27,7 @@ static enum result names_read(struct label_table *table, char error[LABEL_ERROR_
     enum result result = label_columns_alloc(table, csv->count, error);
     for (uint32_t c = 0; c < csv->count && result == RESULT_OK; c++) {
         result =
-            label_column_set(table, c, csv_text(csv, c), csv->value[c].size, LABEL_TEXT, error);
+            label_column_set(table, c, csv_text(csv, c), csv->value[c].size, LABEL_TEXT, 0, error);
     }
     return result;
 }

@@ -28,6 +28,7 @@ struct label_table {
     FILE *file;
     struct stat seen; /* When it was opened. */
     bool is_parquet;
+    bool is_exact; /* Times stay in their unit. */
     uint32_t column_count;
     struct label_column *column; /* Owned, with their names, as the next three. */
     struct label_cell *cell;     /* LABEL_CELLS_MAX */
@@ -55,7 +56,7 @@ MUST_USE enum result label_columns_alloc(struct label_table *table, uint32_t cou
                                          char error[LABEL_ERROR_SIZE_MAX]);
 /* A copy of the name; an error where another column before it has it. */
 MUST_USE enum result label_column_set(struct label_table *table, uint32_t column, const char *name,
-                                      uint32_t name_size, enum label_type type,
+                                      uint32_t name_size, enum label_type type, int64_t unit_ns,
                                       char error[LABEL_ERROR_SIZE_MAX]);
 
 /* Reads the columns, at open; at the start again after a rewind. */

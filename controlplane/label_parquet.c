@@ -190,7 +190,8 @@ static enum result columns_read(struct label_table *table, struct duckdb_rows *r
     buffer_init(&select, LIST_SIZE_MAX);
     for (uint32_t c = 0; c < count && result == RESULT_OK; c++) {
         result = label_column_set(table, c, column[c].name, (uint32_t)strlen(column[c].name),
-                                  label_type_of(&column[c]), error);
+                                  label_type_of(&column[c]),
+                                  table->is_exact ? column[c].unit_ns : NS_PER_US, error);
         buffer_text(&select, c == 0 ? "SELECT " : ", ");
         select_item_write(&select, &column[c]);
     }
@@ -252,19 +253,20 @@ void label_parquet_close(struct label_table *table)
     heap_free(table->select);
 }
 
-/* Microseconds; false: infinite, or none that 64 bits hold. */
-static bool time_convert(const struct duckdb_column *column, int64_t value, int64_t *out_us)
+/* In units of unit_ns; false: infinite, or none that 64 bits hold. */
+static bool time_convert(const struct duckdb_column *column, int64_t value, int64_t unit_ns,
+                         int64_t *out_count)
 {
     int64_t infinite = column->size == 4 ? INT32_MAX : INT64_MAX;
     if (value == infinite || value == -infinite) {
         return false;
     }
-    if (column->unit_ns < NS_PER_US) {
-        int64_t per_us = NS_PER_US / column->unit_ns;
-        *out_us = value / per_us - (value % per_us < 0 ? 1 : 0);
+    if (column->unit_ns < unit_ns) {
+        int64_t per_unit = unit_ns / column->unit_ns;
+        *out_count = value / per_unit - (value % per_unit < 0 ? 1 : 0);
         return true;
     }
-    return !__builtin_mul_overflow(value, column->unit_ns / NS_PER_US, out_us);
+    return !__builtin_mul_overflow(value, column->unit_ns / unit_ns, out_count);
 }
 
 static uint32_t integer_format(__int128 value, uint32_t scale, bool is_unsigned, char *out)
@@ -291,11 +293,10 @@ static uint32_t double_format(double value, char *out)
     return (uint32_t)strlen(name);
 }
 
-/* A value that is there, as text at out; 0: it is no time that we know. */
+/* A number that is there, as text at out; returns its size. */
 static uint32_t number_format(const struct duckdb_column *column,
                               const struct duckdb_vector *vector, uint32_t row, char *out)
 {
-    int64_t us;
     if (column->type == DUCKDB_FLOAT || column->type == DUCKDB_DOUBLE) {
         return double_format(duckdb_value_double(column, vector, row), out);
     }
@@ -304,10 +305,31 @@ static uint32_t number_format(const struct duckdb_column *column,
         memcpy(out, value != 0 ? "true" : "false", 5);
         return value != 0 ? 4 : 5;
     }
-    if (column->type != DUCKDB_TIME) {
-        return integer_format(value, column->scale, column->type == DUCKDB_UNSIGNED, out);
+    return integer_format(value, column->scale, column->type == DUCKDB_UNSIGNED, out);
+}
+
+/* A value that is there; false: it is no time that we know. */
+static bool cell_fill(struct label_table *table, const struct duckdb_column *column, uint32_t index,
+                      uint32_t row, struct label_cell *cell)
+{
+    const struct duckdb_vector *vector = &table->chunk.vector[index];
+    if (column->type == DUCKDB_TEXT) {
+        cell->text = duckdb_value_text(vector, row, &cell->size);
+        return true;
     }
-    return time_convert(column, (int64_t)value, &us) ? integer_format(us, 0, false, out) : 0;
+    char *out = table->texts + table->texts_size;
+    cell->text = out;
+    if (column->type == DUCKDB_TIME) {
+        int64_t value = (int64_t)duckdb_value_integer(column, vector, row);
+        if (!time_convert(column, value, table->column[index].unit_ns, &cell->time)) {
+            return false;
+        }
+        cell->size = integer_format(cell->time, 0, false, out);
+    } else {
+        cell->size = number_format(column, vector, row, out);
+    }
+    table->texts_size += cell->size;
+    return true;
 }
 
 /* A column of a batch, row by row. */
@@ -319,22 +341,10 @@ static enum result column_fill(struct label_table *table, const struct duckdb_co
         struct label_cell *cell = &table->cell[r * table->column_count + index];
         uint32_t row = table->chunk_row + r;
         *cell = (struct label_cell){.is_null = !duckdb_value_is_there(vector, row)};
-        if (cell->is_null) {
-            continue;
-        }
-        if (column->type == DUCKDB_TEXT) {
-            cell->text = duckdb_value_text(vector, row, &cell->size);
-            continue;
-        }
-        char *out = table->texts + table->texts_size;
-        cell->text = out;
-        cell->size = number_format(column, vector, row, out);
-        table->texts_size += cell->size;
-        if (cell->size == 0) {
+        if (!cell->is_null && !cell_fill(table, column, index, row, cell)) {
             label_error(table, error,
-                        "row %" PRIu64 ": `%s` is infinite, or a time that 64 bits of "
-                        "microseconds do not hold; times since 1970 or before, or null, are "
-                        "allowed",
+                        "row %" PRIu64 ": `%s` is infinite, or a time that 64 bits do not hold; "
+                        "times, or null, are allowed",
                         table->row + r + 1, table->column[index].name);
             return RESULT_INVALID;
         }

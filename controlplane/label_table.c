@@ -64,14 +64,15 @@ enum result label_columns_alloc(struct label_table *table, uint32_t count,
 }
 
 enum result label_column_set(struct label_table *table, uint32_t column, const char *name,
-                             uint32_t name_size, enum label_type type,
+                             uint32_t name_size, enum label_type type, int64_t unit_ns,
                              char error[LABEL_ERROR_SIZE_MAX])
 {
     if (name_size == 0 || memchr(name, '\0', name_size) != NULL) {
         label_error(table, error, "column %" PRIu32 " has no name; each needs one", column + 1);
         return RESULT_INVALID;
     }
-    table->column[column] = (struct label_column){.name = text_copy(name, name_size), .type = type};
+    table->column[column] =
+        (struct label_column){.name = text_copy(name, name_size), .type = type, .unit_ns = unit_ns};
     if (table->column[column].name == NULL) {
         return label_no_memory(table, error);
     }
@@ -131,8 +132,8 @@ static enum result batch_alloc(struct label_table *table, char error[LABEL_ERROR
     return good ? RESULT_OK : label_no_memory(table, error);
 }
 
-enum result label_table_open(const char *path, struct label_table **out_table,
-                             char error[LABEL_ERROR_SIZE_MAX])
+static enum result table_open(const char *path, bool is_exact, struct label_table **out_table,
+                              char error[LABEL_ERROR_SIZE_MAX])
 {
     struct label_table *table = heap_alloc(sizeof(*table));
     if (table == NULL) {
@@ -140,6 +141,7 @@ enum result label_table_open(const char *path, struct label_table **out_table,
         return RESULT_NO_MEMORY;
     }
     memset(table, 0, sizeof(*table));
+    table->is_exact = is_exact;
     table->path = text_copy(path, strlen(path));
     enum result result = RESULT_NO_MEMORY;
     if (table->path == NULL) {
@@ -160,6 +162,18 @@ enum result label_table_open(const char *path, struct label_table **out_table,
 fail:
     label_table_close(table);
     return result;
+}
+
+enum result label_table_open(const char *path, struct label_table **out_table,
+                             char error[LABEL_ERROR_SIZE_MAX])
+{
+    return table_open(path, false, out_table, error);
+}
+
+enum result label_table_open_exact(const char *path, struct label_table **out_table,
+                                   char error[LABEL_ERROR_SIZE_MAX])
+{
+    return table_open(path, true, out_table, error);
 }
 
 void label_table_close(struct label_table *table)

@@ -21,12 +21,14 @@ enum label_type { LABEL_TEXT, LABEL_INTEGER, LABEL_DOUBLE, LABEL_BOOL, LABEL_TIM
 struct label_column {
     const char *name; /* Owned by the table. No two are alike. */
     enum label_type type;
+    int64_t unit_ns; /* Of LABEL_TIME: what is counted. */
 };
 
 struct label_cell {
-    const char *text; /* Not NUL-terminated; of a null unset, as the size. */
+    const char *text; /* Not NUL-terminated; of a null unset, as the size and the time. */
     uint32_t size;
     bool is_null;
+    int64_t time; /* Of LABEL_TIME: the number that the text is. */
 };
 
 /* Borrowed until the next call. */
@@ -44,6 +46,9 @@ struct label_table;
  * DuckDB for Parquet; RESULT_INVALID; RESULT_SYSTEM; RESULT_NO_MEMORY. */
 MUST_USE enum result label_table_open(const char *path, struct label_table **out_table,
                                       char error[LABEL_ERROR_SIZE_MAX]);
+/* The same with times in the unit of the file. */
+MUST_USE enum result label_table_open_exact(const char *path, struct label_table **out_table,
+                                            char error[LABEL_ERROR_SIZE_MAX]);
 void label_table_close(struct label_table *table); /* NULL is fine. */
 
 const struct label_column *label_table_columns(const struct label_table *table,
