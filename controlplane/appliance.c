@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "controlplane/access.h"
+#include "controlplane/canary.h"
 #include "controlplane/freshness.h"
 #include "controlplane/housekeeping.h"
 #include "controlplane/http.h"
@@ -151,11 +152,14 @@ static enum result observers_open(struct appliance *appliance, char error[APPLIA
     if (result == RESULT_OK) {
         result = housekeeping_open(appliance, &appliance->housekeeping);
     }
+    if (result == RESULT_OK && appliance->served != NULL) {
+        result = canary_open(appliance, &appliance->canary);
+    }
     if (result == RESULT_OK && appliance->plan->view_count > 0) {
         result = freshness_open(appliance, appliance->serving_thread_count, &appliance->freshness);
     }
     if (result != RESULT_OK) {
-        return appliance_fail(error, result, "no thread for housekeeping or freshness: %s",
+        return appliance_fail(error, result, "no thread for housekeeping, freshness or parity: %s",
                               result_name(result));
     }
     return RESULT_OK;
@@ -401,6 +405,7 @@ void appliance_close(struct appliance *appliance)
     atomic_store_explicit(&appliance->shared_ready, false, memory_order_release);
     state_finish(appliance);
     housekeeping_stop(appliance->housekeeping);
+    canary_stop(appliance->canary);
     /* The doors first: who asks for a report needs everything behind them. */
     access_stop(appliance->access);
     http_close(appliance->http);
@@ -408,6 +413,7 @@ void appliance_close(struct appliance *appliance)
     served_stop(appliance->served);
     access_close(appliance->access);
     freshness_close(appliance->freshness);
+    canary_close(appliance->canary);
     housekeeping_close(appliance->housekeeping);
     objectives_close(appliance->objectives);
     quality_close(appliance->quality);
@@ -425,6 +431,7 @@ void appliance_close(struct appliance *appliance)
     appliance->housekeeping = NULL;
     appliance->objectives = NULL;
     appliance->quality = NULL;
+    appliance->canary = NULL;
     appliance->served = NULL;
     appliance->store = NULL;
     appliance->shard_count = 0;

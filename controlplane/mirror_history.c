@@ -305,7 +305,8 @@ static enum result shares_run(struct mirror_history *history, struct share *shar
         if (run[t].history == NULL || run[t].result != RESULT_OK) {
             continue;
         }
-        started[t] = pthread_create(&thread[t], NULL, run_scan, &run[t]) == 0;
+        /* The last one needs no thread of its own. */
+        started[t] = t + 1 < count && pthread_create(&thread[t], NULL, run_scan, &run[t]) == 0;
         if (!started[t]) {
             (void)run_scan(&run[t]);
         }

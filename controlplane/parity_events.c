@@ -17,6 +17,7 @@ struct walk {
     const struct plan *plan;
     const struct served_record *record;
     const uint16_t *views;
+    const bool *follow;
     struct parity_events *events;
     uint16_t shard;
     bool failed; /* No memory. */
@@ -121,7 +122,8 @@ static void event_look(struct walk *walk, struct parity_event *event, uint32_t v
         uint32_t place = view_place(walk->plan, event->stream, view);
         bool owned = read->shard == walk->shard;
         /* Elsewhere stands what its home did not apply, and what it sent on; that comes again. */
-        bool wanted = place < VIEWS_PER_STREAM_MAX && event->apply_us < read->known_us &&
+        bool wanted = walk->follow[r] && place < VIEWS_PER_STREAM_MAX &&
+                      event->apply_us < read->known_us &&
                       (owned || verdict_reason(event->verdict) != VERDICT_applied) &&
                       (!event->is_forward || (views_mask >> place & 1) != 0);
         if (wanted && key_is(walk, read, view, event->stream, bytes, event->size)) {
@@ -203,11 +205,12 @@ static enum result segment_look(struct walk *walk, const char *directory,
 
 enum result parity_events_read(const char *directory, const struct plan *plan,
                                const struct served_record *record, const uint16_t *views,
-                               struct parity_events *out_events)
+                               const bool *follow, struct parity_events *out_events)
 {
     struct store_directory names;
     *out_events = (struct parity_events){.oldest_us = INT64_MAX};
-    struct walk walk = {.plan = plan, .record = record, .views = views, .events = out_events};
+    struct walk walk = {
+        .plan = plan, .record = record, .views = views, .follow = follow, .events = out_events};
     enum result result = store_directory_read(&names, directory);
     if (result != RESULT_OK) {
         return result;

@@ -39,9 +39,9 @@ struct parity_events {
     int64_t oldest_us; /* Created time of the oldest segment; INT64_MAX: none. */
 };
 
-/* All with an apply time below what the reads knew. views: of the record's reads, in the plan.
- * RESULT_SYSTEM (errno), RESULT_NO_MEMORY. */
+/* All with an apply time below what the reads knew, of the reads that follow says. views: of the
+ * record's reads, in the plan. RESULT_SYSTEM (errno), RESULT_NO_MEMORY. */
 MUST_USE enum result parity_events_read(const char *directory, const struct plan *plan,
                                         const struct served_record *record, const uint16_t *views,
-                                        struct parity_events *out_events);
+                                        const bool *follow, struct parity_events *out_events);
 void parity_events_free(struct parity_events *events);

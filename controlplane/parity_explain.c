@@ -35,6 +35,8 @@ struct explain {
     uint8_t *step_bytes;              /* Owned: the same record, as it was known after an event. */
     struct served_record *step;       /* Owned. */
     uint16_t view[SERVICE_READS_MAX]; /* Of its reads, in the plan. */
+    bool follow[SERVICE_READS_MAX];   /* Those that the value hangs on. */
+    int service;                      /* In the plan; -1: its definition is gone. */
     uint32_t item;                    /* That is followed. */
     struct parity_events events;
     struct event_show *show;
@@ -186,6 +188,7 @@ static void first_visit(void *context, const struct parity_answer *answer)
 {
     struct explain *explain = context;
     explain->item = item_choose(explain, answer);
+    explain->service = answer->service;
     answer_print(explain, answer);
 }
 
@@ -223,16 +226,28 @@ static void event_print(struct explain *explain, const struct parity_event *even
     fields_print(explain, event);
 }
 
+/* Whether what comes next has another apply time than the event before. */
+static bool event_ends_moment(const struct explain *explain)
+{
+    const struct parity_event *event = explain->events.event;
+    uint32_t next = explain->at;
+    return next == explain->events.count || event[next].apply_us != event[next - 1].apply_us;
+}
+
 /* An event, and the value after it. */
 static void step_visit(void *context, const struct parity_answer *answer)
 {
     struct explain *explain = context;
     bool as_served = answer->outcome[explain->item] == PARITY_equal;
     event_print(explain, &explain->events.event[explain->at]);
+    explain->at++;
+    if (!event_ends_moment(explain)) {
+        printf("\n"); /* They were applied at once. */
+        return;
+    }
     printf("  -> ");
     text_print(answer->again[explain->item], answer->is_null[explain->item]);
     printf("%s\n", as_served ? "  = served" : "");
-    explain->at++;
     explain->as_served += as_served ? 1 : 0;
     explain->last_as_served = as_served ? explain->at : explain->last_as_served;
 }
@@ -294,6 +309,24 @@ static void end_print(const struct explain *explain)
     }
 }
 
+/* Whether an item hangs on a view. */
+static bool item_reads(const struct plan_service *service, uint32_t item, uint16_t view)
+{
+    const struct plan_service_item *asked = &service->item[item];
+    if (!asked->is_computed) {
+        return service->read[asked->source].view == view;
+    }
+    for (uint64_t rest = asked->inputs; rest != 0; rest &= rest - 1) {
+        uint32_t input = service->program.input[__builtin_ctzll(rest)];
+        if (input < SERVICE_INPUT_REQUEST && service->read[input].view == view) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The record's views in the plan, and which of them the value hangs on: all, where its definition
+ * is gone. */
 static bool views_find(struct explain *explain)
 {
     const struct plan *plan = &explain->source.config->plan;
@@ -304,6 +337,8 @@ static bool views_find(struct explain *explain)
             return false;
         }
         explain->view[r] = (uint16_t)view;
+        explain->follow[r] = explain->service < 0 || item_reads(&plan->service[explain->service],
+                                                                explain->item, (uint16_t)view);
     }
     return true;
 }
@@ -329,7 +364,7 @@ static enum result explain_print(struct explain *explain)
         return RESULT_OK;
     }
     result = parity_events_read(explain->source.directory, plan, explain->record, explain->view,
-                                &explain->events);
+                                explain->follow, &explain->events);
     if (result == RESULT_OK) {
         const struct served_item *item = &explain->record->item[explain->item];
         printf("\n%u events of its rows, in the order in which they were applied; "

@@ -301,12 +301,18 @@ enum result served_reader_at(struct served_reader *reader, const struct served_p
 
 enum result served_reader_skip_all(struct served_reader *reader)
 {
-    const struct served_record *record;
-    enum result result;
-    do {
-        result = served_reader_next(reader, &record);
-    } while (result == RESULT_OK);
-    return result == RESULT_NOT_FOUND ? RESULT_OK : result;
+    enum result result = directory_list(reader);
+    if (result != RESULT_OK || reader->count == 0) {
+        return result;
+    }
+    uint64_t newest = reader->number[reader->count - 1];
+    if ((reader->fd < 0 || reader->file != newest) && file_take(reader, newest) != RESULT_OK) {
+        reader->file = newest - 1; /* Its header may still come. */
+    }
+    while (reader->fd >= 0 && block_next(reader)) {
+    }
+    reader->at = reader->of.size;
+    return RESULT_OK;
 }
 
 void served_reader_report_read(const struct served_reader *reader, struct served_reader_report *out)

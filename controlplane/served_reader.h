@@ -44,7 +44,7 @@ const uint8_t *served_reader_bytes(const struct served_reader *reader, uint32_t 
 MUST_USE enum result served_reader_at(struct served_reader *reader,
                                       const struct served_place *place,
                                       const struct served_record **out_record);
-/* Goes behind all that is there. */
+/* Goes behind all that is there, without looking at it. */
 MUST_USE enum result served_reader_skip_all(struct served_reader *reader);
 void served_reader_report_read(const struct served_reader *reader,
                                struct served_reader_report *out);

@@ -37,6 +37,8 @@ def stages(*parts):
 EVENTS = 'freshet_ingest_events_total{stream="s"}'
 DROPS = 'freshet_ingest_dropped_total{stream="s",reason="%s"}'
 
+PARITY = 'freshet_parity_%s_total{service="fraud",feature="activity.n_1d"}'
+
 # (sentence, series, {time: alerts that fire})
 CASES = [
     ("all is good", objective("0+1000x6000", "0+1000x6000"), {"10m": [], "8h": []}),
