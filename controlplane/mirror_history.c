@@ -347,6 +347,14 @@ enum result mirror_history_read(struct mirror_history *history, struct history_r
     return result;
 }
 
+void mirror_history_end_set(struct mirror_history *history, const uint64_t last_lsn[SHARDS_MAX])
+{
+    for (uint32_t shard = 0; shard < SHARDS_MAX; shard++) {
+        uint64_t *last = &history->range.last_lsn[shard];
+        *last = last_lsn[shard] < *last ? last_lsn[shard] : *last;
+    }
+}
+
 const struct mirror_range *mirror_history_range(const struct mirror_history *history)
 {
     return &history->range;
