@@ -1,5 +1,6 @@
 /* A part's rows answered, and the values of their service. */
 #include "controlplane/train_inside.h"
+#include "controlplane/train_logged.h"
 #include "dataplane/base/assert.h"
 
 /* Rows [first, first + count) of the part. */
@@ -23,7 +24,7 @@ static enum result rows_answer(struct train *train, struct train_part *part, uin
 enum result train_rows_answer(struct train *train, struct train_part *part, uint32_t first,
                               uint32_t count, train_rows *each, void *context)
 {
-    enum result result = rows_answer(train, part, first, count);
+    enum result result = train->logged != NULL ? RESULT_OK : rows_answer(train, part, first, count);
     if (result == RESULT_OK) {
         return each(context, part, first, count);
     }
@@ -41,6 +42,9 @@ enum result train_row_items(struct train *train, const struct train_part *part,
                             struct service_run *run, uint32_t row, train_item *each, void *context)
 {
     const struct plan_service *service = train->service;
+    if (train->logged != NULL) {
+        return train_logged_items(train, part, row, each, context);
+    }
     run->answer = part->answer;
     for (uint32_t i = 0; i < service->read_count; i++) {
         run->base[i] = train->base[i];
