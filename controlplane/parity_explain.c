@@ -355,9 +355,9 @@ static enum result explain_print(struct explain *explain)
         return result;
     }
     if (explain->item == explain->record->item_count) {
-        (void)fprintf(stderr, "freshet " VERB ": --value `%s` is no value of this answer\n",
-                      explain->options->value);
-        return RESULT_OK;
+        (void)snprintf(explain->source.error, sizeof(explain->source.error),
+                       "--value `%.64s` is no value of this answer", explain->options->value);
+        return RESULT_INVALID;
     }
     if (!views_find(explain)) {
         printf("the definitions no longer have its views\n");
