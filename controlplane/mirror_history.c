@@ -339,6 +339,7 @@ enum result mirror_history_read(struct mirror_history *history, struct history_r
     for (uint32_t t = 0; t < threads; t++) {
         for (uint32_t i = 0; result == RESULT_OK && i < share[t].count; i++) {
             reads[share[t].from[i]].found = share[t].read[i].found;
+            reads[share[t].from[i]].is_hindsight = share[t].read[i].is_hindsight;
         }
         heap_free(share[t].read);
         heap_free(share[t].from);

@@ -2,11 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "controlplane/folder.h"
 #include "controlplane/parquet_inside.h"
 #include "controlplane/thrift_compact.h"
 #include "dataplane/base/assert.h"
@@ -196,13 +196,19 @@ static enum result group_write(struct parquet_writer *writer)
     return writer->groups.failed ? RESULT_NO_MEMORY : RESULT_OK;
 }
 
-static bool group_is_full(const struct parquet_writer *writer)
+uint64_t parquet_writer_held_bytes(const struct parquet_writer *writer)
 {
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < writer->column_count; i++) {
         bytes += parquet_chunk_bytes(&writer->chunk[i]);
     }
-    return writer->group_rows == writer->group_rows_max || bytes >= writer->group_bytes_max;
+    return bytes;
+}
+
+static bool group_is_full(const struct parquet_writer *writer)
+{
+    return writer->group_rows == writer->group_rows_max ||
+           parquet_writer_held_bytes(writer) >= writer->group_bytes_max;
 }
 
 static enum result slice_append(struct parquet_writer *writer, const struct parquet_values *values,
@@ -235,20 +241,13 @@ enum result parquet_writer_append(struct parquet_writer *writer,
     return failed_before(writer);
 }
 
-/* The name of a file is durable when its folder is. */
-static enum result folder_sync(const char *path)
+enum result parquet_writer_flush(struct parquet_writer *writer)
 {
-    char copy[PARQUET_PATH_SIZE_MAX];
-    memcpy(copy, path, strlen(path) + 1);
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return RESULT_SYSTEM;
+    if (writer->result != RESULT_OK) {
+        return failed_before(writer);
     }
-    enum result result = fsync(fd) == 0 ? RESULT_OK : RESULT_SYSTEM;
-    int error = errno;
-    (void)close(fd);
-    errno = error;
-    return result;
+    enum result result = group_write(writer);
+    return result == RESULT_OK ? RESULT_OK : failed(writer, result);
 }
 
 static enum result footer_write(struct parquet_writer *writer)
@@ -278,7 +277,7 @@ static enum result name_settle(struct parquet_writer *writer)
         return RESULT_SYSTEM;
     }
     writer->tmp[0] = '\0';
-    return folder_sync(writer->path);
+    return folder_sync_above(writer->path);
 }
 
 enum result parquet_writer_finish(struct parquet_writer *writer)

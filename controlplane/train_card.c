@@ -47,6 +47,22 @@ static json_t *mirror_make(const struct train *train)
     return mirror;
 }
 
+/* By feature, how many values serving returned otherwise. */
+static json_t *differences_make(const struct train *train)
+{
+    json_t *differences = json_object();
+    for (uint32_t i = 0; i < train->service->item_count; i++) {
+        if (train->differ[i] > 0) {
+            json_t *own = json_object();
+            (void)json_object_set_new(own, "differ", json_integer((json_int_t)train->differ[i]));
+            (void)json_object_set_new(own, "unexplained",
+                                      json_integer((json_int_t)train->unexplained[i]));
+            (void)json_object_set_new(differences, train->service->item[i].name, own);
+        }
+    }
+    return differences;
+}
+
 static json_t *card_make(const struct train *train)
 {
     json_t *card = json_object();
@@ -73,6 +89,9 @@ static json_t *card_make(const struct train *train)
                                   json_integer((json_int_t)train->status_count[i]));
     }
     (void)json_object_set_new(card, "values_by_status", statuses);
+    if (train->known != NULL) {
+        (void)json_object_set_new(card, "against_as_known", differences_make(train));
+    }
     for (int i = 0; i < train->options->argument_count; i++) {
         (void)json_array_append_new(command, json_text(train->options->arguments[i]));
     }

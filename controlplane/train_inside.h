@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "config/config.h"
+#include "controlplane/buffer.h"
 #include "controlplane/label_table.h"
 #include "controlplane/mirror_history.h"
 #include "dataplane/feature/service.h"
@@ -32,6 +33,7 @@ struct train_options {
     uint64_t threads; /* 0: all cores. */
     uint64_t memory_mib;
     uint64_t part_rows; /* 0: by the memory. */
+    bool compare;       /* as_true: with what serving returned. */
     bool no_status;
     bool quiet;
     bool from_logged;
@@ -62,6 +64,7 @@ struct train {
     const struct plan_service *service;
     struct label_table *labels;
     struct mirror_history *mirror; /* NULL: from what was served. */
+    struct mirror_history *known;  /* To compare with; NULL: nothing is. */
     struct train_logged *logged;   /* NULL: from the mirror. See train_logged.h. */
     struct disk *disk;             /* The folder of the training set. */
     const char *name;              /* Of the training set there. */
@@ -80,6 +83,8 @@ struct train {
     uint32_t part_rows;
     uint64_t rows; /* Done. */
     uint64_t status_count[4];
+    uint64_t *differ;      /* By item: values that serving returned otherwise, */
+    uint64_t *unexplained; /* of which no event that came late says why. */
     _Atomic uint64_t shared_rows;
     char error[TRAIN_ERROR_SIZE_MAX];
 };
@@ -89,6 +94,7 @@ struct train_part {
     uint32_t rows;
     struct history_read *read; /* Row by row, view_count each. */
     struct answer *answer;     /* Row by row, read_count each. */
+    struct answer *known;      /* The same as serving returned it; NULL: nothing is compared. */
     int64_t *request;          /* Row by row, the words of the service's fields, */
     uint32_t *request_null;    /* and which are null. */
     struct train_text *text;   /* Owns keys and texts of requests. */
@@ -111,11 +117,9 @@ typedef enum result train_rows(void *context, const struct train_part *part, uin
 /* Answers rows of a part, in order, as many at a time as the memory has room for. */
 MUST_USE enum result train_rows_answer(struct train *train, struct train_part *part, uint32_t first,
                                        uint32_t count, train_rows *each, void *context);
-/* The values of one row of an answered part, item by item, in order. */
-typedef enum result train_item(void *context, uint32_t item, const struct answer *answer);
-MUST_USE enum result train_row_items(struct train *train, const struct train_part *part,
-                                     struct service_run *run, uint32_t row, train_item *each,
-                                     void *context);
+/* Adds the values of one answered row of a part to the bytes of its spool. */
+MUST_USE enum result train_row_spool(struct train *train, const struct train_part *part,
+                                     struct service_run *run, uint32_t row, struct buffer *values);
 /* Name of a part's spool, below the folder of train->disk. */
 void train_spool_name(const struct train *train, uint32_t part, char out[DISK_NAME_SIZE_MAX]);
 /* Writes the training set, of all spools, beside the labels. */

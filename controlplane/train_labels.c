@@ -284,6 +284,12 @@ static enum result part_alloc(struct train *train, uint32_t rows, struct train_p
     uint64_t fields = train->service->request_count == 0 ? 0 : SERVICE_REQUEST_MAX;
     part->read = heap_alloc(count * train->view_count * sizeof(*part->read));
     part->answer = heap_alloc(count * train->service->read_count * sizeof(*part->answer));
+    if (train->known != NULL) {
+        part->known = heap_alloc(count * train->service->read_count * sizeof(*part->known));
+        if (part->known == NULL) {
+            return RESULT_NO_MEMORY;
+        }
+    }
     part->request = heap_alloc((count * fields + 1) * sizeof(*part->request));
     part->request_null = heap_alloc((count + 1) * sizeof(*part->request_null));
     return part->read == NULL || part->answer == NULL || part->request == NULL ||
@@ -323,6 +329,7 @@ void train_part_free(struct train_part *part)
     }
     heap_free(part->read);
     heap_free(part->answer);
+    heap_free(part->known);
     heap_free(part->request);
     heap_free(part->request_null);
     *part = (struct train_part){.rows = 0};

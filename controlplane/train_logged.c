@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "controlplane/logged_index.h"
+#include "controlplane/train_spool.h"
 #include "dataplane/base/hash.h"
 #include "drivers/memory.h"
 
@@ -150,8 +151,8 @@ static const struct served_item *item_find(const struct served_record *record, c
     return NULL;
 }
 
-enum result train_logged_items(struct train *train, const struct train_part *part, uint32_t row,
-                               train_item *each, void *context)
+enum result train_logged_spool(struct train *train, const struct train_part *part, uint32_t row,
+                               struct buffer *values)
 {
     struct train_logged *logged = train->logged;
     const struct served_record *record = NULL;
@@ -175,7 +176,7 @@ enum result train_logged_items(struct train *train, const struct train_part *par
                                                                 : (int)NUMBER_SIZE_MAX,
                               item->text.data);
         }
-        result = each(context, i, &answer);
+        result = train_spool_add(values, &answer, 0);
     }
     return result;
 }

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "controlplane/buffer.h"
 #include "controlplane/train_inside.h"
 
 struct train_logged;
@@ -16,8 +17,8 @@ struct train_logged;
 MUST_USE enum result train_logged_open(struct train *train, const char *directory,
                                        int64_t within_us);
 void train_logged_close(struct train_logged *logged); /* NULL is fine. */
-/* The values of one row of a part, item by item, in order. Without an answer each is NOT_FOUND. */
-MUST_USE enum result train_logged_items(struct train *train, const struct train_part *part,
-                                        uint32_t row, train_item *each, void *context);
+/* Adds the values of one row of a part, item by item. Without an answer each is NOT_FOUND. */
+MUST_USE enum result train_logged_spool(struct train *train, const struct train_part *part,
+                                        uint32_t row, struct buffer *values);
 /* For the card; a new reference. */
 json_t *train_logged_json(const struct train *train);

@@ -237,12 +237,15 @@ static enum result row_write(struct output *output, const struct label_cell *cel
     for (uint32_t item = 0; result == RESULT_OK && item < output->train->service->item_count;
          item++) {
         struct answer answer;
-        if (!train_spool_next(&output->spool, &answer)) {
+        uint8_t flags;
+        if (!train_spool_next(&output->spool, &answer, &flags)) {
             return train_fail(output->train, "part %u is damaged: remove %s.parts and run again",
                               output->part - 1, output->train->options->out);
         }
         const char *status = answer_status_name(answer.status);
         output->train->status_count[answer.status]++;
+        output->train->differ[item] += (flags & TRAIN_SPOOL_DIFFERS) != 0;
+        output->train->unexplained[item] += (flags & TRAIN_SPOOL_UNEXPLAINED) != 0;
         if (output->csv != NULL) {
             csv_answer_write(output, &answer);
             csv_separate(output, at);

@@ -30,22 +30,13 @@ struct spooling {
     struct buffer values;
 };
 
-static enum result item_spool(void *context, uint32_t item, const struct answer *answer)
-{
-    struct spooling *spooling = context;
-    enum result result = train_spool_add(&spooling->values, answer);
-    return result == RESULT_OK ? RESULT_OK
-                               : train_fail(spooling->train, "`%s`: a sum of more than 128 bits",
-                                            spooling->train->service->item[item].name);
-}
-
 static enum result rows_spool(void *context, const struct train_part *part, uint32_t first,
                               uint32_t count)
 {
     struct spooling *spooling = context;
     enum result result = RESULT_OK;
     for (uint32_t row = first; result == RESULT_OK && row < first + count; row++) {
-        result = train_row_items(spooling->train, part, spooling->run, row, item_spool, spooling);
+        result = train_row_spool(spooling->train, part, spooling->run, row, &spooling->values);
     }
     if (result == RESULT_OK && spooling->values.failed) {
         result = train_fail(spooling->train, "no memory");
@@ -137,6 +128,9 @@ static enum result state_enter(struct train *train)
         train->part_rows = before.part_rows;
         if (train->mirror != NULL) {
             mirror_history_end_set(train->mirror, before.last_lsn);
+        }
+        if (train->known != NULL) {
+            mirror_history_end_set(train->known, before.last_lsn);
         }
         return RESULT_OK;
     }

@@ -12,9 +12,11 @@
 #define SPOOL_VERSION 1u
 #define SPOOL_CHECKED 16u /* The CRC is of what begins here. */
 
-enum result train_spool_add(struct buffer *values, const struct answer *answer)
+#define FLAGS (TRAIN_SPOOL_DIFFERS | TRAIN_SPOOL_UNEXPLAINED)
+
+enum result train_spool_add(struct buffer *values, const struct answer *answer, uint8_t flags)
 {
-    uint8_t head[3] = {(uint8_t)answer->status, (uint8_t)answer->kind, answer->scale};
+    uint8_t head[3] = {(uint8_t)(answer->status | flags), (uint8_t)answer->kind, answer->scale};
     buffer_write(values, head, sizeof(head));
     uint64_t sign = wide_is_negative(&answer->number) ? UINT64_MAX : 0;
     switch (answer->kind) {
@@ -155,14 +157,16 @@ static const uint8_t *take(struct train_spool_reader *reader, uint64_t size)
     return taken;
 }
 
-bool train_spool_next(struct train_spool_reader *reader, struct answer *out_answer)
+bool train_spool_next(struct train_spool_reader *reader, struct answer *out_answer,
+                      uint8_t *out_flags)
 {
     const uint8_t *head = take(reader, 3);
     *out_answer = (struct answer){.status = ANSWER_NOT_FOUND};
-    if (head == NULL || head[0] > ANSWER_OUTSIDE_MAX_AGE || head[1] > VALUE_LIST) {
+    if (head == NULL || (head[0] & ~FLAGS) > ANSWER_OUTSIDE_MAX_AGE || head[1] > VALUE_LIST) {
         return false;
     }
-    out_answer->status = (enum answer_status)head[0];
+    *out_flags = head[0] & FLAGS;
+    out_answer->status = (enum answer_status)(head[0] & ~FLAGS);
     out_answer->kind = (enum value_kind)head[1];
     out_answer->scale = head[2];
     const uint8_t *bytes = head;

@@ -110,7 +110,7 @@ static void identity_make(struct train *train)
                        train->label_hash[0],
                        train->label_hash[1],
                        XXH3_64bits(store, MIRROR_STORE_ID_BYTES),
-                       train->mode,
+                       train->mode + 2u * (uint64_t)train->options->compare,
                        train->options->time == NULL
                            ? 0
                            : XXH3_64bits(train->options->time, strlen(train->options->time))};
@@ -178,6 +178,18 @@ static enum result logged_open(struct train *train)
     return data == NULL ? RESULT_INVALID : train_logged_open(train, data, within_us);
 }
 
+static enum result sums_make(struct train *train)
+{
+    train->differ = heap_alloc(train->service->item_count * sizeof(*train->differ));
+    train->unexplained = heap_alloc(train->service->item_count * sizeof(*train->unexplained));
+    if (train->differ == NULL || train->unexplained == NULL) {
+        return train_fail(train, "no memory");
+    }
+    memset(train->differ, 0, train->service->item_count * sizeof(*train->differ));
+    memset(train->unexplained, 0, train->service->item_count * sizeof(*train->unexplained));
+    return RESULT_OK;
+}
+
 static enum result mirror_open(struct train *train)
 {
     const char *data = data_directory(train);
@@ -191,7 +203,17 @@ static enum result mirror_open(struct train *train)
                                              .memory_bytes = train->memory_bytes / 2};
     char error[MIRROR_HISTORY_ERROR_SIZE_MAX];
     enum result result = mirror_history_open(&options, &train->mirror, error);
-    return result == RESULT_OK ? RESULT_OK : train_fail(train, "%s", error);
+    if (result == RESULT_OK && train->options->compare) {
+        options.mode = HISTORY_KNOWN;
+        result = mirror_history_open(&options, &train->known, error);
+    }
+    if (result != RESULT_OK) {
+        return train_fail(train, "%s", error);
+    }
+    if (train->known != NULL) {
+        mirror_history_end_set(train->known, mirror_history_range(train->mirror)->last_lsn);
+    }
+    return RESULT_OK;
 }
 
 static void sizes_choose(struct train *train)
@@ -225,6 +247,7 @@ static enum result train_open(struct train *train)
     }
     result = train_columns_find(train);
     result = result == RESULT_OK ? labels_hash(train) : result;
+    result = result == RESULT_OK ? sums_make(train) : result;
     result = result == RESULT_OK && !train->options->from_logged ? mirror_open(train) : result;
     result = result == RESULT_OK ? output_open(train) : result;
     if (result == RESULT_OK) {
@@ -320,6 +343,9 @@ static int train_do(const struct train_options *options, const struct config *co
     label_table_close(train->labels);
     mirror_history_close(train->mirror);
     train_logged_close(train->logged);
+    mirror_history_close(train->known);
+    heap_free(train->differ);
+    heap_free(train->unexplained);
     disk_close(train->disk);
     heap_free(train);
     return exit_code;
@@ -340,6 +366,9 @@ static int options_check(const struct verb_usage *usage, const struct train_opti
     }
     if (options->within != NULL && !options->from_logged) {
         return verb_usage_error(usage, "--within belongs to --from-logged");
+    }
+    if (options->compare && (options->mode == NULL || strcmp(options->mode, "as_true") != 0)) {
+        return verb_usage_error(usage, "--compare is for --mode as_true");
     }
     if (options->part_rows > PART_ROWS_MAX) {
         return verb_usage_error(usage, "--part-rows is at most %u", PART_ROWS_MAX);
@@ -372,6 +401,8 @@ int train_verb(int argc, char **argv)
          "to use; without it a quarter of the machine's"},
         {"part-rows", "N", VERB_OPTION_NUMBER, &options.part_rows,
          "labels of one pass over the mirror; without it what the memory has room for"},
+        {"compare", NULL, VERB_OPTION_FLAG, &options.compare,
+         "as_true: the card says how many values serving returned otherwise"},
         {"no-status", NULL, VERB_OPTION_FLAG, &options.no_status, "leave the statuses out"},
         {"quiet", NULL, VERB_OPTION_FLAG, &options.quiet, "no progress, no summary"},
     };

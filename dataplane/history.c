@@ -373,7 +373,7 @@ static enum result part_take(struct history *history, uint32_t shard,
         history->take[i] = take;
     }
     if (history->options.mode == HISTORY_TRUE) {
-        return history_true_keep(history, stream, wire, part.first, order);
+        return history_true_keep(history, stream, wire, part.first, entry, order);
     }
     enum result result = RESULT_OK;
     for (uint32_t i = 0; result == RESULT_OK && i < count;) {

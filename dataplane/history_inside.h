@@ -47,7 +47,8 @@ struct history_text {
 struct history_event {
     int64_t time_us; /* As the edges of its views have it. */
     uint64_t order;
-    uint32_t views; /* Places. */
+    int64_t came_us; /* T; INT64_MAX: it was too late. */
+    uint32_t views;  /* Places. */
     uint16_t stream;
     uint16_t version;
     uint32_t stride;
@@ -121,5 +122,5 @@ MUST_USE enum result history_gather(struct history *history, uint32_t stream,
 MUST_USE enum result history_true_open(struct history *history);
 MUST_USE enum result history_true_keep(struct history *history, uint32_t stream,
                                        const struct wire_message *wire, uint32_t probe_first,
-                                       const uint64_t *order);
+                                       const struct mirror_entry *entry, const uint64_t *order);
 MUST_USE enum result history_true_apply(struct history *history, bool *out_more);

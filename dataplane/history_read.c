@@ -95,12 +95,13 @@ static void query_add(struct history *history, uint32_t index, bool latest)
 
 static enum result read_take(struct history *history, uint32_t index)
 {
-    const struct history_read *read = &history->options.read[index];
+    struct history_read *read = &history->options.read[index];
     const struct plan_view *view = &history->options.plan->view[read->view];
     struct history_slot *slot = history->slot[index] == HISTORY_SLOT_NONE
                                     ? NULL
                                     : &history->slots.slot[history->slot[index]];
     bool alone = read_asks_horizon(view, read);
+    read->is_hindsight = slot != NULL && slot->came_us >= history_due_us(history, index);
     enum result result = RESULT_OK;
     if (alone || (slot != NULL && slot->burst == history->generation_burst)) {
         result = history_flush(history);

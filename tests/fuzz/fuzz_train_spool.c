@@ -26,8 +26,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     struct answer answer;
+    uint8_t flags;
     uint64_t seen = 0;
-    while (train_spool_next(&reader, &answer)) {
+    while (train_spool_next(&reader, &answer, &flags)) {
         ASSERT(answer.status <= ANSWER_OUTSIDE_MAX_AGE);
         if (answer.kind == VALUE_STRING || answer.kind == VALUE_LIST) {
             ASSERT((const uint8_t *)answer.text + answer.text_size <= reader.end);

@@ -38,34 +38,36 @@ static void values_come_back_as_they_were(void **state)
     for (uint32_t i = 0; i < 6; i++) {
         struct answer number = {
             .kind = VALUE_NUMBER, .scale = (uint8_t)i, .number = wide_from_i128(numbers[i])};
-        assert_int_equal(train_spool_add(&values, &number), RESULT_OK);
+        assert_int_equal(train_spool_add(&values, &number, 0), RESULT_OK);
     }
     struct answer real = {.kind = VALUE_DOUBLE, .real = -0.0};
     struct answer text = {.kind = VALUE_STRING, .text = "a\0b", .text_size = 3};
     struct answer none = {.status = ANSWER_NOT_FOUND, .kind = VALUE_NULL};
-    assert_int_equal(train_spool_add(&values, &real), RESULT_OK);
-    assert_int_equal(train_spool_add(&values, &text), RESULT_OK);
-    assert_int_equal(train_spool_add(&values, &none), RESULT_OK);
+    assert_int_equal(train_spool_add(&values, &real, TRAIN_SPOOL_DIFFERS), RESULT_OK);
+    assert_int_equal(train_spool_add(&values, &text, 0), RESULT_OK);
+    assert_int_equal(train_spool_add(&values, &none, 0), RESULT_OK);
     assert_int_equal(train_spool_write(disk, "part", &spool, &values), RESULT_OK);
 
     struct train_spool_reader reader;
     struct answer answer;
+    uint8_t flags;
     assert_int_equal(train_spool_open(disk, "part", &reader), RESULT_OK);
     assert_int_equal(reader.spool.identity, 77);
     assert_int_equal(reader.spool.part, 3);
     for (uint32_t i = 0; i < 6; i++) {
         struct wide expected = wide_from_i128(numbers[i]);
-        assert_true(train_spool_next(&reader, &answer));
+        assert_true(train_spool_next(&reader, &answer, &flags));
         assert_int_equal(answer.scale, i);
         assert_memory_equal(&answer.number, &expected, sizeof(expected));
     }
-    assert_true(train_spool_next(&reader, &answer));
+    assert_true(train_spool_next(&reader, &answer, &flags));
     assert_memory_equal(&answer.real, &real.real, sizeof(double));
-    assert_true(train_spool_next(&reader, &answer));
+    assert_int_equal(flags, TRAIN_SPOOL_DIFFERS);
+    assert_true(train_spool_next(&reader, &answer, &flags));
     assert_memory_equal(answer.text, "a\0b", 3);
-    assert_true(train_spool_next(&reader, &answer));
+    assert_true(train_spool_next(&reader, &answer, &flags));
     assert_int_equal(answer.status, ANSWER_NOT_FOUND);
-    assert_false(train_spool_next(&reader, &answer));
+    assert_false(train_spool_next(&reader, &answer, &flags));
     train_spool_close(&reader);
 
     /* Every byte counts, and so does the length. */
@@ -95,7 +97,7 @@ static void a_number_of_more_than_128_bits_is_refused(void **state)
     struct buffer values;
     buffer_init(&values, 0);
     struct answer wide = {.kind = VALUE_NUMBER, .number = {.word = {0, UINT64_C(1) << 63, 0, 0}}};
-    assert_int_equal(train_spool_add(&values, &wide), RESULT_INVALID);
+    assert_int_equal(train_spool_add(&values, &wide, 0), RESULT_INVALID);
     buffer_deinit(&values);
 }
 
