@@ -88,6 +88,7 @@ static enum result log_find(struct mirror_history *history, uint32_t shard,
         if (result != RESULT_OK) {
             break;
         }
+        log_reader_stop_set(reader, history->options.stop_asked, history->options.stop_context);
         uint32_t count = log_reader_segment_count(reader);
         result = log_reader_whole(reader, &kept);
         if (result == RESULT_OK && count > 0) {

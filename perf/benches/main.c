@@ -51,6 +51,7 @@ int main(int argc, char **argv)
     memory_register();
     check_register();
     served_register();
+    canary_register();
     peer_register();
     int code = bench_main(argc, argv);
     if (results_get()->ladder_ready) {

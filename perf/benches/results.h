@@ -32,5 +32,6 @@ void memory_register(void);
 void check_register(void);
 void read_register(void);
 void under_register(void);
+void canary_register(void);
 void served_register(void);
 void peer_register(void);
