@@ -315,6 +315,29 @@ enum result served_reader_skip_all(struct served_reader *reader)
     return RESULT_OK;
 }
 
+enum result served_reader_check(const char *directory, uint64_t number,
+                                struct served_reader_report *out)
+{
+    struct served_reader *reader;
+    uint8_t byte;
+    enum result result = served_reader_open(directory, &reader);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    result = file_take(reader, number);
+    while (result == RESULT_OK && block_next(reader)) {
+        while (record_decode(reader) == RESULT_OK) {
+            reader->report.records++;
+        }
+    }
+    if (result == RESULT_OK && file_read(reader, reader->next_place, &byte, 1) > 0) {
+        reader->report.torn_files++;
+    }
+    *out = reader->report;
+    served_reader_close(reader);
+    return result;
+}
+
 void served_reader_report_read(const struct served_reader *reader, struct served_reader_report *out)
 {
     *out = reader->report;

@@ -46,5 +46,10 @@ MUST_USE enum result served_reader_at(struct served_reader *reader,
                                       const struct served_record **out_record);
 /* Goes behind all that is there, without looking at it. */
 MUST_USE enum result served_reader_skip_all(struct served_reader *reader);
+/* One file alone: how many records are good, places that are damaged, and whether its end is torn.
+ * RESULT_NOT_FOUND: it is gone; RESULT_TRUNCATED: it has no header yet; RESULT_CORRUPT: its header
+ * is none. */
+MUST_USE enum result served_reader_check(const char *directory, uint64_t number,
+                                         struct served_reader_report *out);
 void served_reader_report_read(const struct served_reader *reader,
                                struct served_reader_report *out);
