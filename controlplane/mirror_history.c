@@ -89,6 +89,7 @@ static enum result log_find(struct mirror_history *history, uint32_t shard,
         if (result != RESULT_OK) {
             break;
         }
+        log_reader_stop_set(reader, history->options.stop_asked, history->options.stop_context);
         uint32_t count = log_reader_segment_count(reader);
         result = log_reader_whole(reader, &kept);
         if (result == RESULT_OK && count > 0) {
@@ -306,7 +307,8 @@ static enum result shares_run(struct mirror_history *history, struct share *shar
         if (run[t].history == NULL || run[t].result != RESULT_OK) {
             continue;
         }
-        started[t] = pthread_create(&thread[t], NULL, run_scan, &run[t]) == 0;
+        /* The last one needs no thread of its own. */
+        started[t] = t + 1 < count && pthread_create(&thread[t], NULL, run_scan, &run[t]) == 0;
         if (!started[t]) {
             (void)run_scan(&run[t]);
         }
