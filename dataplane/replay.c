@@ -133,6 +133,9 @@ enum result replay_row(struct replay *replay, const struct tile_row *row)
     if (view_index == CATALOG_GONE) {
         return RESULT_OK;
     }
+    if (view_set_has(&replay->start.rebuild_views, view_index)) {
+        return RESULT_OK;
+    }
     const struct plan_view *view = &replay->options.plan->view[view_index];
     if (!row_is_good(view, meta, row, replay->row_words - 1)) {
         return RESULT_CORRUPT;
@@ -292,7 +295,8 @@ static enum result entry_stream(struct replay *replay, const struct mirror_entry
     *out_there = false;
     if (old < 0) {
         /* A mirror goes back further than the plans that are known. */
-        return replay->pass == REPLAY_REBUILD ? RESULT_OK : RESULT_CORRUPT;
+        bool known = replay->pass != REPLAY_REBUILD && !replay->start.partial;
+        return known ? RESULT_CORRUPT : RESULT_OK;
     }
     uint16_t now = replay->map.stream[old];
     *out_there = now != CATALOG_GONE;
@@ -313,7 +317,8 @@ static enum result entry_stream(struct replay *replay, const struct mirror_entry
 
 static enum result message_replay(struct replay *replay, const struct mirror_entry *entry)
 {
-    if (replay->pass == REPLAY_OWN && (entry->flags & MIRROR_MESSAGE_FLAG_TEXT) == 0) {
+    if (replay->pass == REPLAY_OWN && !replay->start.rows_only &&
+        (entry->flags & MIRROR_MESSAGE_FLAG_TEXT) == 0) {
         struct lane_message message = {.producer = entry->producer,
                                        .sequence = entry->sequence,
                                        .incarnation = entry->incarnation,
@@ -379,8 +384,11 @@ enum result replay_entry(struct replay *replay, const struct mirror_entry *entry
     if (entry->kind == MIRROR_PLAN) {
         return plan_replay(replay, entry);
     }
-    bool had = entry->lsn + entry->lsn_count - 1 <= replay->start.replay_lsn;
-    if (entry->kind == MIRROR_EPOCH || (replay->pass == REPLAY_OWN && had)) {
+    const struct replay_start *start = &replay->start;
+    bool had = entry->lsn + entry->lsn_count - 1 <= start->replay_lsn;
+    bool outside = entry->apply_us < start->since_us ||
+                   (start->until_us != 0 && entry->apply_us >= start->until_us);
+    if (entry->kind == MIRROR_EPOCH || outside || (replay->pass == REPLAY_OWN && had)) {
         return RESULT_OK;
     }
     if (entry->apply_us != replay->apply_us) {
@@ -407,7 +415,8 @@ enum result replay_end(struct replay *replay, struct replay_counts *out_counts)
         worker->shard.obeying = false;
         bool own = replay->options.shard_count != replay->options.old_shard_count ||
                    w == replay->start.shard;
-        for (uint32_t s = 0; own && replay->pass == REPLAY_OWN && s < STREAMS_MAX; s++) {
+        own = own && replay->pass == REPLAY_OWN && !replay->start.rows_only;
+        for (uint32_t s = 0; own && s < STREAMS_MAX; s++) {
             worker->watermark_us[s] = replay->watermark_us[s] > worker->watermark_us[s]
                                           ? replay->watermark_us[s]
                                           : worker->watermark_us[s];

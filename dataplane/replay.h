@@ -17,6 +17,7 @@
 #include "dataplane/base/result.h"
 #include "dataplane/feature/catalog.h"
 #include "dataplane/feature/mirror_format.h"
+#include "dataplane/feature/row.h"
 #include "dataplane/feature/tile_format.h"
 
 struct replay;
@@ -35,6 +36,8 @@ struct replay_options {
     /* AGAIN: a forward for an owner (its record of the mesh, borrowed during the call). False: no
      * memory. */
     bool (*forward)(void *context, uint32_t owner, const void *record, uint32_t size);
+    /* AGAIN: what owners lack goes into rows at once, as it does for another shard count. */
+    bool settles;
     void *context;
 };
 
@@ -47,6 +50,11 @@ struct replay_start {
                                           this home. */
     int64_t watermark_us[STREAMS_MAX]; /* By index in the catalog. */
     struct view_set rebuild_views;     /* Of the plan; REBUILD's, and left out by the others. */
+    int64_t since_us;                  /* Records of an earlier T are left out, */
+    int64_t until_us;                  /* and those of T from here on; 0: none of these. */
+    bool rows_only;                    /* OWN: lanes and watermarks are left as they are. */
+    bool partial; /* The log begins behind plans that are lost: streams that none has are passed
+                     over. */
 };
 
 struct replay_counts {
@@ -82,6 +90,13 @@ MUST_USE enum result replay_entry(struct replay *replay, const struct mirror_ent
 MUST_USE enum result replay_frame_end(struct replay *replay);
 /* Ends the pass. */
 MUST_USE enum result replay_end(struct replay *replay, struct replay_counts *out_counts);
+
+/* State hash of every vshard (DESIGN: state hash), folded at the greatest watermark of all workers.
+ * out: VSHARD_COUNT sums. scratch: REPLAY_HASH_SCRATCH_BYTES, on a cache line. Slow. Returns one
+ * hash of all of them. */
+#define REPLAY_HASH_SCRATCH_BYTES (2 * ROW_SIZE_MAX)
+uint64_t replay_state_hash(struct worker *const *workers, uint32_t count, uint64_t *out,
+                           void *scratch);
 
 /* After all passes, for each worker: T goes on behind what was replayed, and since when a view's
  * history goes back. */

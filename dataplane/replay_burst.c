@@ -211,9 +211,10 @@ enum result replay_burst_finish(struct replay *replay)
         return RESULT_OK;
     }
     burst_compute(replay);
-    bool same = replay->options.shard_count == replay->options.old_shard_count;
-    enum result result =
-        replay->pass == REPLAY_AGAIN && same ? burst_forward(replay) : burst_apply(replay);
+    const struct replay_options *options = &replay->options;
+    bool forwards = replay->pass == REPLAY_AGAIN && !options->settles &&
+                    options->shard_count == options->old_shard_count;
+    enum result result = forwards ? burst_forward(replay) : burst_apply(replay);
     watermark_move(replay);
     replay->burst.count = 0;
     return result;
