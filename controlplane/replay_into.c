@@ -268,7 +268,7 @@ static int replay(struct into *into)
 static int disks_open(struct into *into)
 {
     const struct disk_options options = {
-        .driver = DISK_DRIVER_THREADS, .directory = into->order->data, .reads_only = true};
+        .driver = DISK_DRIVER_THREADS, .directory = into->order->data, .read_only = true};
     char error[REPLAY_TARGET_ERROR_SIZE_MAX];
     char why[DISK_ERROR_SIZE_MAX];
     if (disk_open(&options, &into->source, why) != RESULT_OK) {

@@ -9,6 +9,7 @@
 #include "dataplane/judge.h"
 #include "dataplane/monitor.h"
 #include "dataplane/patterns.h"
+#include "dataplane/publish.h"
 #include "dataplane/record.h"
 #include "dataplane/route.h"
 #include "dataplane/worker_state.h"
@@ -26,21 +27,140 @@ static void message_drop(struct worker *worker, enum drop drop, uint32_t stream,
     judge_note_drop(worker, drop, stream, field, offset, message);
 }
 
-/* Makes the burst ready for events of the stream. */
-static void burst_prepare(struct worker *worker, uint32_t stream, bool forwarded)
+/* Which of the stream's views this burst's sample comes from: each in its turn. */
+static uint32_t sample_view_next(struct worker *worker, const struct plan_stream *stream)
+{
+    if (worker->turn.sampled || stream->view_count == 0 ||
+        worker->turn.apply_us < worker->sample_next_us) {
+        return VIEWS_PER_STREAM_MAX;
+    }
+    return worker->sample_bursts++ % stream->view_count;
+}
+
+/* Remembers one applied event of the burst, to be followed until a reader can see it. */
+static void burst_sample(struct worker *worker, uint32_t view_index,
+                         const struct shard_batch *batch)
+{
+    uint32_t item = batch->count - 1;
+    struct worker_sample *sample = &worker->turn.sample;
+    if (batch->key_size[item] > sizeof(sample->key)) {
+        return;
+    }
+    uint32_t event = batch->event[item];
+    sample->event_time_us = worker->burst->time_us[event];
+    sample->arrival_ns = worker->turn.arrival_ns;
+    sample->lsn = worker->burst->lsn[event];
+    sample->view = (uint16_t)view_index;
+    sample->key_size = batch->key_size[item];
+    sample->shard = worker->options.shard;
+    memcpy(sample->key, batch->keys + (uint64_t)item * batch->key_stride, sample->key_size);
+    worker->turn.sampled = true;
+    worker->sample_next_us = worker->turn.apply_us + SAMPLE_INTERVAL_US;
+}
+
+static void burst_apply(struct worker *worker)
+{
+    const struct plan_stream *stream = &worker->options.plan->stream[worker->burst->stream];
+    uint32_t sampled = sample_view_next(worker, stream);
+    for (uint32_t v = 0; v < stream->view_count; v++) {
+        struct shard_batch *batch = &worker->batch[v];
+        if (batch->count > 0) {
+            uint32_t applied = shard_apply(&worker->shard, stream->view[v], worker->burst, batch);
+            if (v == sampled && applied == batch->count) {
+                burst_sample(worker, stream->view[v], batch);
+            }
+            visible_note(&worker->visible, stream->view[v], applied, batch->refused_count);
+            record_refused(worker, v, batch);
+        }
+    }
+}
+
+/* Bits of patterns, and rules of fields, which of a forward its home has asked. */
+static void burst_match(struct worker *worker, const struct plan_stream *stream)
+{
+    const struct pattern_table *table = &stream->patterns;
+    struct burst *burst = worker->burst;
+    if (table->count == (worker->burst_forwarded ? table->rule_count : 0)) {
+        return;
+    }
+    patterns_fill(table, worker->options.patterns[burst->stream], worker->options.pattern_scratch,
+                  burst, worker->pattern_bits);
+    if (!worker->burst_forwarded) {
+        patterns_check(table, worker->pattern_bits, burst);
+    }
+}
+
+/* Computed columns and conditions. What overflows counts at the home, once. */
+static void burst_compute(struct worker *worker)
+{
+    const struct plan_stream *stream = &worker->options.plan->stream[worker->burst->stream];
+    burst_match(worker, stream);
+    if (stream->program.output_count == 0) {
+        return;
+    }
+    compute_burst(stream, worker->burst, worker->pattern_bits, worker->program_space);
+    const uint64_t *fault = worker->program_space->fault;
+    if (!worker->burst_forwarded) {
+        counter_add(&worker->counters->shared[COUNTER_expression_overflows],
+                    fault[PROGRAM_FAULT_overflow]);
+        counter_add(&worker->counters->shared[COUNTER_expression_zero_divisions],
+                    fault[PROGRAM_FAULT_zero_division]);
+    }
+}
+
+/* Judges, routes and applies the burst's events. */
+static void burst_finish(struct worker *worker)
 {
     struct burst *burst = worker->burst;
-    if (burst->count == BURST_EVENTS_MAX ||
-        (burst->count > 0 && (burst->stream != stream || worker->burst_forwarded != forwarded))) {
+    burst_compute(worker);
+    if (worker->burst_forwarded) {
+        judge_forwarded(worker);
+        route_burst(worker);
+        counter_add(&worker->counters->shared[COUNTER_forwards_applied], burst->count);
+        record_burst(worker);
+    } else {
+        judge_burst(worker);
+        route_burst(worker);
+        judge_count(worker);
+        record_burst(worker);
+        burst_violations_clear(burst);
+        if (worker->monitor[burst->stream] != NULL) {
+            monitor_burst(worker);
+        }
+    }
+    publish_horizon_move(worker, burst->stream);
+    burst_apply(worker);
+    burst->count = 0;
+}
+
+void ingress_finish(struct worker *worker)
+{
+    if (worker->burst->count > 0) {
+        uint32_t stream = worker->burst->stream;
+        burst_finish(worker);
+        publish_burst_end(worker, stream);
+    }
+}
+
+/* Makes the burst ready for `count` events of the stream, which share their record's T: they share
+ * a burst, if any burst holds them. Asked before the record is written. */
+static void burst_prepare(struct worker *worker, uint32_t stream, bool forwarded, uint32_t count)
+{
+    struct burst *burst = worker->burst;
+    if (burst->count > 0 && (burst->count + count > BURST_EVENTS_MAX || burst->stream != stream ||
+                             worker->burst_forwarded != forwarded)) {
         ingress_finish(worker);
+    }
+    if (burst->count == 0) {
+        publish_burst_begin(worker);
     }
     burst->stream = (uint16_t)stream;
     burst->schema = &worker->options.plan->stream[stream].schema;
     worker->burst_forwarded = forwarded;
 }
 
-/* Decodes the message's events into the burst, as many bursts as they need. record: of the message
- * in the log. */
+/* Decodes the message's events into the burst that was prepared, as many bursts as they need.
+ * record: of the message in the log. */
 static void message_decode(struct worker *worker, uint32_t stream, const struct wire_message *wire,
                            const struct net_message *message, uint8_t *record)
 {
@@ -51,7 +171,9 @@ static void message_decode(struct worker *worker, uint32_t stream, const struct 
     struct burst *burst = worker->burst;
     uint32_t done = 0;
     while (done < wire->event_count) {
-        burst_prepare(worker, stream, /* forwarded= */ false);
+        if (burst->count == BURST_EVENTS_MAX) {
+            burst_finish(worker);
+        }
         uint32_t room = BURST_EVENTS_MAX - burst->count;
         uint32_t left = wire->event_count - done;
         uint32_t count = left < room ? left : room;
@@ -186,6 +308,7 @@ static void message_accept(struct worker *worker, uint32_t stream, const struct 
         worker->turn.events++;
         return;
     }
+    burst_prepare(worker, stream, /* forwarded= */ false, wire->event_count);
     uint8_t *record = record_message(worker, wire, 0, /* text= */ false, lane);
     message_decode(worker, stream, wire, message, record);
 }
@@ -241,6 +364,7 @@ static void text_event_take(struct worker *worker, uint32_t stream, const uint8_
         message_drop(worker, drop, stream, 1, JUDGE_NO_FIELD, line, message);
         return;
     }
+    burst_prepare(worker, stream, /* forwarded= */ false, 1);
     uint8_t *record = record_message(worker, &wire, place, /* text= */ true, NULL);
     message_decode(worker, stream, &wire, message, record);
     uint32_t last = worker->burst->count - 1;
@@ -320,7 +444,7 @@ void ingress_take_crossed(struct worker *worker, const struct net_message *messa
 
 void ingress_take_forward(struct worker *worker, const struct mesh_forward *forward)
 {
-    burst_prepare(worker, forward->stream, /* forwarded= */ true);
+    burst_prepare(worker, forward->stream, /* forwarded= */ true, 1);
     struct burst *burst = worker->burst;
     struct wire_message wire = {.stream_id = burst->schema->id,
                                 .version = forward->version,
@@ -335,110 +459,4 @@ void ingress_take_forward(struct worker *worker, const struct mesh_forward *forw
     worker->forward_views[at] = forward->views;
     record_forward(worker, forward, at);
     worker->turn.events++;
-}
-
-/* Which of the stream's views this burst's sample comes from: each in its turn. */
-static uint32_t sample_view_next(struct worker *worker, const struct plan_stream *stream)
-{
-    if (worker->turn.sampled || stream->view_count == 0 ||
-        worker->turn.apply_us < worker->sample_next_us) {
-        return VIEWS_PER_STREAM_MAX;
-    }
-    return worker->sample_bursts++ % stream->view_count;
-}
-
-/* Remembers one applied event of the burst, to be followed until a reader can see it. */
-static void burst_sample(struct worker *worker, uint32_t view_index,
-                         const struct shard_batch *batch)
-{
-    uint32_t item = batch->count - 1;
-    struct worker_sample *sample = &worker->turn.sample;
-    if (batch->key_size[item] > sizeof(sample->key)) {
-        return;
-    }
-    uint32_t event = batch->event[item];
-    sample->event_time_us = worker->burst->time_us[event];
-    sample->arrival_ns = worker->turn.arrival_ns;
-    sample->lsn = worker->burst->lsn[event];
-    sample->view = (uint16_t)view_index;
-    sample->key_size = batch->key_size[item];
-    sample->shard = worker->options.shard;
-    memcpy(sample->key, batch->keys + (uint64_t)item * batch->key_stride, sample->key_size);
-    worker->turn.sampled = true;
-    worker->sample_next_us = worker->turn.apply_us + SAMPLE_INTERVAL_US;
-}
-
-static void burst_apply(struct worker *worker)
-{
-    const struct plan_stream *stream = &worker->options.plan->stream[worker->burst->stream];
-    uint32_t sampled = sample_view_next(worker, stream);
-    for (uint32_t v = 0; v < stream->view_count; v++) {
-        struct shard_batch *batch = &worker->batch[v];
-        if (batch->count > 0) {
-            uint32_t applied = shard_apply(&worker->shard, stream->view[v], worker->burst, batch);
-            if (v == sampled && applied == batch->count) {
-                burst_sample(worker, stream->view[v], batch);
-            }
-            visible_note(&worker->visible, stream->view[v], applied, batch->refused_count);
-            record_refused(worker, v, batch);
-        }
-    }
-}
-
-/* Bits of patterns, and rules of fields, which of a forward its home has asked. */
-static void burst_match(struct worker *worker, const struct plan_stream *stream)
-{
-    const struct pattern_table *table = &stream->patterns;
-    struct burst *burst = worker->burst;
-    if (table->count == (worker->burst_forwarded ? table->rule_count : 0)) {
-        return;
-    }
-    patterns_fill(table, worker->options.patterns[burst->stream], worker->options.pattern_scratch,
-                  burst, worker->pattern_bits);
-    if (!worker->burst_forwarded) {
-        patterns_check(table, worker->pattern_bits, burst);
-    }
-}
-
-/* Computed columns and conditions. What overflows counts at the home, once. */
-static void burst_compute(struct worker *worker)
-{
-    const struct plan_stream *stream = &worker->options.plan->stream[worker->burst->stream];
-    burst_match(worker, stream);
-    if (stream->program.output_count == 0) {
-        return;
-    }
-    compute_burst(stream, worker->burst, worker->pattern_bits, worker->program_space);
-    const uint64_t *fault = worker->program_space->fault;
-    if (!worker->burst_forwarded) {
-        counter_add(&worker->counters->shared[COUNTER_expression_overflows],
-                    fault[PROGRAM_FAULT_overflow]);
-        counter_add(&worker->counters->shared[COUNTER_expression_zero_divisions],
-                    fault[PROGRAM_FAULT_zero_division]);
-    }
-}
-
-void ingress_finish(struct worker *worker)
-{
-    struct burst *burst = worker->burst;
-    if (burst->count > 0) {
-        burst_compute(worker);
-        if (worker->burst_forwarded) {
-            judge_forwarded(worker);
-            route_burst(worker);
-            counter_add(&worker->counters->shared[COUNTER_forwards_applied], burst->count);
-            record_burst(worker);
-        } else {
-            judge_burst(worker);
-            route_burst(worker);
-            judge_count(worker);
-            record_burst(worker);
-            burst_violations_clear(burst);
-            if (worker->monitor[burst->stream] != NULL) {
-                monitor_burst(worker);
-            }
-        }
-        burst_apply(worker);
-        burst->count = 0;
-    }
 }

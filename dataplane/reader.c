@@ -338,16 +338,19 @@ static void query_answer(struct reader *reader, struct reader_query *query,
                          const struct probe *probe)
 {
     const struct plan_view *view = &reader->plan->view[query->view];
-    /* Acquire T2, pairs with release T1 in publish(): T's records are in the rows. */
+    /* Acquire T2, pairs with release T1 in apply_publish(): T's records are in the rows. */
     int64_t published_us =
         atomic_load_explicit(&probe->worker->shared_apply_us, memory_order_acquire);
     uint32_t lines;
     uint32_t shard = probe->worker->options.shard;
     query->found = false;
+    query->known_us = add_clamped(published_us, 1);
     if (query->key_size == 0 || !row_search(reader, probe, query, &lines)) {
         row_read_absent(absent_q(query, published_us), shard, query->feature_count, query->answer);
         return;
     }
+    int64_t own_us = (int64_t)reader->row[ROW_APPLY];
+    query->known_us = own_us < query->known_us ? query->known_us : add_clamped(own_us, 1);
     struct row_read_at at = {
         .q_us = row_read_q(view, reader->row, query->time, query->at_us, published_us),
         .fold_us = fold_us_of(probe->worker, view),

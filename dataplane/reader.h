@@ -26,6 +26,7 @@ struct reader_query {
     const uint16_t *feature; /* Indices into plan.feature, all of this view, any order. */
     struct answer *answer;   /* One per feature. */
     bool found;              /* Out: the row exists and is within its ttl. */
+    int64_t known_us;        /* Out: it was answered from exactly the records with T < known_us. */
 };
 
 /* Bytes and thread slots are reserved at start. workers: shard_count pointers, borrowed for the

@@ -6,6 +6,7 @@
 #include "dataplane/ingress.h"
 #include "dataplane/keyring.h"
 #include "dataplane/monitor.h"
+#include "dataplane/publish.h"
 #include "dataplane/worker_state.h"
 
 static uint64_t key_space_bytes(void)
@@ -141,7 +142,7 @@ static void heard_move(struct worker *worker, int64_t now_ns)
     }
 }
 
-/* T: the clock, but always past the turn before. */
+/* T: the clock, but always past the bursts before. */
 static void turn_begin(struct worker *worker, uint64_t start_ticks)
 {
     int64_t now_ns = clock_now_ns(worker->options.clock);
@@ -299,25 +300,6 @@ static void turn_measure(struct worker *worker)
     }
 }
 
-/* Makes the turn's records readable: T last, so that who sees T sees its records. */
-static void publish(struct worker *worker)
-{
-    for (uint32_t i = 0; i < worker->options.plan->stream_count; i++) {
-        atomic_store_explicit(&worker->counters->stream[i].shared_watermark_us,
-                              worker->watermark_us[i], memory_order_relaxed);
-        atomic_store_explicit(&worker->shared_fold_us[i], worker->shard.fold_us[i],
-                              memory_order_relaxed);
-    }
-    /* Nothing was taken at a T ahead of the clock, so nothing needs it: without this, idle turns
-     * shorter than a microsecond would run away from the clock. */
-    if (worker->turn.events == 0 && worker->turn.apply_us > worker->turn.arrival_ns / NS_PER_US) {
-        worker->turn.apply_us -= 1;
-    }
-    /* Release T1, pairs with acquire T2 in reader_read(). */
-    atomic_store_explicit(&worker->shared_apply_us, worker->turn.apply_us, memory_order_release);
-    turn_measure(worker);
-}
-
 static void count_turn(struct worker *worker, uint64_t start_ticks)
 {
     _Atomic uint64_t *counter = worker->counters->shared;
@@ -362,7 +344,8 @@ uint32_t worker_turn(struct worker *worker)
     mesh_push_finish(&worker->mesh, worker->shard.lsn);
     log_turn(worker);
     acks_turn(worker);
-    publish(worker);
+    publish_turn_end(worker);
+    turn_measure(worker);
     walk_turn(worker);
     shard_turn(&worker->shard, worker->turn.events == 0);
     count_turn(worker, start_ticks);

@@ -51,10 +51,11 @@ struct burst_origin {
 };
 
 struct worker_turn_state {
-    int64_t apply_us;   /* T */
+    int64_t apply_us;   /* T of the burst that is gathered or was applied last. */
     int64_t arrival_ns; /* When the turn took its messages. */
     uint64_t end_ticks; /* No message is begun after. */
     uint32_t events;    /* Taken so far. */
+    bool is_published;  /* Readers have seen T: what comes needs another. */
     bool sampled;       /* A sample of this turn waits in sample. */
     struct worker_sample sample;
 };

@@ -39,10 +39,10 @@ MUST_USE enum result files_folder_open(const struct files_disk *disk, const char
                                        int *out_folder, const char **out_leaf);
 void files_folder_close(const struct files_disk *disk, int folder);
 
-/* Opens, or makes and opens, the data directory, and finds what it can do. reads_only: neither
- * makes nor tries anything. */
-MUST_USE enum result files_directory_open(struct files_disk *disk, const char *path,
-                                          bool reads_only, char error[DISK_ERROR_SIZE_MAX]);
+/* Opens, or makes and opens, the data directory, and finds what it can do. */
+MUST_USE enum result files_directory_open(struct files_disk *disk,
+                                          const struct disk_options *options,
+                                          char error[DISK_ERROR_SIZE_MAX]);
 
 enum result files_file_open(struct disk *disk, const char *name, enum disk_mode mode,
                             struct disk_file **out_file);

@@ -245,6 +245,43 @@ static void bursts_end_where_they_are_full(void **state)
     }
 }
 
+/* Law: a row has taken all of a T or nothing, so no two bursts of a turn share one. */
+static void each_burst_has_its_own_apply_time(void **state)
+{
+    (void)state;
+    struct workbench bench;
+    struct answer answer;
+    bench_open(&bench, two_streams, 1);
+    workbench_advance(&bench, 1000);
+    int64_t first_us = clock_now_us(&bench.clock);
+    workbench_send_text(&bench, 0,
+                        "small k=1i\nlarge name=\"a\",x=1i\nsmall k=1i\nsmall k=1i\n"
+                        "large name=\"a\",x=1i\n");
+    workbench_run(&bench);
+    assert_string_equal(workbench_get(&bench, "k:1", "s.n_1h", INT64_MIN, &answer), "3");
+    assert_int_equal(answer.q_us, first_us + 4);
+    workbench_close(&bench);
+}
+
+/* T does not run away from the clock where there is a burst in every few nanoseconds. */
+static void bursts_share_an_apply_time_that_is_ahead_of_the_clock(void **state)
+{
+    (void)state;
+    struct workbench bench;
+    struct answer answer;
+    bench_open(&bench, two_streams, 1);
+    int64_t first_us = clock_now_us(&bench.clock);
+    uint32_t sent = 0;
+    for (; sent < 5000; sent++) {
+        workbench_send_text(&bench, 0, "small k=1i\nlarge name=\"a\",x=1i\n");
+        workbench_run(&bench);
+    }
+    (void)workbench_get(&bench, "k:1", "s.n_1h", INT64_MIN, &answer);
+    assert_true(answer.q_us > first_us + 5000);
+    assert_true(answer.q_us < first_us + 5000 + 2 * US_PER_MS);
+    workbench_close(&bench);
+}
+
 /* --- versions ------------------------------------------------------------------------------- */
 
 static const char versions[] =
@@ -749,6 +786,8 @@ int main(void)
         cmocka_unit_test(text_of_two_streams_may_mix_in_one_datagram),
         cmocka_unit_test(more_text_than_the_text_space_holds_is_applied_whole),
         cmocka_unit_test(bursts_end_where_they_are_full),
+        cmocka_unit_test(each_burst_has_its_own_apply_time),
+        cmocka_unit_test(bursts_share_an_apply_time_that_is_ahead_of_the_clock),
         cmocka_unit_test(events_of_every_version_mean_the_same_at_any_owner),
         cmocka_unit_test(events_shorter_than_their_version_are_refused),
         cmocka_unit_test(each_policy_for_broken_rules_is_kept),
