@@ -225,6 +225,71 @@ def a_replay_that_was_killed_is_begun_anew(life):
     print(f"     {found}")
 
 
+def listener(folder, **options):
+    """Another appliance, without a data directory unless options say."""
+    other = lives.Life(folder, data=options.pop("data", None), **options)
+    other.appliance.start()
+    return other
+
+
+@lives.life(shards=2)
+def a_listener_gets_the_events_as_new_ones(life):
+    life.start()
+    life.send(600)
+    life.again(crash=True, shards=3)
+    life.producer = life.producer_open(8)
+    life.send(600)
+    values = life.values()
+    folder = life.appliance.folder / "staging"
+    folder.mkdir()
+    other = listener(folder, data=lives.DATA)
+    try:
+        done = replay(life, "--to", f"127.0.0.1:{other.appliance.udp}", "--speed", "max",
+                      "--acked", "--json")
+        told = json.loads(done.stdout)
+        assert told["sent"] == told["durable"] == 1200 and told["lost"] == 0, told
+        assert other.appliance.status()["applied"] == 1200
+        assert other.values() == values
+    finally:
+        other.appliance.kill()
+
+
+@lives.life()
+def events_are_paced_moved_and_chosen(life):
+    life.start_us -= 10 * 86400 * 10**6
+    life.start()
+    life.send(50)
+    moment = now_us()
+    time.sleep(1)
+    life.send(50)
+    # Far behind the watermark: set aside, with ledger.
+    life.start_us -= 86400 * 10**6
+    life.send(7)
+    assert life.appliance.stop() == 0
+    folder = life.appliance.folder / "staging"
+    folder.mkdir()
+    other = listener(folder)
+    to = ("--to", f"127.0.0.1:{other.appliance.udp}", "--json")
+    try:
+        began = time.monotonic()
+        told = json.loads(replay(life, *to, "--speed", "2x", "--shift").stdout)
+        assert time.monotonic() - began > 0.5, "half of a second's pause is kept"
+        assert told["sent"] == 100 and told["not_applied"] == 7, told
+        status = other.appliance.wait_received(100)
+        assert status["applied"] == 100, status
+        # Ten days old where they were, they are of the last minutes now.
+        read = other.read(features=("n",), options=())
+        assert sum(int(row[0] or 0) for row in read.values()) == 100, read
+        told = json.loads(replay(life, *to, "--speed", "max", "--all", "--until", str(moment),
+                                 "--producer", "900001").stdout)
+        assert told["sent"] == 50 and told["not_applied"] == 0, told
+        told = json.loads(replay(life, *to, "--speed", "max", "--all", "--since", str(moment),
+                                 "--producer", "900002").stdout)
+        assert told["sent"] == 57, told
+    finally:
+        other.appliance.kill()
+
+
 @lives.life()
 def a_directory_that_is_not_empty_is_refused(life):
     life.start()
@@ -262,7 +327,12 @@ def wrong_flags_are_refused_with_what_is_allowed():
         definitions.write_text(lives.streams_of())
         for code, word, *arguments in [
                 (2, "--data is needed", "--into", "x"),
-                (2, "--into DIR, or --hash, is needed", "--data", folder),
+                (2, "--into DIR, --to HOST:PORT or --hash is needed", "--data", folder),
+                (2, "--to sends events", "--data", folder, "--to", "h:1", "--hash"),
+                (2, "are for --to", "--data", folder, "--hash", "--shift"),
+                (2, "HOST:PORT is wanted", "--data", folder, "--to", "host"),
+                (2, "--speed 10:", "--data", folder, "--to", "h:1", "--speed", "10"),
+                (1, "no store is there", "--data", folder, "--to", "127.0.0.1:9"),
                 (2, "--until is not after --since", "--data", folder, "--hash", "--since", "5",
                  "--until", "5"),
                 (2, "is no time", "--data", folder, "--hash", "--since", "yesterday"),
@@ -284,6 +354,8 @@ TESTS = [the_state_is_the_same_from_checkpoint_and_mirror_at_any_shard_count,
          one_view_goes_back_to_a_time_and_the_others_stay,
          views_that_the_store_never_had_are_built_from_the_mirror,
          a_replay_that_was_killed_is_begun_anew,
+         a_listener_gets_the_events_as_new_ones,
+         events_are_paced_moved_and_chosen,
          a_directory_that_is_not_empty_is_refused,
          damage_is_told_with_shard_and_lsns,
          wrong_flags_are_refused_with_what_is_allowed]
