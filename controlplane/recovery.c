@@ -59,6 +59,8 @@ void recovery_close(struct recovery *recovery)
         return;
     }
     recovery_forwards_free(recovery);
+    recovery_rows_free(recovery);
+    corrections_free(&recovery->corrections);
     for (uint32_t i = 0; i < SHARDS_MAX; i++) {
         log_reader_close(recovery->log[i]);
     }
@@ -340,6 +342,16 @@ static enum result store_find(struct recovery *recovery, char error[RECOVERY_ERR
     }
     if (result == RESULT_OK) {
         result = manifests_read(recovery, &found);
+    }
+    if (result == RESULT_OK) {
+        result = corrections_load(disk, recovery->epochs.store_id, &recovery->corrections);
+        if (result == RESULT_CORRUPT) {
+            return recovery_fail(
+                error, result,
+                "the file `%s` of the data directory is damaged: without it nobody "
+                "knows which events were corrected; bring it back from a copy",
+                CORRECTIONS_NAME);
+        }
     }
     return result == RESULT_OK
                ? RESULT_OK

@@ -77,9 +77,10 @@ struct recovery_report {
     uint64_t records; /* Replayed. */
     uint64_t log_bytes;
     int64_t replay_us;
-    uint64_t torn_bytes; /* Cut off at the logs' ends. */
-    uint64_t voided;     /* Forwards. */
-    uint64_t again;      /* Forwards sent again. */
+    uint64_t torn_bytes;     /* Cut off at the logs' ends. */
+    uint64_t voided;         /* Forwards. */
+    uint64_t again;          /* Forwards sent again. */
+    uint64_t corrected_rows; /* Built anew, because events of theirs were corrected. */
     enum recovery_view view[VIEWS_MAX];
     int64_t oldest_us;      /* Of a copy: since when it has all records; 0: from a checkpoint. */
     uint32_t dropped_count; /* Views of the store that the plan no longer has. */

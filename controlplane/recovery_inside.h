@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "controlplane/corrections.h"
 #include "controlplane/log_reader.h"
 #include "controlplane/recovery.h"
 #include "dataplane/replay.h"
@@ -32,7 +33,10 @@ struct recovery {
     struct replay_counts counts[SHARDS_MAX]; /* Of the pass OWN. */
     struct view_set rebuild_views;           /* Of the plan. */
     uint32_t kept_first[SHARDS_MAX];         /* Segment from which on the log is whole. */
-    bool manifest_fits;                      /* The loaded one may be gone on from. */
+    struct corrections corrections;
+    struct row_set rows; /* That corrections are about and the candidate lacks. */
+    void *rows_memory;   /* Owned: the set's. */
+    bool manifest_fits;  /* The loaded one may be gone on from. */
     int64_t since_us[VIEWS_MAX];
     uint64_t done_bytes;
     uint64_t all_bytes;
@@ -92,10 +96,17 @@ MUST_USE enum result recovery_log_pass(struct recovery *recovery, struct replay 
                                        struct replay_counts *out_counts,
                                        char error[RECOVERY_ERROR_SIZE_MAX]);
 /* What replay_begin() wants; of a manifest, or NULL. */
-struct replay_start recovery_start_of(const struct recovery *recovery,
-                                      const struct manifest *manifest, uint32_t shard);
+struct replay_start recovery_start_of(struct recovery *recovery, const struct manifest *manifest,
+                                      uint32_t shard);
 /* A replay's is_void. */
 bool recovery_is_void(void *context, uint32_t home, uint64_t home_lsn);
+/* Sets rows: those that are not right in what the manifest (NULL: none) and the log give. */
+MUST_USE enum result recovery_rows_find(struct recovery *recovery, const struct manifest *manifest,
+                                        char error[RECOVERY_ERROR_SIZE_MAX]);
+void recovery_rows_free(struct recovery *recovery);
+/* Builds these rows from all records that are kept, and notes it beside the corrections. */
+MUST_USE enum result recovery_rows_rebuild(struct recovery *recovery, struct worker *const *workers,
+                                           char error[RECOVERY_ERROR_SIZE_MAX]);
 /* Of a copy: all passes, and the checkpoint in its target. */
 MUST_USE enum result recovery_copy_load(struct recovery *recovery, struct worker *const *workers,
                                         char error[RECOVERY_ERROR_SIZE_MAX]);

@@ -96,11 +96,13 @@ static enum result shard_log_pass(struct recovery *recovery, struct replay *repl
     return recovery_log_pass(recovery, replay, &range, out_counts, error);
 }
 
-struct replay_start recovery_start_of(const struct recovery *recovery,
-                                      const struct manifest *manifest, uint32_t shard)
+struct replay_start recovery_start_of(struct recovery *recovery, const struct manifest *manifest,
+                                      uint32_t shard)
 {
     struct replay_start start = {
         .shard = shard, .apply_us = INT64_MIN, .rebuild_views = recovery->rebuild_views};
+    start.which = recovery->rows.count > 0 ? REPLAY_ROWS_WITHOUT : REPLAY_ROWS_ALL;
+    start.rows = &recovery->rows;
     for (uint32_t s = 0; s < STREAMS_MAX; s++) {
         start.watermark_us[s] = INT64_MIN;
     }
@@ -180,6 +182,7 @@ static enum result shard_rebuild(struct recovery *recovery, struct replay *repla
                                  char error[RECOVERY_ERROR_SIZE_MAX])
 {
     struct replay_start start = recovery_start_of(recovery, NULL, shard);
+    start.which = REPLAY_ROWS_ALL;
     enum result result = pass_begin(recovery, replay, REPLAY_REBUILD, &start, error);
     if (result != RESULT_OK) {
         return result;
@@ -288,6 +291,7 @@ static enum result candidate_load(struct recovery *recovery, struct worker *cons
                                            .shard_count = recovery->options.shard_count,
                                            .old_shard_count = recovery->report.old_shard_count,
                                            .plan = recovery->options.plan,
+                                           .corrections = &recovery->corrections.set,
                                            .epoch = recovery->report.epoch,
                                            .is_void = recovery_is_void,
                                            .forward = forward_keep,
@@ -298,6 +302,11 @@ static enum result candidate_load(struct recovery *recovery, struct worker *cons
         return result;
     }
     recovery_views_report(recovery);
+    recovery->report.corrected_rows = 0;
+    result = recovery_rows_find(recovery, recovery_candidate(recovery), error);
+    if (result != RESULT_OK) {
+        return result;
+    }
     if (replay_open(&options, &replay) != RESULT_OK) {
         return recovery_fail(error, RESULT_NO_MEMORY, "no memory for replay");
     }
@@ -308,7 +317,9 @@ static enum result candidate_load(struct recovery *recovery, struct worker *cons
         result = passes_run(recovery, replay, error);
     }
     replay_close(replay);
-    return result;
+    return result == RESULT_OK && recovery->rows.count > 0
+               ? recovery_rows_rebuild(recovery, workers, error)
+               : result;
 }
 
 static bool manifest_fits(const struct recovery *recovery)
@@ -316,7 +327,8 @@ static bool manifest_fits(const struct recovery *recovery)
     const struct manifest *manifest = recovery_candidate(recovery);
     return manifest != NULL && manifest->shard_count == recovery->options.shard_count &&
            manifest->catalog.fingerprint == recovery->options.plan->fingerprint &&
-           view_set_is_empty(&recovery->rebuild_views);
+           view_set_is_empty(&recovery->rebuild_views) &&
+           recovery->rows.count == 0; /* No delta has rows that are older than what it is of. */
 }
 
 enum result recovery_load(struct recovery *recovery, struct worker *const *workers,

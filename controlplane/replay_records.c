@@ -218,6 +218,11 @@ enum result replay_records_next(struct replay_records *records, struct mirror_en
     return result == RESULT_OK ? RESULT_NOT_FOUND : result;
 }
 
+const struct correction_set *replay_records_corrections(const struct replay_records *records)
+{
+    return &records->recovery->corrections.set;
+}
+
 uint64_t replay_records_done(const struct replay_records *records)
 {
     return records->done_bytes;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "dataplane/base/result.h"
+#include "dataplane/feature/correction.h"
 #include "dataplane/feature/mirror_format.h"
 #include "dataplane/feature/plan.h"
 
@@ -25,6 +26,8 @@ void replay_records_close(struct replay_records *records); /* NULL is fine. */
 MUST_USE enum result replay_records_next(struct replay_records *records,
                                          struct mirror_entry *out_message, uint32_t *out_shard,
                                          char error[REPLAY_RECORDS_ERROR_SIZE_MAX]);
+/* What of them was corrected, by shard and LSN. */
+const struct correction_set *replay_records_corrections(const struct replay_records *records);
 /* From the first one on again. */
 void replay_records_rewind(struct replay_records *records);
 /* Bytes of logs gone over so far, and in all. */

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "controlplane/corrections.h"
 #include "controlplane/inspect.h"
 #include "controlplane/replay_records.h"
 #include "controlplane/replay_run.h"
@@ -31,7 +32,8 @@ struct replay_send {
     struct replay_records *records;
     struct send_acked *sender[STREAMS_MAX]; /* By index in the plan; NULL: none was needed yet. */
     uint64_t sent;
-    uint64_t skipped;   /* Not applied, and --all was not given. */
+    uint64_t skipped; /* Not applied, and --all was not given. */
+    uint64_t retracted;
     uint64_t strangers; /* Of streams that the definitions do not have. */
     int64_t first_us;   /* Apply time of the first record; INT64_MIN: none yet. */
     int64_t begin_ns;
@@ -44,8 +46,8 @@ struct replay_send {
 };
 
 /* What a message is turned into; event by event. */
-typedef bool replay_event(struct replay_send *send, const struct mirror_entry *message,
-                          uint32_t stream, const uint8_t *event);
+typedef bool replay_event(struct replay_send *send, int64_t apply_us, uint32_t stream,
+                          const struct correction_event *event);
 
 static bool fail(const struct replay_send *send, const char *what, const char *why)
 {
@@ -71,17 +73,24 @@ static bool time_is_wanted(const struct replay_send *send, int64_t apply_us)
 }
 
 static bool message_events(struct replay_send *send, const struct mirror_entry *message,
-                           replay_event *call)
+                           uint32_t shard, replay_event *call)
 {
     int stream = stream_of(send, message->stream_id);
+    const struct correction_set *corrections = replay_records_corrections(send->records);
     for (uint32_t i = 0; i < message->event_count; i++) {
         bool applied = verdict_reason(mirror_entry_verdict(message, i)) == VERDICT_applied;
+        const struct correction *corrected = correction_find(corrections, shard, message->lsn + i);
+        const struct correction_event came = {message->version, message->event_stride,
+                                              message->events +
+                                                  (uint64_t)i * message->event_stride};
         if (stream < 0) {
             send->strangers++;
+        } else if (corrected != NULL && corrected->kind == CORRECTION_RETRACT) {
+            send->retracted++;
         } else if (!applied && !send->order->all) {
             send->skipped++;
-        } else if (!call(send, message, (uint32_t)stream,
-                         message->events + (uint64_t)i * message->event_stride)) {
+        } else if (!call(send, message->apply_us, (uint32_t)stream,
+                         corrected != NULL ? &corrected->is : &came)) {
             return false;
         }
     }
@@ -96,7 +105,8 @@ static bool events_each(struct replay_send *send, replay_event *call)
     uint32_t shard;
     enum result result;
     while ((result = replay_records_next(send->records, &message, &shard, error)) == RESULT_OK) {
-        if (time_is_wanted(send, message.apply_us) && !message_events(send, &message, call)) {
+        if (time_is_wanted(send, message.apply_us) &&
+            !message_events(send, &message, shard, call)) {
             return false;
         }
     }
@@ -106,15 +116,6 @@ static bool events_each(struct replay_send *send, replay_event *call)
 static const struct schema *schema_of(const struct replay_send *send, uint32_t stream)
 {
     return &send->order->config->plan.stream[stream].schema;
-}
-
-/* The event as the newest version has it: later fields are null. */
-static void block_fill(const struct schema *schema, const struct mirror_entry *message,
-                       const uint8_t *event, uint8_t *block)
-{
-    uint32_t size = schema_block_size_at(schema, message->version);
-    text_block_clear(schema, block);
-    memcpy(block, event, size < message->event_stride ? size : message->event_stride);
 }
 
 /* Event time of a block in microseconds; false: it is null, or beyond them. */
@@ -139,18 +140,18 @@ static void time_shift(const struct schema *schema, int64_t shift_us, uint8_t *b
     }
 }
 
-static bool event_look(struct replay_send *send, const struct mirror_entry *message,
-                       uint32_t stream, const uint8_t *event)
+static bool event_look(struct replay_send *send, int64_t apply_us, uint32_t stream,
+                       const struct correction_event *event)
 {
     uint8_t block[EVENT_SIZE_MAX];
     int64_t us;
     const struct schema *schema = schema_of(send, stream);
-    block_fill(schema, message, event, block);
+    correction_block(schema, event, block);
     if (time_of_block(schema, block, &us) && us > send->newest_us) {
         send->newest_us = us;
     }
-    send->first_us = send->first_us == INT64_MIN ? message->apply_us : send->first_us;
-    send->span_us = message->apply_us - send->first_us;
+    send->first_us = send->first_us == INT64_MIN ? apply_us : send->first_us;
+    send->span_us = apply_us - send->first_us;
     return true;
 }
 
@@ -170,6 +171,7 @@ static bool shift_find(struct replay_send *send)
     send->first_us = INT64_MIN;
     send->skipped = 0;
     send->strangers = 0;
+    send->retracted = 0;
     replay_records_rewind(send->records);
     return true;
 }
@@ -253,8 +255,8 @@ static void progress_show(struct replay_send *send, bool last)
                   last ? "\n" : "");
 }
 
-static bool event_send(struct replay_send *send, const struct mirror_entry *message,
-                       uint32_t stream, const uint8_t *event)
+static bool event_send(struct replay_send *send, int64_t apply_us, uint32_t stream,
+                       const struct correction_event *event)
 {
     char error[SEND_ERROR_SIZE_MAX];
     if (send->sender[stream] == NULL && !sender_open(send, stream)) {
@@ -262,9 +264,9 @@ static bool event_send(struct replay_send *send, const struct mirror_entry *mess
     }
     struct send_acked *sender = send->sender[stream];
     uint8_t *block = send_acked_event(sender);
-    block_fill(sender->schema, message, event, block);
+    correction_block(sender->schema, event, block);
     time_shift(sender->schema, send->shift_us, block);
-    pace(send, message->apply_us);
+    pace(send, apply_us);
     if (send_acked_add(sender, error) != RESULT_OK) {
         return fail(send, send->order->to, error);
     }
@@ -308,11 +310,11 @@ static int account_print(const struct replay_send *send, const struct account *a
     int exit_code =
         good && account->lost == 0 && account->errors == 0 ? VERB_EXIT_OK : VERB_EXIT_FAILED;
     if (send->order->json) {
-        json_t *object =
-            json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "sent", (json_int_t)send->sent, "messages",
-                      (json_int_t)account->messages, "not_applied", (json_int_t)send->skipped,
-                      "not_defined", (json_int_t)send->strangers, "not_taken",
-                      (json_int_t)account->errors, "shift_us", (json_int_t)send->shift_us);
+        json_t *object = json_pack(
+            "{s:I, s:I, s:I, s:I, s:I, s:I}", "sent", (json_int_t)send->sent, "messages",
+            (json_int_t)account->messages, "not_applied", (json_int_t)send->skipped, "not_defined",
+            (json_int_t)send->strangers, "retracted", (json_int_t)send->retracted, "not_taken",
+            (json_int_t)account->errors, "shift_us", (json_int_t)send->shift_us);
         if (acked) {
             json_object_set_new(object, "durable", json_integer((json_int_t)account->durable));
             json_object_set_new(object, "retransmitted",
@@ -337,6 +339,9 @@ static int account_print(const struct replay_send *send, const struct account *a
     if (send->skipped > 0) {
         printf("left out          %" PRIu64 " that were not applied (--all sends them too)\n",
                send->skipped);
+    }
+    if (send->retracted > 0) {
+        printf("left out          %" PRIu64 " that were retracted\n", send->retracted);
     }
     if (send->strangers > 0) {
         printf("left out          %" PRIu64 " of streams that the definitions do not have\n",
