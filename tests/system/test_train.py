@@ -459,8 +459,8 @@ def killed_runs_go_on_and_give_the_same_bytes():
         assert rows == [[row["id"], row["activity.n_1h"] or "None", row["activity.total"] or "None"]
                         for row in rows_of(machine.folder / "whole.csv")]
         for out in ("cut.parquet", "cut.csv"):
-            arguments = [appliance.PROGRAM, "train", *machine.files, "--service", "fraud", "--labels",
-                         labels, "--out", machine.folder / out, "--part-rows", "100"]
+            arguments = [appliance.PROGRAM, "train", *machine.files, "--service", "fraud",
+                         "--labels", labels, "--out", machine.folder / out, "--part-rows", "100"]
             for _ in range(6):
                 process = appliance.subprocess.Popen(arguments, cwd=machine.folder,
                                                      stdout=appliance.subprocess.DEVNULL)
