@@ -136,7 +136,7 @@ class Sent:
             return now_us, "applied"
         return self.rng.choice([(now_us, "applied")] * 5 +
                                [(now_us - self.rng.randint(0, 50 * 60) * 10**6, "applied"),
-                                (now_us - 5 * HOUR_US - self.rng.randint(0, 3) * HOUR_US,
+                                (now_us - 5 * HOUR_US - self.rng.randint(0, 20) * HOUR_US,
                                  "event_late"), (now_us + 2 * HOUR_US, "event_future")])
 
     def wide(self, version, first):
@@ -202,6 +202,7 @@ class Sent:
         for producer in range(1, 7):
             for lane in (0, 1):
                 self.message(first=(producer, lane))
+        self.appliance.wait_received(self.events, 60)
         for _ in range(messages):
             self.message(self.rng.choice(versions))
             time.sleep(0.003)  # A frame for each: they fill segments.
