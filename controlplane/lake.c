@@ -308,6 +308,11 @@ static enum result held_limit(struct lake *lake)
     return sum > LAKE_HELD_MAX ? lake_part_flush(greatest) : RESULT_OK;
 }
 
+static bool stop_is_asked(const struct lake *lake)
+{
+    return lake->options.stop_asked != NULL && lake->options.stop_asked(lake->options.stop_context);
+}
+
 static void frame_take(void *context, const struct store_break *at,
                        const struct mirror_frame *frame, const uint8_t *entries)
 {
@@ -318,13 +323,11 @@ static void frame_take(void *context, const struct store_break *at,
         frame->first_lsn > lake->last_lsn) {
         return;
     }
-    if (lake->options.stop_asked != NULL && lake->options.stop_asked(lake->options.stop_context)) {
-        lake->result = RESULT_STOPPED;
-        return;
-    }
     while (lake->result == RESULT_OK &&
            mirror_entry_decode(entries, frame->size, &place, &entry) == RESULT_OK) {
-        if (entry.kind == MIRROR_MESSAGE) {
+        if (stop_is_asked(lake)) {
+            lake->result = RESULT_STOPPED;
+        } else if (entry.kind == MIRROR_MESSAGE) {
             lake->result = message_write(lake, &entry);
         }
     }
@@ -377,7 +380,7 @@ static enum result pass_finish(struct lake *lake, struct lake_report *report)
         if (lake->part[i] == NULL) {
             continue;
         }
-        result = lake_part_finish(lake->part[i], &file);
+        result = stop_is_asked(lake) ? RESULT_STOPPED : lake_part_finish(lake->part[i], &file);
         if (result == RESULT_OK) {
             result = lake_manifest_add_file(lake->manifest, &file);
         }

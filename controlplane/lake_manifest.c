@@ -161,7 +161,7 @@ const struct lake_known *lake_manifest_known(const struct lake_manifest *manifes
 }
 
 /* Takes the line; a reference to it. */
-static enum result line_add(struct lake_manifest *manifest, json_t *line)
+static enum result line_add(struct lake_manifest *manifest, json_t *line, bool durably)
 {
     char *text = line == NULL ? NULL : json_dumps(line, JSON_COMPACT);
     json_decref(line);
@@ -173,7 +173,7 @@ static enum result line_add(struct lake_manifest *manifest, json_t *line)
     text[size] = '\n'; /* Over its NUL: one write. */
     ssize_t put = write(manifest->fd, text, size + 1);
     free(text);
-    if (put == (ssize_t)size + 1 && fdatasync(manifest->fd) == 0) {
+    if (put == (ssize_t)size + 1 && (!durably || fdatasync(manifest->fd) == 0)) {
         manifest->bytes += size + 1;
         return RESULT_OK;
     }
@@ -185,7 +185,7 @@ static enum result line_add(struct lake_manifest *manifest, json_t *line)
 enum result lake_manifest_add_file(struct lake_manifest *manifest, const struct lake_file *file)
 {
     enum result result = lake_known_add_file(&manifest->known, file);
-    return result == RESULT_OK ? line_add(manifest, lake_line_of_file(manifest->store, file))
+    return result == RESULT_OK ? line_add(manifest, lake_line_of_file(manifest->store, file), false)
                                : result;
 }
 
@@ -193,6 +193,7 @@ enum result lake_manifest_add_segment(struct lake_manifest *manifest,
                                       const struct lake_segment *segment)
 {
     enum result result = lake_known_add_segment(&manifest->known, segment->shard, segment->segment);
-    return result == RESULT_OK ? line_add(manifest, lake_line_of_segment(manifest->store, segment))
-                               : result;
+    return result == RESULT_OK
+               ? line_add(manifest, lake_line_of_segment(manifest->store, segment), true)
+               : result;
 }

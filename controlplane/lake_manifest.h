@@ -101,8 +101,9 @@ MUST_USE enum result lake_manifest_open(const char *root,
                                         char error[LAKE_ERROR_SIZE_MAX]);
 void lake_manifest_close(struct lake_manifest *manifest); /* NULL is fine. */
 const struct lake_known *lake_manifest_known(const struct lake_manifest *manifest);
-/* Add a line, durably. RESULT_SYSTEM (errno), RESULT_NO_MEMORY: it may be there, torn or whole; no
- * further line is taken, the next open looks. */
+/* Add a line; that of a segment is durable, and all before it. RESULT_SYSTEM (errno),
+ * RESULT_NO_MEMORY: it may be there, torn or whole; no further line is taken, the next open
+ * looks. */
 MUST_USE enum result lake_manifest_add_file(struct lake_manifest *manifest,
                                             const struct lake_file *file);
 MUST_USE enum result lake_manifest_add_segment(struct lake_manifest *manifest,

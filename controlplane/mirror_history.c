@@ -12,7 +12,8 @@
 #include "drivers/disk.h"
 #include "drivers/memory.h"
 
-#define STATE_BYTES_MIN (16 * MIB)
+/* Rows of every size take a chunk of each: less is no use. */
+#define STATE_BYTES_MIN (128 * MIB)
 /* A running appliance may write while the end of a log is looked for. */
 #define END_TRIES 4u
 

@@ -1,4 +1,4 @@
-/* freshet parity: served answers held against the mirror. */
+/* freshet parity: answers of Freshet held against the mirror, and against SQL. */
 #include "controlplane/parity_verb.h"
 
 #include <errno.h>
@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "controlplane/definitions.h"
+#include "controlplane/parity_sql.h"
 #include "controlplane/verb.h"
 #include "dataplane/base/units.h"
 #include "drivers/cpu.h"
@@ -21,17 +22,19 @@ static const struct {
 } parts[] = {
     {"report", parity_report_verb},
     {"explain", parity_explain_verb},
+    {"--sql", parity_sql_verb},
 };
 
 int parity_verb(int argc, char **argv)
 {
     const struct verb_usage usage = {
         .name = "parity",
-        .arguments = "report|explain FILE...",
+        .arguments = "report|explain|--sql FILE...",
         .description =
             "report: computes all recorded answers of a data directory again from its mirror, and\n"
             "compares status and value of each, byte for byte.\n"
             "explain: walks through one of them, event by event.\n"
+            "--sql: computes features a second time, by the SQL of their definitions.\n"
             "Each has its own --help.\n",
         .argument_min = 1,
         .argument_max = VERB_ARGUMENTS_MAX,
@@ -45,7 +48,7 @@ int parity_verb(int argc, char **argv)
     if (!verb_parse(&usage, &argc, argv, &exit_code)) {
         return exit_code;
     }
-    return verb_usage_error(&usage, "no part \"%s\"; report and explain are known", argv[1]);
+    return verb_usage_error(&usage, "no part \"%s\"; report, explain and --sql are known", argv[1]);
 }
 
 int parity_failed(const struct parity_source *source, const char *verb, enum result result)

@@ -115,12 +115,11 @@ static void pairs_take(struct parquet_writer *writer, const struct parquet_optio
 
 static enum result writer_begin(struct parquet_writer *writer, const struct parquet_column *columns)
 {
-    enum result result = RESULT_OK;
-    for (uint32_t i = 0; i < writer->column_count && result == RESULT_OK; i++) {
-        result = parquet_chunk_init(&writer->chunk[i], &columns[i]);
+    for (uint32_t i = 0; i < writer->column_count; i++) {
+        parquet_chunk_init(&writer->chunk[i], &columns[i]);
     }
     writer->press.zstd = ZSTD_createCCtx();
-    if (result != RESULT_OK || writer->press.zstd == NULL || writer->pairs.failed) {
+    if (writer->press.zstd == NULL || writer->pairs.failed) {
         return RESULT_NO_MEMORY;
     }
     writer->fd = open(writer->tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
@@ -178,10 +177,13 @@ static enum result group_write(struct parquet_writer *writer)
         return RESULT_OK;
     }
     for (uint32_t i = 0; i < writer->column_count && result == RESULT_OK; i++) {
-        result = parquet_chunk_close_page(&chunk[i], &writer->press);
+        result = parquet_chunk_close(&chunk[i], &writer->press);
     }
     for (uint32_t i = 0; i < writer->column_count && result == RESULT_OK; i++) {
-        result = write_all(writer, chunk[i].pages.data, chunk[i].pages.size);
+        result = write_all(writer, chunk[i].head.data, chunk[i].head.size);
+        if (result == RESULT_OK) {
+            result = write_all(writer, chunk[i].pages.data, chunk[i].pages.size);
+        }
     }
     if (result != RESULT_OK) {
         return result;

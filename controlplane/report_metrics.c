@@ -402,6 +402,28 @@ static void checkpoints_failed(const struct metrics *metrics)
     }
 }
 
+static void lake_rows(const struct metrics *metrics)
+{
+    if (metrics->snapshot->store.lake.is_kept) {
+        plain_write(metrics, metrics->snapshot->store.lake.rows);
+    }
+}
+
+static void lake_failed(const struct metrics *metrics)
+{
+    if (metrics->snapshot->store.lake.is_kept) {
+        plain_write(metrics, metrics->snapshot->store.lake.failed);
+    }
+}
+
+static void lake_lost(const struct metrics *metrics)
+{
+    const struct lake_keeper_report *lake = &metrics->snapshot->store.lake;
+    if (lake->is_kept) {
+        plain_write(metrics, lake->damaged + lake->missed);
+    }
+}
+
 /* name{view="activity",objective="read"} without the value. */
 static void objective_write(const struct metrics *metrics, uint32_t index)
 {

@@ -3,7 +3,7 @@
  *   store_open    directory, lock, epochs, ends of the logs, a new epoch
  *   store_load    rows, lanes and records into the workers
  *   store_begin   disk queues, logs, segments, checkpoints: the workers may turn
- *   store_start   the thread that keeps segments and makes checkpoints
+ *   store_start   the threads that keep segments, make checkpoints, and write the lake
  *   store_finish  a last checkpoint, after the workers drained
  *   store_close   after the workers' last turn */
 #pragma once
@@ -13,6 +13,7 @@
 
 #include "config/config.h"
 #include "controlplane/checkpoint.h"
+#include "controlplane/lake_keeper.h"
 #include "controlplane/recovery.h"
 #include "controlplane/segments.h"
 #include "dataplane/base/result.h"
@@ -65,6 +66,7 @@ struct store_report {
     const struct recovery_report *recovery; /* Constant after store_load(). */
     struct checkpoint_report checkpoint;
     struct segments_report segments[SHARDS_MAX];
+    struct lake_keeper_report lake;
     int64_t load_us;  /* What loading took, and replay in it. */
     double load_done; /* 0 to 1 while it goes on. */
     bool fallback;    /* Log writes take a slower way. */

@@ -151,6 +151,7 @@ static enum result event_apply(struct history *history, const struct history_eve
                                 .events = (const uint8_t *)(event + 1)};
     history->take[0] = event->views;
     history_probe(history, event->stream, &wire, 0, 1);
+    history_apply_begin(history, 0, event->time_us);
     history->shard[0].watermark_us[event->stream] = event->time_us;
     for (uint32_t w = 0; w < history->stream[event->stream]->view_count; w++) {
         uint32_t place = history->stream[event->stream]->place[w];

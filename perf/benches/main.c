@@ -50,6 +50,7 @@ int main(int argc, char **argv)
     under_register();
     memory_register();
     check_register();
+    parquet_register();
     served_register();
     canary_register();
     peer_register();

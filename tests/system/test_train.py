@@ -15,6 +15,7 @@ import time
 import appliance
 import client
 import dataset
+import duckdb
 
 SEED = int(os.environ.get("SEED", "5"))
 READS = 1200  # In each of two lives.
@@ -148,7 +149,7 @@ def labels_write(path, served):
 def train(machine, labels, out, *more):
     done = appliance.run("train", *machine.files, "--service", "fraud", "--labels", labels, "--out",
                          out, *more, cwd=machine.folder, timeout=120)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, (done.returncode, done.stderr)
     return done
 
 
@@ -191,12 +192,134 @@ def vectors_equal_what_was_served(shards):
             # In parts, on one thread, with the least memory: the same bytes.
             again = pathlib.Path(folder) / "again.csv"
             train(machine, labels, again, "--part-rows", 700, "--threads", 1, "--memory", 64)
-            assert again.read_bytes() == out.read_bytes()
+            assert again.read_bytes() == out.read_bytes(), "bytes"
             card = json.loads(out.with_name("train.csv.card.json").read_text())
             assert card["labels"]["rows"] == len(served), card
-            assert machine.stop() == 0
+            assert machine.stop() == 0, machine.log.read_text()
         finally:
             machine.stop()
+
+
+def lake_rows(machine, folder):
+    """What the mirror has, by an exporter and a reader that share nothing with training."""
+    lake = pathlib.Path(folder) / "lake"
+    done = appliance.run("export", "--data", machine.folder / "data", "--out", lake, timeout=60)
+    assert done.returncode == 0, done.stderr
+    database = duckdb.Database()
+    rows = {}
+    for stream, columns in (("payment", "card, merchant, CAST(amount * 100 AS BIGINT)"),
+                            ("login", "card, NULL, 0")):
+        rows[stream] = [
+            (int(ts), int(card), merchant, int(amount), verdict, int(came))
+            for ts, card, merchant, amount, verdict, came in database.query(
+                f"SELECT epoch_us(ts), {columns}, _verdict, epoch_us(_apply_time) "
+                f"FROM read_parquet('{lake}/stream={stream}/*/*/*.parquet')")]
+    return rows
+
+
+def floor(time_us, step_us):
+    return time_us // step_us * step_us
+
+
+SECOND_US = 10**6
+
+
+def naive(rows, q_us, card, merchant, as_true):
+    """Some features, counted event by event. Of what was known, only where the head is exact."""
+    def counts(row):
+        return row[4] == "applied" and row[5] < q_us or as_true and row[4] in ("applied",
+                                                                               "event_late")
+    paid = [row for row in rows["payment"] if counts(row)]
+    mine = [row for row in paid if row[1] == card]
+
+    def of_card(start_us):
+        return [row for row in mine if start_us <= row[0] < q_us]
+
+    total = sum(row[3] for row in of_card(-2**63))
+    values = {"activity.n_5s": len(of_card(q_us - 5 * SECOND_US)),
+              "activity.n_1m": len(of_card(floor(q_us - 60 * SECOND_US, 5 * SECOND_US))),
+              "activity.total": f"{total // 100}.{total % 100:02d}" if of_card(-2**63) else ""}
+    hour = sum(row[3] for row in of_card(floor(q_us - 3600 * SECOND_US, 300 * SECOND_US)))
+    values["activity.total_1h"] = f"{hour // 100}.{hour % 100:02d}" if hour else None
+    if as_true:
+        start_us = floor(q_us - 10 * SECOND_US, 5 * SECOND_US)
+        values["shop.n_10s"] = len([row for row in paid if row[2] == merchant
+                                    and start_us <= row[0] <= q_us])
+        touched = paid + [row for row in rows["login"] if counts(row)]
+        session, last_us = [], q_us
+        for row in sorted((row for row in paid if row[2] == merchant and row[0] <= q_us),
+                          reverse=True):
+            if last_us - row[0] >= SECOND_US:
+                break
+            session.append(row[3])
+            last_us = row[0]
+        values["shop.total_session_1s"] = (f"{sum(session) // 100}.{sum(session) % 100:02d}"
+                                           if session else "")
+        values["touches.n_10s"] = len([row for row in touched if row[1] == card
+                                       and start_us <= row[0] - 1 < q_us])
+    return values
+
+
+def naive_check(path, rows, as_true):
+    compared = 0
+    for row in rows_of(path):
+        expected = naive(rows, int(row["q"]), int(row["card"]), row["merchant"], as_true)
+        for name, value in expected.items():
+            if value is None or row[name + "__status"] in ("NOT_FOUND", "OUTSIDE_MAX_AGE"):
+                continue
+            assert row[name] == str(value), (row["id"], name, row[name], value, as_true)
+            compared += 1
+    return compared
+
+
+def truth_labels_write(path, served, source):
+    """Moments of reads and, of leaks, exactly at events and one microsecond behind them."""
+    with open(path, "w", newline="", encoding="utf-8") as out:
+        writer = csv.DictWriter(out, ["id", "card", "merchant", "amount", "channel", "q"])
+        writer.writeheader()
+        for number, (label, _) in enumerate(served):
+            q_us = label["activity_q"] + source.choice([0, 0, 1, -1])
+            row = {name: label[name] for name in ("card", "merchant", "amount", "channel")}
+            writer.writerow({"id": number, "q": q_us, **row})
+
+
+def truth_is_every_event_before_the_label(shards=1):
+    source = random.Random(SEED + 77)
+    definition = dataset.oracle.Definition(
+        DEFINITIONS.read_text().split("\nviews:")[0] + "\n")
+    with tempfile.TemporaryDirectory(prefix="freshet-truth-") as folder:
+        machine = appliance.Appliance(folder, shards=shards, streams="", files=[DEFINITIONS],
+                                      data=DATA, memory="512MiB")
+        try:
+            machine.start()
+            served = life(machine, definition, source, SEED * 100)
+            assert machine.stop() == 0, machine.log.read_text()
+        finally:
+            machine.stop()
+        rows = lake_rows(machine, folder)
+        late = [row for row in rows["payment"] if row[4] == "event_late"]
+        assert late and len(rows["payment"]) > 1000, (len(late), len(rows["payment"]))
+        # Exactly at events: none at the label's time is in.
+        for number, (label, _) in enumerate(served):
+            if number % 2 == 0:
+                row = source.choice(rows["payment"])
+                label.update(card=row[1], merchant=row[2] or "m0", activity_q=row[0])
+        labels = pathlib.Path(folder) / "labels.csv"
+        truth_labels_write(labels, served, source)
+        true, known = (pathlib.Path(folder) / name for name in ("true.csv", "known.csv"))
+        train(machine, labels, true, "--mode", "as_true", "--compare")
+        train(machine, labels, known)
+        assert naive_check(true, rows, True) > 3000
+        assert naive_check(known, rows, False) > 2000
+        card = json.loads(true.with_name("true.csv.card.json").read_text())["against_as_known"]
+        assert sum(feature["differ"] for feature in card.values()) > 100, card
+        assert sum(feature["unexplained"] for feature in card.values()) == 0, card
+        # With little memory events wait for another scan of the mirror: the same bytes.
+        again = pathlib.Path(folder) / "again.csv"
+        train(machine, labels, again, "--mode", "as_true", "--compare", "--memory", 1,
+              "--part-rows", 500)
+        assert again.read_bytes() == true.read_bytes(), "bytes"
+        print(f"     {len(served)} labels, {len(late)} late events")
 
 
 def one_shard():
