@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Served answers against the mirror, with the real process: whatever came late, twice or out of
 order, over how many shards, across crashes, with reads in between: what was served is what the
-recorded events make of it, byte for byte. What is planted is found, and explained."""
+recorded events make of it, byte for byte. What is planted is found, and explained. Arguments: which parts. SEED= repeats
+it."""
 
 import csv
 import json
+import os
 import pathlib
 import random
 import re
@@ -233,11 +235,11 @@ def holds(shards, seed):
 
 
 def what_was_served_is_what_the_mirror_has():
-    holds(1, int(sys.argv[1]) if len(sys.argv) > 1 else 20261126)
+    holds(1, int(os.environ.get("SEED", "20261126")))
 
 
 def the_same_with_three_shards():
-    holds(3, int(sys.argv[1]) if len(sys.argv) > 1 else 20261127)
+    holds(3, int(os.environ.get("SEED", "20261127")))
 
 
 # The rest needs only a few answers of one shard.
@@ -569,7 +571,7 @@ def errors_say_what_is_allowed():
         assert appliance.stop() == 0
         data = appliance.folder / "data"
         cases = [
-            (["parity", "repot", "x"], 2, 'no part "repot"; report and explain are known'),
+            (["parity", "repot", "x"], 2, 'no part "repot"; report, explain and --sql are known'),
             (["parity", "explain", appliance.definitions], 2,
              "either --nth, or --service and --key, say which answer"),
             (["parity", "explain", appliance.definitions, "--service", "f"], 2,
@@ -586,11 +588,15 @@ def errors_say_what_is_allowed():
             assert done.returncode == code and text in done.stderr, (arguments, done.stderr)
 
 
+TESTS = {
+    "live": [what_was_served_is_what_the_mirror_has, the_same_with_three_shards],
+    "planted": [what_is_planted_is_found_and_explained,
+                what_cannot_be_computed_again_is_missing_and_no_mismatch,
+                the_canary_checks_while_answers_are_given],
+    "files": [a_share_is_recorded_and_none_at_0, what_a_crash_tore_is_told_and_the_rest_is_there,
+              a_training_set_of_what_was_served_has_the_newest_answer_before_each_label,
+              answers_become_parquet_by_the_hour, errors_say_what_is_allowed],
+}
+
 if __name__ == "__main__":
-    support.main([what_was_served_is_what_the_mirror_has, the_same_with_three_shards,
-                  what_is_planted_is_found_and_explained,
-                  what_cannot_be_computed_again_is_missing_and_no_mismatch,
-                  the_canary_checks_while_answers_are_given, a_share_is_recorded_and_none_at_0,
-                  what_a_crash_tore_is_told_and_the_rest_is_there,
-                  a_training_set_of_what_was_served_has_the_newest_answer_before_each_label,
-                  answers_become_parquet_by_the_hour, errors_say_what_is_allowed])
+    support.main([test for part in sys.argv[1:] or TESTS for test in TESTS[part]])
