@@ -1,4 +1,5 @@
-/* freshet parity: answers of Freshet held against the mirror, and against SQL. */
+/* freshet parity: served answers held against the mirror, and features against the SQL of their
+ * definitions. */
 #include "controlplane/parity_verb.h"
 
 #include <errno.h>

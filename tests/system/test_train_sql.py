@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The peer of training sets: SQL over the exported mirror (perf/duckdb_train.h) gives each label what
-`freshet train --mode as_true` gives it; both are timed by `make bench`."""
+"""The peer of training sets: SQL over the exported mirror (perf/duckdb_train.h) gives each label
+what `freshet train --mode as_true` gives it; both are timed by `make bench`."""
 
 import contextlib
 import pathlib
