@@ -274,5 +274,6 @@ struct parquet_values train_column_values(struct train_column *column, uint32_t 
     for (uint32_t i = 0; column->parquet.type == PARQUET_STRING && i < rows; i++) {
         string[i].data = text->data + (uintptr_t)string[i].data;
     }
-    return (struct parquet_values){.data = column->data, .valid = column->valid};
+    return (struct parquet_values){.data = column->data,
+                                   .valid = column->parquet.optional ? column->valid : NULL};
 }

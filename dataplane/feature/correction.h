@@ -16,9 +16,9 @@
  *       epoch u32 | version u16 of the view | its name: u8 length and bytes
  *   padded with zeros
  *
- * The event is named by its home's record, (shard, LSN); a later correction of it takes the place of
- * an earlier one. epoch: the newest when the correction was made, while no appliance ran. Rows of a
- * checkpoint of a later epoch have it; those of an older one do not.
+ * The event is named by its home's record, (shard, LSN); a later correction of it takes the place
+ * of an earlier one. epoch: the newest when the correction was made, while no appliance ran. Rows
+ * of a checkpoint of a later epoch have it; those of an older one do not.
  *
  * The set is what a replay asks, by record: it holds nothing but pointers into the file's bytes. */
 #pragma once
