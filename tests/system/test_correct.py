@@ -201,6 +201,7 @@ def corrections_try(life, crash, shards):
     life.define(shards=shards)
     life.start()
     assert_served(life, right)
+    assert life.appliance.status()["store"]["recovery"]["corrected_rows"] > 0
     assert hash_of(life) == expected
     told = listed(life)
     assert not any(one["pending"] for one in told), told
@@ -330,11 +331,15 @@ def what_cannot_be_corrected_is_told(life):
     assert listed(life) == []
     assert support.run("correct", "list").returncode == 2
     correct(life, "retract", *identity(1))
+    verified = support.run("verify", life.directory)
+    assert verified.returncode == 0 and "1 corrections of events" in verified.stdout, verified
     damaged = bytearray((life.directory / "corrections").read_bytes())
     damaged[70] ^= 1
     (life.directory / "corrections").write_bytes(damaged)
     life.refused(1, "the file `corrections` of the data directory is damaged")
     assert "damaged" in correct(life, "retract", *identity(1), code=1).stderr
+    verified = support.run("verify", life.directory)
+    assert verified.returncode == 1 and "damaged  corrections" in verified.stdout, verified
 
 
 TESTS = [a_corrected_store_is_as_if_the_wrong_events_had_never_been,
