@@ -144,7 +144,15 @@ static enum result store_open(struct mirror_history *history,
                                    history->options.directory, result_name(result));
     }
     history->log_count = names.log_count;
-    return RESULT_OK;
+    if (!history->options.corrected) {
+        return RESULT_OK;
+    }
+    result = corrections_load(history->disk, history->epochs.store_id, &history->corrections);
+    return result == RESULT_OK
+               ? RESULT_OK
+               : mirror_history_fail(error, result, "%s: the file `%s` cannot be read: %s",
+                                     history->options.directory, CORRECTIONS_NAME,
+                                     result_name(result));
 }
 
 static enum result range_find(struct mirror_history *history,
@@ -215,6 +223,7 @@ void mirror_history_close(struct mirror_history *history)
     }
     last_close(history);
     pattern_sets_close(&history->patterns);
+    corrections_free(&history->corrections);
     disk_close(history->disk);
     heap_free(history->first);
     heap_free(history->since_us);
@@ -284,6 +293,7 @@ static enum result run_open(struct mirror_history *history, struct share *share,
                                   .since_us = history->since_us,
                                   .patterns = history->patterns.set,
                                   .pattern_scratch = history->patterns.scratch[run->thread],
+                                  .corrections = &history->corrections.set,
                                   .is_void = is_void,
                                   .context = &history->epochs};
     enum result result = history_open(&own, &history->last[run->thread]);

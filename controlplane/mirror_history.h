@@ -20,6 +20,7 @@ struct mirror_history_options {
     const char *directory;   /* Borrowed, as all. */
     const struct plan *plan; /* Of the definitions that are asked. */
     enum history_mode mode;
+    bool corrected;        /* Records as they should have been (corrections.h), not as they came. */
     uint32_t thread_count; /* At least 1. */
     uint64_t memory_bytes; /* Of rows and of events that wait, of all threads. */
     /* Asked now and then by any thread; true ends a read with RESULT_STOPPED. NULL is fine. */

@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 
+#include "controlplane/corrections.h"
 #include "controlplane/epochs.h"
 #include "controlplane/log_cursor.h"
 #include "controlplane/mirror_history.h"
@@ -17,6 +18,7 @@ struct mirror_history {
     uint32_t log_count;             /* Shards that any epoch had. */
     struct catalog *first;          /* For entries before any plan of their log; NULL: none. */
     int64_t *since_us;              /* By view. */
+    struct corrections corrections; /* None, where records are asked for as they came. */
     struct pattern_sets patterns;
     struct history *last[SHARDS_MAX]; /* Of the last read's threads: they own its texts. */
     _Atomic uint64_t shared_done;

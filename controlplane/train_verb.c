@@ -199,6 +199,7 @@ static enum result mirror_open(struct train *train)
     struct mirror_history_options options = {.directory = data,
                                              .plan = &train->config->plan,
                                              .mode = train->mode,
+                                             .corrected = true,
                                              .thread_count = train->thread_count,
                                              .memory_bytes = train->memory_bytes / 2};
     char error[MIRROR_HISTORY_ERROR_SIZE_MAX];

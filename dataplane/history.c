@@ -304,6 +304,7 @@ static uint32_t views_of(const struct history *history, uint32_t shard,
 struct history_part {
     uint32_t first; /* Of the record's. */
     bool again;
+    bool replaced; /* What a record should have been: no log tells its owners. */
 };
 
 /* Whether a view's event is this record's to apply: a message's is its own shard's, but of views
@@ -315,6 +316,9 @@ static bool event_is_ours(const struct history *history, uint32_t shard,
     uint32_t stream = history->probe.stream;
     bool again = part.again;
     uint32_t place = history->stream[stream]->place[w];
+    if (part.replaced) {
+        return true;
+    }
     if (entry->kind == MIRROR_FORWARD || history->shard_count == 1 ||
         history->options.mode == HISTORY_TRUE) {
         return !again;
@@ -393,6 +397,53 @@ static enum result part_take(struct history *history, uint32_t shard,
     return result;
 }
 
+/* What became of an event of the record: that of its home. */
+static const struct correction *correction_of(const struct history *history, uint32_t shard,
+                                              const struct mirror_entry *entry, uint32_t event)
+{
+    const struct correction_set *set = history->options.corrections;
+    return entry->kind == MIRROR_MESSAGE ? correction_find(set, shard, entry->lsn + event)
+                                         : correction_find(set, entry->home, entry->home_lsn);
+}
+
+/* What events of a record should have been, each under its identity. */
+static enum result replaced_take(struct history *history, uint32_t shard,
+                                 const struct mirror_entry *entry, uint32_t stream)
+{
+    enum result result = RESULT_OK;
+    for (uint32_t i = 0; result == RESULT_OK && i < entry->event_count; i++) {
+        const struct correction *correction = correction_of(history, shard, entry, i);
+        if (correction == NULL || correction->kind != CORRECTION_REPLACE) {
+            continue;
+        }
+        bool text = (entry->flags & MIRROR_MESSAGE_FLAG_TEXT) != 0;
+        struct mirror_entry replaced = *entry;
+        replaced.flags |= MIRROR_MESSAGE_FLAG_TEXT; /* A message of its own, which has a place. */
+        replaced.place = text ? entry->place : i;
+        replaced.lsn += i;
+        replaced.verdicts += i * sizeof(uint32_t);
+        replaced.version = correction->is.version;
+        replaced.event_stride = correction->is.size;
+        replaced.event_count = 1;
+        replaced.events = correction->is.data;
+        const struct wire_message wire = {.stream_id = entry->stream_id,
+                                          .version = replaced.version,
+                                          .sequence = entry->sequence,
+                                          .event_stride = replaced.event_stride,
+                                          .event_count = 1,
+                                          .events = replaced.events};
+        if (decode_check(&history->options.plan->stream[stream].schema, &wire) != DROP_NONE) {
+            return RESULT_CORRUPT;
+        }
+        history->take[0] =
+            views_of(history, shard, &replaced, stream, mirror_entry_verdict(&replaced, 0));
+        history_probe(history, stream, &wire, 0, 1);
+        result =
+            part_take(history, shard, &replaced, &wire, (struct history_part){.replaced = true});
+    }
+    return result;
+}
+
 static enum result record_take(struct history *history, uint32_t shard,
                                const struct mirror_entry *entry, bool again)
 {
@@ -410,6 +461,8 @@ static enum result record_take(struct history *history, uint32_t shard,
     if (decode_check(schema, &wire) != DROP_NONE) {
         return RESULT_CORRUPT;
     }
+    const struct correction_set *corrections = history->options.corrections;
+    bool asks = corrections != NULL && corrections->count > 0;
     enum result result = RESULT_OK;
     for (uint32_t first = 0; result == RESULT_OK && first < entry->event_count;
          first += BURST_EVENTS_MAX) {
@@ -417,7 +470,8 @@ static enum result record_take(struct history *history, uint32_t shard,
         uint32_t count = left < BURST_EVENTS_MAX ? left : BURST_EVENTS_MAX;
         for (uint32_t i = 0; i < count; i++) {
             uint32_t verdict = mirror_entry_verdict(entry, first + i);
-            history->take[i] = verdict_counts(history, (uint32_t)stream, verdict)
+            bool stands = !asks || correction_of(history, shard, entry, first + i) == NULL;
+            history->take[i] = stands && verdict_counts(history, (uint32_t)stream, verdict)
                                    ? views_of(history, shard, entry, (uint32_t)stream, verdict)
                                    : 0;
         }
@@ -428,7 +482,9 @@ static enum result record_take(struct history *history, uint32_t shard,
         result = part_take(history, shard, entry, &wire,
                            (struct history_part){.first = first, .again = again});
     }
-    return result;
+    bool replaces = asks && !again && entry->kind == MIRROR_MESSAGE;
+    return result == RESULT_OK && replaces ? replaced_take(history, shard, entry, (uint32_t)stream)
+                                           : result;
 }
 
 static bool forward_counts(struct history *history, uint32_t shard,

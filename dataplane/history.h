@@ -20,6 +20,7 @@
 #include "dataplane/base/result.h"
 #include "dataplane/feature/answer.h"
 #include "dataplane/feature/catalog.h"
+#include "dataplane/feature/correction.h"
 #include "dataplane/feature/mirror_format.h"
 #include "dataplane/feature/plan.h"
 #include "dataplane/feature/row_read.h"
@@ -55,6 +56,9 @@ struct history_options {
     const int64_t *since_us;                 /* By view. */
     struct pattern_set *const *patterns;     /* By stream; NULL: no stream has any. */
     struct pattern_scratch *pattern_scratch; /* This thread's alone. */
+    /* Records count as they should have been; NULL: as they came. What should have been is known by
+     * its home's T. */
+    const struct correction_set *corrections;
     bool (*is_void)(void *context, uint32_t home, uint64_t home_lsn); /* As replay.h has it. */
     void *context;
 };

@@ -1,7 +1,7 @@
 /* The file of corrections: any bytes. What decodes encodes to the same bytes, and its set finds the
  * newest of each event.
  *
- * Input: a byte (1: size and crc are made right, so that the records are reached), then the file. */
+ * Input: a byte (1: size and crc are made right, so that records are reached), then the file. */
 #include <string.h>
 
 #include "dataplane/base/assert.h"

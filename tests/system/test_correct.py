@@ -3,6 +3,7 @@
 as they should have been, and against a store that never had the wrong ones."""
 
 import collections
+import csv
 import json
 import os
 import pathlib
@@ -220,17 +221,17 @@ def corrections_try(life, crash, shards):
     assert never_wrong(life, right) == expected
 
 
-@lives.life(shards=2)
+@lives.life(lives.MEMORY, shards=2)
 def a_corrected_store_is_as_if_the_wrong_events_had_never_been(life):
     corrections_try(life, crash=False, shards=2)
 
 
-@lives.life(shards=2)
+@lives.life(lives.MEMORY, shards=2)
 def so_it_is_after_a_crash_and_into_another_number_of_shards(life):
     corrections_try(life, crash=True, shards=3)
 
 
-@lives.life()
+@lives.life(lives.MEMORY)
 def the_last_correction_of_an_event_counts(life):
     life.start()
     made = {1: [Event(time.time_ns() // 1000 - 10**6, 5, "shop2", 1000)],
@@ -259,7 +260,7 @@ def the_last_correction_of_an_event_counts(life):
     assert life.appliance.stop() == 0
 
 
-@lives.life()
+@lives.life(lives.MEMORY)
 def a_listener_and_a_new_view_get_events_as_corrected(life):
     life.start()
     made = {s: [Event(time.time_ns() // 1000 - 10**6 * (20 - s), s, "shop1", 100 * s)]
@@ -291,7 +292,48 @@ def a_listener_and_a_new_view_get_events_as_corrected(life):
     assert life.appliance.stop() == 0
 
 
-@lives.life()
+SERVICE = """services:
+  look:
+    version: 1
+    features: [activity.n_1h, activity.sum_1h, activity.top_1h, activity.last_1h]
+"""
+
+
+@lives.life(lives.MEMORY, shards=2)
+def training_sets_have_events_as_corrected(life):
+    life.define(streams=lives.streams_of() + SERVICE, shards=2)
+    life.start()
+    generator = random.Random(SEED)
+    made = events_make(generator, 200)
+    send(life, made)
+    assert_served(life, made)
+    q = time.time_ns() // 1000
+    assert life.appliance.stop() == 0
+    drawn = draw(generator, made, 25)
+    asked = life.appliance.folder / "asked.csv"
+    asked.write_text("action,producer,incarnation,sequence,place,event\n" + "".join(
+        f"retract,{PRODUCER},{INCARNATION},{sequence},{place},\n" if event is None else
+        f"replace,{PRODUCER},{INCARNATION},{sequence},{place},\"" +
+        event_json(event).replace('"', '""') + '"\n' for sequence, place, event in drawn))
+    correct(life, "--file", asked)
+    labels, out = life.appliance.folder / "labels.csv", life.appliance.folder / "set.csv"
+    labels.write_text("card,time\n" + "".join(f"{card},{q}\n" for card in range(lives.CARDS)))
+    for mode in ("as_known", "as_true"):
+        done = support.run("train", life.appliance.definitions, "--service", "look", "--labels",
+                           labels, "--out", out, "--mode", mode, "--data", life.directory,
+                           "--no-status", "--quiet", cwd=life.appliance.folder)
+        assert done.returncode == 0, done
+        with open(out, encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        out.unlink()
+        cards, _ = recompute(corrected(made, drawn))
+        for row in rows:
+            got = tuple(row[f"activity.{name}_1h"] for name in ("n", "sum", "top", "last"))
+            wanted = tuple(value.decode() for value in cards.get(int(row["card"]), ()))
+            assert got == wanted or not wanted and got[0] in ("", "0"), (mode, row, wanted)
+
+
+@lives.life(lives.MEMORY)
 def what_cannot_be_corrected_is_told(life):
     life.define(streams=lives.streams_of(fields=RULES))
     life.start()
@@ -346,6 +388,7 @@ TESTS = [a_corrected_store_is_as_if_the_wrong_events_had_never_been,
          so_it_is_after_a_crash_and_into_another_number_of_shards,
          the_last_correction_of_an_event_counts,
          a_listener_and_a_new_view_get_events_as_corrected,
+         training_sets_have_events_as_corrected,
          what_cannot_be_corrected_is_told]
 
 if __name__ == "__main__":
