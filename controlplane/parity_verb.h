@@ -16,7 +16,8 @@ struct parity_source {
     char error[PARITY_ERROR_SIZE_MAX]; /* Of a run that failed. */
 };
 
-/* Opens all; verb is for errors. Returns an exit code; on failure everything is said, and closed. */
+/* Opens all; verb is for errors. Returns an exit code; on failure everything is said, and closed.
+ */
 int parity_source_open(struct parity_source *source, const char *verb, char *const *files,
                        uint32_t file_count, const char *data, bool json);
 void parity_source_close(struct parity_source *source);

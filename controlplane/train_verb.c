@@ -110,6 +110,7 @@ static void identity_make(struct train *train)
                        train->label_hash[0],
                        train->label_hash[1],
                        XXH3_64bits(store, MIRROR_STORE_ID_BYTES),
+                       train->mirror == NULL ? 0 : mirror_history_corrections(train->mirror),
                        train->mode + 2u * (uint64_t)train->options->compare,
                        train->options->time == NULL
                            ? 0
@@ -199,7 +200,6 @@ static enum result mirror_open(struct train *train)
     struct mirror_history_options options = {.directory = data,
                                              .plan = &train->config->plan,
                                              .mode = train->mode,
-                                             .corrected = true,
                                              .thread_count = train->thread_count,
                                              .memory_bytes = train->memory_bytes / 2};
     char error[MIRROR_HISTORY_ERROR_SIZE_MAX];

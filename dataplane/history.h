@@ -51,14 +51,13 @@ struct history_options {
     enum history_mode mode;
     struct history_read *read;
     uint32_t read_count;
-    uint64_t state_bytes;                    /* Of rows and table. */
-    uint64_t event_bytes;                    /* TRUE: of events that wait for their place. */
+    uint64_t state_bytes; /* Of rows and table. */
+    uint64_t event_bytes; /* TRUE: of events that wait for their place. */
+    /* Events that are taken otherwise than they came, or not at all; NULL: none are. */
+    const struct correction_set *corrections;
     const int64_t *since_us;                 /* By view. */
     struct pattern_set *const *patterns;     /* By stream; NULL: no stream has any. */
     struct pattern_scratch *pattern_scratch; /* This thread's alone. */
-    /* Records count as they should have been; NULL: as they came. What should have been is known by
-     * its home's T. */
-    const struct correction_set *corrections;
     bool (*is_void)(void *context, uint32_t home, uint64_t home_lsn); /* As replay.h has it. */
     void *context;
 };

@@ -299,6 +299,25 @@ SERVICE = """services:
 """
 
 
+def assert_trained(life, mode, moment, made):
+    """The training set of all cards at a moment has a recompute of these events."""
+    labels, out = life.appliance.folder / "labels.csv", life.appliance.folder / "set.csv"
+    labels.write_text("card,time\n" + "".join(f"{card},{moment}\n"
+                                              for card in range(lives.CARDS)))
+    done = support.run("train", life.appliance.definitions, "--service", "look", "--labels",
+                       labels, "--out", out, "--mode", mode, "--data", life.directory,
+                       "--no-status", "--quiet", cwd=life.appliance.folder)
+    assert done.returncode == 0, done
+    with open(out, encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    out.unlink()
+    cards, _ = recompute(made)
+    for row in rows:
+        got = tuple(row[f"activity.{name}_1h"] for name in ("n", "sum", "top", "last"))
+        wanted = tuple(value.decode() for value in cards.get(int(row["card"]), ()))
+        assert got == wanted or not wanted and got[0] in ("", "0"), (mode, row, wanted)
+
+
 @lives.life(lives.MEMORY, shards=2)
 def training_sets_have_events_as_corrected(life):
     life.define(streams=lives.streams_of() + SERVICE, shards=2)
@@ -316,21 +335,14 @@ def training_sets_have_events_as_corrected(life):
         f"replace,{PRODUCER},{INCARNATION},{sequence},{place},\"" +
         event_json(event).replace('"', '""') + '"\n' for sequence, place, event in drawn))
     correct(life, "--file", asked)
-    labels, out = life.appliance.folder / "labels.csv", life.appliance.folder / "set.csv"
-    labels.write_text("card,time\n" + "".join(f"{card},{q}\n" for card in range(lives.CARDS)))
-    for mode in ("as_known", "as_true"):
-        done = support.run("train", life.appliance.definitions, "--service", "look", "--labels",
-                           labels, "--out", out, "--mode", mode, "--data", life.directory,
-                           "--no-status", "--quiet", cwd=life.appliance.folder)
-        assert done.returncode == 0, done
-        with open(out, encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        out.unlink()
-        cards, _ = recompute(corrected(made, drawn))
-        for row in rows:
-            got = tuple(row[f"activity.{name}_1h"] for name in ("n", "sum", "top", "last"))
-            wanted = tuple(value.decode() for value in cards.get(int(row["card"]), ()))
-            assert got == wanted or not wanted and got[0] in ("", "0"), (mode, row, wanted)
+    # What serving returned before the correction stays what it was; what it returns since has it.
+    life.start()
+    later = time.time_ns() // 1000
+    assert life.appliance.stop() == 0
+    right = corrected(made, drawn)
+    for mode, moment, expected in (("as_known", q, made), ("as_known", later, right),
+                                   ("as_true", later, right)):
+        assert_trained(life, mode, moment, expected)
 
 
 @lives.life(lives.MEMORY)
