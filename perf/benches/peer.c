@@ -77,7 +77,8 @@ static void peer_ingest_run(struct bench_run *run, const void *context)
     static struct served redis;
     struct results *results = results_get();
     int fd = -1;
-    if (serving_open_redis(&redis) != 0 || (fd = serving_connect(&redis)) < 0 || peer_fill(fd) != 0) {
+    if (serving_open_redis(&redis) != 0 || (fd = serving_connect(&redis)) < 0 ||
+        peer_fill(fd) != 0) {
         bench_fail(run, "redis-server did not start");
         serving_close(&redis);
         return;
@@ -133,7 +134,7 @@ static void *peer_update_run(void *argument)
     while (!atomic_load_explicit(&updater->shared_stop, memory_order_relaxed)) {
         int64_t now_us = endpoint_time_us();
         serving_send(updater->served, (uint64_t)(updater->rate / 20), updater->rate, now_us,
-                    now_us + US_PER_SECOND / 20);
+                     now_us + US_PER_SECOND / 20);
     }
     return NULL;
 }
