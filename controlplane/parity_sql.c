@@ -187,6 +187,14 @@ static enum result view_compare(struct parity_sql *parity, struct mirror_history
     if (result != RESULT_OK) {
         return result;
     }
+    uint32_t corrected =
+        parity_corrected_take(&parity->corrected, &parity->config->plan, view, &keys);
+    if (corrected > 0) {
+        (void)fprintf(stderr,
+                      "freshet parity --sql: view `%s`: %" PRIu32
+                      " keys have corrected events, which an export has as they came: left out\n",
+                      parity->config->plan.view[view].name, corrected);
+    }
     result = moments_draw(parity, at_us, moment, &moment_count, error);
     if (result == RESULT_OK && keys.count > 0 && moment_count > 0) {
         result = keys_compare(parity, history, &keys, moment, moment_count, error);
@@ -219,6 +227,9 @@ static enum result events_compare(struct parity_sql *parity, enum parity_events 
     parity->events = events;
     parity->mirror.first_lsn = range->first_lsn;
     parity->mirror.shard_count = range->shard_count;
+    parity_corrected_free(&parity->corrected);
+    result = parity_corrected_load(parity->options->data, range->store_id, plan, &parity->corrected,
+                                   error);
     bool is_possible = parity->export.is_whole ||
                        (events == PARITY_EVENTS_APPLIED && parity->export.shard_count == 1);
     for (uint32_t v = 0; v < plan->view_count && result == RESULT_OK && is_possible; v++) {
@@ -258,6 +269,7 @@ static int parity_compare(struct parity_sql *parity, int view, const int64_t *at
         result = result == RESULT_OK
                      ? events_compare(parity, PARITY_EVENTS_TRUE, view, at_us, error)
                      : result;
+        parity_corrected_free(&parity->corrected);
         parity_mirror_close(&parity->mirror);
     }
     int exit_code = result == RESULT_OK ? parity_sql_print(parity) : failed(error);
