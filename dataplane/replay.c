@@ -90,7 +90,7 @@ void replay_begin(struct replay *replay, enum replay_pass pass, const struct rep
             replay->watermark_us[replay->map.stream[s]] = start->watermark_us[s];
         }
     }
-    for (uint32_t w = 0; w < replay->options.shard_count; w++) {
+    for (uint32_t w = 0; pass != REPLAY_HISTORY && w < replay->options.shard_count; w++) {
         replay->options.workers[w]->shard.replaying = pass == REPLAY_OWN;
         replay->options.workers[w]->shard.obeying = pass != REPLAY_REBUILD;
     }
@@ -218,7 +218,7 @@ static uint32_t views_of(const struct replay *replay, uint32_t old_stream, uint3
     for (uint32_t v = 0; v < now->view_count; v++) {
         rebuilt |= (uint32_t)view_set_has(&replay->start.rebuild_views, now->view[v]) << v;
     }
-    if (replay->pass == REPLAY_REBUILD) {
+    if (replay_rebuilds(replay)) {
         return rebuilt;
     }
     for (; old_views != 0; old_views &= old_views - 1) {
@@ -292,7 +292,7 @@ static enum result entry_stream(struct replay *replay, const struct mirror_entry
     *out_there = false;
     if (old < 0) {
         /* A mirror goes back further than the plans that are known. */
-        return replay->pass == REPLAY_REBUILD ? RESULT_OK : RESULT_CORRUPT;
+        return replay_rebuilds(replay) ? RESULT_OK : RESULT_CORRUPT;
     }
     uint16_t now = replay->map.stream[old];
     *out_there = now != CATALOG_GONE;
@@ -380,7 +380,9 @@ enum result replay_entry(struct replay *replay, const struct mirror_entry *entry
         return plan_replay(replay, entry);
     }
     bool had = entry->lsn + entry->lsn_count - 1 <= replay->start.replay_lsn;
-    if (entry->kind == MIRROR_EPOCH || (replay->pass == REPLAY_OWN && had)) {
+    bool live = replay->pass == REPLAY_HISTORY && entry->lsn > replay->start.last_lsn;
+    had = had && (replay->pass == REPLAY_OWN || replay->pass == REPLAY_HISTORY);
+    if (entry->kind == MIRROR_EPOCH || had || live) {
         return RESULT_OK;
     }
     if (entry->apply_us != replay->apply_us) {
@@ -401,7 +403,7 @@ enum result replay_frame_end(struct replay *replay)
 enum result replay_end(struct replay *replay, struct replay_counts *out_counts)
 {
     enum result result = replay_frame_end(replay);
-    for (uint32_t w = 0; w < replay->options.shard_count; w++) {
+    for (uint32_t w = 0; replay->pass != REPLAY_HISTORY && w < replay->options.shard_count; w++) {
         struct worker *worker = replay->options.workers[w];
         worker->shard.replaying = false;
         worker->shard.obeying = false;
@@ -413,6 +415,7 @@ enum result replay_end(struct replay *replay, struct replay_counts *out_counts)
                                           : worker->watermark_us[s];
         }
     }
+    memcpy(replay->counts.watermark_us, replay->watermark_us, sizeof(replay->watermark_us));
     *out_counts = replay->counts;
     return result;
 }

@@ -1,14 +1,16 @@
 /* Replay: the records of a log through the same shard_apply() that took them when they came, by the
  * verdicts that they carry. No clock, watermark, window or cap decides anything again.
  *
- * A door: controlplane/ includes it. Before the workers' first turn, on one thread. Sharding is
+ * A door: controlplane/ includes it. Before the workers' first turn, on one thread; but HISTORY, which
+ * changes nothing of the workers, beside their turns. Sharding is
  * that of the store then (old_shard_count); rows and lanes go to where they belong now, which is
  * the same place unless the shard count changed.
  *
  * Passes over a shard's log:
  *   OWN      rows of this shard, from its own records and forwards; lanes; watermarks
  *   AGAIN    what other owners never logged of this home's records becomes forwards again
- *   REBUILD  views that the store does not have, from all records of this home */
+ *   REBUILD  views that the store does not have, from all records of this home
+ *   HISTORY  the same, handed to the owners (plan_door.h) instead of applied */
 #pragma once
 
 #include <stdbool.h>
@@ -19,10 +21,12 @@
 #include "dataplane/feature/mirror_format.h"
 #include "dataplane/feature/tile_format.h"
 
+struct pattern_scratch; /* drivers/pattern.h */
+struct pattern_set;     /* The same. */
 struct replay;
 struct worker;
 
-enum replay_pass { REPLAY_OWN, REPLAY_AGAIN, REPLAY_REBUILD };
+enum replay_pass { REPLAY_OWN, REPLAY_AGAIN, REPLAY_REBUILD, REPLAY_HISTORY };
 
 struct replay_options {
     struct worker *const *workers; /* Borrowed; of the shard count to run with. */
@@ -32,21 +36,25 @@ struct replay_options {
     uint32_t epoch;          /* The one that begins. */
     /* Whether a forward was never durable at its home. */
     bool (*is_void)(void *context, uint32_t home, uint64_t home_lsn);
-    /* AGAIN: a forward for an owner (its record of the mesh, borrowed during the call). False: no
-     * memory. */
+    /* AGAIN: a forward for an owner (its record of the mesh, borrowed during the call). HISTORY: a
+     * record for its ring. False: no memory, or nobody wants more. */
     bool (*forward)(void *context, uint32_t owner, const void *record, uint32_t size);
     void *context;
+    /* HISTORY: as worker_options has them, for this plan and this thread. Borrowed. */
+    struct pattern_set *const *patterns;
+    struct pattern_scratch *pattern_scratch;
 };
 
 /* Where a shard's replay begins. */
 struct replay_start {
     uint32_t shard;      /* In the old sharding. */
     uint64_t replay_lsn; /* Records up to it are in the rows. */
+    uint64_t last_lsn;   /* HISTORY: those behind it are live. */
     int64_t apply_us;
     uint64_t forward_lsn[SHARDS_MAX];  /* OWN: per home, what came. AGAIN: per owner, what it has of
                                           this home. */
     int64_t watermark_us[STREAMS_MAX]; /* By index in the catalog. */
-    struct view_set rebuild_views;     /* Of the plan; REBUILD's, and left out by the others. */
+    struct view_set rebuild_views;     /* Of the plan; REBUILD's and HISTORY's, left out by the others. */
 };
 
 struct replay_counts {
@@ -56,6 +64,7 @@ struct replay_counts {
     uint64_t again;
     uint64_t forward_lsn[SHARDS_MAX]; /* OWN: per home, the greatest that is not void. */
     int64_t apply_us;                 /* Latest T. */
+    int64_t watermark_us[STREAMS_MAX]; /* At the end, by index in the plan. */
 };
 
 MUST_USE enum result replay_open(const struct replay_options *options, struct replay **out_replay);

@@ -1,0 +1,84 @@
+#include "dataplane/plan_step.h"
+
+#include <stdatomic.h>
+
+#include "dataplane/plan_door.h"
+#include "dataplane/record.h"
+#include "dataplane/worker_state.h"
+
+void worker_step_set(struct worker *worker, const struct plan_step *step)
+{
+    /* Release S1, pairs with the acquire in plan_step_enter(): what it names is complete. */
+    atomic_store_explicit(&worker->shared_step, step, memory_order_release);
+}
+
+bool worker_step_entered(const struct worker *worker, const struct plan_step *step)
+{
+    /* Acquire S2, pairs with the release in step_take(). */
+    return atomic_load_explicit(&worker->shared_step_entered, memory_order_acquire) == step;
+}
+
+uint64_t worker_routes_lsn(const struct worker *worker)
+{
+    /* Relaxed: worker_step_entered() was asked before. */
+    return atomic_load_explicit(&worker->shared_routes_lsn, memory_order_relaxed);
+}
+
+uint64_t worker_history_refused(const struct worker *worker)
+{
+    return counter_read(&worker->shared_history_refused);
+}
+
+void worker_since_set(struct worker *worker, uint32_t view, int64_t since_us)
+{
+    worker->since_us[view] = since_us;
+}
+
+void plan_routes_all(struct worker *worker)
+{
+    const struct plan *plan = worker->options.plan;
+    for (uint32_t i = 0; i < plan->stream_count; i++) {
+        worker->routed[i] = plan->stream[i].view_count;
+    }
+}
+
+/* Nothing is borrowed from the plan before: at the begin of a turn there is no burst. */
+static void step_take(struct worker *worker, const struct plan_step *step)
+{
+    uint32_t note_bytes = mirror_note_bytes(MIRROR_PLAN, step->catalog_size);
+    if (step->catalog != NULL && !mirror_has_room(&worker->mirror, note_bytes)) {
+        return; /* In a later turn. */
+    }
+    worker->options.plan = step->plan;
+    worker->options.patterns = step->patterns;
+    worker->options.pattern_scratch = step->pattern_scratch;
+    worker->shard.plan = step->plan;
+    worker->shard.part_first = step->part_first;
+    worker->shard.given_up = step->given_up;
+    worker->history = step->history;
+    for (uint32_t i = 0; i < step->plan->stream_count; i++) {
+        worker->schema[i] = &step->plan->stream[i].schema;
+    }
+    if (step->catalog != NULL) {
+        struct mirror_entry entry = {
+            .kind = MIRROR_PLAN, .note = step->catalog, .note_size = step->catalog_size};
+        record_note(worker, &entry);
+    }
+    if (step->routes) {
+        plan_routes_all(worker);
+        atomic_store_explicit(&worker->shared_routes_lsn, worker->shard.lsn, memory_order_relaxed);
+    }
+    worker->step = step;
+    /* Release S2, pairs with the acquire in worker_step_entered(). */
+    atomic_store_explicit(&worker->shared_step_entered, step, memory_order_release);
+}
+
+void plan_step_enter(struct worker *worker)
+{
+    /* Acquire, pairs with release S1 in worker_step_set(). */
+    const struct plan_step *step =
+        atomic_load_explicit(&worker->shared_step, memory_order_acquire);
+    if (step != worker->step) {
+        step_take(worker, step);
+    }
+}
