@@ -103,12 +103,18 @@ typedef void config_expression_tell(void *context, const struct config *config,
 typedef bool config_pattern_try(const struct pattern_table *table, uint32_t first, uint32_t count,
                                 char error[CONFIG_PATTERN_ERROR_MAX]);
 
+struct config_texts;
+
 struct config {
     struct config_options options;
     struct plan plan;
     config_pattern_try *pattern_try; /* NULL: patterns are not compiled here. */
     config_expression_tell *tell;    /* NULL: nobody asks. */
     void *tell_context;
+    /* Where it came from, where whoever loaded it has kept that; else NULL. Borrowed. */
+    const struct config_texts *texts;
+    const char *const *path;
+    uint32_t path_count;
     uint32_t error_count; /* All errors found; the first CONFIG_ERRORS_MAX are kept. */
     struct config_error error[CONFIG_ERRORS_MAX];
 };

@@ -23,6 +23,9 @@ static void loader_init(struct loader *loader, struct config *config)
     config->error_count = 0;
     config->pattern_try = NULL;
     config->tell = NULL;
+    config->texts = NULL;
+    config->path = NULL;
+    config->path_count = 0;
     config->plan.fingerprint = 0;
     config->plan.stream_count = 0;
     config->plan.view_count = 0;

@@ -62,6 +62,9 @@ void segments_step(struct segments *segments, int64_t now_us);
 /* A manifest was published: segments of the shard below first_segment are needed by none of those
  * that are kept. */
 void segments_release(struct segments *segments, uint32_t shard, uint64_t first_segment);
+/* Somebody reads the shard's segments from first_segment on: they are kept. UINT64_MAX: nobody does
+ * any more. The keeper's thread, or under its lock. */
+void segments_hold(struct segments *segments, uint32_t shard, uint64_t first_segment);
 /* Number of the segment that has the record behind lsn, i.e. with which a replay from there begins;
  * the current one's when no sealed one has it. */
 uint64_t segments_find(const struct segments *segments, uint32_t shard, uint64_t lsn);

@@ -29,7 +29,7 @@ struct plan_step {
     struct pattern_scratch *pattern_scratch; /* This worker's alone. */
     const uint8_t *catalog;                  /* Encoded, for the log; NULL: it is there already. */
     uint32_t catalog_size;
-    bool routes;          /* Its events go to all views of the plan. */
+    uint32_t route_end;   /* Its events go to views below it. */
     struct ring *history; /* Of records for new views, for this worker; NULL: none come. */
     /* Views from this index on lack a part of their history: no row of theirs is too old... */
     uint32_t part_first;
@@ -40,7 +40,7 @@ struct plan_step {
 void worker_step_set(struct worker *worker, const struct plan_step *step);
 /* Control thread. A worker enters at the begin of a turn, once its log has room for the catalog. */
 bool worker_step_entered(const struct worker *worker, const struct plan_step *step);
-/* After a step that routes was entered: the last record whose event did not go to the new views. */
+/* After a step was entered: the last record before it, whose events went as the step before says. */
 uint64_t worker_routes_lsn(const struct worker *worker);
 /* Any thread. Events of history that found no memory for their rows: the view can not be served. */
 uint64_t worker_history_refused(const struct worker *worker);

@@ -34,11 +34,17 @@ void worker_since_set(struct worker *worker, uint32_t view, int64_t since_us)
     worker->since_us[view] = since_us;
 }
 
-void plan_routes_all(struct worker *worker)
+void plan_route(struct worker *worker, uint32_t view_end)
 {
     const struct plan *plan = worker->options.plan;
     for (uint32_t i = 0; i < plan->stream_count; i++) {
-        worker->routed[i] = plan->stream[i].view_count;
+        const struct plan_stream *stream = &plan->stream[i];
+        /* Views of a stream stand in the order of their indices. */
+        uint8_t count = 0;
+        while (count < stream->view_count && stream->view[count] < view_end) {
+            count++;
+        }
+        worker->routed[i] = count;
     }
 }
 
@@ -64,10 +70,8 @@ static void step_take(struct worker *worker, const struct plan_step *step)
             .kind = MIRROR_PLAN, .note = step->catalog, .note_size = step->catalog_size};
         record_note(worker, &entry);
     }
-    if (step->routes) {
-        plan_routes_all(worker);
-        atomic_store_explicit(&worker->shared_routes_lsn, worker->shard.lsn, memory_order_relaxed);
-    }
+    plan_route(worker, step->route_end);
+    atomic_store_explicit(&worker->shared_routes_lsn, worker->shard.lsn, memory_order_relaxed);
     worker->step = step;
     /* Release S2, pairs with the acquire in worker_step_entered(). */
     atomic_store_explicit(&worker->shared_step_entered, step, memory_order_release);
@@ -76,8 +80,7 @@ static void step_take(struct worker *worker, const struct plan_step *step)
 void plan_step_enter(struct worker *worker)
 {
     /* Acquire, pairs with release S1 in worker_step_set(). */
-    const struct plan_step *step =
-        atomic_load_explicit(&worker->shared_step, memory_order_acquire);
+    const struct plan_step *step = atomic_load_explicit(&worker->shared_step, memory_order_acquire);
     if (step != worker->step) {
         step_take(worker, step);
     }

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "dataplane/base/assert.h"
+#include "dataplane/history.h"
 #include "dataplane/ingress.h"
 #include "dataplane/keyring.h"
-#include "dataplane/history.h"
 #include "dataplane/monitor.h"
 #include "dataplane/plan_step.h"
 #include "dataplane/publish.h"
@@ -73,7 +73,7 @@ enum result worker_init(const struct worker_options *options, void *memory,
     worker->options = *options;
     worker->plan_first = options->plan;
     worker->history_home = SHARDS_MAX; /* None. */
-    plan_routes_all(worker);
+    plan_route(worker, VIEWS_MAX);
     for (uint32_t i = 0; i < VIEWS_MAX; i++) {
         worker->since_us[i] = clock_now_us(options->clock);
     }

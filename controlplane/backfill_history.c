@@ -1,0 +1,454 @@
+/* What a backfill reads: the logs of all shards, while they grow. */
+#include <stdio.h>
+#include <string.h>
+
+#include "controlplane/appliance.h"
+#include "controlplane/backfill_inside.h"
+#include "controlplane/log_reader.h"
+#include "controlplane/store.h"
+#include "dataplane/base/units.h"
+#include "dataplane/mirror_door.h"
+#include "dataplane/replay.h"
+#include "drivers/memory.h"
+
+/* So few records behind what was read are left for the end. */
+#define FOLLOW_LEFT_MAX 16384u
+#define FOLLOW_PASSES   16u
+/* Files are renamed while they are listed, and what the page cache has of a file may lag behind what
+ * was written past it. */
+#define READ_TRIES 200u
+
+/* One shard's log. */
+struct history_log {
+    uint64_t done_lsn; /* Handed on up to it. */
+    int64_t watermark_us[STREAMS_MAX];
+};
+
+struct backfill_history {
+    struct backfill *backfill;
+    struct succession *succession;
+    struct replay *replay;
+    struct catalog *catalog; /* Of what runs: the log may begin behind its own. */
+    struct view_set views;   /* New ones. */
+    struct history_log log[SHARDS_MAX];
+    uint32_t shard; /* Whose log is read. */
+    bool first;     /* The pass that counts for progress. */
+    uint64_t events;
+    uint64_t bytes_done;
+    int64_t begin_us; /* Steady clock; what --rate is measured from. */
+};
+
+static const struct appliance *appliance_of(const struct backfill_history *history)
+{
+    return history->backfill->appliance;
+}
+
+static enum result fail(char error[BACKFILL_ERROR_SIZE_MAX], enum result result, uint32_t shard,
+                        const char *what)
+{
+    (void)snprintf(error, BACKFILL_ERROR_SIZE_MAX, "the log of shard %u: %s (%s)", shard, what,
+                   result_name(result));
+    return result;
+}
+
+static bool stop_asked(void *context)
+{
+    const struct backfill_history *history = context;
+    return backfill_is_stopped(history->backfill);
+}
+
+/* Events of history that memory was short for. */
+static bool is_refused(const struct backfill_history *history)
+{
+    const struct appliance *appliance = appliance_of(history);
+    for (uint32_t i = 0; i < appliance->shard_count; i++) {
+        if (worker_history_refused(appliance->worker[i]) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void rings_show(struct backfill_history *history)
+{
+    for (uint32_t i = 0; i < appliance_of(history)->shard_count; i++) {
+        ring_push_finish(&history->succession->ring[i]);
+    }
+}
+
+static void progress_note(struct backfill_history *history)
+{
+    struct backfill *backfill = history->backfill;
+    (void)pthread_mutex_lock(&backfill->lock);
+    backfill->report.events = history->events;
+    backfill->report.bytes_done = history->bytes_done;
+    (void)pthread_mutex_unlock(&backfill->lock);
+}
+
+/* Waits while more was handed on than the rate allows. */
+static bool rate_wait(struct backfill_history *history)
+{
+    uint64_t rate = history->backfill->rate;
+    while (rate > 0) {
+        int64_t elapsed_us = clock_steady_us(&appliance_of(history)->clock) - history->begin_us;
+        double allowed = (double)rate * (double)elapsed_us / (double)US_PER_SECOND;
+        if ((double)history->events <= allowed) {
+            return true;
+        }
+        rings_show(history);
+        if (!backfill_pause(history->backfill)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A record for the owner's ring; waits for room. */
+static bool record_hand(void *context, uint32_t owner, const void *record, uint32_t size)
+{
+    struct backfill_history *history = context;
+    struct ring *ring = &history->succession->ring[owner];
+    void *place;
+    if (!rate_wait(history)) {
+        return false;
+    }
+    while ((place = ring_push(ring, size)) == NULL) {
+        rings_show(history);
+        if (!backfill_pause(history->backfill)) {
+            return false;
+        }
+    }
+    memcpy(place, record, size);
+    history->events++;
+    return true;
+}
+
+static enum result frame_take(void *context, const struct mirror_frame *frame,
+                              const uint8_t *entries)
+{
+    struct backfill_history *history = context;
+    uint32_t at = 0;
+    struct mirror_entry entry;
+    enum result result;
+    while ((result = mirror_entry_decode(entries, frame->size, &at, &entry)) == RESULT_OK) {
+        result = replay_entry(history->replay, &entry);
+        if (result != RESULT_OK) {
+            return result;
+        }
+    }
+    result = result == RESULT_NOT_FOUND ? replay_frame_end(history->replay) : result;
+    rings_show(history);
+    history->bytes_done += history->first ? mirror_frame_bytes(frame->size) : 0;
+    history->log[history->shard].done_lsn = frame->first_lsn + frame->count - 1;
+    progress_note(history);
+    return result == RESULT_OK && is_refused(history) ? RESULT_NO_SPACE : result;
+}
+
+/* Keeps the segments that have what comes behind lsn. */
+static void segments_keep(struct backfill_history *history, const struct log_reader *reader,
+                          uint32_t shard, uint64_t lsn)
+{
+    uint32_t count = log_reader_segment_count(reader);
+    uint32_t index = 0;
+    while (index + 1 < count && log_reader_segment(reader, index + 1)->before_lsn <= lsn) {
+        index++;
+    }
+    uint64_t number = count == 0 ? 0 : log_reader_segment(reader, index)->number;
+    store_segments_hold(appliance_of(history)->store, shard, number);
+}
+
+static enum result reader_open_log(struct backfill_history *history, uint32_t shard,
+                                   struct log_reader **out_reader)
+{
+    struct store *store = appliance_of(history)->store;
+    enum result result = RESULT_NOT_FOUND;
+    for (uint32_t i = 0; i < READ_TRIES && result == RESULT_NOT_FOUND; i++) {
+        result = log_reader_open(store_disk(store), store_id(store), shard, out_reader);
+        if (result == RESULT_NOT_FOUND && !backfill_pause(history->backfill)) {
+            return RESULT_STOPPED;
+        }
+    }
+    if (result == RESULT_OK) {
+        log_reader_stop_set(*out_reader, stop_asked, history);
+    }
+    return result;
+}
+
+/* One try; done_lsn moves with each frame. */
+static enum result frames_read(struct backfill_history *history, uint32_t shard, uint64_t last_lsn)
+{
+    struct log_reader *reader;
+    struct log_damage damage;
+    enum result result = reader_open_log(history, shard, &reader);
+    if (result == RESULT_OK) {
+        result = log_reader_read(reader, history->log[shard].done_lsn, last_lsn, frame_take,
+                                 history, &damage);
+        segments_keep(history, reader, shard, history->log[shard].done_lsn);
+        log_reader_close(reader);
+    }
+    return result;
+}
+
+/* Hands on the records of one home in (done_lsn, last_lsn], all durable. */
+static enum result log_read(struct backfill_history *history, uint32_t shard, uint64_t last_lsn)
+{
+    struct history_log *log = &history->log[shard];
+    enum result result = replay_catalog(history->replay, history->catalog);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    struct replay_start start = {.shard = shard,
+                                 .replay_lsn = log->done_lsn,
+                                 .last_lsn = last_lsn,
+                                 .apply_us = INT64_MIN,
+                                 .rebuild_views = history->views};
+    memcpy(start.watermark_us, log->watermark_us, sizeof(start.watermark_us));
+    history->shard = shard;
+    replay_begin(history->replay, REPLAY_HISTORY, &start);
+    result = frames_read(history, shard, last_lsn);
+    for (uint32_t i = 0; result == RESULT_CORRUPT && i < READ_TRIES; i++) {
+        result = backfill_pause(history->backfill) ? frames_read(history, shard, last_lsn)
+                                                   : RESULT_STOPPED;
+    }
+    struct replay_counts counts;
+    enum result ended = replay_end(history->replay, &counts);
+    result = result == RESULT_OK ? ended : result;
+    rings_show(history);
+    if (result == RESULT_OK) {
+        log->done_lsn = last_lsn; /* A frame may go on behind it. */
+        memcpy(log->watermark_us, counts.watermark_us, sizeof(log->watermark_us));
+    }
+    return backfill_is_stopped(history->backfill) ? RESULT_STOPPED : result;
+}
+
+static enum result log_read_telling(struct backfill_history *history, uint32_t shard,
+                                    uint64_t last_lsn, char error[BACKFILL_ERROR_SIZE_MAX])
+{
+    enum result result = log_read(history, shard, last_lsn);
+    if (result == RESULT_OK || result == RESULT_STOPPED) {
+        return result;
+    }
+    if (is_refused(history)) {
+        (void)snprintf(
+            error, BACKFILL_ERROR_SIZE_MAX,
+            "the view does not fit `state.memory` of shard %u: raise it, and start again", shard);
+        return RESULT_NO_SPACE;
+    }
+    return fail(error, result, shard, "it cannot be read while it grows; see `freshet verify`");
+}
+
+static uint64_t durable_lsn(const struct backfill_history *history, uint32_t shard)
+{
+    /* Acquire, pairs with release L1 in frame_durable(). */
+    return atomic_load_explicit(
+        &worker_mirror(appliance_of(history)->worker[shard])->shared_durable_lsn,
+        memory_order_acquire);
+}
+
+/* When the oldest record that is kept came, as a start that rebuilds the view has it. */
+static void since_note(struct backfill_history *history, const struct mirror_segment *oldest)
+{
+    struct succession *succession = history->succession;
+    const struct plan *plan = &succession->config->plan;
+    for (uint32_t v = succession->view_first; v < plan->view_count; v++) {
+        if (oldest->before_lsn != 0 && oldest->created_us > succession->since_us[v]) {
+            succession->since_us[v] = oldest->created_us;
+        }
+    }
+}
+
+/* Bytes of the log from a segment on. */
+static uint64_t bytes_from(const struct backfill_history *history, uint32_t shard,
+                           const struct log_reader *reader, uint32_t first)
+{
+    uint32_t count = log_reader_segment_count(reader);
+    uint64_t bytes = 0;
+    for (uint32_t i = first; i + 1 < count; i++) {
+        bytes += log_reader_segment(reader, i)->size_bytes;
+    }
+    return bytes + atomic_load_explicit(
+                       &worker_mirror(appliance_of(history)->worker[shard])->shared_segment_bytes,
+                       memory_order_relaxed);
+}
+
+/* Where the shard's log begins to be whole. */
+static enum result log_find(struct backfill_history *history, uint32_t shard)
+{
+    struct log_reader *reader;
+    enum result result = reader_open_log(history, shard, &reader);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    uint32_t first;
+    result = log_reader_whole(reader, &first);
+    if (result == RESULT_OK && log_reader_segment_count(reader) > 0) {
+        const struct mirror_segment *oldest = log_reader_segment(reader, first);
+        history->log[shard].done_lsn = oldest->before_lsn;
+        segments_keep(history, reader, shard, oldest->before_lsn);
+        since_note(history, oldest);
+        uint64_t bytes = bytes_from(history, shard, reader, first);
+        (void)pthread_mutex_lock(&history->backfill->lock);
+        history->backfill->report.bytes_all += bytes;
+        history->backfill->report.since_us =
+            history->succession->since_us[history->succession->view_first];
+        (void)pthread_mutex_unlock(&history->backfill->lock);
+    }
+    log_reader_close(reader);
+    return result;
+}
+
+static enum result parts_open(struct backfill_history *history)
+{
+    const struct appliance *appliance = appliance_of(history);
+    const struct succession *succession = history->succession;
+    const struct plan *plan = &succession->config->plan;
+    const struct replay_options options = {
+        .workers = appliance->worker,
+        .shard_count = appliance->shard_count,
+        .old_shard_count = appliance->shard_count,
+        .plan = plan,
+        .forward = record_hand,
+        .context = history,
+        .patterns = succession->patterns.set,
+        .pattern_scratch = succession->patterns.scratch[appliance->shard_count]};
+    history->catalog = heap_alloc(sizeof(*history->catalog));
+    if (history->catalog == NULL) {
+        return RESULT_NO_MEMORY;
+    }
+    catalog_of_plan(plan, history->catalog);
+    for (uint32_t v = succession->view_first; v < plan->view_count; v++) {
+        view_set_add(&history->views, v);
+    }
+    for (uint32_t i = 0; i < appliance->shard_count; i++) {
+        for (uint32_t s = 0; s < STREAMS_MAX; s++) {
+            history->log[i].watermark_us[s] = INT64_MIN;
+        }
+    }
+    return replay_open(&options, &history->replay);
+}
+
+enum result history_open(struct backfill *backfill, struct succession *succession,
+                         struct backfill_history **out_history, char error[BACKFILL_ERROR_SIZE_MAX])
+{
+    struct appliance *appliance = backfill->appliance;
+    struct backfill_history *history = heap_alloc_lines(sizeof(*history));
+    if (history == NULL) {
+        return fail(error, RESULT_NO_MEMORY, 0, "no memory to read it");
+    }
+    history->backfill = backfill;
+    history->succession = succession;
+    history->first = true;
+    for (uint32_t v = 0; v < VIEWS_MAX; v++) {
+        succession->since_us[v] = v < succession->view_first
+                                      ? worker_since_us(appliance->worker[0], v)
+                                      : store_created_us(appliance->store);
+    }
+    enum result result = parts_open(history);
+    if (result != RESULT_OK) {
+        (void)fail(error, result, 0, "no memory to read it");
+    }
+    for (uint32_t i = 0; result == RESULT_OK && i < appliance->shard_count; i++) {
+        store_segments_hold(appliance->store, i, 0);
+    }
+    for (uint32_t i = 0; result == RESULT_OK && i < appliance->shard_count; i++) {
+        result = log_find(history, i);
+        if (result != RESULT_OK) {
+            (void)fail(error, result, i, "it cannot be read");
+        }
+    }
+    if (result != RESULT_OK) {
+        history_close(history);
+        return result;
+    }
+    history->begin_us = clock_steady_us(&appliance->clock);
+    *out_history = history;
+    return RESULT_OK;
+}
+
+void history_close(struct backfill_history *history)
+{
+    if (history == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < appliance_of(history)->shard_count; i++) {
+        store_segments_hold(appliance_of(history)->store, i, UINT64_MAX);
+    }
+    replay_close(history->replay);
+    heap_free(history->catalog);
+    heap_free(history);
+}
+
+/* Records that came since, of all homes. */
+static uint64_t records_left(const struct backfill_history *history)
+{
+    uint64_t left = 0;
+    for (uint32_t i = 0; i < appliance_of(history)->shard_count; i++) {
+        left += durable_lsn(history, i) - history->log[i].done_lsn;
+    }
+    return left;
+}
+
+enum result history_follow(struct backfill_history *history, char error[BACKFILL_ERROR_SIZE_MAX])
+{
+    uint64_t left_before = UINT64_MAX;
+    for (uint32_t pass = 0; pass < FOLLOW_PASSES; pass++) {
+        for (uint32_t i = 0; i < appliance_of(history)->shard_count; i++) {
+            enum result result = log_read_telling(history, i, durable_lsn(history, i), error);
+            if (result != RESULT_OK) {
+                return result;
+            }
+        }
+        history->first = false;
+        /* What comes as fast as it is read is never caught up with. */
+        uint64_t left = records_left(history);
+        if (left <= FOLLOW_LEFT_MAX || left > left_before / 2) {
+            break;
+        }
+        left_before = left;
+    }
+    return RESULT_OK;
+}
+
+/* Waits until the home's records up to last_lsn are durable. */
+static enum result durable_await(struct backfill_history *history, uint32_t shard,
+                                 uint64_t last_lsn, char error[BACKFILL_ERROR_SIZE_MAX])
+{
+    const struct mirror_shared *log = worker_mirror(appliance_of(history)->worker[shard]);
+    while (durable_lsn(history, shard) < last_lsn) {
+        if (atomic_load_explicit(&log->shared_held, memory_order_relaxed) == MIRROR_HELD_DEAD) {
+            return fail(error, RESULT_IO, shard, "its disk failed");
+        }
+        if (!backfill_pause(history->backfill)) {
+            return RESULT_STOPPED;
+        }
+    }
+    return RESULT_OK;
+}
+
+enum result history_finish(struct backfill_history *history, const uint64_t last_lsn[SHARDS_MAX],
+                           char error[BACKFILL_ERROR_SIZE_MAX])
+{
+    uint32_t count = appliance_of(history)->shard_count;
+    for (uint32_t i = 0; i < count; i++) {
+        enum result result = durable_await(history, i, last_lsn[i], error);
+        if (result == RESULT_OK) {
+            result = log_read_telling(history, i, last_lsn[i], error);
+        }
+        if (result != RESULT_OK) {
+            return result;
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        while (!ring_is_drained(&history->succession->ring[i])) {
+            if (!backfill_pause(history->backfill)) {
+                return RESULT_STOPPED;
+            }
+        }
+    }
+    if (is_refused(history)) {
+        (void)snprintf(error, BACKFILL_ERROR_SIZE_MAX,
+                       "the view does not fit `state.memory`: raise it, and start again");
+        return RESULT_NO_SPACE;
+    }
+    return RESULT_OK;
+}
