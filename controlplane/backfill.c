@@ -228,18 +228,17 @@ static void serve(struct backfill *backfill, struct succession *succession)
 
 /* History to the workers, homes to the new views, the rest of history. */
 static enum result fill(struct backfill *backfill, struct succession *succession,
-                        struct backfill_history *history, char error[BACKFILL_ERROR_SIZE_MAX])
+                        struct backfill_reading *reading, char error[BACKFILL_ERROR_SIZE_MAX])
 {
     struct appliance *appliance = backfill->appliance;
-    uint64_t last_lsn[SHARDS_MAX] = {0};
-    enum result result = history_follow(history, error);
+    enum result result = reading_follow(reading, error);
     if (result == RESULT_OK) {
         result = stage_pass(backfill, succession, SUCCESSION_HOMES);
     }
     for (uint32_t i = 0; result == RESULT_OK && i < appliance->shard_count; i++) {
-        last_lsn[i] = worker_routes_lsn(appliance->worker[i]);
+        succession->routes_lsn[i] = worker_routes_lsn(appliance->worker[i]);
     }
-    return result == RESULT_OK ? history_finish(history, last_lsn, error) : result;
+    return result == RESULT_OK ? reading_finish(reading, succession->routes_lsn, error) : result;
 }
 
 static enum result save(struct backfill *backfill)
@@ -258,13 +257,13 @@ static enum result save(struct backfill *backfill)
 
 /* Workers know the plan from here on: what fails now is given up until the next start. */
 static enum result introduce(struct backfill *backfill, struct succession *succession,
-                             struct backfill_history *history, char error[BACKFILL_ERROR_SIZE_MAX])
+                             struct backfill_reading *reading, char error[BACKFILL_ERROR_SIZE_MAX])
 {
     backfill->plan[backfill->plan_count++] = succession;
     atomic_store_explicit(&backfill->shared_next, &succession->config->plan, memory_order_release);
     state_set(backfill, BACKFILL_FILLING);
     enum result result = stage_pass(backfill, succession, SUCCESSION_OWNERS);
-    result = result == RESULT_OK ? fill(backfill, succession, history, error) : result;
+    result = result == RESULT_OK ? fill(backfill, succession, reading, error) : result;
     bool whole = result == RESULT_OK;
     enum result passed =
         result == RESULT_STOPPED
@@ -286,21 +285,21 @@ static void *backfill_run(void *argument)
 {
     struct backfill *backfill = argument;
     struct succession *succession = NULL;
-    struct backfill_history *history = NULL;
+    struct backfill_reading *reading = NULL;
     char error[BACKFILL_ERROR_SIZE_MAX] = "";
     uint32_t error_count = 0;
     enum result result = compile(backfill, &succession, &error_count, error);
     if (result == RESULT_OK) {
         state_set(backfill, BACKFILL_FINDING);
-        result = history_open(backfill, succession, &history, error);
+        result = reading_open(backfill, succession, &reading, error);
         if (result != RESULT_OK) {
             succession_close(succession);
         }
     }
     if (result == RESULT_OK) {
-        result = introduce(backfill, succession, history, error);
+        result = introduce(backfill, succession, reading, error);
     }
-    history_close(history);
+    reading_close(reading);
     if (result == RESULT_OK) {
         state_set(backfill, BACKFILL_SAVING);
         result = save(backfill);

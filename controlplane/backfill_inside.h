@@ -38,17 +38,17 @@ static inline bool backfill_is_stopped(const struct backfill *backfill)
 bool backfill_pause(const struct backfill *backfill);
 
 /* History of the succession's new views, from the logs of all shards to the workers. */
-struct backfill_history;
+struct backfill_reading;
 
 /* Finds the whole part of each log and keeps its segments; since_us of the new views is set. */
-MUST_USE enum result history_open(struct backfill *backfill, struct succession *succession,
-                                  struct backfill_history **out_history,
+MUST_USE enum result reading_open(struct backfill *backfill, struct succession *succession,
+                                  struct backfill_reading **out_reading,
                                   char error[BACKFILL_ERROR_SIZE_MAX]);
-void history_close(struct backfill_history *history); /* NULL is fine. */
+void reading_close(struct backfill_reading *reading); /* NULL is fine. */
 /* Hands on what is durable, until little comes behind it, or as much as before. */
-MUST_USE enum result history_follow(struct backfill_history *history,
+MUST_USE enum result reading_follow(struct backfill_reading *reading,
                                     char error[BACKFILL_ERROR_SIZE_MAX]);
 /* Hands on the rest, up to last_lsn of each home, and waits until the workers took it. */
-MUST_USE enum result history_finish(struct backfill_history *history,
+MUST_USE enum result reading_finish(struct backfill_reading *reading,
                                     const uint64_t last_lsn[SHARDS_MAX],
                                     char error[BACKFILL_ERROR_SIZE_MAX]);

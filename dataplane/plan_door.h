@@ -30,7 +30,10 @@ struct plan_step {
     const uint8_t *catalog;                  /* Encoded, for the log; NULL: it is there already. */
     uint32_t catalog_size;
     uint32_t route_end;   /* Its events go to views below it. */
-    struct ring *history; /* Of records for new views, for this worker; NULL: none come. */
+    /* Per home: waits until all forwards of records up to it came. They went as the steps before
+     * say; nothing up to it is forwarded again for new views. NULL: waits for nothing. */
+    const uint64_t *forwards_lsn;
+    struct ring *reading; /* Of records for new views, for this worker; NULL: none come. */
     /* Views from this index on lack a part of their history: no row of theirs is too old... */
     uint32_t part_first;
     bool given_up; /* ... or they will never have it: their rows go. */
@@ -38,11 +41,12 @@ struct plan_step {
 
 /* Control thread. The one before was entered. */
 void worker_step_set(struct worker *worker, const struct plan_step *step);
-/* Control thread. A worker enters at the begin of a turn, once its log has room for the catalog. */
+/* Control thread. A worker enters at the begin of a turn, once its log has room for the catalog and
+ * what it waits for came. */
 bool worker_step_entered(const struct worker *worker, const struct plan_step *step);
 /* After a step was entered: the last record before it, whose events went as the step before says. */
 uint64_t worker_routes_lsn(const struct worker *worker);
 /* Any thread. Events of history that found no memory for their rows: the view can not be served. */
-uint64_t worker_history_refused(const struct worker *worker);
+uint64_t worker_filling_refused(const struct worker *worker);
 /* Control thread, before a view is first read: since when its history goes back. */
 void worker_since_set(struct worker *worker, uint32_t view, int64_t since_us);

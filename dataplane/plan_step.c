@@ -24,9 +24,9 @@ uint64_t worker_routes_lsn(const struct worker *worker)
     return atomic_load_explicit(&worker->shared_routes_lsn, memory_order_relaxed);
 }
 
-uint64_t worker_history_refused(const struct worker *worker)
+uint64_t worker_filling_refused(const struct worker *worker)
 {
-    return counter_read(&worker->shared_history_refused);
+    return counter_read(&worker->shared_filling_refused);
 }
 
 void worker_since_set(struct worker *worker, uint32_t view, int64_t since_us)
@@ -48,6 +48,30 @@ void plan_route(struct worker *worker, uint32_t view_end)
     }
 }
 
+/* True when no forward of a record up to forwards_lsn is on its way. */
+static bool forwards_came(struct worker *worker, const uint64_t *forwards_lsn)
+{
+    for (uint32_t home = 0; home < worker->options.shard_count; home++) {
+        uint64_t taken_lsn = worker->mirror.forward_lsn[home];
+        if (home != worker->options.shard &&
+            mesh_forward_progress(&worker->mesh, home, taken_lsn) < forwards_lsn[home]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What a recovery asks homes for again begins behind them: for new views they are history. */
+static void forwards_note(struct worker *worker, const uint64_t *forwards_lsn)
+{
+    for (uint32_t home = 0; home < worker->options.shard_count; home++) {
+        uint64_t *taken_lsn = &worker->mirror.forward_lsn[home];
+        if (home != worker->options.shard && forwards_lsn[home] > *taken_lsn) {
+            *taken_lsn = forwards_lsn[home];
+        }
+    }
+}
+
 /* Nothing is borrowed from the plan before: at the begin of a turn there is no burst. */
 static void step_take(struct worker *worker, const struct plan_step *step)
 {
@@ -55,13 +79,19 @@ static void step_take(struct worker *worker, const struct plan_step *step)
     if (step->catalog != NULL && !mirror_has_room(&worker->mirror, note_bytes)) {
         return; /* In a later turn. */
     }
+    if (step->forwards_lsn != NULL) {
+        if (!forwards_came(worker, step->forwards_lsn)) {
+            return;
+        }
+        forwards_note(worker, step->forwards_lsn);
+    }
     worker->options.plan = step->plan;
     worker->options.patterns = step->patterns;
     worker->options.pattern_scratch = step->pattern_scratch;
     worker->shard.plan = step->plan;
     worker->shard.part_first = step->part_first;
     worker->shard.given_up = step->given_up;
-    worker->history = step->history;
+    worker->filling = step->filling;
     for (uint32_t i = 0; i < step->plan->stream_count; i++) {
         worker->schema[i] = &step->plan->stream[i].schema;
     }

@@ -90,7 +90,7 @@ void replay_begin(struct replay *replay, enum replay_pass pass, const struct rep
             replay->watermark_us[replay->map.stream[s]] = start->watermark_us[s];
         }
     }
-    for (uint32_t w = 0; pass != REPLAY_HISTORY && w < replay->options.shard_count; w++) {
+    for (uint32_t w = 0; pass != REPLAY_FILL && w < replay->options.shard_count; w++) {
         replay->options.workers[w]->shard.replaying = pass == REPLAY_OWN;
         replay->options.workers[w]->shard.obeying = pass != REPLAY_REBUILD;
     }
@@ -380,8 +380,8 @@ enum result replay_entry(struct replay *replay, const struct mirror_entry *entry
         return plan_replay(replay, entry);
     }
     bool had = entry->lsn + entry->lsn_count - 1 <= replay->start.replay_lsn;
-    bool live = replay->pass == REPLAY_HISTORY && entry->lsn > replay->start.last_lsn;
-    had = had && (replay->pass == REPLAY_OWN || replay->pass == REPLAY_HISTORY);
+    bool live = replay->pass == REPLAY_FILL && entry->lsn > replay->start.last_lsn;
+    had = had && (replay->pass == REPLAY_OWN || replay->pass == REPLAY_FILL);
     if (entry->kind == MIRROR_EPOCH || had || live) {
         return RESULT_OK;
     }
@@ -403,7 +403,7 @@ enum result replay_frame_end(struct replay *replay)
 enum result replay_end(struct replay *replay, struct replay_counts *out_counts)
 {
     enum result result = replay_frame_end(replay);
-    for (uint32_t w = 0; replay->pass != REPLAY_HISTORY && w < replay->options.shard_count; w++) {
+    for (uint32_t w = 0; replay->pass != REPLAY_FILL && w < replay->options.shard_count; w++) {
         struct worker *worker = replay->options.workers[w];
         worker->shard.replaying = false;
         worker->shard.obeying = false;

@@ -1,7 +1,7 @@
 /* Replay: the records of a log through the same shard_apply() that took them when they came, by the
  * verdicts that they carry. No clock, watermark, window or cap decides anything again.
  *
- * A door: controlplane/ includes it. Before the workers' first turn, on one thread; but HISTORY, which
+ * A door: controlplane/ includes it. Before the workers' first turn, on one thread; but FILL, which
  * changes nothing of the workers, beside their turns. Sharding is
  * that of the store then (old_shard_count); rows and lanes go to where they belong now, which is
  * the same place unless the shard count changed.
@@ -10,7 +10,7 @@
  *   OWN      rows of this shard, from its own records and forwards; lanes; watermarks
  *   AGAIN    what other owners never logged of this home's records becomes forwards again
  *   REBUILD  views that the store does not have, from all records of this home
- *   HISTORY  the same, handed to the owners (plan_door.h) instead of applied */
+ *   FILL  the same, handed to the owners (plan_door.h) instead of applied */
 #pragma once
 
 #include <stdbool.h>
@@ -26,7 +26,7 @@ struct pattern_set;     /* The same. */
 struct replay;
 struct worker;
 
-enum replay_pass { REPLAY_OWN, REPLAY_AGAIN, REPLAY_REBUILD, REPLAY_HISTORY };
+enum replay_pass { REPLAY_OWN, REPLAY_AGAIN, REPLAY_REBUILD, REPLAY_FILL };
 
 struct replay_options {
     struct worker *const *workers; /* Borrowed; of the shard count to run with. */
@@ -36,11 +36,11 @@ struct replay_options {
     uint32_t epoch;          /* The one that begins. */
     /* Whether a forward was never durable at its home. */
     bool (*is_void)(void *context, uint32_t home, uint64_t home_lsn);
-    /* AGAIN: a forward for an owner (its record of the mesh, borrowed during the call). HISTORY: a
+    /* AGAIN: a forward for an owner (its record of the mesh, borrowed during the call). FILL: a
      * record for its ring. False: no memory, or nobody wants more. */
     bool (*forward)(void *context, uint32_t owner, const void *record, uint32_t size);
     void *context;
-    /* HISTORY: as worker_options has them, for this plan and this thread. Borrowed. */
+    /* FILL: as worker_options has them, for this plan and this thread. Borrowed. */
     struct pattern_set *const *patterns;
     struct pattern_scratch *pattern_scratch;
 };
@@ -49,12 +49,12 @@ struct replay_options {
 struct replay_start {
     uint32_t shard;      /* In the old sharding. */
     uint64_t replay_lsn; /* Records up to it are in the rows. */
-    uint64_t last_lsn;   /* HISTORY: those behind it are live. */
+    uint64_t last_lsn;   /* FILL: those behind it are live. */
     int64_t apply_us;
     uint64_t forward_lsn[SHARDS_MAX];  /* OWN: per home, what came. AGAIN: per owner, what it has of
                                           this home. */
     int64_t watermark_us[STREAMS_MAX]; /* By index in the catalog. */
-    struct view_set rebuild_views;     /* Of the plan; REBUILD's and HISTORY's, left out by the others. */
+    struct view_set rebuild_views;     /* Of the plan; REBUILD's and FILL's, left out by the others. */
 };
 
 struct replay_counts {

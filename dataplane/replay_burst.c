@@ -32,7 +32,7 @@ static bool view_is_ours(const struct replay *replay, uint64_t hash, uint32_t ev
         return owner != replay->start.shard &&
                replay->burst.lsn[event] > replay->start.forward_lsn[owner];
     case REPLAY_REBUILD:
-    case REPLAY_HISTORY:
+    case REPLAY_FILL:
         return true;
     }
     UNREACHABLE();
@@ -178,7 +178,7 @@ static bool event_forward(struct replay *replay, uint32_t event, uint32_t owner,
 static bool event_hand(struct replay *replay, uint32_t event, uint32_t owner, uint32_t views)
 {
     const struct burst *burst = &replay->burst;
-    struct history_record head = {.stream = burst->stream,
+    struct filling_record head = {.stream = burst->stream,
                                   .version = event_version(burst, event),
                                   .event_size = burst->event_size[event],
                                   .home = (uint16_t)replay->start.shard,
@@ -210,7 +210,7 @@ static enum result burst_forward(struct replay *replay)
         }
         for (uint32_t owner = 0; owner < replay->options.old_shard_count; owner++) {
             bool taken = views_of[owner] == 0 ||
-                         (replay->pass == REPLAY_HISTORY
+                         (replay->pass == REPLAY_FILL
                               ? event_hand(replay, i, owner, views_of[owner])
                               : event_forward(replay, i, owner, views_of[owner]));
             if (!taken) {
@@ -231,7 +231,7 @@ static void burst_compute(struct replay *replay)
     }
     if (stream->patterns.count > stream->patterns.rule_count) {
         /* On one thread, before any worker's first turn, or with what is this pass's own. */
-        bool own = replay->pass == REPLAY_HISTORY;
+        bool own = replay->pass == REPLAY_FILL;
         const struct worker_options *options = &replay->options.workers[0]->options;
         patterns_fill(&stream->patterns,
                       own ? replay->options.patterns[burst->stream]
@@ -252,7 +252,7 @@ enum result replay_burst_finish(struct replay *replay)
     }
     burst_compute(replay);
     bool same = replay->options.shard_count == replay->options.old_shard_count;
-    bool forwards = replay->pass == REPLAY_HISTORY || (replay->pass == REPLAY_AGAIN && same);
+    bool forwards = replay->pass == REPLAY_FILL || (replay->pass == REPLAY_AGAIN && same);
     enum result result = forwards ? burst_forward(replay) : burst_apply(replay);
     watermark_move(replay);
     replay->burst.count = 0;

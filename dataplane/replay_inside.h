@@ -1,14 +1,14 @@
 /* What the files of replay share. */
 #pragma once
 
-#include "dataplane/history.h"
+#include "dataplane/filling.h"
 #include "dataplane/replay.h"
 #include "dataplane/worker_state.h"
 
 #define REPLAY_NO_PLACE 0xffu
 #define REPLAY_RECORD_BYTES (sizeof(struct mesh_forward) + EVENT_SIZE_MAX)
 
-_Static_assert(sizeof(struct history_record) <= sizeof(struct mesh_forward), "it fits");
+_Static_assert(sizeof(struct filling_record) <= sizeof(struct mesh_forward), "it fits");
 
 struct replay {
     struct replay_options options;
@@ -33,7 +33,7 @@ struct replay {
 /* Whether the pass is about views that the store does not have. */
 static inline bool replay_rebuilds(const struct replay *replay)
 {
-    return replay->pass == REPLAY_REBUILD || replay->pass == REPLAY_HISTORY;
+    return replay->pass == REPLAY_REBUILD || replay->pass == REPLAY_FILL;
 }
 
 /* Workers first .. end - 1 are those that this pass may change. */
@@ -45,7 +45,7 @@ struct replay_workers {
 /* A shard's own log is its own worker's, unless there is another count of shards now. */
 static inline struct replay_workers replay_workers_of(const struct replay *replay)
 {
-    if (replay->pass == REPLAY_HISTORY) {
+    if (replay->pass == REPLAY_FILL) {
         return (struct replay_workers){0};
     }
     bool same = replay->options.shard_count == replay->options.old_shard_count;

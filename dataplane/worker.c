@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "dataplane/base/assert.h"
-#include "dataplane/history.h"
+#include "dataplane/filling.h"
 #include "dataplane/ingress.h"
 #include "dataplane/keyring.h"
 #include "dataplane/monitor.h"
@@ -72,7 +72,7 @@ enum result worker_init(const struct worker_options *options, void *memory,
     struct worker *worker = arena_take(&arena, sizeof(*worker), CACHE_LINE_BYTES);
     worker->options = *options;
     worker->plan_first = options->plan;
-    worker->history_home = SHARDS_MAX; /* None. */
+    worker->filling_home = SHARDS_MAX; /* None. */
     plan_route(worker, VIEWS_MAX);
     for (uint32_t i = 0; i < VIEWS_MAX; i++) {
         worker->since_us[i] = clock_now_us(options->clock);
@@ -347,7 +347,7 @@ uint32_t worker_turn(struct worker *worker)
     keys_enter(worker);
     take_mesh(worker);
     take_ports(worker);
-    history_turn(worker);
+    filling_turn(worker);
     mesh_push_finish(&worker->mesh, worker->shard.lsn);
     log_turn(worker);
     acks_turn(worker);
@@ -387,7 +387,7 @@ bool worker_is_quiet(const struct worker *worker)
 bool worker_may_sleep(const struct worker *worker)
 {
     return worker_is_quiet(worker) && !walk_may_go_on(&worker->walk) &&
-           (worker->history == NULL || ring_is_empty(worker->history));
+           (worker->filling == NULL || ring_is_empty(worker->filling));
 }
 
 void worker_mirror_buffers(struct worker *worker, void *out_buffer[DISK_QUEUE_BUFFERS],

@@ -75,10 +75,10 @@ struct worker {
     _Atomic(const struct plan_step *) shared_step_entered;
     _Atomic uint64_t shared_routes_lsn;
     uint8_t routed[STREAMS_MAX]; /* Views of each stream that events of this home go to. */
-    struct ring *history;        /* NULL: none comes. Borrowed. */
-    uint32_t history_home;       /* Whose horizons these are: */
-    int64_t history_fold_us[STREAMS_MAX];
-    _Atomic uint64_t shared_history_refused;
+    struct ring *reading;        /* NULL: none comes. Borrowed. */
+    uint32_t filling_home;       /* Whose horizons these are: */
+    int64_t filling_fold_us[STREAMS_MAX];
+    _Atomic uint64_t shared_filling_refused;
     struct worker_turn_state turn;
     int64_t heard_us; /* Time without leaps: what the silence of lanes is measured by. */
     struct worker_intake intake[WORKER_PORTS_MAX];

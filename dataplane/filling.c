@@ -1,4 +1,4 @@
-#include "dataplane/history.h"
+#include "dataplane/filling.h"
 
 #include <string.h>
 
@@ -9,8 +9,8 @@
 #include "dataplane/worker_state.h"
 
 /* Records of a turn: what comes waits no longer for them than for a burst. */
-#define HISTORY_EVENTS_BUSY 64u
-#define HISTORY_EVENTS_IDLE BURST_EVENTS_MAX
+#define FILLING_EVENTS_BUSY 64u
+#define FILLING_EVENTS_IDLE BURST_EVENTS_MAX
 
 /* Events that memory was short for; rows at their greatest size would have refused them then, too. */
 static uint32_t refused_of(const struct worker *worker, uint16_t view, uint64_t row_size_before,
@@ -33,16 +33,16 @@ static void burst_apply(struct worker *worker)
         uint64_t row_size =
             counter_read(&worker->counters->view[view].shared_drop[DROP_view_row_size]);
         (void)shard_apply(&worker->shard, view, worker->burst, batch);
-        counter_add(&worker->shared_history_refused, refused_of(worker, view, row_size, batch));
+        counter_add(&worker->shared_filling_refused, refused_of(worker, view, row_size, batch));
     }
 }
 
 /* Applies what was gathered. */
-static void history_finish(struct worker *worker)
+static void filling_finish(struct worker *worker)
 {
     struct burst *burst = worker->burst;
     if (burst->count > 0) {
-        memcpy(worker->shard.fold_us, worker->history_fold_us, sizeof(worker->history_fold_us));
+        memcpy(worker->shard.fold_us, worker->filling_fold_us, sizeof(worker->filling_fold_us));
         ingress_compute(worker);
         route_burst(worker);
         burst_apply(worker);
@@ -51,24 +51,24 @@ static void history_finish(struct worker *worker)
 }
 
 /* The horizon of the record's home, which begins anew with another home. */
-static void horizon_move(struct worker *worker, const struct history_record *record)
+static void horizon_move(struct worker *worker, const struct filling_record *record)
 {
-    if (record->home != worker->history_home) {
+    if (record->home != worker->filling_home) {
         for (uint32_t i = 0; i < STREAMS_MAX; i++) {
-            worker->history_fold_us[i] = INT64_MIN;
+            worker->filling_fold_us[i] = INT64_MIN;
         }
-        worker->history_home = record->home;
+        worker->filling_home = record->home;
     }
     int64_t history_us = worker->options.plan->stream[record->stream].history_us;
-    worker->history_fold_us[record->stream] = sub_clamped(record->watermark_us, history_us);
+    worker->filling_fold_us[record->stream] = sub_clamped(record->watermark_us, history_us);
 }
 
-static void record_take(struct worker *worker, const struct history_record *record)
+static void record_take(struct worker *worker, const struct filling_record *record)
 {
     struct burst *burst = worker->burst;
     if (burst->count > 0 &&
-        (burst->stream != record->stream || worker->history_home != record->home)) {
-        history_finish(worker);
+        (burst->stream != record->stream || worker->filling_home != record->home)) {
+        filling_finish(worker);
     }
     if (burst->count == 0) {
         horizon_move(worker, record);
@@ -90,16 +90,16 @@ static void record_take(struct worker *worker, const struct history_record *reco
     worker->forward_views[at] = record->views;
 }
 
-void history_turn(struct worker *worker)
+void filling_turn(struct worker *worker)
 {
-    struct ring *ring = worker->history;
+    struct ring *ring = worker->filling;
     if (ring == NULL || ring_is_empty(ring)) {
         return;
     }
     ASSERT(worker->burst->count == 0);
     int64_t fold_us[STREAMS_MAX];
     memcpy(fold_us, worker->shard.fold_us, sizeof(fold_us));
-    uint32_t most = worker->turn.events > 0 ? HISTORY_EVENTS_BUSY : HISTORY_EVENTS_IDLE;
+    uint32_t most = worker->turn.events > 0 ? FILLING_EVENTS_BUSY : FILLING_EVENTS_IDLE;
     uint32_t taken = 0;
     uint32_t size;
     const void *record;
@@ -107,7 +107,7 @@ void history_turn(struct worker *worker)
         record_take(worker, record);
         taken++;
     }
-    history_finish(worker);
+    filling_finish(worker);
     ring_pop_finish(ring);
     memcpy(worker->shard.fold_us, fold_us, sizeof(fold_us));
     worker->turn.events += taken;

@@ -1,5 +1,5 @@
 /* History of views that are new in a plan of workers that run: records of the log, read again on a
- * control thread (replay.h, HISTORY) and handed to the owner of each row through a ring.
+ * control thread (replay.h, FILL) and handed to the owner of each row through a ring.
  *
  * They are applied as a start does that rebuilds the view: folding goes by what the records of
  * their home had found by then, not by what is now, because a row that history has not filled yet
@@ -11,7 +11,7 @@
 
 struct worker;
 
-struct history_record {
+struct filling_record {
     uint16_t stream;
     uint16_t version;
     uint16_t event_size;
@@ -24,4 +24,4 @@ struct history_record {
 };
 
 /* Once a turn, when its bursts are applied: takes some records, fewer in a turn with events. */
-void history_turn(struct worker *worker);
+void filling_turn(struct worker *worker);
