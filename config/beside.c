@@ -18,7 +18,8 @@ static bool node_equal(const struct node *a, const struct node *b)
         return a == b;
     }
     if (a->kind == NODE_SCALAR) {
-        return a->quoted == b->quoted && a->size == b->size && memcmp(a->text, b->text, a->size) == 0;
+        return a->quoted == b->quoted && a->size == b->size &&
+               memcmp(a->text, b->text, a->size) == 0;
     }
     const struct node *right = b->first;
     for (const struct node *left = a->first; left != NULL; left = left->next) {

@@ -13,7 +13,7 @@ struct loader {
     struct node_tree tree;
     struct config_texts *keep;            /* Where the texts go that are read; NULL: nowhere. */
     const struct config_running *running; /* What runs already; NULL: nothing does. */
-    struct node *top[KEYWORD_COUNT]; /* Merged maps of the top-level keys; NULL: in no file. */
+    struct node *top[KEYWORD_COUNT];      /* Merged maps of the top-level keys; NULL: in no file. */
 
     uint8_t policy[RULE_COUNT]; /* enum violation_policy, of the stream that is being read. */
 

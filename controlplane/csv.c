@@ -4,6 +4,21 @@
 
 #include "drivers/memory.h"
 
+int csv_first_character(FILE *in, struct csv_place *place)
+{
+    int c;
+    do {
+        c = getc_unlocked(in);
+        place->line += c == '\n';
+        place->column = c == '\n' ? 1 : place->column + (c == ' ' || c == '\t');
+    } while (c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == 0xef || c == 0xbb ||
+             c == 0xbf);
+    if (c != EOF) {
+        (void)ungetc(c, in);
+    }
+    return c;
+}
+
 void csv_open(struct csv *csv, FILE *in, struct csv_place place)
 {
     memset(csv, 0, sizeof(*csv));
@@ -134,4 +149,42 @@ enum csv_step csv_next(struct csv *csv)
         }
     }
     return csv->wrong.line == 0 ? CSV_RECORD : CSV_BEHIND_QUOTE;
+}
+
+enum csv_step csv_record_next(struct csv *csv, uint32_t column_count)
+{
+    enum csv_step step;
+    bool blank;
+    do {
+        step = csv_next(csv);
+        blank = step == CSV_RECORD && csv->count == 1 && csv->value[0].size == 0;
+    } while (blank && column_count > 1);
+    return step;
+}
+
+const char *csv_step_format(enum csv_step step, char out[CSV_ERROR_SIZE_MAX])
+{
+    out[0] = '\0';
+    switch (step) {
+    case CSV_BEHIND_QUOTE:
+        (void)snprintf(out, CSV_ERROR_SIZE_MAX,
+                       "text behind a closing quote; a comma or the end of the line is allowed "
+                       "there, and a quote inside quotes stands twice");
+        break;
+    case CSV_OPEN_QUOTE:
+        (void)snprintf(out, CSV_ERROR_SIZE_MAX, "the quote that begins here is not closed");
+        break;
+    case CSV_VALUES:
+        (void)snprintf(out, CSV_ERROR_SIZE_MAX,
+                       "more than %d values in a record; no more are allowed", CSV_VALUES_MAX);
+        break;
+    case CSV_BYTES:
+        (void)snprintf(out, CSV_ERROR_SIZE_MAX,
+                       "a record of more than %u bytes; no more are allowed", CSV_RECORD_MAX);
+        break;
+    case CSV_RECORD:
+    case CSV_END:
+        break;
+    }
+    return out;
 }

@@ -7,8 +7,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define CSV_VALUES_MAX 1024
-#define CSV_RECORD_MAX (1u << 20) /* Bytes. */
+#define CSV_VALUES_MAX     1024
+#define CSV_RECORD_MAX     (1u << 20) /* Bytes. */
+#define CSV_ERROR_SIZE_MAX 160u
 
 /* From 1; a column is a character, in UTF-8. */
 struct csv_place {
@@ -42,12 +43,21 @@ enum csv_step {
     CSV_BYTES,        /* More than CSV_RECORD_MAX, or than the machine gives. */
 };
 
+/* Past white space and a byte order mark; returns the first character behind them, which is not
+ * taken, or EOF. */
+int csv_first_character(FILE *in, struct csv_place *place);
+
 /* in stands at place. */
 void csv_open(struct csv *csv, FILE *in, struct csv_place place);
 void csv_close(struct csv *csv); /* Not the FILE. */
 
 /* Reads the next record over the last one. */
 enum csv_step csv_next(struct csv *csv);
+/* The next one that is no empty line, where there is more than one column. */
+enum csv_step csv_record_next(struct csv *csv, uint32_t column_count);
+
+/* What is wrong, which is at csv->wrong, and what is allowed; returns out. */
+const char *csv_step_format(enum csv_step step, char out[CSV_ERROR_SIZE_MAX]);
 
 static inline const char *csv_text(const struct csv *csv, uint32_t value)
 {

@@ -374,7 +374,7 @@ int eval_verb(int argc, char **argv)
         {"events", "FILE", VERB_OPTION_TEXT, &options.events,
          "one event a line, JSON or line protocol; - is stdin"},
         {"table", "STREAM=FILE", VERB_OPTION_LIST, &options.tables,
-         "a batch table, CSV or NDJSON, before the events"},
+         "a batch table, CSV, NDJSON or Parquet, before the events"},
         {"key", "ENTITY:ID", VERB_OPTION_LIST, &options.keys,
          "whose features; of a service one for each of its entities"},
         {"service", "NAME", VERB_OPTION_TEXT, &options.service, "what that service answers"},

@@ -1,4 +1,4 @@
-#include "controlplane/event_file.h"
+#include "controlplane/event_file_inside.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,13 +14,17 @@
 #define VALUE_SHOWN_MAX  32
 #define ALLOWED_SIZE_MAX 160
 
-__attribute__((format(printf, 4, 5))) static void
-error_format(const struct event_file *file, char error[EVENT_FILE_ERROR_SIZE_MAX],
-             struct csv_place place, const char *format, ...)
+void event_error_format(const struct event_file *file, char error[EVENT_FILE_ERROR_SIZE_MAX],
+                        struct csv_place place, const char *format, ...)
 {
     va_list arguments;
-    int used = snprintf(error, EVENT_FILE_ERROR_SIZE_MAX, "%.200s:%" PRIu64 ":%" PRIu64 ": ",
-                        file->name, place.line, place.column);
+    char at[48] = "";
+    if (file->form != EVENT_FILE_PARQUET) {
+        (void)snprintf(at, sizeof(at), "%" PRIu64 ":%" PRIu64 ":", place.line, place.column);
+    } else if (place.line > 0) {
+        (void)snprintf(at, sizeof(at), " row %" PRIu64 ":", place.line);
+    }
+    int used = snprintf(error, EVENT_FILE_ERROR_SIZE_MAX, "%.200s:%s ", file->name, at);
     va_start(arguments, format);
     (void)vsnprintf(error + used, EVENT_FILE_ERROR_SIZE_MAX - (size_t)used, format, arguments);
     va_end(arguments);
@@ -63,103 +67,67 @@ static const char *value_show(const char *text, uint32_t size, char out[VALUE_SH
     return out;
 }
 
-static enum event_file_step value_refuse(const struct event_file *file,
-                                         const struct schema_field *field, const char *text,
-                                         uint32_t size, struct csv_place place,
-                                         char error[EVENT_FILE_ERROR_SIZE_MAX])
+enum event_file_step event_value_refuse(const struct event_file *file,
+                                        const struct schema_field *field, const char *text,
+                                        uint32_t size, struct csv_place place,
+                                        char error[EVENT_FILE_ERROR_SIZE_MAX])
 {
     char shown[VALUE_SHOWN_MAX + 4];
     char allowed[ALLOWED_SIZE_MAX];
-    error_format(file, error, place, "`%s` is `%s`; %s is allowed", field->name,
-                 value_show(text, size, shown), allowed_format(field, allowed));
+    event_error_format(file, error, place, "`%s` is `%s`; %s is allowed", field->name,
+                       value_show(text, size, shown), allowed_format(field, allowed));
     return EVENT_FILE_BAD;
 }
 
-/* Why a record of the CSV is none. */
-static enum event_file_step csv_refuse(const struct event_file *file, enum csv_step step,
-                                       char error[EVENT_FILE_ERROR_SIZE_MAX])
+struct event_columns event_columns_of(const struct schema *schema)
 {
-    struct csv_place place = file->csv.wrong;
-    switch (step) {
-    case CSV_BEHIND_QUOTE:
-        error_format(file, error, place,
-                     "text behind a closing quote; a comma or the end of the line is allowed "
-                     "there, and a quote inside quotes stands twice");
-        return EVENT_FILE_BAD;
-    case CSV_OPEN_QUOTE:
-        error_format(file, error, place, "the quote that begins here is not closed");
-        break;
-    case CSV_VALUES:
-        error_format(file, error, place, "more than %d values in a record; no more are allowed",
-                     CSV_VALUES_MAX);
-        break;
-    case CSV_BYTES:
-        error_format(file, error, place, "a record of more than %u bytes; no more are allowed",
-                     CSV_RECORD_MAX);
-        break;
-    case CSV_RECORD:
-    case CSV_END:
-        break;
-    }
-    return EVENT_FILE_FAILED;
+    /* The event time may be missing. */
+    return (struct event_columns){.seen = UINT64_C(1) << schema->time_field};
 }
 
-/* Columns to fields; what is required must be there. */
-static enum result csv_header_read(struct event_file *file, char error[EVENT_FILE_ERROR_SIZE_MAX])
+enum result event_columns_add(struct event_file *file, struct event_columns *columns,
+                              const char *name, uint32_t name_size, struct csv_place place,
+                              char error[EVENT_FILE_ERROR_SIZE_MAX])
 {
-    struct csv *csv = &file->csv;
     const struct schema *schema = file->schema;
-    uint64_t seen = UINT64_C(1) << schema->time_field;
-    enum csv_step step = csv_next(csv);
-    if (step != CSV_RECORD) {
-        (void)csv_refuse(file, step, error);
+    int field = name_size == 0 ? -1 : schema_field_find(schema, name, name_size);
+    bool is_time = field == (int)schema->time_field;
+    file->column_field[file->column_count++] = (int16_t)field;
+    if (field < 0) {
+        file->ignored++;
+        return RESULT_OK;
+    }
+    if (is_time ? columns->has_time : (columns->seen >> field & 1) != 0) {
+        event_error_format(file, error, place, "two columns `%s`; keep one",
+                           schema->field[field].name);
         return RESULT_INVALID;
     }
-    bool has_time = false;
-    file->column_count = csv->count;
-    for (uint32_t c = 0; c < csv->count; c++) {
-        const struct csv_value *value = &csv->value[c];
-        int field =
-            value->size == 0 ? -1 : schema_field_find(schema, csv_text(csv, c), value->size);
-        file->column_field[c] = (int16_t)field;
-        bool is_time = field == (int)schema->time_field;
-        if (field < 0) {
-            file->ignored++;
-        } else if (is_time ? has_time : (seen >> field & 1) != 0) {
-            error_format(file, error, value->place, "two columns `%s`; keep one",
-                         schema->field[field].name);
-            return RESULT_INVALID;
-        } else {
-            has_time |= is_time;
-            seen |= UINT64_C(1) << field;
-        }
-    }
+    columns->has_time |= is_time;
+    columns->seen |= UINT64_C(1) << field;
+    return RESULT_OK;
+}
+
+enum result event_columns_end(const struct event_file *file, const struct event_columns *columns,
+                              struct csv_place place, char error[EVENT_FILE_ERROR_SIZE_MAX])
+{
+    const struct schema *schema = file->schema;
     for (uint32_t f = 0; f < schema->field_count; f++) {
-        if ((seen >> f & 1) == 0 && !schema->field[f].optional) {
-            error_format(file, error, csv->value[0].place,
-                         "no column `%s`, which stream `%s` needs; the first line names the "
-                         "columns",
-                         schema->field[f].name, schema->name);
+        if ((columns->seen >> f & 1) == 0 && !schema->field[f].optional) {
+            event_error_format(file, error, place, "no column `%s`, which stream `%s` needs%s",
+                               schema->field[f].name, schema->name,
+                               file->form == EVENT_FILE_CSV ? "; the first line names the columns"
+                                                            : "");
             return RESULT_INVALID;
         }
     }
     return RESULT_OK;
 }
 
-/* Past white space and a byte order mark; the first character behind them is not taken. */
-static int first_character(FILE *in, struct csv_place *place)
+static bool name_is_parquet(const char *name)
 {
-    int c;
-    do {
-        c = getc_unlocked(in);
-        place->line += c == '\n';
-        place->column = c == '\n' ? 1 : place->column + (c == ' ' || c == '\t');
-    } while (c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == 0xef || c == 0xbb ||
-             c == 0xbf);
-    if (c != EOF) {
-        (void)ungetc(c, in);
-    }
-    return c;
+    static const char end[] = ".parquet";
+    size_t size = strlen(name);
+    return size >= strlen(end) && strcmp(name + size - strlen(end), end) == 0;
 }
 
 enum result event_file_open(struct event_file *file, FILE *in, const char *name,
@@ -176,18 +144,24 @@ enum result event_file_open(struct event_file *file, FILE *in, const char *name,
                            schema->field[schema->time_field].unit, &file->time)) {
         file->time = INT64_MIN;
     }
-    int first = first_character(in, &place);
+    if (name_is_parquet(name)) {
+        file->form = EVENT_FILE_PARQUET;
+        return event_parquet_open(file, error);
+    }
+    int first = csv_first_character(in, &place);
     csv_open(&file->csv, in, place);
     file->line = place.line - 1;
     if (first == EOF || first == '{') {
         return RESULT_OK;
     }
-    file->is_csv = true;
-    return csv_header_read(file, error);
+    file->form = EVENT_FILE_CSV;
+    return event_csv_open(file, error);
 }
 
 void event_file_close(struct event_file *file)
 {
+    label_table_close(file->table);
+    file->table = NULL;
     csv_close(&file->csv);
     heap_free(file->record);
     file->record = NULL;
@@ -250,8 +224,9 @@ static enum event_file_step json_next(struct event_file *file, uint8_t *block,
     do {
         if (!line_take(file, &size, &too_long)) {
             if (too_long) {
-                error_format(file, error, place_in_line(file, 0),
-                             "a line of more than %u bytes; no more are allowed", RECORD_SIZE_MAX);
+                event_error_format(file, error, place_in_line(file, 0),
+                                   "a line of more than %u bytes; no more are allowed",
+                                   RECORD_SIZE_MAX);
             }
             return too_long ? EVENT_FILE_FAILED : EVENT_FILE_END;
         }
@@ -265,52 +240,13 @@ static enum event_file_step json_next(struct event_file *file, uint8_t *block,
     char allowed[ALLOWED_SIZE_MAX];
     if (event.field >= 0) {
         const struct schema_field *field = &file->schema->field[event.field];
-        error_format(file, error, place, "`%s`: %s; %s is allowed", field->name,
-                     drop_sentence(event.drop), allowed_format(field, allowed));
+        event_error_format(file, error, place, "`%s`: %s; %s is allowed", field->name,
+                           drop_sentence(event.drop), allowed_format(field, allowed));
     } else {
-        error_format(file, error, place, "no event: %s; an object a line is allowed",
-                     drop_sentence(event.drop));
+        event_error_format(file, error, place, "no event: %s; an object a line is allowed",
+                           drop_sentence(event.drop));
     }
     return EVENT_FILE_BAD;
-}
-
-/* The next record that is no empty line. */
-static enum csv_step csv_record_take(struct csv *csv, uint32_t column_count)
-{
-    enum csv_step step;
-    bool blank;
-    do {
-        step = csv_next(csv);
-        blank = step == CSV_RECORD && csv->count == 1 && csv->value[0].size == 0;
-    } while (blank && column_count > 1);
-    return step;
-}
-
-static enum event_file_step csv_event(struct event_file *file, uint8_t *block,
-                                      char error[EVENT_FILE_ERROR_SIZE_MAX])
-{
-    struct csv *csv = &file->csv;
-    enum csv_step step = csv_record_take(csv, file->column_count);
-    if (step != CSV_RECORD) {
-        return step == CSV_END ? EVENT_FILE_END : csv_refuse(file, step, error);
-    }
-    if (csv->count != file->column_count) {
-        error_format(file, error, csv->value[0].place, "%u values; the header has %u columns",
-                     csv->count, file->column_count);
-        return EVENT_FILE_BAD;
-    }
-    for (uint32_t c = 0; c < csv->count; c++) {
-        const struct csv_value *value = &csv->value[c];
-        if (file->column_field[c] < 0) {
-            continue;
-        }
-        const struct schema_field *field = &file->schema->field[file->column_field[c]];
-        const char *text = csv_text(csv, c);
-        if (text_value_encode(field, text, value->size, false, block) != DROP_NONE) {
-            return value_refuse(file, field, text, value->size, value->place, error);
-        }
-    }
-    return EVENT_FILE_EVENT;
 }
 
 enum event_file_step event_file_next(struct event_file *file, uint8_t *block,
@@ -318,11 +254,15 @@ enum event_file_step event_file_next(struct event_file *file, uint8_t *block,
 {
     memcpy(block + file->schema->field[file->schema->time_field].offset, &file->time,
            sizeof(file->time));
+    if (file->form == EVENT_FILE_PARQUET) {
+        return event_parquet_next(file, block, error);
+    }
+    bool is_csv = file->form == EVENT_FILE_CSV;
     enum event_file_step step =
-        file->is_csv ? csv_event(file, block, error) : json_next(file, block, error);
+        is_csv ? event_csv_next(file, block, error) : json_next(file, block, error);
     if (step != EVENT_FILE_EVENT && ferror(file->in) != 0) {
-        struct csv_place place = file->is_csv ? file->csv.place : place_in_line(file, 0);
-        error_format(file, error, place, "cannot be read: %s", strerror(errno));
+        struct csv_place place = is_csv ? file->csv.place : place_in_line(file, 0);
+        event_error_format(file, error, place, "cannot be read: %s", strerror(errno));
         return EVENT_FILE_FAILED;
     }
     return step;

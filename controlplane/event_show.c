@@ -40,27 +40,12 @@ void event_show_close(struct event_show *show)
 
 static bool schema_take(struct event_show *show, const struct catalog_stream *stream)
 {
-    struct schema *schema = &show->schema;
     show->stream = NULL;
-    schema->id = stream->id;
-    schema->version = stream->version;
-    schema->field_count = stream->field_count;
-    schema->time_field = stream->time_field;
-    for (uint32_t f = 0; f < stream->field_count; f++) {
-        const struct catalog_field *from = &stream->field[f];
-        schema->field[f] = (struct schema_field){.type = (enum field_type)from->type,
-                                                 .id = from->id,
-                                                 .since = from->since,
-                                                 .size = from->size,
-                                                 .scale = from->scale,
-                                                 .optional = true,
-                                                 .unit = (enum time_unit)from->unit};
-    }
-    if (schema_layout(schema) != RESULT_OK) {
+    if (catalog_schema(stream, &show->schema) != RESULT_OK) {
         return false;
     }
     struct decode_plan plan;
-    decode_compile(schema, UINT64_MAX, &plan);
+    decode_compile(&show->schema, UINT64_MAX, &plan);
     decode_compile_judged(&plan, &show->decode);
     show->stream = stream;
     return true;

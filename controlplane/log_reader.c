@@ -3,32 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "controlplane/log_walk.h"
+#include "controlplane/log_reader_inside.h"
 #include "dataplane/base/assert.h"
 #include "drivers/memory.h"
-
-/* A segment's file: begun, or only prepared (its header is none, or of an earlier life). */
-struct log_file {
-    uint64_t number;
-    uint64_t size;
-    bool begun;
-    struct mirror_segment segment; /* When begun. */
-};
-
-struct log_reader {
-    struct disk *disk; /* Borrowed. */
-    uint8_t store_id[MIRROR_STORE_ID_BYTES];
-    uint32_t shard;
-    uint32_t file_count;
-    uint32_t file_capacity;
-    struct log_file *file; /* By number. */
-    uint32_t begun_count;
-    uint32_t *begun; /* Indices of files that were. */
-    uint8_t *buffer; /* LOG_WALK_BUFFER_BYTES */
-    enum result listed;
-    bool (*stop_asked)(void *context); /* NULL: nobody asks. */
-    void *stop_context;
-};
 
 static void file_add(void *context, const char *name, uint64_t size)
 {
@@ -148,7 +125,7 @@ uint32_t log_reader_segment_count(const struct log_reader *reader)
     return reader->begun_count;
 }
 
-static const struct log_file *begun_file(const struct log_reader *reader, uint32_t index)
+const struct log_file *log_reader_file(const struct log_reader *reader, uint32_t index)
 {
     ASSERT(index < reader->begun_count);
     return &reader->file[reader->begun[index]];
@@ -156,11 +133,10 @@ static const struct log_file *begun_file(const struct log_reader *reader, uint32
 
 const struct mirror_segment *log_reader_segment(const struct log_reader *reader, uint32_t index)
 {
-    return &begun_file(reader, index)->segment;
+    return &log_reader_file(reader, index)->segment;
 }
 
-/* Index of the segment that has the record behind lsn: the last that begins at or before it. */
-static uint32_t segment_find(const struct log_reader *reader, uint64_t lsn)
+uint32_t log_reader_segment_find(const struct log_reader *reader, uint64_t lsn)
 {
     uint32_t index = 0;
     while (index + 1 < reader->begun_count &&
@@ -173,10 +149,10 @@ static uint32_t segment_find(const struct log_reader *reader, uint64_t lsn)
 enum result log_reader_sync(struct log_reader *reader, uint64_t lsn)
 {
     enum result result = RESULT_OK;
-    for (uint32_t i = segment_find(reader, lsn); result == RESULT_OK && i < reader->begun_count;
-         i++) {
+    for (uint32_t i = log_reader_segment_find(reader, lsn);
+         result == RESULT_OK && i < reader->begun_count; i++) {
         struct disk_file *file;
-        result = file_open(reader, begun_file(reader, i), DISK_WRITE, &file);
+        result = file_open(reader, log_reader_file(reader, i), DISK_WRITE, &file);
         if (result == RESULT_OK) {
             result = disk_file_sync(file);
             disk_file_close(file);
@@ -185,8 +161,8 @@ enum result log_reader_sync(struct log_reader *reader, uint64_t lsn)
     return result;
 }
 
-static enum result walk_open(struct log_reader *reader, const struct log_file *file,
-                             struct log_walk *walk)
+enum result log_reader_walk_open(struct log_reader *reader, const struct log_file *file,
+                                 struct log_walk *walk)
 {
     log_walk_init(walk, &file->segment, file->size, reader->buffer);
     walk->stop_asked = reader->stop_asked;
@@ -194,8 +170,8 @@ static enum result walk_open(struct log_reader *reader, const struct log_file *f
     return file_open(reader, file, DISK_READ, &walk->file);
 }
 
-static void damage_set(struct log_damage *damage, uint64_t segment, uint64_t place, uint64_t first,
-                       uint64_t last, const char *reason)
+void log_damage_set(struct log_damage *damage, uint64_t segment, uint64_t place, uint64_t first,
+                    uint64_t last, const char *reason)
 {
     *damage = (struct log_damage){.segment = segment,
                                   .place = place,
@@ -204,8 +180,7 @@ static void damage_set(struct log_damage *damage, uint64_t segment, uint64_t pla
                                   .reason = reason};
 }
 
-/* Where a segment has to end for the next one to go on: UINT64_MAX for the last. */
-static uint64_t segment_last(const struct log_reader *reader, uint32_t index)
+uint64_t log_reader_segment_last(const struct log_reader *reader, uint32_t index)
 {
     return index + 1 < reader->begun_count ? log_reader_segment(reader, index + 1)->before_lsn
                                            : UINT64_MAX;
@@ -227,10 +202,10 @@ static bool segment_is_cut(const struct log_file *file)
 /* Scans one segment to its end. */
 static enum result segment_scan(struct log_reader *reader, uint32_t index, struct segment_end out)
 {
-    const struct log_file *file = begun_file(reader, index);
-    uint64_t last = segment_last(reader, index);
+    const struct log_file *file = log_reader_file(reader, index);
+    uint64_t last = log_reader_segment_last(reader, index);
     struct log_walk walk;
-    enum result result = walk_open(reader, file, &walk);
+    enum result result = log_reader_walk_open(reader, file, &walk);
     enum mirror_find find = MIRROR_FIND_frame;
     struct mirror_frame frame;
     const uint8_t *entries;
@@ -250,23 +225,23 @@ static enum result segment_scan(struct log_reader *reader, uint32_t index, struc
         walk.scan.apply_us > out.end->apply_us ? walk.scan.apply_us : out.end->apply_us;
     if (last != UINT64_MAX) {
         if (out.end->lsn < last) {
-            damage_set(out.damage, file->number, walk.scan.place, out.end->lsn + 1, last,
-                       "a frame is bad, and a later segment goes on behind it");
+            log_damage_set(out.damage, file->number, walk.scan.place, out.end->lsn + 1, last,
+                           "a frame is bad, and a later segment goes on behind it");
             result = RESULT_CORRUPT;
         }
         goto done;
     }
     if (segment_is_cut(file)) {
-        damage_set(out.damage, file->number, file->size, out.end->lsn + 1, out.end->lsn + 1,
-                   "the file is shorter than its segment");
+        log_damage_set(out.damage, file->number, file->size, out.end->lsn + 1, out.end->lsn + 1,
+                       "the file is shorter than its segment");
         result = RESULT_CORRUPT;
         goto done;
     }
     bool later = false;
     result = log_walk_later_find(&walk, walk.scan.place, &later, &frame);
     if (result == RESULT_OK && later) {
-        damage_set(out.damage, file->number, walk.scan.place, walk.scan.due_lsn,
-                   frame.first_lsn - 1, "a frame is bad, and a later one is good");
+        log_damage_set(out.damage, file->number, walk.scan.place, walk.scan.due_lsn,
+                       frame.first_lsn - 1, "a frame is bad, and a later one is good");
         result = RESULT_CORRUPT;
     }
     if (find != MIRROR_FIND_frame && find != MIRROR_FIND_end) {
@@ -283,7 +258,7 @@ static enum result unbegun_check(struct log_reader *reader, uint64_t end_lsn,
                                  struct log_damage *damage)
 {
     uint64_t last =
-        reader->begun_count == 0 ? 0 : begun_file(reader, reader->begun_count - 1)->number;
+        reader->begun_count == 0 ? 0 : log_reader_file(reader, reader->begun_count - 1)->number;
     enum result result = RESULT_OK;
     for (uint32_t i = 0; result == RESULT_OK && i < reader->file_count; i++) {
         const struct log_file *file = &reader->file[i];
@@ -291,8 +266,8 @@ static enum result unbegun_check(struct log_reader *reader, uint64_t end_lsn,
             continue;
         }
         if (segment_is_cut(file)) {
-            damage_set(damage, file->number, file->size, end_lsn + 1, end_lsn + 1,
-                       "the file is shorter than any segment");
+            log_damage_set(damage, file->number, file->size, end_lsn + 1, end_lsn + 1,
+                           "the file is shorter than any segment");
             return RESULT_CORRUPT;
         }
         struct log_file as_begun = *file;
@@ -304,15 +279,15 @@ static enum result unbegun_check(struct log_reader *reader, uint64_t end_lsn,
         struct log_walk walk;
         struct mirror_frame frame;
         bool later = false;
-        result = walk_open(reader, &as_begun, &walk);
+        result = log_reader_walk_open(reader, &as_begun, &walk);
         if (result == RESULT_OK) {
             result = log_walk_later_find(&walk, MIRROR_SEGMENT_HEADER + MIRROR_BLOCK_BYTES, &later,
                                          &frame);
             disk_file_close(walk.file);
         }
         if (result == RESULT_OK && later) {
-            damage_set(damage, file->number, 0, end_lsn + 1, frame.first_lsn,
-                       "a segment's header is bad, and frames behind it are good");
+            log_damage_set(damage, file->number, 0, end_lsn + 1, frame.first_lsn,
+                           "a segment's header is bad, and frames behind it are good");
             result = RESULT_CORRUPT;
         }
     }
@@ -324,12 +299,12 @@ enum result log_reader_end(struct log_reader *reader, uint64_t lsn, struct log_e
 {
     *out_end = (struct log_end){.apply_us = INT64_MIN};
     struct segment_end out = {.end = out_end, .damage = out_damage};
-    uint32_t first = segment_find(reader, lsn);
+    uint32_t first = log_reader_segment_find(reader, lsn);
     if (reader->begun_count > 0) {
         out_end->lsn = log_reader_segment(reader, first)->before_lsn;
         if (out_end->lsn > lsn) {
-            damage_set(out_damage, log_reader_segment(reader, first)->number, 0, lsn + 1,
-                       out_end->lsn, "the segments that had these records are gone");
+            log_damage_set(out_damage, log_reader_segment(reader, first)->number, 0, lsn + 1,
+                           out_end->lsn, "the segments that had these records are gone");
             return RESULT_CORRUPT;
         }
     }
@@ -344,8 +319,8 @@ enum result log_reader_end(struct log_reader *reader, uint64_t lsn, struct log_e
         out_end->lsn = lsn; /* An epoch begins there, of which nothing was logged yet. */
     }
     if (result == RESULT_OK && out_end->lsn < lsn) {
-        damage_set(out_damage, 0, 0, out_end->lsn + 1, lsn,
-                   "the log ends before what a checkpoint has seen durable");
+        log_damage_set(out_damage, 0, 0, out_end->lsn + 1, lsn,
+                       "the log ends before what a checkpoint has seen durable");
         result = RESULT_CORRUPT;
     }
     return result;
@@ -366,51 +341,4 @@ enum result log_reader_whole(struct log_reader *reader, uint32_t *out_index)
         }
     }
     return RESULT_OK;
-}
-
-/* Hands the frames of one segment with records in (after, last] on. */
-static enum result segment_read(struct log_reader *reader, uint32_t index, uint64_t after,
-                                uint64_t last, log_frame *call, void *context,
-                                struct log_damage *damage)
-{
-    const struct log_file *file = begun_file(reader, index);
-    struct log_walk walk;
-    enum result result = walk_open(reader, file, &walk);
-    while (result == RESULT_OK && walk.scan.due_lsn <= last) {
-        enum mirror_find find = MIRROR_FIND_end;
-        struct mirror_frame frame;
-        const uint8_t *entries;
-        uint64_t place = walk.scan.place;
-        result = log_walk_next(&walk, &find, &frame, &entries);
-        if (result != RESULT_OK) {
-            break;
-        }
-        bool good = find == MIRROR_FIND_frame && mirror_frame_check(&frame, entries) == RESULT_OK;
-        if (!good) {
-            damage_set(
-                damage, file->number, place, walk.scan.due_lsn, last,
-                mirror_find_sentence(find == MIRROR_FIND_frame ? MIRROR_FIND_bad_entries : find));
-            result = RESULT_CORRUPT;
-        } else if (frame.count > 0 && frame.first_lsn + frame.count - 1 > after) {
-            result = call(context, &frame, entries);
-        }
-    }
-    disk_file_close(walk.file);
-    return result;
-}
-
-enum result log_reader_read(struct log_reader *reader, uint64_t after_lsn, uint64_t last_lsn,
-                            log_frame *frame, void *context, struct log_damage *out_damage)
-{
-    enum result result = RESULT_OK;
-    if (after_lsn >= last_lsn) {
-        return RESULT_OK;
-    }
-    for (uint32_t i = segment_find(reader, after_lsn);
-         result == RESULT_OK && i < reader->begun_count; i++) {
-        uint64_t last = segment_last(reader, i);
-        result = segment_read(reader, i, after_lsn, last < last_lsn ? last : last_lsn, frame,
-                              context, out_damage);
-    }
-    return result;
 }

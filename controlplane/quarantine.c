@@ -5,11 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "controlplane/quarantine_inside.h"
 #include "controlplane/store_segment.h"
 #include "drivers/memory.h"
 
 #define EVENTS_CAPACITY_MIN 64u
+
+struct quarantine_walk {
+    const char *directory;
+    const struct quarantine_filter *filter; /* NULL: lsn is asked for. */
+    uint64_t lsn;
+    struct quarantine *quarantine;
+    const struct store_log_segment *segment; /* That is read. */
+    uint32_t first;                          /* Of its events. */
+    uint32_t capacity;                       /* Of the events. */
+    bool failed;                             /* No memory. */
+};
 
 const char *quarantine_field_name(const struct quarantine_event *event)
 {
@@ -92,14 +102,14 @@ static void message_look(struct quarantine_walk *walk, const struct mirror_entry
         .producer = entry->producer,
         .sequence = entry->sequence,
         .incarnation = entry->incarnation,
-        .shard = walk->segment->shard,
+        .shard = walk->segment->header.shard,
         .lane = entry->lane,
         .stream_id = entry->stream_id,
         .version = entry->version,
         .size = entry->event_stride,
         .text = (entry->flags & MIRROR_MESSAGE_FLAG_TEXT) != 0,
         .acked = (entry->flags & MIRROR_MESSAGE_FLAG_ACKED) != 0,
-        .stream = quarantine_stream_of(walk->quarantine, entry->stream_id, lsn_epoch(entry->lsn)),
+        .stream = store_log_stream(&walk->quarantine->log, entry->stream_id, lsn_epoch(entry->lsn)),
     };
     for (uint32_t i = 0; i < entry->event_count && !walk->failed; i++) {
         event.lsn = entry->lsn + i;
@@ -134,7 +144,7 @@ static void frame_look(void *context, const struct store_break *at,
 
 static enum result segment_look(struct quarantine_walk *walk)
 {
-    char path[QUARANTINE_PATH_SIZE_MAX];
+    char path[STORE_LOG_PATH_SIZE_MAX];
     struct store_file file;
     struct store_segment segment;
     (void)snprintf(path, sizeof(path), "%s/%s", walk->directory, walk->segment->name);
@@ -143,8 +153,8 @@ static enum result segment_look(struct quarantine_walk *walk)
         return result == RESULT_NOT_FOUND ? RESULT_OK : result; /* Kept no longer. */
     }
     walk->first = walk->quarantine->count;
-    store_segment_check(&file, walk->segment->shard, walk->segment->number, frame_look, walk,
-                        &segment);
+    store_segment_check(&file, walk->segment->header.shard, walk->segment->header.number,
+                        frame_look, walk, &segment);
     if (segment.state == STORE_SEGMENT_DAMAGED) {
         walk->quarantine->damaged_count++;
     }
@@ -159,11 +169,11 @@ static enum result segment_look(struct quarantine_walk *walk)
 /* Newest segments first, until they are too old or there are enough; index of the shard's last. */
 static enum result shard_look(struct quarantine_walk *walk, uint32_t last)
 {
-    const struct quarantine_segment *segment = walk->segments;
+    const struct store_log_segment *segment = walk->quarantine->log.segment;
     uint32_t begin = walk->quarantine->count;
-    uint32_t shard = segment[last].shard;
-    for (uint32_t i = last + 1; i > 0 && segment[i - 1].shard == shard; i--) {
-        bool old = i <= last && segment[i].created_us < walk->filter->since_us;
+    uint32_t shard = segment[last].header.shard;
+    for (uint32_t i = last + 1; i > 0 && segment[i - 1].header.shard == shard; i--) {
+        bool old = i <= last && segment[i].header.created_us < walk->filter->since_us;
         if (old) {
             break;
         }
@@ -209,15 +219,14 @@ enum result quarantine_read(const char *directory, const struct quarantine_filte
 {
     struct quarantine_walk walk = {
         .directory = directory, .filter = filter, .quarantine = out_quarantine};
-    enum result result = quarantine_segments_read(&walk);
-    for (uint32_t i = 0; i < walk.segment_count && result == RESULT_OK; i++) {
-        bool last =
-            i + 1 == walk.segment_count || walk.segments[i + 1].shard != walk.segments[i].shard;
-        if (last) {
+    const struct store_log *log = &out_quarantine->log;
+    *out_quarantine = (struct quarantine){0};
+    enum result result = store_log_read(directory, &out_quarantine->log);
+    for (uint32_t i = 0; i < log->segment_count && result == RESULT_OK; i++) {
+        if (store_log_next(log, i) == NULL) {
             result = shard_look(&walk, i);
         }
     }
-    heap_free(walk.segments);
     if (result != RESULT_OK) {
         int error = errno;
         quarantine_free(out_quarantine);
@@ -233,16 +242,18 @@ enum result quarantine_find(const char *directory, uint32_t shard, uint64_t lsn,
 {
     struct quarantine_walk walk = {
         .directory = directory, .lsn = lsn, .quarantine = out_quarantine};
-    enum result result = quarantine_segments_read(&walk);
-    for (uint32_t i = 0; i < walk.segment_count; i++) {
-        if (walk.segments[i].shard == shard && walk.segments[i].first_lsn <= lsn) {
-            walk.segment = &walk.segments[i]; /* The last one that begins at or before it. */
+    const struct store_log *log = &out_quarantine->log;
+    *out_quarantine = (struct quarantine){0};
+    enum result result = store_log_read(directory, &out_quarantine->log);
+    for (uint32_t i = 0; i < log->segment_count; i++) {
+        const struct mirror_segment *header = &log->segment[i].header;
+        if (header->shard == shard && header->first_lsn <= lsn) {
+            walk.segment = &log->segment[i]; /* The last one that begins at or before it. */
         }
     }
     if (result == RESULT_OK && walk.segment != NULL) {
         result = segment_look(&walk);
     }
-    heap_free(walk.segments);
     if (result == RESULT_OK && out_quarantine->count == 0) {
         result = RESULT_NOT_FOUND;
     }
@@ -260,6 +271,6 @@ void quarantine_free(struct quarantine *quarantine)
         heap_free(quarantine->event[i].bytes);
     }
     heap_free(quarantine->event);
-    heap_free(quarantine->plan);
+    store_log_free(&quarantine->log);
     *quarantine = (struct quarantine){0};
 }

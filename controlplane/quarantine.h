@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "controlplane/store_log.h"
 #include "dataplane/base/result.h"
 #include "dataplane/feature/catalog.h"
 
@@ -44,10 +45,9 @@ struct quarantine_event {
 struct quarantine {
     struct quarantine_event *event; /* Owned; oldest first. */
     uint32_t count;
-    bool more;                    /* There are older ones. */
-    uint32_t damaged_count;       /* Segments with bytes that cannot be read. */
-    struct quarantine_plan *plan; /* Owned. */
-    uint32_t plan_count;
+    bool more;              /* There are older ones. */
+    uint32_t damaged_count; /* Segments with bytes that cannot be read. */
+    struct store_log log;   /* Owned. */
 };
 
 /* The newest events that the filter wants, in the order of their apply times. RESULT_SYSTEM

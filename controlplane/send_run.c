@@ -79,7 +79,7 @@ void send_answer_print(const struct send_run *run, const struct send_answer *ans
     }
     if (run->file.ignored > 0) {
         printf("ignored           %" PRIu32 " %s that are no fields of %s\n", run->file.ignored,
-               run->file.is_csv ? "columns" : "members", run->stream);
+               run->file.form == EVENT_FILE_NDJSON ? "members" : "columns", run->stream);
     }
     if (run->bad_count > 0) {
         printf("not sent          %" PRIu64 " records that are no events\n", run->bad_count);

@@ -346,9 +346,9 @@ int send_verb(int argc, char **argv)
     const struct verb_usage usage = {
         "send",
         "--to HOST:PORT --config FILE --stream NAME [FILE]",
-        "Sends the events of a file (else of standard input) as SBE messages: NDJSON, or CSV "
-        "whose\n"
-        "first line names the columns. Columns and members that are no fields are ignored, empty\n"
+        "Sends the events of a file (else of standard input) as SBE messages: NDJSON, CSV whose\n"
+        "first line names the columns, or Parquet (FILE.parquet). Columns and members that are no "
+        "fields are ignored, empty\n"
         "values are null, and without a time events happen now. Then asks the server what became\n"
         "of them; exit 1 when some were lost or are no events.\n",
         option,

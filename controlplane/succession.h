@@ -34,8 +34,9 @@ struct succession {
     uint8_t *catalog;
     uint32_t catalog_size;
     int64_t since_us[VIEWS_MAX];
-    uint64_t routes_lsn[SHARDS_MAX]; /* Of each home, once HOMES was entered; WHOLE waits for them. */
-    struct ring *ring; /* Of each shard, while history comes; else NULL. */
+    uint64_t
+        routes_lsn[SHARDS_MAX]; /* Of each home, once HOMES was entered; WHOLE waits for them. */
+    struct ring *ring;          /* Of each shard, while history comes; else NULL. */
     uint8_t *ring_lines;
     struct plan_step step[SUCCESSION_STAGE_COUNT][SHARDS_MAX];
 };

@@ -16,8 +16,7 @@
 static uint32_t refused_of(const struct worker *worker, uint16_t view, uint64_t row_size_before,
                            const struct shard_batch *batch)
 {
-    uint64_t row_size =
-        counter_read(&worker->counters->view[view].shared_drop[DROP_view_row_size]);
+    uint64_t row_size = counter_read(&worker->counters->view[view].shared_drop[DROP_view_row_size]);
     return batch->refused_count - (uint32_t)(row_size - row_size_before);
 }
 
@@ -50,6 +49,13 @@ static void filling_finish(struct worker *worker)
     }
 }
 
+/* Records that were applied at one horizon share a burst. */
+static bool joins(const struct worker *worker, const struct filling_record *record)
+{
+    return worker->burst->stream == record->stream && worker->filling_home == record->home &&
+           worker->filling_watermark_us == record->watermark_us;
+}
+
 /* The horizon of the record's home, which begins anew with another home. */
 static void horizon_move(struct worker *worker, const struct filling_record *record)
 {
@@ -59,6 +65,7 @@ static void horizon_move(struct worker *worker, const struct filling_record *rec
         }
         worker->filling_home = record->home;
     }
+    worker->filling_watermark_us = record->watermark_us;
     int64_t history_us = worker->options.plan->stream[record->stream].history_us;
     worker->filling_fold_us[record->stream] = sub_clamped(record->watermark_us, history_us);
 }
@@ -66,8 +73,7 @@ static void horizon_move(struct worker *worker, const struct filling_record *rec
 static void record_take(struct worker *worker, const struct filling_record *record)
 {
     struct burst *burst = worker->burst;
-    if (burst->count > 0 &&
-        (burst->stream != record->stream || worker->filling_home != record->home)) {
+    if (burst->count > 0 && !joins(worker, record)) {
         filling_finish(worker);
     }
     if (burst->count == 0) {

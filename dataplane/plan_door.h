@@ -29,7 +29,7 @@ struct plan_step {
     struct pattern_scratch *pattern_scratch; /* This worker's alone. */
     const uint8_t *catalog;                  /* Encoded, for the log; NULL: it is there already. */
     uint32_t catalog_size;
-    uint32_t route_end;   /* Its events go to views below it. */
+    uint32_t route_end; /* Its events go to views below it. */
     /* Per home: waits until all forwards of records up to it came. They went as the steps before
      * say; nothing up to it is forwarded again for new views. NULL: waits for nothing. */
     const uint64_t *forwards_lsn;

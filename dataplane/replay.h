@@ -54,7 +54,7 @@ struct replay_start {
     uint64_t forward_lsn[SHARDS_MAX];  /* OWN: per home, what came. AGAIN: per owner, what it has of
                                           this home. */
     int64_t watermark_us[STREAMS_MAX]; /* By index in the catalog. */
-    struct view_set rebuild_views;     /* Of the plan; REBUILD's and FILL's, left out by the others. */
+    struct view_set rebuild_views; /* Of the plan; REBUILD's and FILL's, left out by the others. */
 };
 
 struct replay_counts {
@@ -62,8 +62,8 @@ struct replay_counts {
     uint64_t rows;
     uint64_t voided;
     uint64_t again;
-    uint64_t forward_lsn[SHARDS_MAX]; /* OWN: per home, the greatest that is not void. */
-    int64_t apply_us;                 /* Latest T. */
+    uint64_t forward_lsn[SHARDS_MAX];  /* OWN: per home, the greatest that is not void. */
+    int64_t apply_us;                  /* Latest T. */
     int64_t watermark_us[STREAMS_MAX]; /* At the end, by index in the plan. */
 };
 

@@ -21,6 +21,18 @@ static void watermark_move(struct replay *replay)
     }
 }
 
+/* Then the stream's horizon follows, before they are applied: as when they came. */
+static void horizon_move(struct replay *replay)
+{
+    uint32_t stream = replay->burst.stream;
+    int64_t history_us = replay->options.plan->stream[stream].history_us;
+    struct replay_workers workers = replay_workers_of(replay);
+    for (uint32_t w = workers.first; w < workers.end; w++) {
+        replay->options.workers[w]->shard.fold_us[stream] =
+            sub_clamped(replay->watermark_us[stream], history_us);
+    }
+}
+
 /* Whether a view of the event is this pass's to apply, and to which worker. */
 static bool view_is_ours(const struct replay *replay, uint64_t hash, uint32_t event)
 {
@@ -209,10 +221,10 @@ static enum result burst_forward(struct replay *replay)
             }
         }
         for (uint32_t owner = 0; owner < replay->options.old_shard_count; owner++) {
-            bool taken = views_of[owner] == 0 ||
-                         (replay->pass == REPLAY_FILL
-                              ? event_hand(replay, i, owner, views_of[owner])
-                              : event_forward(replay, i, owner, views_of[owner]));
+            bool taken =
+                views_of[owner] == 0 ||
+                (replay->pass == REPLAY_FILL ? event_hand(replay, i, owner, views_of[owner])
+                                             : event_forward(replay, i, owner, views_of[owner]));
             if (!taken) {
                 return RESULT_NO_MEMORY;
             }
@@ -251,10 +263,11 @@ enum result replay_burst_finish(struct replay *replay)
         return RESULT_OK;
     }
     burst_compute(replay);
+    watermark_move(replay);
+    horizon_move(replay);
     bool same = replay->options.shard_count == replay->options.old_shard_count;
     bool forwards = replay->pass == REPLAY_FILL || (replay->pass == REPLAY_AGAIN && same);
     enum result result = forwards ? burst_forward(replay) : burst_apply(replay);
-    watermark_move(replay);
     replay->burst.count = 0;
     return result;
 }

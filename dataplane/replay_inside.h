@@ -5,7 +5,7 @@
 #include "dataplane/replay.h"
 #include "dataplane/worker_state.h"
 
-#define REPLAY_NO_PLACE 0xffu
+#define REPLAY_NO_PLACE     0xffu
 #define REPLAY_RECORD_BYTES (sizeof(struct mesh_forward) + EVENT_SIZE_MAX)
 
 _Static_assert(sizeof(struct filling_record) <= sizeof(struct mesh_forward), "it fits");

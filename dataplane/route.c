@@ -129,8 +129,7 @@ void route_burst(struct worker *worker)
     struct burst *burst = worker->burst;
     const struct plan_stream *stream = &worker->options.plan->stream[burst->stream];
     /* Owners take whatever homes send, which may know of fewer views for a moment. */
-    uint32_t count =
-        worker->burst_forwarded ? stream->view_count : worker->routed[burst->stream];
+    uint32_t count = worker->burst_forwarded ? stream->view_count : worker->routed[burst->stream];
     for (uint32_t v = 0; v < stream->view_count; v++) {
         const struct plan_view *view = &worker->options.plan->view[stream->view[v]];
         worker->batch[v].count = 0;

@@ -78,6 +78,7 @@ struct worker {
     struct ring *reading;        /* NULL: none comes. Borrowed. */
     uint32_t filling_home;       /* Whose horizons these are: */
     int64_t filling_fold_us[STREAMS_MAX];
+    int64_t filling_watermark_us; /* Of the burst. */
     _Atomic uint64_t shared_filling_refused;
     struct worker_turn_state turn;
     int64_t heard_us; /* Time without leaps: what the silence of lanes is measured by. */

@@ -37,6 +37,7 @@ struct disk_simulated_options; /* drivers/disk_simulated.h */
 struct disk_options {
     enum disk_driver driver;
     const char *directory; /* Made when it is missing (0700), also its parents. */
+    bool read_only;        /* Nothing is made or written: the directory is there, or NOT_FOUND. */
     const struct disk_simulated_options *simulated;
 };
 

@@ -129,14 +129,33 @@ static int direct_probe(struct files_disk *disk)
     return failed == ENOSPC || failed == EDQUOT ? 0 : failed;
 }
 
-enum result files_directory_open(struct files_disk *disk, const char *path,
+/* For reading alone: one that is there. */
+static enum result directory_look(struct files_disk *disk, const char *path,
+                                  char error[DISK_ERROR_SIZE_MAX])
+{
+    disk->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (disk->directory < 0) {
+        int failed = errno;
+        disk_error(error, "%s: cannot be read: %s; name a data directory", path,
+                   strerrordesc_np(failed));
+        return files_result_of(failed);
+    }
+    file_system_name(disk->directory, disk->file_system);
+    return RESULT_OK;
+}
+
+enum result files_directory_open(struct files_disk *disk, const struct disk_options *options,
                                  char error[DISK_ERROR_SIZE_MAX])
 {
+    const char *path = options->directory;
     char copy[PATH_MAX];
     int length = snprintf(copy, sizeof(copy), "%s", path);
     if (length <= 0 || (size_t)length >= sizeof(copy)) {
         disk_error(error, "data directory: its path has 1 to %d bytes", PATH_MAX - 1);
         return RESULT_INVALID;
+    }
+    if (options->read_only) {
+        return directory_look(disk, path, error);
     }
     disk->directory = path_open(copy);
     if (disk->directory < 0) {

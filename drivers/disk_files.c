@@ -311,7 +311,7 @@ enum result disk_files_open(const struct disk_options *options, struct disk **ou
     files->disk.operations = &files_operations;
     files->directory = -1;
     files->lock = -1;
-    enum result result = files_directory_open(files, options->directory, error);
+    enum result result = files_directory_open(files, options, error);
     if (result != RESULT_OK) {
         files_close(&files->disk);
         return result;

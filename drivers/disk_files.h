@@ -40,7 +40,8 @@ MUST_USE enum result files_folder_open(const struct files_disk *disk, const char
 void files_folder_close(const struct files_disk *disk, int folder);
 
 /* Opens, or makes and opens, the data directory, and finds what it can do. */
-MUST_USE enum result files_directory_open(struct files_disk *disk, const char *path,
+MUST_USE enum result files_directory_open(struct files_disk *disk,
+                                          const struct disk_options *options,
                                           char error[DISK_ERROR_SIZE_MAX]);
 
 enum result files_file_open(struct disk *disk, const char *name, enum disk_mode mode,

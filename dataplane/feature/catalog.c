@@ -339,3 +339,26 @@ enum result catalog_decode(const uint8_t *data, uint32_t size, struct catalog *o
                ? RESULT_OK
                : RESULT_INVALID;
 }
+
+enum result catalog_schema(const struct catalog_stream *stream, struct schema *out_schema)
+{
+    memset(out_schema, 0, sizeof(*out_schema));
+    memcpy(out_schema->name, stream->name, sizeof(out_schema->name));
+    out_schema->id = stream->id;
+    out_schema->version = stream->version;
+    out_schema->field_count = stream->field_count;
+    out_schema->time_field = stream->time_field;
+    for (uint32_t f = 0; f < stream->field_count; f++) {
+        const struct catalog_field *from = &stream->field[f];
+        struct schema_field *to = &out_schema->field[f];
+        *to = (struct schema_field){.type = (enum field_type)from->type,
+                                    .id = from->id,
+                                    .since = from->since,
+                                    .size = from->size,
+                                    .scale = from->scale,
+                                    .optional = true,
+                                    .unit = (enum time_unit)from->unit};
+        memcpy(to->name, from->name, sizeof(to->name));
+    }
+    return schema_layout(out_schema);
+}

@@ -78,6 +78,10 @@ uint32_t catalog_encode(const struct catalog *catalog, uint8_t *data, uint32_t s
 MUST_USE enum result catalog_decode(const uint8_t *data, uint32_t size,
                                     struct catalog *out_catalog);
 
+/* The schema that events of the stream are laid out by: every field optional, no rules. RESULT_OK,
+ * RESULT_NO_SPACE (they are longer than an event may be). */
+MUST_USE enum result catalog_schema(const struct catalog_stream *stream, struct schema *out_schema);
+
 /* What became of the streams and views of old data under a new plan. */
 #define CATALOG_GONE 0xffffu
 

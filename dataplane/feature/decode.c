@@ -85,6 +85,18 @@ static uint8_t decode_kind_of(const struct schema_field *field)
     UNREACHABLE();
 }
 
+static void step_add(const struct schema *schema, uint32_t f, uint32_t rules,
+                     struct decode_plan *plan)
+{
+    const struct schema_field *field = &schema->field[f];
+    uint32_t s = plan->step_count++;
+    plan->step[s].kind = decode_kind_of(field);
+    plan->step[s].field = (uint8_t)f;
+    plan->step[s].offset = field->offset;
+    plan->step[s].end = (uint16_t)(field->offset + field->size);
+    plan->step[s].rules = (uint8_t)rules;
+}
+
 void decode_compile(const struct schema *schema, uint64_t fields_used, struct decode_plan *out_plan)
 {
     *out_plan = (struct decode_plan){0};
@@ -99,12 +111,19 @@ void decode_compile(const struct schema *schema, uint64_t fields_used, struct de
             out_plan->skipped |= UINT64_C(1) << f;
             continue;
         }
-        uint32_t s = out_plan->step_count++;
-        out_plan->step[s].kind = decode_kind_of(field);
-        out_plan->step[s].field = (uint8_t)f;
-        out_plan->step[s].offset = field->offset;
-        out_plan->step[s].end = (uint16_t)(field->offset + field->size);
-        out_plan->step[s].rules = (uint8_t)rules;
+        step_add(schema, f, rules, out_plan);
+    }
+}
+
+void decode_compile_only(const struct schema *schema, uint64_t fields, struct decode_plan *out_plan)
+{
+    *out_plan = (struct decode_plan){0};
+    for (uint32_t f = 0; f < schema->field_count; f++) {
+        if ((fields >> f & 1) != 0 || f == schema->time_field) {
+            step_add(schema, f, 0, out_plan);
+        } else {
+            out_plan->skipped |= UINT64_C(1) << f;
+        }
     }
 }
 

@@ -31,6 +31,10 @@ void decode_compile(const struct schema *schema, uint64_t fields_used,
 /* The same for events whose verdicts were given before: no rule is asked again. */
 void decode_compile_judged(const struct decode_plan *plan, struct decode_plan *out_plan);
 
+/* Only these fields and the time, of events whose verdicts were given before. */
+void decode_compile_only(const struct schema *schema, uint64_t fields,
+                         struct decode_plan *out_plan);
+
 /* Whether the message's events can be decoded: DROP_NONE, or DROP_message_event_size when its
  * stride is below what its declared version needs. The message passed wire_decode and is of this
  * stream. decode_events() may only see messages that passed. */

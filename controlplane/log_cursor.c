@@ -1,0 +1,96 @@
+#include "controlplane/log_cursor.h"
+
+#include "controlplane/log_reader_inside.h"
+
+void log_cursor_init(struct log_cursor *cursor, struct log_reader *reader, uint64_t after_lsn,
+                     uint64_t last_lsn)
+{
+    *cursor = (struct log_cursor){.reader = reader, .after_lsn = after_lsn, .last_lsn = last_lsn};
+    cursor->segment = log_reader_segment_find(reader, after_lsn);
+}
+
+void log_cursor_deinit(struct log_cursor *cursor)
+{
+    if (cursor->is_open) {
+        disk_file_close(cursor->walk.file);
+        cursor->is_open = false;
+    }
+}
+
+/* The last record that is wanted of the cursor's segment. */
+static uint64_t segment_last(const struct log_cursor *cursor)
+{
+    uint64_t last = log_reader_segment_last(cursor->reader, cursor->segment);
+    return last < cursor->last_lsn ? last : cursor->last_lsn;
+}
+
+/* Opens the segment that the next frame is in. RESULT_NOT_FOUND: there is none. */
+static enum result segment_enter(struct log_cursor *cursor)
+{
+    struct log_reader *reader = cursor->reader;
+    while (cursor->after_lsn < cursor->last_lsn &&
+           cursor->segment < log_reader_segment_count(reader)) {
+        if (!cursor->is_open) {
+            enum result result = log_reader_walk_open(
+                reader, log_reader_file(reader, cursor->segment), &cursor->walk);
+            if (result != RESULT_OK) {
+                return result;
+            }
+            cursor->is_open = true;
+        }
+        if (cursor->walk.scan.due_lsn <= segment_last(cursor)) {
+            return RESULT_OK;
+        }
+        log_cursor_deinit(cursor);
+        cursor->segment++;
+    }
+    return RESULT_NOT_FOUND;
+}
+
+enum result log_cursor_next(struct log_cursor *cursor, struct mirror_frame *out_frame,
+                            const uint8_t **out_entries, struct log_damage *out_damage)
+{
+    for (;;) {
+        enum result result = segment_enter(cursor);
+        if (result != RESULT_OK) {
+            return result;
+        }
+        enum mirror_find find = MIRROR_FIND_end;
+        uint64_t place = cursor->walk.scan.place;
+        uint64_t due_lsn = cursor->walk.scan.due_lsn;
+        result = log_walk_next(&cursor->walk, &find, out_frame, out_entries);
+        if (result != RESULT_OK) {
+            return result;
+        }
+        if (find != MIRROR_FIND_frame || mirror_frame_check(out_frame, *out_entries) != RESULT_OK) {
+            log_damage_set(
+                out_damage, log_reader_file(cursor->reader, cursor->segment)->number, place,
+                due_lsn, segment_last(cursor),
+                mirror_find_sentence(find == MIRROR_FIND_frame ? MIRROR_FIND_bad_entries : find));
+            return RESULT_CORRUPT;
+        }
+        if (out_frame->count > 0 &&
+            out_frame->first_lsn + out_frame->count - 1 > cursor->after_lsn) {
+            return RESULT_OK;
+        }
+    }
+}
+
+enum result log_reader_read(struct log_reader *reader, uint64_t after_lsn, uint64_t last_lsn,
+                            log_frame *frame, void *context, struct log_damage *out_damage)
+{
+    struct log_cursor cursor;
+    struct mirror_frame head;
+    const uint8_t *entries;
+    log_cursor_init(&cursor, reader, after_lsn, last_lsn);
+    enum result result = RESULT_OK;
+    while (result == RESULT_OK) {
+        enum result next = log_cursor_next(&cursor, &head, &entries, out_damage);
+        if (next == RESULT_NOT_FOUND) {
+            break;
+        }
+        result = next == RESULT_OK ? frame(context, &head, entries) : next;
+    }
+    log_cursor_deinit(&cursor);
+    return result;
+}

@@ -1,0 +1,40 @@
+/* What the files of the log's reader share. */
+#pragma once
+
+#include "controlplane/log_reader.h"
+#include "controlplane/log_walk.h"
+
+/* A segment's file: begun, or only prepared (its header is none, or of an earlier life). */
+struct log_file {
+    uint64_t number;
+    uint64_t size;
+    bool begun;
+    struct mirror_segment segment; /* When begun. */
+};
+
+struct log_reader {
+    struct disk *disk; /* Borrowed. */
+    uint8_t store_id[MIRROR_STORE_ID_BYTES];
+    uint32_t shard;
+    uint32_t file_count;
+    uint32_t file_capacity;
+    struct log_file *file; /* By number. */
+    uint32_t begun_count;
+    uint32_t *begun; /* Indices of files that were. */
+    uint8_t *buffer; /* LOG_WALK_BUFFER_BYTES */
+    enum result listed;
+    bool (*stop_asked)(void *context); /* NULL: nobody asks. */
+    void *stop_context;
+};
+
+/* Of the begun ones. */
+const struct log_file *log_reader_file(const struct log_reader *reader, uint32_t index);
+/* Index of the segment that has the record behind lsn: the last that begins at or before it. */
+uint32_t log_reader_segment_find(const struct log_reader *reader, uint64_t lsn);
+/* Where a segment has to end for the next one to go on: UINT64_MAX for the last. */
+uint64_t log_reader_segment_last(const struct log_reader *reader, uint32_t index);
+/* Opens walk->file; the walk uses the reader's buffer. */
+MUST_USE enum result log_reader_walk_open(struct log_reader *reader, const struct log_file *file,
+                                          struct log_walk *walk);
+void log_damage_set(struct log_damage *damage, uint64_t segment, uint64_t place, uint64_t first,
+                    uint64_t last, const char *reason);

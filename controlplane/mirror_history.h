@@ -1,0 +1,58 @@
+/* The mirror of a data directory, read back: what serving would have answered at moments of the
+ * past. Reads only, also beside a running appliance; rows are shared among threads by their keys,
+ * and each thread reads the logs.
+ *
+ * The logs of all shards are merged by apply time: epochs follow one another in it, and a shard's
+ * records never go back. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/base/result.h"
+#include "dataplane/history.h"
+
+struct mirror_history;
+
+#define MIRROR_HISTORY_ERROR_SIZE_MAX 512
+
+struct mirror_history_options {
+    const char *directory;   /* Borrowed, as all. */
+    const struct plan *plan; /* Of the definitions that are asked. */
+    enum history_mode mode;
+    uint32_t thread_count; /* At least 1. */
+    uint64_t memory_bytes; /* Of rows and of events that wait, of all threads. */
+    /* Asked now and then by any thread; true ends a read with RESULT_STOPPED. NULL is fine. */
+    bool (*stop_asked)(void *context);
+    void *stop_context;
+};
+
+/* RESULT_NOT_FOUND: no data directory; RESULT_CORRUPT: a log that cannot be read to its end;
+ * RESULT_INVALID: the plan cannot read its records. */
+MUST_USE enum result mirror_history_open(const struct mirror_history_options *options,
+                                         struct mirror_history **out_history,
+                                         char error[MIRROR_HISTORY_ERROR_SIZE_MAX]);
+void mirror_history_close(struct mirror_history *history); /* NULL is fine. */
+
+/* Answers all reads. Texts of answers live until the next call or the close. RESULT_NO_SPACE: the
+ * rows of so many reads do not fit the memory: ask for fewer at a time. */
+MUST_USE enum result mirror_history_read(struct mirror_history *history, struct history_read *reads,
+                                         uint32_t count, char error[MIRROR_HISTORY_ERROR_SIZE_MAX]);
+
+/* What the directory holds. */
+struct mirror_range {
+    uint8_t store_id[MIRROR_STORE_ID_BYTES];
+    uint32_t epoch;       /* The newest. */
+    uint32_t shard_count; /* Of it. */
+    int64_t since_us;     /* The mirror goes back to then; views do not know more. */
+    int64_t until_us;     /* Apply time of the newest durable frame; INT64_MIN: none. */
+    uint64_t bytes;       /* Of logs, that one read goes over. */
+    uint64_t first_lsn[SHARDS_MAX];
+    uint64_t last_lsn[SHARDS_MAX];
+};
+const struct mirror_range *mirror_history_range(const struct mirror_history *history);
+/* Any thread: bytes that the threads of the read in progress have gone over, and will. */
+void mirror_history_progress(const struct mirror_history *history, uint64_t *out_done,
+                             uint64_t *out_all);
+/* Records of rows that the last read asked for. */
+uint64_t mirror_history_events(const struct mirror_history *history);

@@ -1,0 +1,90 @@
+/* History: what readers would have been answered at moments of the past, from the records of the
+ * mirror, by the same shard_apply() and reader_read() as when they came.
+ *
+ * A door: controlplane/ includes it. One thread; shares nothing with others. It is given all reads
+ * at once, then the entries of all shards' logs in the order of T, and keeps only the rows that are
+ * asked for. Verdicts are obeyed.
+ *
+ *   known  a read knows the records with T < known_us: of its owner, where the view lived then; of
+ *          their homes, where it did not (it was backfilled, or is of a later definition)
+ *   true   a read knows all events before its q, whenever they came: late ones too, those that were
+ *          set aside not. No event at or behind q is in any tile: the head is cut exactly
+ *
+ * Order between rows is free, so events are gathered into bursts and reads into batches; a row's
+ * own events and reads keep their order. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/base/result.h"
+#include "dataplane/feature/answer.h"
+#include "dataplane/feature/catalog.h"
+#include "dataplane/feature/mirror_format.h"
+#include "dataplane/feature/plan.h"
+#include "dataplane/feature/row_read.h"
+
+struct history;
+struct pattern_set;
+struct pattern_scratch;
+
+/* One entity in one view at one moment. Input first, then output. */
+struct history_read {
+    uint16_t view;
+    uint16_t key_size; /* 0: no such key, NOT_FOUND. */
+    const uint8_t *key;
+    enum read_time time; /* READ_NOW: q = known_us, or by the newest event (`leading: newest`). */
+    int64_t at_us;
+    int64_t known_us; /* Of `true`, q of a READ_NOW. */
+    uint16_t feature_count;
+    const uint16_t *feature; /* Indices into plan.feature, all of this view. */
+    struct answer *answer;   /* One per feature. Texts live as long as the history. */
+    bool found;
+};
+
+enum history_mode { HISTORY_KNOWN, HISTORY_TRUE };
+
+struct history_options {
+    const struct plan *plan; /* Borrowed, as all. */
+    enum history_mode mode;
+    struct history_read *read;
+    uint32_t read_count;
+    uint64_t state_bytes;                    /* Of rows and table. */
+    uint64_t event_bytes;                    /* TRUE: of events that wait for their place. */
+    const int64_t *since_us;                 /* By view. */
+    struct pattern_set *const *patterns;     /* By stream; NULL: no stream has any. */
+    struct pattern_scratch *pattern_scratch; /* This thread's alone. */
+    bool (*is_void)(void *context, uint32_t home, uint64_t home_lsn); /* As replay.h has it. */
+    void *context;
+};
+
+MUST_USE enum result history_open(const struct history_options *options,
+                                  struct history **out_history);
+void history_close(struct history *history); /* NULL is fine. */
+
+/* The next entries were written by so many shards. */
+void history_shards_set(struct history *history, uint32_t shard_count);
+/* The plan under which a shard's next entries were written. RESULT_INVALID when this plan cannot
+ * read them: out_conflict says what changed. */
+MUST_USE enum result history_catalog(struct history *history, uint32_t shard,
+                                     const struct catalog *catalog,
+                                     struct catalog_conflict *out_conflict);
+/* A record of a shard's log; T never goes back from one call to the next. RESULT_NO_SPACE: state or
+ * waiting events pass their bytes; RESULT_CORRUPT: no record of its stream. Notes are passed
+ * over. */
+MUST_USE enum result history_entry(struct history *history, uint32_t shard,
+                                   const struct mirror_entry *entry);
+/* KNOWN, before shards are set anew: a record of a home once more, for owners that never logged it
+ * and got it when the store was opened with another number of shards. */
+MUST_USE enum result history_entry_again(struct history *history, uint32_t home,
+                                         const struct mirror_entry *entry);
+/* LSN of the last forward of a home that its owner logged: what came later is for
+ * history_entry_again(). */
+uint64_t history_forward_lsn(const struct history *history, uint32_t owner, uint32_t home);
+
+/* Answers what is left. *out_more: events did not all fit their bytes, so all entries must be given
+ * once more, from the first on (TRUE only). */
+MUST_USE enum result history_end(struct history *history, bool *out_more);
+
+/* Records of rows that were asked for. */
+uint64_t history_events(const struct history *history);

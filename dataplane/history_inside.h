@@ -1,0 +1,125 @@
+/* What the files of history share. */
+#pragma once
+
+#include "dataplane/feature/burst.h"
+#include "dataplane/feature/compute.h"
+#include "dataplane/feature/decode.h"
+#include "dataplane/history.h"
+#include "dataplane/history_slots.h"
+#include "dataplane/reader.h"
+#include "dataplane/worker_state.h"
+#include "drivers/clock.h"
+#include "drivers/memory.h"
+
+#define HISTORY_BATCH_MAX   256u
+#define HISTORY_TEXT_BYTES  (1 * MIB)
+#define HISTORY_SPACE_BYTES (2 * MIB)
+#define HISTORY_PLACE_NONE  0xffu
+
+/* A stream of which some view is asked for. */
+struct history_stream {
+    struct decode_plan probe;            /* Time and keys. */
+    uint32_t view_count;                 /* Asked for, */
+    uint8_t place[VIEWS_PER_STREAM_MAX]; /* by place among the stream's views. */
+    struct burst *burst;
+    uint8_t *space; /* Blocks of its events. */
+    uint64_t space_used;
+    uint32_t views[BURST_EVENTS_MAX]; /* Places of views that take each event. */
+};
+
+/* What a shard's entries mean now. */
+struct history_shard {
+    int64_t watermark_us[STREAMS_MAX];
+    uint64_t forward_lsn[SHARDS_MAX]; /* By home, the last forward that is not void. */
+    /* By stream and place now: the place then; none: the view did not live. */
+    uint8_t place_then[STREAMS_MAX][VIEWS_PER_STREAM_MAX];
+};
+
+/* Texts of answers. */
+struct history_text {
+    struct history_text *next;
+    uint64_t used;
+    uint64_t size;
+    char data[];
+};
+
+/* TRUE: an event that waits for its time. Its block follows, to a multiple of 8 bytes. */
+struct history_event {
+    int64_t time_us; /* As the edges of its views have it. */
+    uint64_t order;
+    uint32_t views; /* Places. */
+    uint16_t stream;
+    uint16_t version;
+    uint32_t stride;
+    uint32_t zero;
+};
+
+struct history {
+    struct history_options options;
+    struct clock clock;
+    struct memory_region region;
+    struct worker *worker;
+    struct reader *reader;
+    struct history_slots slots;
+    uint32_t *order; /* Of reads, by the time when they are due. */
+    uint32_t *slot;  /* Of each read. */
+    uint32_t next;   /* Read in order that is not due yet. */
+    uint32_t shard_count;
+    struct history_shard *shard;                /* SHARDS_MAX */
+    struct history_stream *stream[STREAMS_MAX]; /* NULL: no view of it is asked for. */
+    struct burst probe;
+    struct program_space program_space;
+    struct pattern_bits pattern_bits;
+    uint64_t key_hash[VIEWS_PER_STREAM_MAX][BURST_EVENTS_MAX]; /* hash_owner() */
+    uint8_t *key; /* VIEWS_PER_STREAM_MAX * BURST_EVENTS_MAX keys, KEY_SIZE_MAX apart. */
+    uint16_t key_size[VIEWS_PER_STREAM_MAX][BURST_EVENTS_MAX];
+    uint32_t take[BURST_EVENTS_MAX]; /* Places of views that take the event of the probe. */
+    uint32_t generation_burst;
+    uint32_t generation_batch;
+    struct reader_query query[HISTORY_BATCH_MAX];
+    uint32_t query_read[HISTORY_BATCH_MAX]; /* The read behind each. */
+    uint32_t query_count;
+    uint32_t query_answers;
+    struct history_text *text;
+    uint64_t events;
+    /* TRUE */
+    uint8_t *event; /* options.event_bytes */
+    uint64_t event_used;
+    uint64_t event_count;
+    int64_t from_us;  /* Of this scan: events before it are in the rows, */
+    int64_t until_us; /* those from here on have no room. */
+};
+
+static inline int64_t history_due_us(const struct history *history, uint32_t read)
+{
+    const struct history_read *r = &history->options.read[read];
+    return history->options.mode == HISTORY_TRUE && r->time == READ_AT ? r->at_us : r->known_us;
+}
+
+/* Applies what is gathered; reads that wait are answered first. */
+MUST_USE enum result history_flush(struct history *history);
+/* Answers the reads that wait. */
+MUST_USE enum result history_reads_run(struct history *history);
+/* Takes the reads that are due up to a moment, it included. */
+MUST_USE enum result history_reads_take(struct history *history, int64_t until_us);
+
+/* Time and keys of some events of a message or forward; those that no view takes (history->take)
+ * get no key. */
+void history_probe(struct history *history, uint32_t stream, const struct wire_message *wire,
+                   uint32_t first, uint32_t count);
+/* Row of an event of the probe in the stream's view w of those that are asked for;
+ * HISTORY_SLOT_NONE. */
+uint32_t history_probe_slot(const struct history *history, uint32_t stream, uint32_t w,
+                            uint32_t event);
+/* Gathers events [first, first + count) of the probe, which one another's bytes follow, by
+ * history->take. order: NULL where it is the message's. */
+MUST_USE enum result history_gather(struct history *history, uint32_t stream,
+                                    const struct wire_message *wire, uint32_t probe_first,
+                                    uint32_t first, uint32_t count, const uint64_t *order);
+
+/* TRUE: keeps the events of the probe that rows take; then applies them in the order of time. */
+MUST_USE enum result history_true_open(struct history *history);
+MUST_USE enum result history_true_keep(struct history *history, uint32_t stream,
+                                       const struct wire_message *wire, uint32_t probe_first,
+                                       const uint64_t *order);
+MUST_USE enum result history_true_apply(struct history *history, bool *out_more);

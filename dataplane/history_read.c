@@ -1,0 +1,134 @@
+/* The reads of a history: when they are due, in batches, and what their answers keep. */
+#include <string.h>
+
+#include "dataplane/base/assert.h"
+#include "dataplane/history_inside.h"
+
+/* Bytes of a text that live as long as the history; NULL: no memory. */
+static const char *text_keep(struct history *history, const char *text, uint32_t size)
+{
+    struct history_text *chunk = history->text;
+    if (chunk == NULL || chunk->size - chunk->used < size) {
+        uint64_t bytes = size > HISTORY_TEXT_BYTES ? size : HISTORY_TEXT_BYTES;
+        chunk = heap_alloc(sizeof(*chunk) + bytes);
+        if (chunk == NULL) {
+            return NULL;
+        }
+        *chunk = (struct history_text){.next = history->text, .size = bytes};
+        history->text = chunk;
+    }
+    char *kept = chunk->data + chunk->used;
+    memcpy(kept, text, size);
+    chunk->used += size;
+    return kept;
+}
+
+static enum result answers_keep(struct history *history, const struct history_read *read)
+{
+    for (uint32_t i = 0; i < read->feature_count; i++) {
+        struct answer *answer = &read->answer[i];
+        if (answer->kind != VALUE_STRING && answer->kind != VALUE_LIST) {
+            continue;
+        }
+        answer->text = text_keep(history, answer->text, answer->text_size);
+        if (answer->text == NULL) {
+            return RESULT_NO_MEMORY;
+        }
+    }
+    return RESULT_OK;
+}
+
+enum result history_reads_run(struct history *history)
+{
+    enum result result = RESULT_OK;
+    reader_read(history->reader, history->query, history->query_count);
+    for (uint32_t i = 0; result == RESULT_OK && i < history->query_count; i++) {
+        struct history_read *read = &history->options.read[history->query_read[i]];
+        read->found = history->query[i].found;
+        result = answers_keep(history, read);
+    }
+    history->query_count = 0;
+    history->query_answers = 0;
+    history->generation_batch++;
+    return result;
+}
+
+/* A read whose q may be before the horizon: its answer goes by the horizon of that moment. */
+static bool read_asks_horizon(const struct plan_view *view, const struct history_read *read)
+{
+    return read->time != READ_NOW || view->leading_newest;
+}
+
+/* What the shard of the row had published. */
+static void moment_publish(struct history *history, const struct history_read *read)
+{
+    const struct plan *plan = history->options.plan;
+    uint32_t owner = read->key_size == 0
+                         ? 0
+                         : mesh_owner(hash_owner(read->key, read->key_size), history->shard_count);
+    for (uint32_t s = 0; s < plan->stream_count; s++) {
+        atomic_store_explicit(
+            &history->worker->shared_fold_us[s],
+            sub_clamped(history->shard[owner].watermark_us[s], plan->stream[s].history_us),
+            memory_order_relaxed);
+    }
+    atomic_store_explicit(&history->worker->shared_apply_us, sub_clamped(read->known_us, 1),
+                          memory_order_relaxed);
+}
+
+static void query_add(struct history *history, uint32_t index, bool latest)
+{
+    struct history_read *read = &history->options.read[index];
+    history->query_read[history->query_count] = index;
+    history->query[history->query_count++] = (struct reader_query){
+        .view = read->view,
+        .key_size = read->key_size,
+        .key = read->key,
+        .time = latest ? READ_LATEST : READ_AT,
+        .at_us = read->time == READ_AT ? read->at_us : read->known_us,
+        .feature_count = read->feature_count,
+        .feature = read->feature,
+        .answer = read->answer,
+    };
+    history->query_answers += read->feature_count;
+}
+
+static enum result read_take(struct history *history, uint32_t index)
+{
+    const struct history_read *read = &history->options.read[index];
+    const struct plan_view *view = &history->options.plan->view[read->view];
+    struct history_slot *slot = history->slot[index] == HISTORY_SLOT_NONE
+                                    ? NULL
+                                    : &history->slots.slot[history->slot[index]];
+    bool alone = read_asks_horizon(view, read);
+    enum result result = RESULT_OK;
+    if (alone || (slot != NULL && slot->burst == history->generation_burst)) {
+        result = history_flush(history);
+    } else if (history->query_count == HISTORY_BATCH_MAX ||
+               history->query_answers + read->feature_count > READER_ANSWERS_MAX) {
+        result = history_reads_run(history);
+    }
+    if (result != RESULT_OK) {
+        return result;
+    }
+    bool latest = read->time == READ_LATEST || (read->time == READ_NOW && view->leading_newest);
+    query_add(history, index, latest);
+    if (slot != NULL) {
+        slot->batch = history->generation_batch;
+    }
+    if (alone) {
+        moment_publish(history, read);
+        result = history_reads_run(history);
+    }
+    return result;
+}
+
+enum result history_reads_take(struct history *history, int64_t until_us)
+{
+    enum result result = RESULT_OK;
+    while (result == RESULT_OK && history->next < history->options.read_count &&
+           history_due_us(history, history->order[history->next]) <= until_us) {
+        result = read_take(history, history->order[history->next++]);
+    }
+    return result;
+}

@@ -1,0 +1,88 @@
+#include "dataplane/history_slots.h"
+
+#include <string.h>
+
+#include "dataplane/base/assert.h"
+#include "drivers/memory.h"
+
+/* At most half of the places are taken, so a search ends. */
+enum result history_slots_init(struct history_slots *slots, uint32_t count)
+{
+    uint64_t places = 64;
+    while (places < 2 * (uint64_t)count) {
+        places *= 2;
+    }
+    ASSERT(places <= UINT32_MAX);
+    *slots = (struct history_slots){.mask = places - 1};
+    slots->tag = heap_alloc(places * sizeof(*slots->tag));
+    slots->slot = heap_alloc(places * sizeof(*slots->slot));
+    if (slots->tag == NULL || slots->slot == NULL) {
+        history_slots_deinit(slots);
+        return RESULT_NO_MEMORY;
+    }
+    memset(slots->tag, 0, places * sizeof(*slots->tag));
+    return RESULT_OK;
+}
+
+void history_slots_deinit(struct history_slots *slots)
+{
+    heap_free(slots->tag);
+    heap_free(slots->slot);
+    *slots = (struct history_slots){0};
+}
+
+uint64_t history_slot_hash(uint64_t owner_hash, uint32_t view)
+{
+    return (owner_hash ^ view) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static uint16_t tag_of(uint64_t hash)
+{
+    return (uint16_t)(hash | 1);
+}
+
+static uint64_t place_of(const struct history_slots *slots, uint64_t hash)
+{
+    return hash >> 24 & slots->mask;
+}
+
+void history_slot_prefetch(const struct history_slots *slots, uint64_t hash)
+{
+    __builtin_prefetch(&slots->tag[place_of(slots, hash)], 0, 2);
+}
+
+/* The row's place, or the free one where it would be. */
+static uint64_t place_find(const struct history_slots *slots, uint64_t hash, uint32_t view,
+                           const uint8_t *key, uint32_t key_size)
+{
+    uint16_t tag = tag_of(hash);
+    uint64_t place = place_of(slots, hash);
+    while (slots->tag[place] != 0) {
+        const struct history_slot *slot = &slots->slot[place];
+        if (slots->tag[place] == tag && slot->hash == hash && slot->view == view &&
+            slot->key_size == key_size && memcmp(slot->key, key, key_size) == 0) {
+            break;
+        }
+        place = (place + 1) & slots->mask;
+    }
+    return place;
+}
+
+uint32_t history_slot_add(struct history_slots *slots, uint64_t hash, uint32_t view,
+                          const uint8_t *key, uint32_t key_size)
+{
+    uint64_t place = place_find(slots, hash, view, key, key_size);
+    if (slots->tag[place] == 0) {
+        slots->tag[place] = tag_of(hash);
+        slots->slot[place] = (struct history_slot){
+            .hash = hash, .key = key, .view = (uint16_t)view, .key_size = (uint16_t)key_size};
+    }
+    return (uint32_t)place;
+}
+
+uint32_t history_slot_find(const struct history_slots *slots, uint64_t hash, uint32_t view,
+                           const uint8_t *key, uint32_t key_size)
+{
+    uint64_t place = place_find(slots, hash, view, key, key_size);
+    return slots->tag[place] == 0 ? HISTORY_SLOT_NONE : (uint32_t)place;
+}

@@ -1,0 +1,38 @@
+/* The rows that a history keeps: a set of (view, key), made once and asked for each event. Tags of
+ * 16 bits stand apart, so that an event of no row costs one cache line, asked for ahead. */
+#pragma once
+
+#include <stdint.h>
+
+#include "dataplane/base/result.h"
+
+#define HISTORY_SLOT_NONE UINT32_MAX
+
+struct history_slot {
+    uint64_t hash;
+    const uint8_t *key; /* Borrowed. */
+    uint16_t view;
+    uint16_t key_size;
+    uint32_t burst; /* Generation of the burst that has an event of it; 0: none. */
+    uint32_t batch; /* The same of a batch of reads. */
+};
+
+struct history_slots {
+    uint64_t mask;
+    uint16_t *tag; /* 0: nothing is there. */
+    struct history_slot *slot;
+};
+
+/* For at most count rows. */
+MUST_USE enum result history_slots_init(struct history_slots *slots, uint32_t count);
+void history_slots_deinit(struct history_slots *slots);
+
+/* owner_hash: hash_owner() of the key. */
+uint64_t history_slot_hash(uint64_t owner_hash, uint32_t view);
+/* Index of the row, which is added when it is not there. */
+uint32_t history_slot_add(struct history_slots *slots, uint64_t hash, uint32_t view,
+                          const uint8_t *key, uint32_t key_size);
+void history_slot_prefetch(const struct history_slots *slots, uint64_t hash);
+/* HISTORY_SLOT_NONE: it is no row of this history. */
+uint32_t history_slot_find(const struct history_slots *slots, uint64_t hash, uint32_t view,
+                           const uint8_t *key, uint32_t key_size);
