@@ -33,7 +33,7 @@ struct plan_step {
     /* Per home: waits until all forwards of records up to it came. They went as the steps before
      * say; nothing up to it is forwarded again for new views. NULL: waits for nothing. */
     const uint64_t *forwards_lsn;
-    struct ring *reading; /* Of records for new views, for this worker; NULL: none come. */
+    struct ring *filling; /* Of records for new views, for this worker; NULL: none come. */
     /* Views from this index on lack a part of their history: no row of theirs is too old... */
     uint32_t part_first;
     bool given_up; /* ... or they will never have it: their rows go. */

@@ -75,7 +75,7 @@ struct worker {
     _Atomic(const struct plan_step *) shared_step_entered;
     _Atomic uint64_t shared_routes_lsn;
     uint8_t routed[STREAMS_MAX]; /* Views of each stream that events of this home go to. */
-    struct ring *reading;        /* NULL: none comes. Borrowed. */
+    struct ring *filling;        /* NULL: none comes. Borrowed. */
     uint32_t filling_home;       /* Whose horizons these are: */
     int64_t filling_fold_us[STREAMS_MAX];
     int64_t filling_watermark_us; /* Of the burst. */

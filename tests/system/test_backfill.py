@@ -321,7 +321,7 @@ LIVES = """
       kinds: approx_distinct(amount)
       best: top_k(amount, 2)
 """
-VISITORS = 20
+VISITORS, STAY, BEFORE = 20, 150, 3000
 
 
 def visits_of(source):
@@ -329,17 +329,23 @@ def visits_of(source):
     time_us, events = dataset.utc_us(2022, 1, 1), []
     for number in range(4000):
         time_us += source.randrange(1, 120) * 10**6
-        time_us += source.choice([3, 11]) * 86400 * 10**6 if number % 150 == 149 else 0
+        stays = number % STAY == 0 and number < BEFORE
+        time_us += source.choice([3, 11]) * 86400 * 10**6 if stays else 0
         late_us = source.randrange(3600) * 10**6 if source.random() < 0.1 else 0
-        user = source.randrange(VISITORS // 2 if number % 300 < 150 else VISITORS)
+        user = source.randrange(VISITORS // 2 if number % (2 * STAY) < STAY else VISITORS)
         events.append((time_us - late_us, user, source.randrange(1, 5000)))
     return events
 
 
-def visits_send(sender, stream, events, first_sequence):
-    for place in range(0, len(events), 10):
-        message = dataset.oracle.Message(stream, events[place:place + 10],
-                                         first_sequence + place // 10)
+def visits_send(redis, sender, stream, events, first, end):
+    """What comes after days comes in another burst: rows begin anew between bursts."""
+    def are_applied():
+        return redis.status()["views"][0]["applied"] == place
+    for place in range(first, end, 10):
+        if place % STAY == 0 and place < BEFORE:
+            sender.sync()
+            support.wait_until(are_applied, f"{place} events are in their rows")
+        message = dataset.oracle.Message(stream, events[place:place + 10], 1 + place // 10)
         sender.send(dataset.client.pack_message(stream, message), len(message.events))
     sender.sync()
 
@@ -361,8 +367,10 @@ class Lives:
 
 
 def without_places(answers):
-    """Values and their intervals; not q, LSN and `since`."""
-    return [[[value[0], value[1], *value[3:6]] for value in reply[1::2]] for reply in answers]
+    """Values and their intervals; not q, LSN and `since`. What is approximate, because the user's
+    newest event is behind the horizon, may depend on how a row was folded."""
+    return [[None if b"APPROXIMATE" in value[2] else [value[0], value[1], *value[3:6]]
+             for value in reply[1::2]] for reply in answers]
 
 
 def assert_same(actual, expected):
@@ -379,21 +387,22 @@ def history_is_folded_as_it_was(shards):
     views = [Lives([f"lives.{a}_{w}" for a in ("n", "sum") for w in ("1h", "1d", "session_30m")]
                    + ["lives.n", "lives.sum", "lives.first", "lives.last", "lives.n_5_events"]),
              Lives([f"lists.{a}_{w}" for a in ("three", "kinds", "best") for w in ("1h", "1d")])]
-    with support.running(streams=VISITS + LIVES, shards=shards, data=DATA) as appliance:
+    with support.running(streams=VISITS + LIVES, shards=shards, data=DATA, memory="192MiB") as appliance:
         redis, sender = dataset.opened(appliance)
-        visits_send(sender, stream, events, 1)
+        visits_send(redis, sender, stream, events, 0, len(events))
         support.wait_until(lambda: redis.status()["applied"] == len(events), "all applied")
         time.sleep(0.1)
         expected = without_places(features_read(redis, views))
-    with support.running(streams=VISITS, shards=shards, data=DATA) as appliance:
+        assert sum(value is not None for row in expected for value in row) > 100
+    with support.running(streams=VISITS, shards=shards, data=DATA, memory="192MiB") as appliance:
         redis, sender = dataset.opened(appliance)
-        visits_send(sender, stream, events[:3000], 1)
+        visits_send(redis, sender, stream, events, 0, BEFORE)
         appliance.define(VISITS + LIVES, shards, DATA)
         verb = subprocess.Popen([support.PROGRAM, "backfill", "lives", "--rate", "20000", "--server",
                                  str(appliance.socket)], cwd=appliance.folder, text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        for place in range(3000, 4000, 50):
-            visits_send(sender, stream, events[place:place + 50], place // 10 + 1)
+        for place in range(BEFORE, len(events), 50):
+            visits_send(redis, sender, stream, events, place, place + 50)
             time.sleep(0.01)
         assert verb.wait() == 0, verb.communicate()
         time.sleep(0.1)
