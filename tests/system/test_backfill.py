@@ -75,6 +75,8 @@ class World:
         self.appliance.files = self.files()
         self.appliance.start()
         self.open()
+        recovery = self.appliance.status()["store"]["recovery"]
+        assert recovery["manifests_refused"] == 0, recovery
 
 
 def world_of(appliance, seed):
@@ -330,7 +332,7 @@ def visits_of(source):
     for number in range(4000):
         time_us += source.randrange(1, 120) * 10**6
         stays = number % STAY == 0 and number < BEFORE
-        time_us += source.choice([3, 11]) * 86400 * 10**6 if stays else 0
+        time_us += source.choice([6, 6, 6, 11]) * 86400 * 10**6 if stays else 0
         late_us = source.randrange(3600) * 10**6 if source.random() < 0.1 else 0
         user = source.randrange(VISITORS // 2 if number % (2 * STAY) < STAY else VISITORS)
         events.append((time_us - late_us, user, source.randrange(1, 5000)))
