@@ -5,8 +5,8 @@
  *
  *   owners    all know the plan: rows of new views may be made, forwards for them be taken. History
  *             comes through a ring of each worker.
- *   homes     each sends new events to the new views too, from the record behind worker_routes_lsn()
- *             on. Up to it they are history.
+ *   homes     each sends events to the new views too, from the record behind worker_routes_lsn()
+ *             on; up to it they are history.
  *   whole     all history is applied.
  *
  * A door: controlplane/ includes it. */
@@ -44,7 +44,7 @@ void worker_step_set(struct worker *worker, const struct plan_step *step);
 /* Control thread. A worker enters at the begin of a turn, once its log has room for the catalog and
  * what it waits for came. */
 bool worker_step_entered(const struct worker *worker, const struct plan_step *step);
-/* After a step was entered: the last record before it, whose events went as the step before says. */
+/* After a step was entered: the last record whose events went as the step before says. */
 uint64_t worker_routes_lsn(const struct worker *worker);
 /* Any thread. Events of history that found no memory for their rows: the view can not be served. */
 uint64_t worker_filling_refused(const struct worker *worker);

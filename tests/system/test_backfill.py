@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Views get their history while events come: equal to the oracle over all events, and to what a start
-with the same files makes of the log; also after a crash at any point."""
+"""Views get their history while events come: equal to the oracle over all events, and to what a
+start with the same files makes of the log; also after a crash at any point."""
 
 import contextlib
 import json
@@ -117,8 +117,8 @@ def views_are_filled_while_events_come(shards):
         # The old version answers until the next start, which has the rows of the new ones.
         key = next(iter(world.model.entities["alone"]))
         at = test_union.BASE_US + test_union.SPAN_US
-        old, new = world.redis.call("FS.GET", key, "FIELDS", 2, "alone@1.n_20m", "alone.n_20m", "AT",
-                                    at)[1::2]
+        old, new = world.redis.call("FS.GET", key, "FIELDS", 2, "alone@1.n_20m", "alone.n_20m",
+                                    "AT", at)[1::2]
         assert old == new != 0, (old, new)
         world.send(10)
         test_union.durable_await(world.redis, world.model)
@@ -134,8 +134,8 @@ def views_are_filled_while_events_come(shards):
 
 def a_crash_leaves_no_half_filled_view(shards):
     """At each point, with checkpoints all the time: the next start has all, by whatever way."""
-    for state, share, files in [("filling", 0, "new"), ("filling", 0.3, "old"), ("filling", 0.7, "new"),
-                                ("saving", 0, "new"), ("done", 0, "new")]:
+    for state, share, files in [("filling", 0, "new"), ("filling", 0.3, "old"),
+                                ("filling", 0.7, "new"), ("saving", 0, "new"), ("done", 0, "new")]:
         with running(shards, "checkpoint: 100ms") as appliance:
             world, times = world_of(appliance, 42)
             world.send(150)
@@ -324,6 +324,7 @@ LIVES = """
       best: top_k(amount, 2)
 """
 VISITORS, STAY, BEFORE = 20, 150, 3000
+ROOM = "192MiB"
 
 
 def visits_of(source):
@@ -389,20 +390,22 @@ def history_is_folded_as_it_was(shards):
     views = [Lives([f"lives.{a}_{w}" for a in ("n", "sum") for w in ("1h", "1d", "session_30m")]
                    + ["lives.n", "lives.sum", "lives.first", "lives.last", "lives.n_5_events"]),
              Lives([f"lists.{a}_{w}" for a in ("three", "kinds", "best") for w in ("1h", "1d")])]
-    with support.running(streams=VISITS + LIVES, shards=shards, data=DATA, memory="192MiB") as appliance:
+    with support.running(streams=VISITS + LIVES, shards=shards, data=DATA,
+                         memory=ROOM) as appliance:
         redis, sender = dataset.opened(appliance)
         visits_send(redis, sender, stream, events, 0, len(events))
         support.wait_until(lambda: redis.status()["applied"] == len(events), "all applied")
         time.sleep(0.1)
         expected = without_places(features_read(redis, views))
         assert sum(value is not None for row in expected for value in row) > 100
-    with support.running(streams=VISITS, shards=shards, data=DATA, memory="192MiB") as appliance:
+    with support.running(streams=VISITS, shards=shards, data=DATA, memory=ROOM) as appliance:
         redis, sender = dataset.opened(appliance)
         visits_send(redis, sender, stream, events, 0, BEFORE)
         appliance.define(VISITS + LIVES, shards, DATA)
-        verb = subprocess.Popen([support.PROGRAM, "backfill", "lives", "--rate", "20000", "--server",
-                                 str(appliance.socket)], cwd=appliance.folder, text=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        verb = subprocess.Popen(
+            [support.PROGRAM, "backfill", "lives", "--rate", "20000", "--server",
+             str(appliance.socket)],
+            cwd=appliance.folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         for place in range(BEFORE, len(events), 50):
             visits_send(redis, sender, stream, events, place, place + 50)
             time.sleep(0.01)
