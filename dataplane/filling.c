@@ -12,7 +12,7 @@
 #define FILLING_EVENTS_BUSY 64u
 #define FILLING_EVENTS_IDLE BURST_EVENTS_MAX
 
-/* Events without memory for their rows. One at its greatest size would have refused them then, too. */
+/* Events without memory for their rows. A row at its greatest size takes none of them then, too. */
 static uint32_t refused_of(const struct worker *worker, uint16_t view, uint64_t row_size_before,
                            const struct shard_batch *batch)
 {

@@ -1,4 +1,4 @@
-/* Definitions that take the place of those that run: what may differ, and where everything stands. */
+/* Definitions that take the place of those that run: what may differ, and where all stands. */
 #include <stdio.h>
 #include <unistd.h>
 
