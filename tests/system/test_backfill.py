@@ -6,6 +6,7 @@ import contextlib
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -257,6 +258,44 @@ CHANGES = [  # (what of the new files, by what, exit code, what is said)
 ]
 
 
+def history_begins_where_the_mirror_does(shards):
+    """Old segments are let go: what is filled is what a start makes of those that are kept."""
+    source = dataset.seed_of(47)
+    stream = dataset.oracle.Definition(VISITS).streams["visit"]
+    views = [Lives(["lives.n_1d", "lives.n", "lives.sum", "lives.first", "lives.last"]),
+             Lives(["lists.three_1d", "lists.kinds_1d", "lists.best_1d"])]
+    data = f"directory: data, checkpoint: 100ms, mirror: {{segment: 1MiB, bytes: {4 * shards}MiB}}"
+    base_us = dataset.utc_us(2022, 1, 1)
+    with support.running(streams=VISITS, shards=shards, data=data, memory=ROOM) as appliance:
+        redis, sender = dataset.opened(appliance)
+        for number in range(3000 + 2000 * shards):
+            events = [(base_us + number * 10**6 + place, source.randrange(VISITORS),
+                       source.randrange(5000)) for place in range(50)]
+            message = dataset.oracle.Message(stream, events, number // 4 + 1, producer=number % 4)
+            sender.send(dataset.client.pack_message(stream, message), len(events))
+        sender.sync()
+        appliance.stop()
+        shutil.copytree(appliance.folder / "data", appliance.folder / "copy")
+        appliance.start()
+        redis, sender = dataset.opened(appliance)
+        appliance.define(VISITS + LIVES, shards, data)
+        appliance.verb("backfill", "lives")
+        report = redis.status()
+        since_us = {view["view"]: view["since_us"] for view in report["views"]}
+        assert since_us["lives"] == since_us["lists"] > since_us["plain"], since_us
+        filled = features_read(redis, views)
+        taken = sum(int(reply[3][0]) for reply in filled[:VISITORS])
+        assert 0 < taken < (3000 + 2000 * shards) * 50, taken
+        appliance.stop()
+        appliance.define(VISITS + LIVES, shards, data.replace("directory: data", "directory: copy"))
+        appliance.start()
+        redis, sender = dataset.opened(appliance)
+        rebuilt = redis.status()
+        assert rebuilt["store"]["recovery"]["views"]["lives"] == "rebuilt from the mirror"
+        assert_same(without_places(features_read(redis, views)), without_places(filled))
+        assert {view["view"]: view["since_us"] for view in rebuilt["views"]} == since_us
+
+
 def wrong_files_change_nothing(_):
     with running(1) as appliance:
         world, times = world_of(appliance, 45)
@@ -421,7 +460,7 @@ def history_is_folded_as_it_was(shards):
 
 SCENES = [views_are_filled_while_events_come, a_crash_leaves_no_half_filled_view,
           a_view_is_read_whole_or_not_at_all, the_client_may_go_and_others_wait,
-          history_is_folded_as_it_was, wrong_files_change_nothing, memory_alone_has_no_history]
+          history_is_folded_as_it_was, history_begins_where_the_mirror_does, wrong_files_change_nothing, memory_alone_has_no_history]
 
 if __name__ == "__main__":
     shard_count = int(sys.argv[1]) if len(sys.argv) > 1 else 1
