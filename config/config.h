@@ -64,6 +64,7 @@ struct config_options {
     int64_t mirror_keep_us;
     uint64_t mirror_bytes;                        /* All shards together. */
     char mirror_archive[CONFIG_ARCHIVE_SIZE_MAX]; /* Below data_directory; "" : none. */
+    char mirror_lake[CONFIG_PATH_SIZE_MAX];       /* Folder of Parquet files; "" : none. */
     uint64_t mirror_segment_bytes;
 };
 

@@ -26,6 +26,7 @@ void options_data_set_defaults(struct config_options *options)
     options->mirror_keep_us = 7 * 86400 * US_PER_SECOND;
     options->mirror_bytes = 50 * GIB;
     options->mirror_archive[0] = '\0';
+    options->mirror_lake[0] = '\0';
     options->mirror_segment_bytes = 256 * MIB;
 }
 
@@ -103,6 +104,7 @@ static void mirror_read(struct config *config, const struct node *map)
     const struct node *keep = values.value[KEYWORD_mirror_keep];
     const struct node *bytes = values.value[KEYWORD_mirror_bytes];
     const struct node *archive = values.value[KEYWORD_mirror_archive];
+    const struct node *lake = values.value[KEYWORD_mirror_lake];
     const struct node *segment = values.value[KEYWORD_mirror_segment];
     if (keep != NULL) {
         duration_read(config, keep, "`keep`", KEEP_US_MIN, KEEP_US_MAX, &options->mirror_keep_us);
@@ -113,6 +115,9 @@ static void mirror_read(struct config *config, const struct node *map)
     }
     if (archive != NULL) {
         archive_read(config, archive);
+    }
+    if (lake != NULL) {
+        (void)scalar_read_text(config, lake, "`lake`", CONFIG_PATH_SIZE_MAX, options->mirror_lake);
     }
     if (segment != NULL) {
         segment_read(config, segment);

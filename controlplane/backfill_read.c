@@ -4,6 +4,7 @@
 
 #include "controlplane/appliance.h"
 #include "controlplane/backfill_inside.h"
+#include "controlplane/corrections.h"
 #include "controlplane/log_reader.h"
 #include "controlplane/store.h"
 #include "dataplane/base/units.h"
@@ -28,6 +29,7 @@ struct backfill_reading {
     struct backfill *backfill;
     struct succession *succession;
     struct replay *replay;
+    struct corrections corrections; /* Made while nothing runs. */
     struct catalog *catalog; /* Of what runs: the log may begin behind its own. */
     struct view_set views;   /* New ones. */
     struct reading_log log[SHARDS_MAX];
@@ -307,6 +309,7 @@ static enum result parts_open(struct backfill_reading *reading)
         .shard_count = appliance->shard_count,
         .old_shard_count = appliance->shard_count,
         .plan = plan,
+        .corrections = &reading->corrections.set,
         .forward = record_hand,
         .context = reading,
         .patterns = succession->patterns.set,
@@ -316,6 +319,11 @@ static enum result parts_open(struct backfill_reading *reading)
         return RESULT_NO_MEMORY;
     }
     catalog_of_plan(plan, reading->catalog);
+    enum result result = corrections_load(store_disk(appliance->store), store_id(appliance->store),
+                                          &reading->corrections);
+    if (result != RESULT_OK) {
+        return result;
+    }
     for (uint32_t v = succession->view_first; v < plan->view_count; v++) {
         view_set_add(&reading->views, v);
     }
@@ -345,7 +353,7 @@ enum result reading_open(struct backfill *backfill, struct succession *successio
     }
     enum result result = parts_open(reading);
     if (result != RESULT_OK) {
-        (void)fail(error, result, 0, "no memory to read it");
+        (void)fail(error, result, 0, "it cannot be read, or its corrections");
     }
     for (uint32_t i = 0; result == RESULT_OK && i < appliance->shard_count; i++) {
         store_segments_hold(appliance->store, i, 0);
@@ -374,6 +382,7 @@ void reading_close(struct backfill_reading *reading)
         store_segments_hold(appliance_of(reading)->store, i, UINT64_MAX);
     }
     replay_close(reading->replay);
+    corrections_free(&reading->corrections);
     heap_free(reading->catalog);
     heap_free(reading);
 }

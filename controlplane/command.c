@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "controlplane/appliance.h"
+#include "controlplane/served_take.h"
 #include "controlplane/service_read.h"
 #include "controlplane/store.h"
 #include "controlplane/suggest.h"
@@ -88,6 +89,9 @@ static void host_plan_follow(struct command_host *host)
     host->plan = plan;
     objective_reads_init(&host->objectives, plan);
     name_cache_clear(&host->names, plan);
+    if (host->take != NULL) {
+        served_take_follow(host->take, plan);
+    }
     if (host->reader != NULL) {
         reader_plan_set(host->reader, plan);
     }
@@ -105,6 +109,8 @@ void command_host_deinit(struct command_host *host)
     *scratch = (struct read_scratch){0};
     heap_free(host->service);
     host->service = NULL;
+    served_take_close(host->take);
+    host->take = NULL;
     buffer_deinit(&host->text);
     name_cache_deinit(&host->names);
 }

@@ -33,7 +33,7 @@ struct label_cell {
 
 /* Borrowed until the next call. */
 struct label_batch {
-    uint32_t rows;                 /* 0: the end. */
+    uint32_t rows;                 /* 0: the end, which stays the end. */
     const struct label_cell *cell; /* Of each row all columns. */
     const uint64_t *line;          /* Of each row: where it begins in CSV; in Parquet its number.
                                       From 1. */

@@ -12,7 +12,8 @@
 #include "drivers/disk.h"
 #include "drivers/memory.h"
 
-#define STATE_BYTES_MIN (16 * MIB)
+/* Rows of every size take a chunk of each: less is no use. */
+#define STATE_BYTES_MIN (128 * MIB)
 /* A running appliance may write while the end of a log is looked for. */
 #define END_TRIES 4u
 
@@ -88,6 +89,7 @@ static enum result log_find(struct mirror_history *history, uint32_t shard,
         if (result != RESULT_OK) {
             break;
         }
+        log_reader_stop_set(reader, history->options.stop_asked, history->options.stop_context);
         uint32_t count = log_reader_segment_count(reader);
         result = log_reader_whole(reader, &kept);
         if (result == RESULT_OK && count > 0) {
@@ -305,7 +307,8 @@ static enum result shares_run(struct mirror_history *history, struct share *shar
         if (run[t].history == NULL || run[t].result != RESULT_OK) {
             continue;
         }
-        started[t] = pthread_create(&thread[t], NULL, run_scan, &run[t]) == 0;
+        /* The last one needs no thread of its own. */
+        started[t] = t + 1 < count && pthread_create(&thread[t], NULL, run_scan, &run[t]) == 0;
         if (!started[t]) {
             (void)run_scan(&run[t]);
         }
@@ -338,12 +341,21 @@ enum result mirror_history_read(struct mirror_history *history, struct history_r
     for (uint32_t t = 0; t < threads; t++) {
         for (uint32_t i = 0; result == RESULT_OK && i < share[t].count; i++) {
             reads[share[t].from[i]].found = share[t].read[i].found;
+            reads[share[t].from[i]].is_hindsight = share[t].read[i].is_hindsight;
         }
         heap_free(share[t].read);
         heap_free(share[t].from);
     }
     heap_free(run);
     return result;
+}
+
+void mirror_history_end_set(struct mirror_history *history, const uint64_t last_lsn[SHARDS_MAX])
+{
+    for (uint32_t shard = 0; shard < SHARDS_MAX; shard++) {
+        uint64_t *last = &history->range.last_lsn[shard];
+        *last = last_lsn[shard] < *last ? last_lsn[shard] : *last;
+    }
 }
 
 const struct mirror_range *mirror_history_range(const struct mirror_history *history)

@@ -50,6 +50,8 @@ struct mirror_range {
     uint64_t first_lsn[SHARDS_MAX];
     uint64_t last_lsn[SHARDS_MAX];
 };
+/* Up to where each shard's log is read from now on: an end that an earlier process found. */
+void mirror_history_end_set(struct mirror_history *history, const uint64_t last_lsn[SHARDS_MAX]);
 const struct mirror_range *mirror_history_range(const struct mirror_history *history);
 /* Any thread: bytes that the threads of the read in progress have gone over, and will. */
 void mirror_history_progress(const struct mirror_history *history, uint64_t *out_done,

@@ -6,7 +6,8 @@
 #include "controlplane/version.h"
 #include "dataplane/base/assert.h"
 
-#define DATA_PAGE 0
+#define PAGE_OF_DATA       0
+#define PAGE_OF_DICTIONARY 2
 
 enum converted_type {
     CONVERTED_UTF8 = 0,
@@ -16,19 +17,22 @@ enum converted_type {
     CONVERTED_INT_8 = 15,
 };
 
-void parquet_page_header_write(struct buffer *out, uint32_t rows, uint32_t plain_size,
+void parquet_page_header_write(struct buffer *out, bool of_dictionary, uint32_t rows,
+                               enum parquet_encoding encoding, uint32_t plain_size,
                                uint32_t packed_size)
 {
     struct thrift_writer writer;
     thrift_writer_init(&writer, out);
-    thrift_i32(&writer, 1, DATA_PAGE);
+    thrift_i32(&writer, 1, of_dictionary ? PAGE_OF_DICTIONARY : PAGE_OF_DATA);
     thrift_i32(&writer, 2, (int32_t)plain_size);
     thrift_i32(&writer, 3, (int32_t)packed_size);
-    thrift_struct_begin(&writer, 5);
+    thrift_struct_begin(&writer, of_dictionary ? 7 : 5);
     thrift_i32(&writer, 1, (int32_t)rows);
-    thrift_i32(&writer, 2, PARQUET_ENCODING_PLAIN);
-    thrift_i32(&writer, 3, PARQUET_ENCODING_RLE);
-    thrift_i32(&writer, 4, PARQUET_ENCODING_RLE);
+    thrift_i32(&writer, 2, (int32_t)encoding);
+    if (!of_dictionary) {
+        thrift_i32(&writer, 3, PARQUET_ENCODING_RLE); /* Of levels. */
+        thrift_i32(&writer, 4, PARQUET_ENCODING_RLE);
+    }
     thrift_struct_end(&writer);
     thrift_struct_end(&writer);
 }
@@ -77,24 +81,42 @@ static void name_write(struct thrift_writer *writer, int16_t id, const char *nam
     thrift_binary(writer, id, name, (uint32_t)strlen(name));
 }
 
+/* What readers must know: those of pages, and of levels. */
+static void encodings_write(struct thrift_writer *writer, const struct parquet_chunk *chunk)
+{
+    bool integers =
+        chunk->physical == PARQUET_PHYSICAL_INT32 || chunk->physical == PARQUET_PHYSICAL_INT64;
+    enum parquet_encoding more =
+        chunk->has_head ? PARQUET_ENCODING_DICTIONARY : PARQUET_ENCODING_DELTA;
+    bool has_more = chunk->has_head || integers;
+    thrift_list(writer, 2, THRIFT_I32, has_more ? 3 : 2);
+    thrift_element_i32(writer, PARQUET_ENCODING_PLAIN);
+    thrift_element_i32(writer, PARQUET_ENCODING_RLE);
+    if (has_more) {
+        thrift_element_i32(writer, (int32_t)more);
+    }
+}
+
 static void chunk_write(struct thrift_writer *writer, const struct parquet_chunk *chunk,
                         uint64_t place)
 {
     const char *name = chunk->column.name;
+    uint64_t size = chunk->head.size + chunk->pages.size;
     thrift_element_begin(writer);
     thrift_i64(writer, 2, (int64_t)place);
     thrift_struct_begin(writer, 3);
     thrift_i32(writer, 1, (int32_t)chunk->physical);
-    thrift_list(writer, 2, THRIFT_I32, 2);
-    thrift_element_i32(writer, PARQUET_ENCODING_PLAIN);
-    thrift_element_i32(writer, PARQUET_ENCODING_RLE);
+    encodings_write(writer, chunk);
     thrift_list(writer, 3, THRIFT_BINARY, 1);
     thrift_element_binary(writer, name, (uint32_t)strlen(name));
     thrift_i32(writer, 4, PARQUET_CODEC_ZSTD);
     thrift_i64(writer, 5, (int64_t)chunk->rows);
     thrift_i64(writer, 6, (int64_t)chunk->plain_bytes);
-    thrift_i64(writer, 7, (int64_t)chunk->pages.size);
-    thrift_i64(writer, 9, (int64_t)place);
+    thrift_i64(writer, 7, (int64_t)size);
+    thrift_i64(writer, 9, (int64_t)(place + chunk->head.size));
+    if (chunk->has_head) {
+        thrift_i64(writer, 11, (int64_t)place);
+    }
     statistics_write(writer, 12, chunk);
     thrift_struct_end(writer);
     thrift_struct_end(writer);
@@ -110,7 +132,7 @@ void parquet_group_write(struct buffer *out, const struct parquet_chunk *chunks,
     thrift_list(&writer, 1, THRIFT_STRUCT, count);
     for (uint32_t i = 0; i < count; i++) {
         chunk_write(&writer, &chunks[i], place);
-        place += chunks[i].pages.size;
+        place += chunks[i].head.size + chunks[i].pages.size;
         plain_bytes += chunks[i].plain_bytes;
     }
     thrift_i64(&writer, 2, (int64_t)plain_bytes);

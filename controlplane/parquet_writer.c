@@ -2,11 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "controlplane/folder.h"
 #include "controlplane/parquet_inside.h"
 #include "controlplane/thrift_compact.h"
 #include "dataplane/base/assert.h"
@@ -115,12 +115,11 @@ static void pairs_take(struct parquet_writer *writer, const struct parquet_optio
 
 static enum result writer_begin(struct parquet_writer *writer, const struct parquet_column *columns)
 {
-    enum result result = RESULT_OK;
-    for (uint32_t i = 0; i < writer->column_count && result == RESULT_OK; i++) {
-        result = parquet_chunk_init(&writer->chunk[i], &columns[i]);
+    for (uint32_t i = 0; i < writer->column_count; i++) {
+        parquet_chunk_init(&writer->chunk[i], &columns[i]);
     }
     writer->press.zstd = ZSTD_createCCtx();
-    if (result != RESULT_OK || writer->press.zstd == NULL || writer->pairs.failed) {
+    if (writer->press.zstd == NULL || writer->pairs.failed) {
         return RESULT_NO_MEMORY;
     }
     writer->fd = open(writer->tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
@@ -178,10 +177,13 @@ static enum result group_write(struct parquet_writer *writer)
         return RESULT_OK;
     }
     for (uint32_t i = 0; i < writer->column_count && result == RESULT_OK; i++) {
-        result = parquet_chunk_close_page(&chunk[i], &writer->press);
+        result = parquet_chunk_close(&chunk[i], &writer->press);
     }
     for (uint32_t i = 0; i < writer->column_count && result == RESULT_OK; i++) {
-        result = write_all(writer, chunk[i].pages.data, chunk[i].pages.size);
+        result = write_all(writer, chunk[i].head.data, chunk[i].head.size);
+        if (result == RESULT_OK) {
+            result = write_all(writer, chunk[i].pages.data, chunk[i].pages.size);
+        }
     }
     if (result != RESULT_OK) {
         return result;
@@ -196,13 +198,19 @@ static enum result group_write(struct parquet_writer *writer)
     return writer->groups.failed ? RESULT_NO_MEMORY : RESULT_OK;
 }
 
-static bool group_is_full(const struct parquet_writer *writer)
+uint64_t parquet_writer_held_bytes(const struct parquet_writer *writer)
 {
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < writer->column_count; i++) {
         bytes += parquet_chunk_bytes(&writer->chunk[i]);
     }
-    return writer->group_rows == writer->group_rows_max || bytes >= writer->group_bytes_max;
+    return bytes;
+}
+
+static bool group_is_full(const struct parquet_writer *writer)
+{
+    return writer->group_rows == writer->group_rows_max ||
+           parquet_writer_held_bytes(writer) >= writer->group_bytes_max;
 }
 
 static enum result slice_append(struct parquet_writer *writer, const struct parquet_values *values,
@@ -235,20 +243,13 @@ enum result parquet_writer_append(struct parquet_writer *writer,
     return failed_before(writer);
 }
 
-/* The name of a file is durable when its folder is. */
-static enum result folder_sync(const char *path)
+enum result parquet_writer_flush(struct parquet_writer *writer)
 {
-    char copy[PARQUET_PATH_SIZE_MAX];
-    memcpy(copy, path, strlen(path) + 1);
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return RESULT_SYSTEM;
+    if (writer->result != RESULT_OK) {
+        return failed_before(writer);
     }
-    enum result result = fsync(fd) == 0 ? RESULT_OK : RESULT_SYSTEM;
-    int error = errno;
-    (void)close(fd);
-    errno = error;
-    return result;
+    enum result result = group_write(writer);
+    return result == RESULT_OK ? RESULT_OK : failed(writer, result);
 }
 
 static enum result footer_write(struct parquet_writer *writer)
@@ -278,7 +279,7 @@ static enum result name_settle(struct parquet_writer *writer)
         return RESULT_SYSTEM;
     }
     writer->tmp[0] = '\0';
-    return folder_sync(writer->path);
+    return folder_sync_above(writer->path);
 }
 
 enum result parquet_writer_finish(struct parquet_writer *writer)

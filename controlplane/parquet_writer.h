@@ -84,6 +84,10 @@ MUST_USE enum result parquet_writer_open(const char *path, const struct parquet_
  * calls return the same, and the file gets no name. */
 MUST_USE enum result parquet_writer_append(struct parquet_writer *writer,
                                            const struct parquet_values *values, uint32_t rows);
+/* Bytes of values that wait for their row group to end: the same after the same calls. */
+uint64_t parquet_writer_held_bytes(const struct parquet_writer *writer);
+/* Ends the row group, if it has rows: the file takes what waits. As parquet_writer_append(). */
+MUST_USE enum result parquet_writer_flush(struct parquet_writer *writer);
 /* Writes what is left and the footer, makes the file durable, gives it its name (over a file that
  * has it), and makes the name durable. Once. */
 MUST_USE enum result parquet_writer_finish(struct parquet_writer *writer);

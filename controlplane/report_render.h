@@ -19,3 +19,5 @@ json_t *report_objectives_json(const struct snapshot *snapshot);
 json_t *report_backfill_json(const struct backfill_report *report);
 /* What there is to say of the store; null without one. A new reference. */
 json_t *report_store_json(const struct snapshot *snapshot);
+/* Answers that are recorded and checked; null while none are. A new reference. */
+json_t *report_served_json(const struct snapshot *snapshot);

@@ -328,6 +328,7 @@ void report_status_render(const struct snapshot *snapshot, struct buffer *out)
     set(root, "store", report_store_json(snapshot));
     set(root, "backfill",
         snapshot->has_store ? report_backfill_json(&snapshot->backfill) : json_null());
+    set(root, "served", report_served_json(snapshot));
     set(root, "streams", streams);
     set(root, "views", views);
     set(root, "services", services);

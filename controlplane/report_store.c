@@ -1,5 +1,6 @@
 /* The store in the status: how it was recovered, what its logs and checkpoints do. */
 #include <jansson.h>
+#include <string.h>
 
 #include "controlplane/report_render.h"
 #include "controlplane/snapshot.h"
@@ -71,6 +72,19 @@ static json_t *log_json(const struct snapshot_shard *shard)
         "segments_ready", number(shard->segments_ready));
 }
 
+static json_t *lake_json(const struct snapshot *snapshot)
+{
+    const struct lake_keeper_report *lake = &snapshot->store.lake;
+    if (!lake->is_kept) {
+        return json_null();
+    }
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s}", "files", number(lake->files),
+                     "rows", number(lake->rows), "bytes", number(lake->bytes), "damaged",
+                     number(lake->damaged), "missed", number(lake->missed), "unread",
+                     number(lake->unread), "failed", number(lake->failed), "error",
+                     lake->error == 0 ? "" : strerror(lake->error));
+}
+
 json_t *report_store_json(const struct snapshot *snapshot)
 {
     if (!snapshot->has_store) {
@@ -80,9 +94,9 @@ json_t *report_store_json(const struct snapshot *snapshot)
     for (uint32_t i = 0; i < snapshot->shard_count; i++) {
         (void)json_array_append_new(logs, log_json(&snapshot->shard[i]));
     }
-    return json_pack("{s:i, s:s, s:b, s:o, s:o, s:o, s:o}", "epoch", (int)snapshot->recovery.epoch,
-                     "disk", snapshot->store.disk, "fallback", snapshot->store.fallback,
-                     "free_bytes", number(snapshot->store.free_bytes), "recovery",
-                     recovery_json(snapshot), "checkpoint", checkpoint_json(snapshot), "logs",
-                     logs);
+    return json_pack("{s:i, s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "epoch",
+                     (int)snapshot->recovery.epoch, "disk", snapshot->store.disk, "fallback",
+                     snapshot->store.fallback, "free_bytes", number(snapshot->store.free_bytes),
+                     "recovery", recovery_json(snapshot), "checkpoint", checkpoint_json(snapshot),
+                     "logs", logs, "lake", lake_json(snapshot));
 }

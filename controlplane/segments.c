@@ -79,6 +79,15 @@ static uint64_t kept_bytes(const struct segments *segments)
     return bytes;
 }
 
+/* Whether the lake lacks the shard's oldest segment, and there is room to wait for it. */
+static bool lake_holds(const struct segments *segments, uint32_t shard)
+{
+    const struct segments_options *options = &segments->options;
+    return options->lake &&
+           segments->shard[shard].list.segment[0].number >= segments->shard[shard].laked &&
+           kept_bytes(segments) / SEGMENTS_LAKE_FACTOR <= options->keep_bytes;
+}
+
 /* The shard whose oldest segment is the oldest of all that are not needed; SHARDS_MAX when there is
  * none, or that one is to be kept for its own sake. */
 static uint32_t old_find(const struct segments *segments, int64_t now_us)
@@ -88,6 +97,7 @@ static uint32_t old_find(const struct segments *segments, int64_t now_us)
     for (uint32_t i = 0; i < SHARDS_MAX; i++) {
         const struct segment_list *list = &segments->shard[i].list;
         if (list->kept > 0 && list->segment[0].number < released_below(segments, i) &&
+            !lake_holds(segments, i) &&
             (oldest == NULL || list->segment[0].apply_us < oldest->apply_us)) {
             oldest = &list->segment[0];
             shard = i;
@@ -136,7 +146,8 @@ static enum result old_release(struct segments *segments, uint32_t shard)
 {
     struct segments_shard *keeper = &segments->shard[shard];
     char name[MIRROR_NAME_SIZE_MAX];
-    mirror_name_format(shard, keeper->list.segment[0].number, name);
+    uint64_t number = keeper->list.segment[0].number;
+    mirror_name_format(shard, number, name);
     enum result result;
     if (segments->options.archive[0] != '\0') {
         result = old_archive(segments, shard, name);
@@ -148,6 +159,7 @@ static enum result old_release(struct segments *segments, uint32_t shard)
     }
     if (result == RESULT_OK || result == RESULT_NOT_FOUND) {
         /* Not found: an earlier try went further than it said. */
+        segments->lake_missed += segments->options.lake && number >= keeper->laked;
         segment_list_drop(&keeper->list);
         return RESULT_OK;
     }
@@ -192,6 +204,17 @@ void segments_hold(struct segments *segments, uint32_t shard, uint64_t first_seg
 {
     ASSERT(shard < segments->options.shard_count);
     segments->shard[shard].held = first_segment;
+}
+
+void segments_lake_needs(struct segments *segments, uint32_t shard, uint64_t first_segment)
+{
+    ASSERT(shard < SHARDS_MAX);
+    segments->shard[shard].laked = first_segment;
+}
+
+uint64_t segments_lake_missed(const struct segments *segments)
+{
+    return segments->lake_missed;
 }
 
 uint64_t segments_find(const struct segments *segments, uint32_t shard, uint64_t lsn)

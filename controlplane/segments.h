@@ -27,6 +27,7 @@ struct segments_options {
     uint64_t segment_bytes;
     int64_t keep_us;
     uint64_t keep_bytes; /* All shards together. */
+    bool lake;           /* Segments wait for segments_lake_needs(), while there is room. */
     const char *archive; /* Folder below the directory; "": old ones are used again or removed. */
 };
 
@@ -65,6 +66,11 @@ void segments_release(struct segments *segments, uint32_t shard, uint64_t first_
 /* Somebody reads the shard's segments from first_segment on: they are kept. UINT64_MAX: nobody does
  * any more. The keeper's thread, or under its lock. */
 void segments_hold(struct segments *segments, uint32_t shard, uint64_t first_segment);
+/* The lake has the shard's segments below first_segment. Those from it on are kept past `keep`, and
+ * past `bytes` up to twice as many: a lake that cannot be written does not stop the log. */
+void segments_lake_needs(struct segments *segments, uint32_t shard, uint64_t first_segment);
+/* Segments that were let go before the lake had them, since start; as segments_report_read(). */
+uint64_t segments_lake_missed(const struct segments *segments);
 /* Number of the segment that has the record behind lsn, i.e. with which a replay from there begins;
  * the current one's when no sealed one has it. */
 uint64_t segments_find(const struct segments *segments, uint32_t shard, uint64_t lsn);

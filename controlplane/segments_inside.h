@@ -15,11 +15,14 @@
 #define SEGMENTS_READY_MAX (2 * SEGMENTS_READY)
 /* Between tries at what failed. */
 #define SEGMENTS_RETRY_US US_PER_SECOND
+/* Segments that the lake lacks are kept up to that many times `bytes`. */
+#define SEGMENTS_LAKE_FACTOR 2u
 
 struct segments_shard {
     struct segment_list list;
     uint64_t released;          /* Manifests need none below it, */
     uint64_t held;              /* and who reads them none below this. */
+    uint64_t laked;             /* The lake has those below it. */
     uint64_t number_found;      /* Greatest one at start. */
     struct segment_list unused; /* While opening: files that hold nothing, to be handed out. */
     struct disk_file *filling;  /* A new file on its way; NULL: none. */
@@ -35,8 +38,9 @@ struct segments_shard {
 struct segments {
     struct segments_options options;
     struct segments_shard shard[SHARDS_MAX]; /* Also those of earlier shard counts. */
-    bool stuck;                              /* An old one could not be let go. */
-    int64_t stuck_us;                        /* Since then; it is tried again. */
+    uint64_t lake_missed;
+    bool stuck;       /* An old one could not be let go. */
+    int64_t stuck_us; /* Since then; it is tried again. */
 };
 
 static inline struct worker *segments_worker(const struct segments *segments, uint32_t shard)

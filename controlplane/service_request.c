@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "controlplane/service_read.h"
+#include "controlplane/service_request.h"
 #include "controlplane/suggest.h"
 #include "dataplane/feature/text.h"
 
@@ -38,7 +39,7 @@ static bool text_is(const struct enum_texts *enums, const struct schema_field *f
 
 /* `min`, `max` and `enum`. */
 static bool rules_hold(const struct enum_texts *enums, const struct schema_field *field,
-                       const struct resp_argument *value, int64_t word)
+                       const char *text, uint32_t size, int64_t word)
 {
     /* Unsigned numbers compare as signed ones with the top bit flipped. */
     uint64_t flip = field_type_is_unsigned(field->type) ? UINT64_C(1) << 63 : 0;
@@ -49,42 +50,54 @@ static bool rules_hold(const struct enum_texts *enums, const struct schema_field
     }
     bool among = field->enum_count == 0;
     for (uint32_t i = 0; i < field->enum_count && !among; i++) {
-        among = field->type == FIELD_TYPE_string
-                    ? text_is(enums, field, i, value->data, value->size)
-                    : field->enum_number[i] == word;
+        among = field->type == FIELD_TYPE_string ? text_is(enums, field, i, text, size)
+                                                 : field->enum_number[i] == word;
     }
     return among;
 }
 
-static bool value_read(struct command_call *call, const struct enum_texts *enums,
-                       const struct schema_field *field, const struct resp_argument *value,
-                       int64_t *out_word)
+enum service_request_fault service_request_word(const struct plan_service *service, uint32_t index,
+                                                const char *text, uint32_t size, int64_t *out_word)
 {
-    char show[96];
+    const struct schema_field *field = &service->request[index];
     bool good;
     if (field->type == FIELD_TYPE_string) {
-        good = value->size <= field->size;
-        *out_word = string_word(value->data, value->size);
+        good = size <= field->size;
+        *out_word = string_word(text, size);
     } else {
-        good = text_value_parse(field, value->data, value->size, out_word);
+        good = text_value_parse(field, text, size, out_word);
     }
+    if (!good) {
+        return SERVICE_REQUEST_NO_VALUE;
+    }
+    return rules_hold(&service->request_enums, field, text, size, *out_word)
+               ? SERVICE_REQUEST_GOOD
+               : SERVICE_REQUEST_NOT_ALLOWED;
+}
+
+static bool value_read(struct command_call *call, const struct plan_service *service,
+                       uint32_t index, const struct resp_argument *value, int64_t *out_word)
+{
+    const struct schema_field *field = &service->request[index];
+    char show[96];
+    enum service_request_fault fault =
+        service_request_word(service, index, value->data, value->size, out_word);
     (void)command_show(value, show, sizeof(show));
-    if (!good && field->type == FIELD_TYPE_string) {
-        resp_write_error(call->reply, "ERR REQUEST %s has %u bytes, at most %u are allowed",
-                         field->name, value->size, field->size);
-    } else if (!good && field->scale > 0) {
-        resp_write_error(call->reply, "ERR REQUEST %s is '%s', which is no %s of scale %u",
-                         field->name, show, field_type_name(field->type), field->scale);
-    } else if (!good) {
-        resp_write_error(call->reply, "ERR REQUEST %s is '%s', which is no %s", field->name, show,
-                         field_type_name(field->type));
-    } else if (!rules_hold(enums, field, value, *out_word)) {
+    if (fault == SERVICE_REQUEST_NOT_ALLOWED) {
         resp_write_error(call->reply,
                          "ERR REQUEST %s is '%s', which its min, max or enum does not allow",
                          field->name, show);
-        return false;
+    } else if (fault != SERVICE_REQUEST_GOOD && field->type == FIELD_TYPE_string) {
+        resp_write_error(call->reply, "ERR REQUEST %s has %u bytes, at most %u are allowed",
+                         field->name, value->size, field->size);
+    } else if (fault != SERVICE_REQUEST_GOOD && field->scale > 0) {
+        resp_write_error(call->reply, "ERR REQUEST %s is '%s', which is no %s of scale %u",
+                         field->name, show, field_type_name(field->type), field->scale);
+    } else if (fault != SERVICE_REQUEST_GOOD) {
+        resp_write_error(call->reply, "ERR REQUEST %s is '%s', which is no %s", field->name, show,
+                         field_type_name(field->type));
     }
-    return good;
+    return fault == SERVICE_REQUEST_GOOD;
 }
 
 bool service_request_read(struct command_call *call, const struct feature_options *options,
@@ -108,8 +121,7 @@ bool service_request_read(struct command_call *call, const struct feature_option
         if (pair[1].size == 0) {
             continue; /* Null, as in events. */
         }
-        if (!value_read(call, &service->request_enums, &service->request[field], &pair[1],
-                        &run->request[field])) {
+        if (!value_read(call, service, (uint32_t)field, &pair[1], &run->request[field])) {
             return false;
         }
         run->request_null &= ~(1u << field);

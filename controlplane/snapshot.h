@@ -6,9 +6,11 @@
 #include <stdint.h>
 
 #include "controlplane/backfill.h"
+#include "controlplane/canary.h"
 #include "controlplane/freshness.h"
 #include "controlplane/objectives.h"
 #include "controlplane/quality.h"
+#include "controlplane/served.h"
 #include "controlplane/server.h"
 #include "controlplane/store.h"
 #include "dataplane/base/histogram.h"
@@ -103,6 +105,10 @@ struct snapshot {
     struct store_report store;
     struct recovery_report recovery;
     struct backfill_report backfill;
+    /* Zeros while no answers are recorded. */
+    struct served_report served;
+    struct canary_report canary;
+    uint64_t (*parity)[PARITY_COUNT]; /* Owned: as canary_values_read() has it; NULL: no canary. */
 };
 
 struct appliance;

@@ -14,7 +14,18 @@ struct sql_options {
     const char *service;
     const char *at;
     bool tables;
+    bool labels;
     bool json;
+};
+
+/* Which statements are written. */
+struct sql_choice {
+    bool tables;
+    bool labels;
+    bool all;
+    int view; /* Below 0: none, unless all are. */
+    int service;
+    const int64_t *at;
 };
 
 static int failed(const char *why)
@@ -24,10 +35,15 @@ static int failed(const char *why)
 }
 
 static void view_print(const struct plan *plan, const struct sql_texts *texts, uint32_t view,
-                       const int64_t *at, struct buffer *out, struct sql_problem *problem)
+                       const struct sql_choice *choice, struct buffer *out,
+                       struct sql_problem *problem)
 {
     buffer_text(out, out->size == 0 ? "" : "\n");
-    sql_view_write(plan, texts, view, at, out, problem);
+    if (choice->labels) {
+        sql_view_labels_write(plan, texts, view, out, problem);
+    } else {
+        sql_view_write(plan, texts, view, choice->at, out, problem);
+    }
 }
 
 static void service_print(const struct plan *plan, const struct sql_texts *texts, uint32_t service,
@@ -45,24 +61,23 @@ static void tables_print(const struct plan *plan, struct buffer *out, struct sql
     }
 }
 
-/* view, service: which one; below 0: all, when `all`. */
-static int statements_print(const struct plan *plan, const struct sql_texts *texts, bool tables,
-                            int view, int service, bool all, const int64_t *at)
+static int statements_print(const struct plan *plan, const struct sql_texts *texts,
+                            const struct sql_choice *choice)
 {
     struct buffer out;
     struct sql_problem problem = {.text = ""};
     buffer_init(&out, 0);
-    if (tables) {
+    if (choice->tables) {
         tables_print(plan, &out, &problem);
     }
     for (uint32_t v = 0; v < plan->view_count; v++) {
-        if (all || (int)v == view) {
-            view_print(plan, texts, v, at, &out, &problem);
+        if (choice->all || (int)v == choice->view) {
+            view_print(plan, texts, v, choice, &out, &problem);
         }
     }
-    for (uint32_t s = 0; s < plan->service_count; s++) {
-        if (all || (int)s == service) {
-            service_print(plan, texts, s, at, &out, &problem);
+    for (uint32_t s = 0; s < plan->service_count && !choice->labels; s++) {
+        if (choice->all || (int)s == choice->service) {
+            service_print(plan, texts, s, choice->at, &out, &problem);
         }
     }
     bool good = !out.failed && !texts->failed;
@@ -99,9 +114,18 @@ static int sql_run(const struct verb_usage *usage, const struct sql_options *opt
                                     options->service);
         }
     }
-    bool all = !options->tables && options->view == NULL && options->service == NULL;
-    return statements_print(plan, texts, options->tables, view, service, all,
-                            options->at == NULL ? NULL : &at_us);
+    if (options->labels && (options->service != NULL || options->at != NULL)) {
+        return verb_usage_error(usage, "--labels is of views, whose times are those of the labels");
+    }
+    const struct sql_choice choice = {
+        .tables = options->tables,
+        .labels = options->labels,
+        .all = !options->tables && options->view == NULL && options->service == NULL,
+        .view = view,
+        .service = service,
+        .at = options->at == NULL ? NULL : &at_us,
+    };
+    return statements_print(plan, texts, &choice);
 }
 
 int sql_verb(int argc, char **argv)
@@ -112,6 +136,8 @@ int sql_verb(int argc, char **argv)
         {"service", "NAME", VERB_OPTION_TEXT, &options.service, "only this service"},
         {"at", "TIME", VERB_OPTION_TEXT, &options.at,
          "at that time; without it, the parameter $q is one"},
+        {"labels", NULL, VERB_OPTION_FLAG, &options.labels,
+         "views at the keys and times of a table \"#labels\" instead"},
         {"tables", NULL, VERB_OPTION_FLAG, &options.tables,
          "the tables of the streams as CREATE TABLE"},
         {"json", NULL, VERB_OPTION_FLAG, &options.json, "errors of the files as JSON"},

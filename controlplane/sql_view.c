@@ -18,6 +18,7 @@ struct writer {
     const struct plan_view *view;
     const struct schema *schema;
     uint32_t index;
+    struct sql_moments moments;
     struct buffer *out;
     struct sql_problem *problem;
 };
@@ -33,7 +34,8 @@ void sql_problem_set(struct sql_problem *problem, const char *format, ...)
 }
 
 static struct writer writer_of(const struct plan *plan, const struct sql_texts *texts,
-                               uint32_t view, struct buffer *out, struct sql_problem *problem)
+                               uint32_t view, struct sql_moments moments, struct buffer *out,
+                               struct sql_problem *problem)
 {
     const struct plan_view *v = &plan->view[view];
     return (struct writer){.plan = plan,
@@ -41,6 +43,7 @@ static struct writer writer_of(const struct plan *plan, const struct sql_texts *
                            .view = v,
                            .schema = &plan->stream[v->stream].schema,
                            .index = view,
+                           .moments = moments,
                            .out = out,
                            .problem = problem};
 }
@@ -234,11 +237,11 @@ static void split_write(struct writer *writer, uint32_t place, const char *rows)
     char name[SQL_NAME_SIZE_MAX];
     sql_feature_name(writer->plan, writer->index, place, "", name);
     buffer_format(out, "\"#by_%" PRIu32 "\" AS (\n  SELECT ", place);
-    sql_keys_write(view, out);
+    sql_keys_write(view, &writer->moments, out);
     buffer_text(out, ",\n    map(list(\"#category\" ORDER BY \"#category\"), list(");
     sql_feature_value(writer->plan, writer->index, place, out);
     buffer_format(out, " ORDER BY \"#category\")) AS %s\n  FROM (SELECT ", name);
-    sql_keys_write(view, out);
+    sql_keys_write(view, &writer->moments, out);
     buffer_format(out, ",\n    \"%s#by\" AS \"#category\"", aggregate);
     sql_feature_gather(writer->plan, writer->index, place, out);
     buffer_format(out, "\n    FROM %s\n    WHERE ", rows);
@@ -246,9 +249,9 @@ static void split_write(struct writer *writer, uint32_t place, const char *rows)
         buffer_text(out, " AND ");
     }
     buffer_format(out, "\"%s#by\" IS NOT NULL\n    GROUP BY ", aggregate);
-    sql_keys_write(view, out);
+    sql_keys_write(view, &writer->moments, out);
     buffer_format(out, ", \"%s#by\")\n  GROUP BY ", aggregate);
-    sql_keys_write(view, out);
+    sql_keys_write(view, &writer->moments, out);
     buffer_text(out, "\n),\n");
 }
 
@@ -257,14 +260,14 @@ static void groups_write(struct writer *writer)
     struct buffer *out = writer->out;
     const struct plan_view *view = writer->view;
     const char *newest = view->edges == EDGES_OPEN_CLOSED ? "max(\"#time\") + 1" : "max(\"#time\")";
-    const char *rows = sql_rows_write(view, out);
+    const char *rows = sql_rows_write(view, &writer->moments, out);
     for (uint32_t place = 0; place < base_count(view); place++) {
         if (aggregate_at(view, place)->by > 0) {
             split_write(writer, place, rows);
         }
     }
     buffer_text(out, "\"#group\" AS (\n  SELECT ");
-    sql_keys_write(view, out);
+    sql_keys_write(view, &writer->moments, out);
     buffer_format(out, ",\n    %s AS \"#newest\"", newest);
     for (uint32_t place = 0; place < base_count(view); place++) {
         if (aggregate_at(view, place)->by == 0) {
@@ -272,7 +275,7 @@ static void groups_write(struct writer *writer)
         }
     }
     buffer_format(out, "\n  FROM %s\n  GROUP BY ", rows);
-    sql_keys_write(view, out);
+    sql_keys_write(view, &writer->moments, out);
     buffer_format(out, "\n  HAVING %s >= any_value(\"#q\") - %" PRId64 "\n),\n", newest,
                   view->ttl_us);
 }
@@ -282,7 +285,7 @@ static void values_write(struct writer *writer)
     struct buffer *out = writer->out;
     const struct plan_view *view = writer->view;
     buffer_text(out, "\"#value\" AS (\n  SELECT ");
-    sql_keys_write(view, out);
+    sql_keys_write(view, &writer->moments, out);
     buffer_text(out, ",\n    \"#newest\"");
     for (uint32_t place = 0; place < base_count(view); place++) {
         char name[SQL_NAME_SIZE_MAX];
@@ -300,7 +303,7 @@ static void values_write(struct writer *writer)
     for (uint32_t place = 0; place < base_count(view); place++) {
         if (aggregate_at(view, place)->by > 0) {
             buffer_format(out, "\n  LEFT JOIN \"#by_%" PRIu32 "\" USING (", place);
-            sql_keys_write(view, out);
+            sql_keys_write(view, &writer->moments, out);
             buffer_text(out, ")");
         }
     }
@@ -326,10 +329,10 @@ static void derived_write(struct writer *writer)
 }
 
 /* Up to the last of the parts; returns its name. */
-static const char *parts_write(struct writer *writer, const int64_t *at)
+static const char *parts_write(struct writer *writer)
 {
     names_check(writer->schema, writer->problem);
-    sql_times_write(writer->view, at, writer->out);
+    sql_times_write(writer->view, &writer->moments, writer->out);
     events_write(writer);
     inputs_write(writer);
     groups_write(writer);
@@ -344,8 +347,9 @@ static const char *parts_write(struct writer *writer, const int64_t *at)
 void sql_view_words(const struct plan *plan, const struct sql_texts *texts, uint32_t view,
                     const int64_t *at, struct buffer *out, struct sql_problem *problem)
 {
-    struct writer writer = writer_of(plan, texts, view, out, problem);
-    const char *last = parts_write(&writer, at);
+    struct writer writer =
+        writer_of(plan, texts, view, (struct sql_moments){.at = at}, out, problem);
+    const char *last = parts_write(&writer);
     buffer_format(out, "\nSELECT * FROM %s", last);
 }
 
@@ -358,32 +362,53 @@ static void head_write(const struct writer *writer, const int64_t *at)
     buffer_text(out, at == NULL ? ", at $q (microseconds since 1970, UTC).\n" : ".\n");
 }
 
+/* All features as they are answered, each behind a comma. */
+static void shown_write(const struct writer *writer)
+{
+    struct buffer *out = writer->out;
+    uint32_t count = base_count(writer->view) + writer->view->derived_count;
+    for (uint32_t place = 0; place < count; place++) {
+        char name[SQL_NAME_SIZE_MAX];
+        sql_feature_name(writer->plan, writer->index, place, "", name);
+        buffer_text(out, ",\n  ");
+        uint64_t from = out->size;
+        sql_feature_show(writer->plan, writer->index, place, name, out);
+        sql_alias_write(out, from, name);
+    }
+}
+
 void sql_view_write(const struct plan *plan, const struct sql_texts *texts, uint32_t view,
                     const int64_t *at, struct buffer *out, struct sql_problem *problem)
 {
-    struct writer writer = writer_of(plan, texts, view, out, problem);
-    uint32_t count = base_count(writer.view) + writer.view->derived_count;
+    struct writer writer =
+        writer_of(plan, texts, view, (struct sql_moments){.at = at}, out, problem);
     head_write(&writer, at);
-    const char *last = parts_write(&writer, at);
+    const char *last = parts_write(&writer);
     buffer_text(out, "\nSELECT ");
     for (uint32_t i = 0; i < writer.view->key_count; i++) {
         buffer_format(out, "%s\"#key_%u\" AS \"%s\"", i == 0 ? "" : ", ", i + 1,
                       writer.schema->field[writer.view->key_field[i]].name);
     }
-    for (uint32_t place = 0; place < count; place++) {
-        char name[SQL_NAME_SIZE_MAX];
-        sql_feature_name(plan, view, place, "", name);
-        buffer_text(out, ",\n  ");
-        uint64_t from = out->size;
-        sql_feature_show(plan, view, place, name, out);
-        sql_alias_write(out, from, name);
-    }
+    shown_write(&writer);
     buffer_format(out, "\nFROM %s\nORDER BY ", last);
-    sql_keys_write(writer.view, out);
+    sql_keys_write(writer.view, &writer.moments, out);
     buffer_text(out, ";\n");
 }
 
-void sql_table_write(const struct schema *schema, struct buffer *out, struct sql_problem *problem)
+void sql_view_labels_write(const struct plan *plan, const struct sql_texts *texts, uint32_t view,
+                           struct buffer *out, struct sql_problem *problem)
+{
+    struct writer writer =
+        writer_of(plan, texts, view, (struct sql_moments){.of_labels = true}, out, problem);
+    buffer_format(out, "-- View %s, version %u: one row for each of \"#labels\", at its \"#q\".\n",
+                  writer.view->name, writer.view->version);
+    const char *last = parts_write(&writer);
+    buffer_text(out, "\nSELECT \"#label\"");
+    shown_write(&writer);
+    buffer_format(out, "\nFROM %s;\n", last);
+}
+
+void sql_column_type(const struct schema_field *field, struct buffer *out)
 {
     static const char *const types[FIELD_TYPE_COUNT] = {
         [FIELD_TYPE_u8] = "UTINYINT",    [FIELD_TYPE_u16] = "USMALLINT",
@@ -393,16 +418,22 @@ void sql_table_write(const struct schema *schema, struct buffer *out, struct sql
         [FIELD_TYPE_bool] = "BOOLEAN",   [FIELD_TYPE_f64] = "DOUBLE",
         [FIELD_TYPE_string] = "VARCHAR", [FIELD_TYPE_timestamp] = "BIGINT",
     };
+    if (field->type == FIELD_TYPE_decimal) {
+        buffer_format(out, "DECIMAL(19, %u)", field->scale);
+    } else {
+        buffer_text(out, types[field->type]);
+    }
+}
+
+void sql_table_write(const struct schema *schema, struct buffer *out, struct sql_problem *problem)
+{
     names_check(schema, problem);
     buffer_format(out, "CREATE TABLE \"%s\" (\n", schema->name);
     for (uint32_t i = 0; i < schema->field_count; i++) {
         const struct schema_field *field = &schema->field[i];
         buffer_format(out, "  \"%s\" ", field->name);
-        if (field->type == FIELD_TYPE_decimal) {
-            buffer_format(out, "DECIMAL(19, %u),\n", field->scale);
-        } else {
-            buffer_format(out, "%s,\n", types[field->type]);
-        }
+        sql_column_type(field, out);
+        buffer_text(out, ",\n");
     }
     buffer_text(out, "  \"#order\" UBIGINT\n);\n");
 }

@@ -37,6 +37,7 @@ struct store {
     struct disk_queue *queue[SHARDS_MAX];
     struct segments *segments;
     struct checkpoint *checkpoint;
+    struct lake_keeper *lake; /* NULL: none is kept. */
     int64_t load_us;
     _Atomic uint32_t shared_load_ppm;
     _Atomic bool shared_begun; /* Keepers are there. */
@@ -143,6 +144,16 @@ uint32_t store_epoch(const struct store *store)
     return store->epoch;
 }
 
+struct disk *store_disk(const struct store *store)
+{
+    return store->disk;
+}
+
+const uint8_t *store_id(const struct store *store)
+{
+    return store->store_id;
+}
+
 enum result store_load(struct store *store, struct worker *const *workers,
                        char error[STORE_ERROR_SIZE_MAX])
 {
@@ -206,6 +217,7 @@ static enum result keepers_open(struct store *store, char error[STORE_ERROR_SIZE
                                         .segment_bytes = config->mirror_segment_bytes,
                                         .keep_us = config->mirror_keep_us,
                                         .keep_bytes = config->mirror_bytes,
+                                        .lake = config->mirror_lake[0] != '\0',
                                         .archive = config->mirror_archive};
     memcpy(segments.store_id, store->store_id, sizeof(segments.store_id));
     enum result result = segments_open(&segments, now_us, &store->segments);
@@ -260,6 +272,13 @@ static void pause_ns(int64_t ns)
     (void)nanosleep(&pause, NULL);
 }
 
+static void lake_step(struct store *store)
+{
+    for (uint32_t i = 0; store->lake != NULL && i < SHARDS_MAX; i++) {
+        segments_lake_needs(store->segments, i, lake_keeper_needs(store->lake, i));
+    }
+}
+
 static void *store_run(void *argument)
 {
     struct store *store = argument;
@@ -267,6 +286,7 @@ static void *store_run(void *argument)
     while (!atomic_load_explicit(&store->shared_stop, memory_order_relaxed)) {
         int64_t now_us = clock_now_us(store->options.clock);
         (void)pthread_mutex_lock(&store->lock);
+        lake_step(store);
         segments_step(store->segments, now_us);
         (void)pthread_mutex_unlock(&store->lock);
         if (checkpoint_step(store->checkpoint, now_us) != RESULT_OK) {
@@ -285,10 +305,34 @@ static void *store_run(void *argument)
     return NULL;
 }
 
+static enum result lake_start(struct store *store, char error[STORE_ERROR_SIZE_MAX])
+{
+    const struct config_options *config = store->options.options;
+    char text[LAKE_ERROR_SIZE_MAX];
+    struct lake_keeper_options options = {.root = config->mirror_lake,
+                                          .directory = config->data_directory,
+                                          .workers = store->workers,
+                                          .shard_count = store->options.shard_count,
+                                          .layout = store->options.layout};
+    if (config->mirror_lake[0] == '\0') {
+        return RESULT_OK;
+    }
+    memcpy(options.store_id, store->store_id, sizeof(options.store_id));
+    enum result result = lake_keeper_open(&options, &store->lake, text);
+    if (result != RESULT_OK) {
+        (void)snprintf(error, STORE_ERROR_SIZE_MAX, "data.mirror.lake %.128s: %.360s",
+                       config->mirror_lake, text);
+    }
+    return result;
+}
+
 enum result store_start(struct store *store, char error[STORE_ERROR_SIZE_MAX])
 {
-    enum result result =
-        cpu_thread_start(store->options.layout, -1, "store", store_run, store, &store->thread);
+    enum result result = lake_start(store, error);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    result = cpu_thread_start(store->options.layout, -1, "store", store_run, store, &store->thread);
     if (result != RESULT_OK) {
         return fail_with(error, result, "no thread for the store");
     }
@@ -301,24 +345,9 @@ bool store_has_begun(const struct store *store)
     return atomic_load_explicit(&store->shared_begun, memory_order_acquire);
 }
 
-struct disk *store_disk(struct store *store)
-{
-    return store->disk;
-}
-
-const uint8_t *store_id(const struct store *store)
-{
-    return store->store_id;
-}
-
 int64_t store_created_us(const struct store *store)
 {
     return store->created_us;
-}
-
-int64_t store_since_us(const struct store *store, uint32_t view)
-{
-    return store->since_us[view];
 }
 
 void store_segments_hold(struct store *store, uint32_t shard, uint64_t first_segment)
@@ -393,6 +422,7 @@ void store_close(struct store *store)
         return;
     }
     store_stop(store);
+    lake_keeper_close(store->lake);
     checkpoint_close(store->checkpoint);
     segments_close(store->segments);
     for (uint32_t i = 0; i < store->options.shard_count; i++) {
@@ -425,7 +455,11 @@ void store_report_read(struct store *store, struct store_report *out)
         return;
     }
     checkpoint_report_read(store->checkpoint, &out->checkpoint);
+    if (store->lake != NULL) {
+        lake_keeper_report_read(store->lake, &out->lake);
+    }
     (void)pthread_mutex_lock(&store->lock);
+    out->lake.missed = segments_lake_missed(store->segments);
     for (uint32_t i = 0; i < store->options.shard_count; i++) {
         segments_report_read(store->segments, i, &out->segments[i]);
     }

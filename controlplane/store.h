@@ -3,7 +3,7 @@
  *   store_open    directory, lock, epochs, ends of the logs, a new epoch
  *   store_load    rows, lanes and records into the workers
  *   store_begin   disk queues, logs, segments, checkpoints: the workers may turn
- *   store_start   the thread that keeps segments and makes checkpoints
+ *   store_start   the threads that keep segments, make checkpoints, and write the lake
  *   store_finish  a last checkpoint, after the workers drained
  *   store_close   after the workers' last turn */
 #pragma once
@@ -13,6 +13,7 @@
 
 #include "config/config.h"
 #include "controlplane/checkpoint.h"
+#include "controlplane/lake_keeper.h"
 #include "controlplane/recovery.h"
 #include "controlplane/segments.h"
 #include "dataplane/base/result.h"
@@ -42,6 +43,9 @@ struct store_options {
 MUST_USE enum result store_open(const struct store_options *options, struct store **out_store,
                                 char error[STORE_ERROR_SIZE_MAX]);
 uint32_t store_epoch(const struct store *store);
+/* For other keepers of files in the directory; borrowed. */
+struct disk *store_disk(const struct store *store);
+const uint8_t *store_id(const struct store *store); /* MIRROR_STORE_ID_BYTES */
 MUST_USE enum result store_load(struct store *store, struct worker *const *workers,
                                 char error[STORE_ERROR_SIZE_MAX]);
 MUST_USE enum result store_begin(struct store *store, char error[STORE_ERROR_SIZE_MAX]);
@@ -58,10 +62,7 @@ void store_close(struct store *store); /* NULL is fine. */
 bool store_has_begun(const struct store *store);
 /* Any thread. */
 uint64_t store_checkpoint_ask(struct store *store);
-struct disk *store_disk(struct store *store);
-const uint8_t *store_id(const struct store *store); /* MIRROR_STORE_ID_BYTES */
 int64_t store_created_us(const struct store *store);
-int64_t store_since_us(const struct store *store, uint32_t view);
 /* As segments_hold() and checkpoint_plan_set(). */
 void store_segments_hold(struct store *store, uint32_t shard, uint64_t first_segment);
 void store_plan_set(struct store *store, const struct plan *plan, const int64_t *since_us);
@@ -70,6 +71,7 @@ struct store_report {
     const struct recovery_report *recovery; /* Constant after store_load(). */
     struct checkpoint_report checkpoint;
     struct segments_report segments[SHARDS_MAX];
+    struct lake_keeper_report lake;
     int64_t load_us;  /* What loading took, and replay in it. */
     double load_done; /* 0 to 1 while it goes on. */
     bool fallback;    /* Log writes take a slower way. */

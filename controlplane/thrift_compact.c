@@ -19,10 +19,9 @@ void thrift_varint(struct buffer *out, uint64_t value)
     buffer_write(out, bytes, size);
 }
 
-/* Signs go to the lowest bit: numbers near zero are short. */
 static void zigzag(struct buffer *out, int64_t value)
 {
-    thrift_varint(out, (uint64_t)value << 1 ^ (uint64_t)(value >> 63));
+    thrift_varint(out, thrift_zigzag(value));
 }
 
 static void byte(struct buffer *out, uint32_t value)

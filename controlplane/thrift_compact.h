@@ -51,5 +51,11 @@ void thrift_element_begin(struct thrift_writer *writer);
 void thrift_element_i32(struct thrift_writer *writer, int32_t value);
 void thrift_element_binary(struct thrift_writer *writer, const void *data, uint32_t size);
 
+/* Signs go to the lowest bit: numbers near zero are short. */
+static inline uint64_t thrift_zigzag(int64_t value)
+{
+    return (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
+}
+
 /* A number of seven bits a byte, least ones first. */
 void thrift_varint(struct buffer *out, uint64_t value);

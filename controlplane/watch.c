@@ -65,19 +65,37 @@ static void logs_look(struct watch *watch)
     }
 }
 
-static void checkpoints_look(struct watch *watch)
+static void checkpoints_look(struct watch *watch, const struct store_report *report)
 {
-    struct store_report report;
-    store_report_read(watch->appliance->store, &report);
-    if (report.checkpoint.failed > watch->checkpoints_failed) {
+    if (report->checkpoint.failed > watch->checkpoints_failed) {
         log_write(watch->log, LOG_LEVEL_WARNING, "checkpoint_failed",
                   "a checkpoint could not be written, %llu so far; the newest is %llu, and the log "
                   "keeps what came since (%llu MiB free)",
-                  (unsigned long long)report.checkpoint.failed,
-                  (unsigned long long)report.checkpoint.generation,
-                  (unsigned long long)(report.free_bytes / MIB));
+                  (unsigned long long)report->checkpoint.failed,
+                  (unsigned long long)report->checkpoint.generation,
+                  (unsigned long long)(report->free_bytes / MIB));
     }
-    watch->checkpoints_failed = report.checkpoint.failed;
+    watch->checkpoints_failed = report->checkpoint.failed;
+}
+
+static void lake_look(struct watch *watch, const struct store_report *report)
+{
+    const struct lake_keeper_report *lake = &report->lake;
+    uint64_t lost = lake->damaged + lake->missed;
+    if (lake->failed > watch->lake_failed) {
+        log_write(watch->log, LOG_LEVEL_WARNING, "lake_failed",
+                  "the lake could not be written: %s; it is tried again",
+                  lake->error == 0 ? "no memory" : strerror(lake->error));
+    }
+    if (lost > watch->lake_lost) {
+        log_write(watch->log, LOG_LEVEL_ERROR, "lake_segment_lost",
+                  "%llu segments will not be in the lake: %llu damaged (freshet verify), %llu let "
+                  "go before",
+                  (unsigned long long)lost, (unsigned long long)lake->damaged,
+                  (unsigned long long)lake->missed);
+    }
+    watch->lake_failed = lake->failed;
+    watch->lake_lost = lost;
 }
 
 /* Views by how they came back. */
@@ -125,8 +143,11 @@ void watch_look(struct watch *watch)
 {
     drops_look(watch);
     if (watch->appliance->store != NULL) {
+        struct store_report report;
+        store_report_read(watch->appliance->store, &report);
         logs_look(watch);
-        checkpoints_look(watch);
+        checkpoints_look(watch, &report);
+        lake_look(watch, &report);
     }
 }
 

@@ -1,5 +1,5 @@
 /* What the log says of a running appliance: how its state came back, what was dropped, when its
- * logs are held or its checkpoints fail, and how it ended. One thread, once a second. */
+ * logs are held, its checkpoints or its lake fail, and how it ended. One thread, once a second. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,6 +17,8 @@ struct watch {
     uint64_t drops[DROP_COUNT];
     uint32_t held[SHARDS_MAX];
     uint64_t checkpoints_failed;
+    uint64_t lake_failed;
+    uint64_t lake_lost;
 };
 
 /* After appliance_open(). */

@@ -177,7 +177,10 @@ enum result history_open(const struct history_options *options, struct history *
         struct history_shard *own = &history->shard[shard];
         for (uint32_t s = 0; s < STREAMS_MAX; s++) {
             own->watermark_us[s] = INT64_MIN;
+            own->watermark_before_us[s] = INT64_MIN;
+            own->watermark_burst_us[s] = INT64_MIN;
         }
+        own->apply_us = INT64_MIN;
         memset(own->place_then, HISTORY_PLACE_NONE, sizeof(own->place_then));
     }
     history->shard_count = 1;
@@ -230,6 +233,7 @@ void history_shards_set(struct history *history, uint32_t shard_count)
         }
         for (uint32_t shard = 0; shard < SHARDS_MAX; shard++) {
             history->shard[shard].watermark_us[s] = greatest_us;
+            history->shard[shard].watermark_before_us[s] = greatest_us;
         }
     }
     for (uint32_t shard = 0; shard < SHARDS_MAX; shard++) {
@@ -373,7 +377,7 @@ static enum result part_take(struct history *history, uint32_t shard,
         history->take[i] = take;
     }
     if (history->options.mode == HISTORY_TRUE) {
-        return history_true_keep(history, stream, wire, part.first, order);
+        return history_true_keep(history, stream, wire, part.first, entry, order);
     }
     enum result result = RESULT_OK;
     for (uint32_t i = 0; result == RESULT_OK && i < count;) {
@@ -418,7 +422,7 @@ static enum result record_take(struct history *history, uint32_t shard,
                                    : 0;
         }
         history_probe(history, (uint32_t)stream, &wire, first, count);
-        if (!again) {
+        if (!again && history->options.mode == HISTORY_KNOWN) {
             watermark_move(history, shard, (uint32_t)stream, entry, first);
         }
         result = part_take(history, shard, entry, &wire,
@@ -445,9 +449,11 @@ enum result history_entry(struct history *history, uint32_t shard, const struct 
     if (entry->kind != MIRROR_MESSAGE && entry->kind != MIRROR_FORWARD) {
         return RESULT_OK;
     }
-    enum result result = history->options.mode == HISTORY_KNOWN
-                             ? history_reads_take(history, entry->apply_us)
-                             : RESULT_OK;
+    enum result result = RESULT_OK;
+    if (history->options.mode == HISTORY_KNOWN) {
+        result = history_reads_take(history, entry->apply_us);
+        history_apply_begin(history, shard, entry->apply_us);
+    }
     if (result != RESULT_OK ||
         (entry->kind == MIRROR_FORWARD && !forward_counts(history, shard, entry))) {
         return result;

@@ -40,6 +40,7 @@ struct history_read {
     const uint16_t *feature; /* Indices into plan.feature, all of this view. */
     struct answer *answer;   /* One per feature. Texts live as long as the history. */
     bool found;
+    bool is_hindsight; /* TRUE: it has events that came at q or later, or were too late. */
 };
 
 enum history_mode { HISTORY_KNOWN, HISTORY_TRUE };

@@ -80,6 +80,30 @@ static enum result rows_mark(struct history *history, uint32_t stream, uint32_t 
     return RESULT_OK;
 }
 
+/* The first event of a burst: horizons stay where they were before its T. */
+static void horizons_note(struct history *history)
+{
+    if (history->gathers) {
+        return;
+    }
+    history->gathers = true;
+    uint64_t bytes = history->options.plan->stream_count * sizeof(int64_t);
+    for (uint32_t s = 0; s < history->shard_count; s++) {
+        struct history_shard *shard = &history->shard[s];
+        memcpy(shard->watermark_burst_us, shard->watermark_before_us, bytes);
+    }
+}
+
+void history_apply_begin(struct history *history, uint32_t shard, int64_t apply_us)
+{
+    struct history_shard *own = &history->shard[shard];
+    if (own->apply_us != apply_us) {
+        own->apply_us = apply_us;
+        memcpy(own->watermark_before_us, own->watermark_us,
+               history->options.plan->stream_count * sizeof(own->watermark_us[0]));
+    }
+}
+
 enum result history_gather(struct history *history, uint32_t stream,
                            const struct wire_message *wire, uint32_t probe_first, uint32_t first,
                            uint32_t count, const uint64_t *order)
@@ -94,6 +118,7 @@ enum result history_gather(struct history *history, uint32_t stream,
             return result;
         }
     }
+    horizons_note(history);
     for (uint32_t i = first; i < first + count; i++) {
         enum result result = rows_mark(history, stream, i);
         if (result != RESULT_OK) {
@@ -135,15 +160,16 @@ static void burst_compute(struct history *history, struct history_stream *own)
     }
 }
 
-/* Horizons are of owners: a batch goes by the least of those that its rows have. A stream that an
- * owner has not seen yet says nothing. */
+/* Horizons are of owners, and of before the events that are gathered: none of them was later than
+ * its stream allows. A batch goes by the least that its rows have. A stream that an owner has not
+ * seen yet says nothing. */
 static void horizon_set(struct history *history, uint64_t owners)
 {
     const struct plan *plan = history->options.plan;
     for (uint32_t s = 0; s < plan->stream_count; s++) {
         int64_t least_us = INT64_MAX;
         for (uint64_t left = owners; left != 0; left &= left - 1) {
-            int64_t own_us = history->shard[__builtin_ctzll(left)].watermark_us[s];
+            int64_t own_us = history->shard[__builtin_ctzll(left)].watermark_burst_us[s];
             least_us = own_us != INT64_MIN && own_us < least_us ? own_us : least_us;
         }
         history->worker->shard.fold_us[s] =
@@ -221,5 +247,6 @@ enum result history_flush(struct history *history)
                              : (UINT64_C(1) << history->shard_count) - 1);
     shard_turn(&history->worker->shard, /* idle= */ false);
     history->generation_burst++;
+    history->gathers = false;
     return result;
 }

@@ -30,7 +30,10 @@ struct history_stream {
 /* What a shard's entries mean now. */
 struct history_shard {
     int64_t watermark_us[STREAMS_MAX];
-    uint64_t forward_lsn[SHARDS_MAX]; /* By home, the last forward that is not void. */
+    int64_t watermark_before_us[STREAMS_MAX]; /* Before the records of the latest T, */
+    int64_t apply_us;                         /* which is this. */
+    int64_t watermark_burst_us[STREAMS_MAX];  /* Before the first event that is gathered. */
+    uint64_t forward_lsn[SHARDS_MAX];         /* By home, the last forward that is not void. */
     /* By stream and place now: the place then; none: the view did not live. */
     uint8_t place_then[STREAMS_MAX][VIEWS_PER_STREAM_MAX];
 };
@@ -47,7 +50,8 @@ struct history_text {
 struct history_event {
     int64_t time_us; /* As the edges of its views have it. */
     uint64_t order;
-    uint32_t views; /* Places. */
+    int64_t came_us; /* T; INT64_MAX: it was too late. */
+    uint32_t views;  /* Places. */
     uint16_t stream;
     uint16_t version;
     uint32_t stride;
@@ -75,6 +79,7 @@ struct history {
     uint16_t key_size[VIEWS_PER_STREAM_MAX][BURST_EVENTS_MAX];
     uint32_t take[BURST_EVENTS_MAX]; /* Places of views that take the event of the probe. */
     uint32_t generation_burst;
+    bool gathers; /* Events of this generation are gathered. */
     uint32_t generation_batch;
     struct reader_query query[HISTORY_BATCH_MAX];
     uint32_t query_read[HISTORY_BATCH_MAX]; /* The read behind each. */
@@ -95,6 +100,9 @@ static inline int64_t history_due_us(const struct history *history, uint32_t rea
     const struct history_read *r = &history->options.read[read];
     return history->options.mode == HISTORY_TRUE && r->time == READ_AT ? r->at_us : r->known_us;
 }
+
+/* Begins a T of a shard: its watermarks stand as they were before it. */
+void history_apply_begin(struct history *history, uint32_t shard, int64_t apply_us);
 
 /* Applies what is gathered; reads that wait are answered first. */
 MUST_USE enum result history_flush(struct history *history);
@@ -121,5 +129,5 @@ MUST_USE enum result history_gather(struct history *history, uint32_t stream,
 MUST_USE enum result history_true_open(struct history *history);
 MUST_USE enum result history_true_keep(struct history *history, uint32_t stream,
                                        const struct wire_message *wire, uint32_t probe_first,
-                                       const uint64_t *order);
+                                       const struct mirror_entry *entry, const uint64_t *order);
 MUST_USE enum result history_true_apply(struct history *history, bool *out_more);

@@ -59,18 +59,20 @@ static bool read_asks_horizon(const struct plan_view *view, const struct history
     return read->time != READ_NOW || view->leading_newest;
 }
 
-/* What the shard of the row had published. */
+/* What the shard of the row had published: horizons by the records before its latest T. */
 static void moment_publish(struct history *history, const struct history_read *read)
 {
     const struct plan *plan = history->options.plan;
     uint32_t owner = read->key_size == 0
                          ? 0
                          : mesh_owner(hash_owner(read->key, read->key_size), history->shard_count);
+    const struct history_shard *shard = &history->shard[owner];
+    bool last = shard->apply_us >= sub_clamped(read->known_us, 1);
+    const int64_t *watermark_us = last ? shard->watermark_before_us : shard->watermark_us;
     for (uint32_t s = 0; s < plan->stream_count; s++) {
-        atomic_store_explicit(
-            &history->worker->shared_fold_us[s],
-            sub_clamped(history->shard[owner].watermark_us[s], plan->stream[s].history_us),
-            memory_order_relaxed);
+        atomic_store_explicit(&history->worker->shared_fold_us[s],
+                              sub_clamped(watermark_us[s], plan->stream[s].history_us),
+                              memory_order_relaxed);
     }
     atomic_store_explicit(&history->worker->shared_apply_us, sub_clamped(read->known_us, 1),
                           memory_order_relaxed);
@@ -95,12 +97,13 @@ static void query_add(struct history *history, uint32_t index, bool latest)
 
 static enum result read_take(struct history *history, uint32_t index)
 {
-    const struct history_read *read = &history->options.read[index];
+    struct history_read *read = &history->options.read[index];
     const struct plan_view *view = &history->options.plan->view[read->view];
     struct history_slot *slot = history->slot[index] == HISTORY_SLOT_NONE
                                     ? NULL
                                     : &history->slots.slot[history->slot[index]];
     bool alone = read_asks_horizon(view, read);
+    read->is_hindsight = slot != NULL && slot->came_us >= history_due_us(history, index);
     enum result result = RESULT_OK;
     if (alone || (slot != NULL && slot->burst == history->generation_burst)) {
         result = history_flush(history);

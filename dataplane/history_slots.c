@@ -74,8 +74,11 @@ uint32_t history_slot_add(struct history_slots *slots, uint64_t hash, uint32_t v
     uint64_t place = place_find(slots, hash, view, key, key_size);
     if (slots->tag[place] == 0) {
         slots->tag[place] = tag_of(hash);
-        slots->slot[place] = (struct history_slot){
-            .hash = hash, .key = key, .view = (uint16_t)view, .key_size = (uint16_t)key_size};
+        slots->slot[place] = (struct history_slot){.hash = hash,
+                                                   .key = key,
+                                                   .view = (uint16_t)view,
+                                                   .key_size = (uint16_t)key_size,
+                                                   .came_us = INT64_MIN};
     }
     return (uint32_t)place;
 }

@@ -13,8 +13,9 @@ struct history_slot {
     const uint8_t *key; /* Borrowed. */
     uint16_t view;
     uint16_t key_size;
-    uint32_t burst; /* Generation of the burst that has an event of it; 0: none. */
-    uint32_t batch; /* The same of a batch of reads. */
+    uint32_t burst;  /* Generation of the burst that has an event of it; 0: none. */
+    uint32_t batch;  /* The same of a batch of reads. */
+    int64_t came_us; /* TRUE: latest T of its events; INT64_MAX: some were too late. */
 };
 
 struct history_slots {

@@ -110,13 +110,16 @@ static uint32_t views_early(const struct history *history, uint32_t stream)
 
 enum result history_true_keep(struct history *history, uint32_t stream,
                               const struct wire_message *wire, uint32_t probe_first,
-                              const uint64_t *order)
+                              const struct mirror_entry *entry, const uint64_t *order)
 {
     uint32_t early = views_early(history, stream);
     enum result result = RESULT_OK;
     for (uint32_t i = 0; result == RESULT_OK && i < history->probe.count; i++) {
         const uint8_t *block = wire->events + (uint64_t)(probe_first + i) * wire->event_stride;
+        uint32_t verdict = mirror_entry_verdict(entry, probe_first + i);
+        bool late = verdict_reason(verdict) != VERDICT_applied;
         struct history_event event = {
+            .came_us = late ? INT64_MAX : entry->apply_us,
             .time_us = history->probe.time_us[i],
             .order = order != NULL ? *order : wire->sequence << 16 | (probe_first + i),
             .views = history->take[i] & ~early,
@@ -148,7 +151,16 @@ static enum result event_apply(struct history *history, const struct history_eve
                                 .events = (const uint8_t *)(event + 1)};
     history->take[0] = event->views;
     history_probe(history, event->stream, &wire, 0, 1);
+    history_apply_begin(history, 0, event->time_us);
     history->shard[0].watermark_us[event->stream] = event->time_us;
+    for (uint32_t w = 0; w < history->stream[event->stream]->view_count; w++) {
+        uint32_t place = history->stream[event->stream]->place[w];
+        if ((event->views >> place & 1) != 0) {
+            uint32_t index = history_probe_slot(history, event->stream, w, 0);
+            int64_t *came_us = &history->slots.slot[index].came_us;
+            *came_us = event->came_us > *came_us ? event->came_us : *came_us;
+        }
+    }
     return history_gather(history, event->stream, &wire, 0, 0, 1, &event->order);
 }
 

@@ -127,7 +127,6 @@ static void burst_finish(struct worker *worker)
             monitor_burst(worker);
         }
     }
-    publish_horizon_move(worker, burst->stream);
     burst_apply(worker);
     burst->count = 0;
 }

@@ -30,7 +30,7 @@ void judge_burst(struct worker *worker)
     struct burst *burst = worker->burst;
     const struct plan_stream *stream = &worker->options.plan->stream[burst->stream];
     int64_t apply_us = worker->turn.apply_us;
-    int64_t late_us = sub_clamped(worker->watermark_turn_us[burst->stream], stream->lateness_us);
+    int64_t late_us = sub_clamped(worker->watermark_burst_us[burst->stream], stream->lateness_us);
     int64_t future_us = add_clamped(apply_us, stream->future_us);
     int64_t watermark_us = worker->watermark_us[burst->stream];
     for (uint32_t i = 0; i < burst->count; i++) {

@@ -24,22 +24,26 @@ void publish_burst_begin(struct worker *worker)
         worker->turn.is_published = false;
         worker->shard.apply_us = worker->turn.apply_us;
     }
-}
-
-void publish_horizon_move(struct worker *worker, uint32_t stream)
-{
-    worker->shard.fold_us[stream] =
-        sub_clamped(worker->watermark_us[stream], worker->options.plan->stream[stream].history_us);
+    uint32_t moved = worker->stream_moved;
+    if (moved != STREAM_NONE) {
+        worker->watermark_burst_us[moved] = worker->watermark_us[moved];
+        worker->shard.fold_us[moved] = sub_clamped(worker->watermark_us[moved],
+                                                   worker->options.plan->stream[moved].history_us);
+    }
 }
 
 void publish_burst_end(struct worker *worker, uint32_t stream)
 {
-    atomic_store_explicit(&worker->shared_fold_us[stream], worker->shard.fold_us[stream],
-                          memory_order_relaxed);
     if (lead_us(worker) < LEAD_US_MAX) {
+        if (worker->stream_moved != STREAM_NONE) {
+            atomic_store_explicit(&worker->shared_fold_us[worker->stream_moved],
+                                  worker->shard.fold_us[worker->stream_moved],
+                                  memory_order_relaxed);
+        }
         apply_publish(worker);
         worker->turn.is_published = true;
     }
+    worker->stream_moved = stream;
 }
 
 void publish_turn_end(struct worker *worker)
@@ -47,6 +51,8 @@ void publish_turn_end(struct worker *worker)
     for (uint32_t i = 0; i < worker->options.plan->stream_count; i++) {
         atomic_store_explicit(&worker->counters->stream[i].shared_watermark_us,
                               worker->watermark_us[i], memory_order_relaxed);
+        atomic_store_explicit(&worker->shared_fold_us[i], worker->shard.fold_us[i],
+                              memory_order_relaxed);
     }
     /* Nothing was taken at a T ahead of the clock, so nothing needs it: without this, idle turns
      * shorter than a microsecond would run away from the clock. */

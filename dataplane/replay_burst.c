@@ -37,15 +37,20 @@ static void horizon_move(struct replay *replay)
 static bool view_is_ours(const struct replay *replay, uint64_t hash, uint32_t event)
 {
     uint32_t owner = mesh_owner(hash, replay->options.old_shard_count);
+    if (replay->replaced[event]) {
+        return true;
+    }
     switch (replay->pass) {
     case REPLAY_OWN:
         return owner == replay->start.shard;
     case REPLAY_AGAIN:
         return owner != replay->start.shard &&
                replay->burst.lsn[event] > replay->start.forward_lsn[owner];
-    case REPLAY_REBUILD:
     case REPLAY_FILL:
         return true;
+    case REPLAY_REBUILD:
+        return !replay->start.without_again || owner == replay->start.shard ||
+               replay->burst.lsn[event] <= replay->start.forward_lsn[owner];
     }
     UNREACHABLE();
 }
@@ -88,7 +93,8 @@ static void event_batch(struct replay *replay, uint32_t w, uint32_t event)
         uint32_t size = event_key(replay, view, event, key);
         uint64_t hash = size == 0 || alone ? 0 : hash_owner(key, size);
         if (size == 0 || mesh_owner(hash, replay->options.shard_count) != w ||
-            !view_is_ours(replay, hash, event)) {
+            !view_is_ours(replay, hash, event) ||
+            !replay_row_is_ours(replay, stream->view[v], key, size)) {
             continue;
         }
         batch->event[batch->count] = (uint16_t)event;
@@ -128,7 +134,7 @@ static enum result batches_apply(struct replay *replay, struct worker *worker)
 static enum result burst_apply(struct replay *replay)
 {
     struct burst *burst = &replay->burst;
-    if (replay->pass != REPLAY_OWN) {
+    if (replay_lsn_is_fixed(replay)) {
         /* Rows that had nothing of it: below every record to come, above every one that was. */
         for (uint32_t i = 0; i < burst->count; i++) {
             replay->lsn_saved[i] = burst->lsn[i];
@@ -141,7 +147,7 @@ static enum result burst_apply(struct replay *replay)
         for (uint32_t i = 0; i < burst->count; i++) {
             event_batch(replay, w, i);
         }
-        if (replay->pass != REPLAY_OWN) {
+        if (replay_lsn_is_fixed(replay)) {
             for (uint32_t i = 0; i < burst->count; i++) {
                 burst->lsn[i] = lsn_of(replay->options.epoch, 0);
             }
@@ -150,7 +156,7 @@ static enum result burst_apply(struct replay *replay)
         if (result != RESULT_OK) {
             return result;
         }
-        if (replay->pass != REPLAY_OWN) {
+        if (replay_lsn_is_fixed(replay)) {
             memcpy(burst->lsn, replay->lsn_saved, burst->count * sizeof(burst->lsn[0]));
         }
     }
@@ -265,8 +271,10 @@ enum result replay_burst_finish(struct replay *replay)
     burst_compute(replay);
     watermark_move(replay);
     horizon_move(replay);
-    bool same = replay->options.shard_count == replay->options.old_shard_count;
-    bool forwards = replay->pass == REPLAY_FILL || (replay->pass == REPLAY_AGAIN && same);
+    const struct replay_options *options = &replay->options;
+    bool same = options->shard_count == options->old_shard_count;
+    bool forwards = replay->pass == REPLAY_FILL ||
+                    (replay->pass == REPLAY_AGAIN && same && !options->settles);
     enum result result = forwards ? burst_forward(replay) : burst_apply(replay);
     replay->burst.count = 0;
     return result;

@@ -78,6 +78,7 @@ enum result worker_init(const struct worker_options *options, void *memory,
         worker->since_us[i] = clock_now_us(options->clock);
     }
     worker->turn.apply_us = INT64_MIN;
+    worker->stream_moved = STREAM_NONE;
     worker->heard_us = INT64_MIN;
     worker->turn_ticks_max =
         (uint64_t)((double)(TURN_US_MAX * NS_PER_US) / clock_ns_per_tick(options->clock));
@@ -85,7 +86,7 @@ enum result worker_init(const struct worker_options *options, void *memory,
     worker_take_memory(worker, &arena);
     for (uint32_t i = 0; i < STREAMS_MAX; i++) {
         worker->watermark_us[i] = INT64_MIN;
-        worker->watermark_turn_us[i] = INT64_MIN;
+        worker->watermark_burst_us[i] = INT64_MIN;
         atomic_store_explicit(&worker->shared_fold_us[i], INT64_MIN, memory_order_relaxed);
         atomic_store_explicit(&worker->counters->stream[i].shared_watermark_us, INT64_MIN,
                               memory_order_relaxed);
@@ -160,7 +161,7 @@ static void turn_begin(struct worker *worker, uint64_t start_ticks)
                                    .end_ticks = start_ticks + worker->turn_ticks_max};
     worker->shard.apply_us = worker->turn.apply_us;
     for (uint32_t i = 0; i < worker->options.plan->stream_count; i++) {
-        worker->watermark_turn_us[i] = worker->watermark_us[i];
+        worker->watermark_burst_us[i] = worker->watermark_us[i];
         worker->shard.fold_us[i] =
             sub_clamped(worker->watermark_us[i], worker->options.plan->stream[i].history_us);
     }

@@ -106,8 +106,9 @@ struct worker {
     uint8_t *text_space;
     uint32_t text_used;
     uint64_t text_sequence;
-    int64_t watermark_us[STREAMS_MAX];      /* Moved by records. */
-    int64_t watermark_turn_us[STREAMS_MAX]; /* As of the turn's start: what late means. */
+    int64_t watermark_us[STREAMS_MAX];       /* Moved by records. */
+    int64_t watermark_burst_us[STREAMS_MAX]; /* Before the burst: what late means. */
+    uint32_t stream_moved; /* Of the burst before, whose records moved its watermark. */
     int64_t sample_next_us;
     uint32_t sample_bursts; /* That were asked for a sample. */
     struct visible visible;

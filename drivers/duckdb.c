@@ -28,6 +28,7 @@ struct duckdb_rows {
     void *statement;
     struct duckdb_result result;
     void *chunk;
+    bool ended; /* Asked again, DuckDB would call it an error. */
     uint32_t column_count;
     struct duckdb_column *column; /* Owned, as the next one. */
     struct duckdb_vector *vector;
@@ -345,15 +346,19 @@ enum result duckdb_rows_next(struct duckdb_rows *rows, struct duckdb_chunk *out_
                              char error[DUCKDB_ERROR_SIZE_MAX])
 {
     const struct duckdb_library *library = &rows->database->library;
+    *out_chunk = (struct duckdb_chunk){.rows = 0, .vector = rows->vector};
     chunk_drop(rows);
+    if (rows->ended) {
+        return RESULT_OK;
+    }
     rows->chunk = library->fetch_chunk(rows->result);
     const char *why = library->result_error(&rows->result);
     if (rows->chunk == NULL && why != NULL && why[0] != '\0') {
         error_copy(why, error);
         return RESULT_CORRUPT;
     }
-    *out_chunk = (struct duckdb_chunk){.rows = 0, .vector = rows->vector};
-    if (rows->chunk == NULL) {
+    rows->ended = rows->chunk == NULL;
+    if (rows->ended) {
         return RESULT_OK;
     }
     out_chunk->rows = (uint32_t)library->data_chunk_get_size(rows->chunk);

@@ -50,7 +50,9 @@ int main(int argc, char **argv)
     under_register();
     memory_register();
     check_register();
+    parquet_register();
     served_register();
+    canary_register();
     peer_register();
     int code = bench_main(argc, argv);
     if (results_get()->ladder_ready) {

@@ -213,8 +213,7 @@ class Case:
                 if value.isalnum():
                     condition = f"\"{column.name}\" = '{value.decode()}'"
             else:
-                text = str(decimal.Decimal(value).scaleb(-column.scale)) \
-                    if column.kind in DIGITS else str(value)
+                text = format(decimal.Decimal(value).scaleb(-column.scale), "f")
                 condition = f"\"{column.name}\" = '{text}'::{column.duckdb_type()}"
             found = database.query(f"SELECT count(*) FROM read_parquet('{self.path}') "
                                    f"WHERE {condition}")[0][0]

@@ -196,7 +196,7 @@ class Definition:
     def __init__(self, text):
         tree = parse_yaml(text)
         self.streams = {n: Stream(n, t) for n, t in tree["streams"].items()}
-        self.views = {n: View(n, t, self.streams) for n, t in tree["views"].items()}
+        self.views = {n: View(n, t, self.streams) for n, t in tree.get("views", {}).items()}
 
 
 class Entity:

@@ -311,7 +311,7 @@ static const struct config_row rows[] = {
      "f:2:39: `keep` is `59s`; 1m to 3650d is allowed\n"
      "f:2:51: `bytes` is `3MiB`; 4MiB to 1024TiB is allowed\n"
      "f:2:66: `segment` is `1020KiB`; 1MiB to 1GiB is allowed\n"
-     "f:2:75: `size` is no key of `mirror`; allowed: keep, bytes, archive, segment\n"},
+     "f:2:75: `size` is no key of `mirror`; allowed: keep, bytes, archive, lake, segment\n"},
     {"mirror, above its limits",
      "appliance:\n"
      "  data: {directory: d, mirror: {keep: 3651d, bytes: 1025TiB, segment: 1025MiB}}\n" STREAM_S,

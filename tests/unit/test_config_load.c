@@ -477,6 +477,7 @@ static void what_is_not_written_has_the_documented_default(void **state)
     assert_int_equal(options->mirror_keep_us, 7 * 86400 * US_PER_SECOND);
     assert_int_equal(options->mirror_bytes, 50 * GIB);
     assert_string_equal(options->mirror_archive, "");
+    assert_string_equal(options->mirror_lake, "");
     assert_int_equal(options->mirror_segment_bytes, 256 * MIB);
     const struct plan_stream *stream = &place->config->plan.stream[0];
     assert_int_equal(stream->lateness_us, 3600 * US_PER_SECOND);
@@ -693,7 +694,7 @@ static void who_names_a_folder_for_data_is_told_what_is_kept(void **state)
     assert_int_equal(options->ack, CONFIG_ACK_DURABLE);
     add(place,
         "%sappliance:\n  data: {directory: /d, ack: none, checkpoint: 1m, mirror: {keep: 1h, "
-        "bytes: 1GiB, archive: old/segments/, segment: 4MiB}}\n",
+        "bytes: 1GiB, archive: old/segments/, lake: /lake, segment: 4MiB}}\n",
         stream_s);
     assert_int_equal(load_added(place), RESULT_OK);
     assert_string_equal(options->data_directory, "/d");
@@ -702,6 +703,7 @@ static void who_names_a_folder_for_data_is_told_what_is_kept(void **state)
     assert_int_equal(options->mirror_keep_us, 3600 * US_PER_SECOND);
     assert_int_equal(options->mirror_bytes, GIB);
     assert_string_equal(options->mirror_archive, "old/segments");
+    assert_string_equal(options->mirror_lake, "/lake");
     assert_int_equal(options->mirror_segment_bytes, 4 * MIB);
 }
 

@@ -259,6 +259,8 @@ static void tables_compare(struct label_table *table, const struct random_table 
         }
     }
     assert_int_equal(rows, random->rows);
+    assert_int_equal(label_table_next(table, batch_rows, &batch, error), RESULT_OK);
+    assert_int_equal(batch.rows, 0);
     duckdb_rows_close(shown);
 }
 

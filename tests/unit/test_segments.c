@@ -168,6 +168,47 @@ static void a_segment_goes_when_it_is_not_needed_and_is_old_or_too_much(void **s
     }
 }
 
+static void segments_wait_for_the_lake_up_to_twice_the_bytes(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t keep_bytes;
+        uint64_t needs; /* The lake has those below it. */
+        uint32_t left;
+        uint32_t missed;
+    } rows[] = {
+        {UINT64_MAX, 0, 5, 0},
+        {UINT64_MAX, 1, 5, 0},
+        {UINT64_MAX, 3, 3, 0},
+        {UINT64_MAX, 99, 0, 0},
+        {3 * FILE_BYTES, 0, 5, 0},
+        {2 * FILE_BYTES, 0, 3, 2},
+        {2 * FILE_BYTES, 3, 3, 0},
+        {0, 0, 0, 5},
+        {0, 3, 0, 3},
+    };
+    for (uint32_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        world_open(11, 1);
+        world.options.lake = true;
+        ok(life_begin());
+        while (report_of(0).kept < 5) {
+            load(1);
+        }
+        settle();
+        /* From now on only the lake keeps them: they are too old, whatever their bytes. */
+        life_end_clean();
+        world.options.keep_us = 0;
+        world.options.keep_bytes = rows[i].keep_bytes;
+        ok(life_begin());
+        segments_lake_needs(world.segments, 0, rows[i].needs);
+        segments_release(world.segments, 0, 6);
+        wait_us(US_PER_SECOND);
+        assert_int_equal(report_of(0).kept, rows[i].left + 1);
+        assert_int_equal(segments_lake_missed(world.segments), rows[i].missed);
+        world_close();
+    }
+}
+
 static void a_full_disk_starves_a_shard_until_there_is_room_again(void **state)
 {
     (void)state;
@@ -337,6 +378,7 @@ int main(void)
         cmocka_unit_test(old_segments_are_used_again),
         cmocka_unit_test(an_archive_takes_the_old_ones_and_their_numbers_stay_taken),
         cmocka_unit_test(a_segment_goes_when_it_is_not_needed_and_is_old_or_too_much),
+        cmocka_unit_test(segments_wait_for_the_lake_up_to_twice_the_bytes),
         cmocka_unit_test(a_full_disk_starves_a_shard_until_there_is_room_again),
         cmocka_unit_test(a_slice_that_took_long_is_followed_by_as_long_a_pause),
         cmocka_unit_test(ready_segments_that_were_not_begun_are_handed_out_again),

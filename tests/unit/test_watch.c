@@ -1,6 +1,7 @@
 /* Lines of the log about a running appliance, whose workers and store are the test's. */
 #include "controlplane/watch.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "controlplane/appliance.h"
@@ -176,6 +177,25 @@ static void a_checkpoint_that_fails_is_said_once(void **state)
     said(NULL, NULL);
 }
 
+static void a_lake_that_fails_or_loses_segments_is_said_once(void **state)
+{
+    (void)state;
+    said("level=info event=store_new", "");
+    world.report.lake = (struct lake_keeper_report){.failed = 1, .error = ENOSPC};
+    look();
+    said("level=warning event=lake_failed",
+         "the lake could not be written: No space left on device; it is tried again");
+    look();
+    said(NULL, NULL);
+    world.report.lake.damaged = 2;
+    world.report.lake.missed = 1;
+    look();
+    said("level=error event=lake_segment_lost",
+         "3 segments will not be in the lake: 2 damaged (freshet verify), 1 let go before");
+    look();
+    said(NULL, NULL);
+}
+
 static void a_start_says_what_came_back(void **state)
 {
     (void)state;
@@ -239,6 +259,7 @@ int main(void)
         ROW(what_is_normal_is_not_said),
         ROW(a_log_that_is_held_says_why_and_when_it_goes_on),
         ROW(a_checkpoint_that_fails_is_said_once),
+        ROW(a_lake_that_fails_or_loses_segments_is_said_once),
         ROW(a_start_says_what_came_back),
         ROW(checkpoints_that_were_passed_over_are_a_line_of_their_own),
         ROW(without_a_store_only_drops_are_looked_at),

@@ -1,0 +1,274 @@
+#include "controlplane/train_columns.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dataplane/feature/service.h"
+#include "drivers/memory.h"
+
+#define NUMBER_TEXT_MAX   128u
+#define DECIMAL_SCALE_MAX 38u
+
+static uint32_t width_of(enum parquet_type type)
+{
+    switch (type) {
+    case PARQUET_BOOL:
+        return 1;
+    case PARQUET_INT64:
+    case PARQUET_UINT64:
+    case PARQUET_DOUBLE:
+    case PARQUET_TIMESTAMP_US:
+    case PARQUET_DECIMAL:
+    case PARQUET_DECIMAL_LONG:
+        return sizeof(int64_t);
+    case PARQUET_STRING:
+    case PARQUET_BYTES:
+        return sizeof(struct parquet_string);
+    case PARQUET_DECIMAL_WIDE:
+        return sizeof(__int128);
+    }
+    return 0;
+}
+
+static void name_set(struct parquet_column *column, const char *name)
+{
+    (void)snprintf(column->name, sizeof(column->name), "%s", name);
+    column->optional = true;
+}
+
+static struct parquet_column column_of_type(struct expression_type type)
+{
+    switch (type.kind) {
+    case TYPE_bool:
+        return (struct parquet_column){.type = PARQUET_BOOL};
+    case TYPE_number:
+        return type.scale == 0
+                   ? (struct parquet_column){.type = PARQUET_INT64}
+                   : (struct parquet_column){.type = PARQUET_DECIMAL_LONG, .scale = type.scale};
+    case TYPE_unsigned:
+        return (struct parquet_column){.type = PARQUET_UINT64};
+    case TYPE_time:
+        return (struct parquet_column){.type = PARQUET_TIMESTAMP_US};
+    case TYPE_double:
+        return (struct parquet_column){.type = PARQUET_DOUBLE};
+    case TYPE_string:
+    case TYPE_null: /* Lists. */
+        return (struct parquet_column){.type = PARQUET_STRING};
+    }
+    return (struct parquet_column){.type = PARQUET_STRING};
+}
+
+/* Sums are wider than what expressions can compute with. */
+static struct parquet_column column_of_read(const struct plan *plan,
+                                            const struct plan_service_read *read)
+{
+    const struct plan_view *view = &plan->view[read->view];
+    const struct plan_feature *feature = &plan->feature[read->feature];
+    const struct plan_aggregate *aggregate = &view->aggregate[feature->aggregate];
+    bool sum = !feature->is_derived && aggregate->by == 0 && aggregate->type != FIELD_TYPE_f64 &&
+               (aggregate->kind == AGGREGATE_sum || aggregate->kind == AGGREGATE_sumsq);
+    uint32_t scale = aggregate->kind == AGGREGATE_sumsq ? 2u * aggregate->scale : aggregate->scale;
+    if (sum && scale <= DECIMAL_SCALE_MAX) {
+        return (struct parquet_column){.type = PARQUET_DECIMAL_WIDE, .scale = (uint8_t)scale};
+    }
+    return column_of_type(service_feature_type(plan, read->view, read->place));
+}
+
+struct parquet_column train_column_of_item(const struct plan *plan,
+                                           const struct plan_service *service, uint32_t item)
+{
+    const struct plan_service_item *asked = &service->item[item];
+    struct parquet_column column = asked->is_computed
+                                       ? column_of_type(service->program.output_type[asked->source])
+                                       : column_of_read(plan, &service->read[asked->source]);
+    name_set(&column, asked->name);
+    return column;
+}
+
+struct parquet_column train_column_of_label(const struct label_column *label)
+{
+    struct parquet_column column = {.type = PARQUET_STRING};
+    switch (label->type) {
+    case LABEL_TEXT:
+        break;
+    case LABEL_INTEGER:
+        column.type = PARQUET_INT64;
+        break;
+    case LABEL_DOUBLE:
+        column.type = PARQUET_DOUBLE;
+        break;
+    case LABEL_BOOL:
+        column.type = PARQUET_BOOL;
+        break;
+    case LABEL_TIME:
+        column.type = PARQUET_TIMESTAMP_US;
+        break;
+    }
+    name_set(&column, label->name);
+    return column;
+}
+
+enum result train_column_init(struct train_column *column, const struct parquet_column *parquet)
+{
+    column->parquet = *parquet;
+    column->data = heap_alloc_lines((uint64_t)TRAIN_COLUMN_ROWS * width_of(parquet->type));
+    column->valid = heap_alloc(TRAIN_COLUMN_ROWS);
+    return column->data == NULL || column->valid == NULL ? RESULT_NO_MEMORY : RESULT_OK;
+}
+
+void train_column_deinit(struct train_column *column)
+{
+    heap_free(column->data);
+    heap_free(column->valid);
+    *column = (struct train_column){.data = NULL};
+}
+
+static void put(struct train_column *column, uint32_t row, const void *value)
+{
+    uint32_t width = width_of(column->parquet.type);
+    memcpy(column->data + (uint64_t)row * width, value, width);
+}
+
+void train_column_put_text(struct train_column *column, uint32_t row, const char *string,
+                           uint32_t size, struct buffer *text)
+{
+    /* The text may move while it grows: its place for now, its address at the end. */
+    struct parquet_string value = {.data = (const char *)(uintptr_t)text->size, .size = size};
+    buffer_write(text, string, size);
+    column->valid[row] = 1;
+    put(column, row, &value);
+}
+
+/* The value as a double; exactly rounded from its digits where it is a number. */
+static double double_of(const struct answer *answer)
+{
+    char digits[ANSWER_TEXT_SIZE_MAX + 1];
+    if (answer->kind == VALUE_DOUBLE) {
+        return answer->real;
+    }
+    digits[answer_format(answer, digits)] = '\0';
+    return strtod(digits, NULL);
+}
+
+/* The 128 bits of a number that was read from a spool. */
+static __int128 number_of(const struct answer *answer)
+{
+    return (__int128)((unsigned __int128)answer->number.word[1] << 64 | answer->number.word[0]);
+}
+
+static bool number_put(struct train_column *column, uint32_t row, const struct answer *answer)
+{
+    __int128 number = number_of(answer);
+    uint64_t word = (uint64_t)number;
+    switch (column->parquet.type) {
+    case PARQUET_DECIMAL_WIDE:
+        put(column, row, &number);
+        return answer->scale == column->parquet.scale;
+    case PARQUET_UINT64:
+        put(column, row, &word);
+        return answer->scale == 0 && number >= 0 && number <= UINT64_MAX;
+    case PARQUET_INT64:
+    case PARQUET_TIMESTAMP_US:
+    case PARQUET_DECIMAL:
+    case PARQUET_DECIMAL_LONG:
+        put(column, row, &word);
+        return answer->scale == column->parquet.scale && number >= INT64_MIN && number <= INT64_MAX;
+    case PARQUET_BOOL:
+    case PARQUET_DOUBLE:
+    case PARQUET_STRING:
+    case PARQUET_BYTES:
+        break;
+    }
+    return false;
+}
+
+bool train_column_put_answer(struct train_column *column, uint32_t row, const struct answer *answer,
+                             struct buffer *text)
+{
+    enum parquet_type type = column->parquet.type;
+    column->valid[row] = answer->kind != VALUE_NULL;
+    bool is_number = answer->kind == VALUE_NUMBER || answer->kind == VALUE_DOUBLE;
+    if (answer->kind == VALUE_NULL) {
+        memset(column->data + (uint64_t)row * width_of(type), 0, width_of(type));
+        return true;
+    }
+    if (type == PARQUET_DOUBLE && is_number) {
+        double real = double_of(answer);
+        put(column, row, &real);
+        return true;
+    }
+    if (answer->kind == VALUE_NUMBER) {
+        return number_put(column, row, answer);
+    }
+    if (answer->kind == VALUE_BOOL) {
+        uint8_t truth = answer->number.word[0] != 0;
+        put(column, row, &truth);
+        return type == PARQUET_BOOL;
+    }
+    if (type != PARQUET_STRING) {
+        return false;
+    }
+    train_column_put_text(column, row, answer->text, answer->text_size, text);
+    return true;
+}
+
+/* A number of a label, which DuckDB or the file wrote: *end behind it when it is one. */
+static bool cell_number(const struct train_column *column, const char *digits, int64_t *out_word)
+{
+    char *end = NULL;
+    double real;
+    errno = 0;
+    if (column->parquet.type == PARQUET_DOUBLE) {
+        real = strtod(digits, &end);
+        memcpy(out_word, &real, sizeof(real));
+        return *end == '\0';
+    }
+    *out_word = strtoll(digits, &end, 10);
+    return *end == '\0' && errno == 0;
+}
+
+bool train_column_put_cell(struct train_column *column, uint32_t row, const struct label_cell *cell,
+                           struct buffer *text)
+{
+    enum parquet_type type = column->parquet.type;
+    column->valid[row] = !cell->is_null;
+    if (cell->is_null) {
+        memset(column->data + (uint64_t)row * width_of(type), 0, width_of(type));
+        return true;
+    }
+    if (type == PARQUET_STRING) {
+        train_column_put_text(column, row, cell->text, cell->size, text);
+        return true;
+    }
+    if (type == PARQUET_TIMESTAMP_US) {
+        put(column, row, &cell->time);
+        return true;
+    }
+    if (type == PARQUET_BOOL) {
+        uint8_t truth = cell->size == 4;
+        put(column, row, &truth);
+        return true;
+    }
+    char digits[NUMBER_TEXT_MAX];
+    int64_t word;
+    if (cell->size >= sizeof(digits)) {
+        return false;
+    }
+    memcpy(digits, cell->text, cell->size);
+    digits[cell->size] = '\0';
+    bool good = cell_number(column, digits, &word);
+    put(column, row, &word);
+    return good;
+}
+
+struct parquet_values train_column_values(struct train_column *column, uint32_t rows,
+                                          const struct buffer *text)
+{
+    struct parquet_string *string = (struct parquet_string *)(void *)column->data;
+    for (uint32_t i = 0; column->parquet.type == PARQUET_STRING && i < rows; i++) {
+        string[i].data = text->data + (uintptr_t)string[i].data;
+    }
+    return (struct parquet_values){.data = column->data, .valid = column->valid};
+}

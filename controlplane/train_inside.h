@@ -1,0 +1,130 @@
+/* What the files of training sets share.
+ *
+ * A part is a stretch of label rows: as many as the memory has room for. Its rows are looked up in
+ * the label file, answered by the mirror in one go, and written to a file of their own (the
+ * spool), which a run that was cut short finds again. When all parts are there, the label file is
+ * read once more beside them, and the training set is written. So the same labels over the same
+ * mirror give the same bytes, however often a run was cut short. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "config/config.h"
+#include "controlplane/buffer.h"
+#include "controlplane/label_table.h"
+#include "controlplane/mirror_history.h"
+#include "dataplane/feature/service.h"
+#include "drivers/disk.h"
+
+#define TRAIN_ERROR_SIZE_MAX 1600u
+#define TRAIN_PATH_SIZE_MAX  4096u
+#define TRAIN_COLUMN_NONE    (-1)
+
+struct train_options {
+    const char *service;
+    const char *labels;
+    const char *out;
+    const char *data; /* NULL: that of the definitions. */
+    const char *mode; /* NULL: as_known */
+    const char *time; /* Column; NULL: the first of those that are usual. */
+    uint64_t threads; /* 0: all cores. */
+    uint64_t memory_mib;
+    uint64_t part_rows; /* 0: by the memory. */
+    bool compare;       /* as_true: with what serving returned. */
+    bool no_status;
+    bool quiet;
+    bool from_logged;
+    const char *within; /* NULL: a day. */
+    int argument_count; /* The command line, for the card. */
+    char **arguments;
+};
+
+/* Reads of one view of the service. */
+struct train_view {
+    uint16_t view;
+    uint16_t entity; /* Among the service's. */
+    uint16_t first;  /* Of its answers in a row's. */
+    uint16_t count;
+    int time; /* Column of its own q; TRAIN_COLUMN_NONE: its entity's. */
+};
+
+/* Where a label row says which entity, and when. */
+struct train_entity {
+    int part[KEY_PARTS_MAX]; /* Columns of the key's parts; one when it is written as one. */
+    uint32_t part_count;
+    int time; /* Column of its own q; TRAIN_COLUMN_NONE: the row's. */
+};
+
+struct train {
+    const struct train_options *options;
+    const struct config *config;
+    const struct plan_service *service;
+    struct label_table *labels;
+    struct mirror_history *mirror; /* NULL: from what was served. */
+    struct mirror_history *known;  /* To compare with; NULL: nothing is. */
+    struct train_logged *logged;   /* NULL: from the mirror. See train_logged.h. */
+    struct disk *disk;             /* The folder of the training set. */
+    const char *name;              /* Of the training set there. */
+    enum history_mode mode;
+    uint32_t thread_count;
+    uint64_t memory_bytes;
+    uint32_t view_count;
+    struct train_view view[SERVICE_READS_MAX];
+    uint16_t feature[SERVICE_READS_MAX]; /* By view. */
+    uint32_t base[SERVICE_READS_MAX];    /* Of read i, its place among a row's answers. */
+    struct train_entity entity[SERVICE_ENTITIES_MAX];
+    int time;
+    int request[SERVICE_REQUEST_MAX];
+    uint64_t identity; /* Of everything that decides the bytes. */
+    uint64_t label_hash[2];
+    uint32_t part_rows;
+    uint64_t rows; /* Done. */
+    uint64_t status_count[4];
+    uint64_t *differ;      /* By item: values that serving returned otherwise, */
+    uint64_t *unexplained; /* of which no event that came late says why. */
+    _Atomic uint64_t shared_rows;
+    char error[TRAIN_ERROR_SIZE_MAX];
+};
+
+/* One part's rows, as the label file has them. */
+struct train_part {
+    uint32_t rows;
+    struct history_read *read; /* Row by row, view_count each. */
+    struct answer *answer;     /* Row by row, read_count each. */
+    struct answer *known;      /* The same as serving returned it; NULL: nothing is compared. */
+    int64_t *request;          /* Row by row, the words of the service's fields, */
+    uint32_t *request_null;    /* and which are null. */
+    struct train_text *text;   /* Owns keys and texts of requests. */
+};
+
+__attribute__((format(printf, 2, 3))) enum result train_fail(struct train *train,
+                                                             const char *format, ...);
+
+/* "as_known", "as_true", "from_logged" */
+const char *train_mode_name(const struct train *train);
+/* Finds the columns that the service needs. */
+MUST_USE enum result train_columns_find(struct train *train);
+/* Reads the next rows of the label file, at most rows_max; part->rows 0: there are no more. */
+MUST_USE enum result train_part_read(struct train *train, uint32_t rows_max,
+                                     struct train_part *part);
+void train_part_free(struct train_part *part);
+/* Hears of answered rows [first, first + count), whose texts live during the call. */
+typedef enum result train_rows(void *context, const struct train_part *part, uint32_t first,
+                               uint32_t count);
+/* Answers rows of a part, in order, as many at a time as the memory has room for. */
+MUST_USE enum result train_rows_answer(struct train *train, struct train_part *part, uint32_t first,
+                                       uint32_t count, train_rows *each, void *context);
+/* Adds the values of one answered row of a part to the bytes of its spool. */
+MUST_USE enum result train_row_spool(struct train *train, const struct train_part *part,
+                                     struct service_run *run, uint32_t row, struct buffer *values);
+/* Name of a part's spool, below the folder of train->disk. */
+void train_spool_name(const struct train *train, uint32_t part, char out[DISK_NAME_SIZE_MAX]);
+/* Writes the training set, of all spools, beside the labels. */
+MUST_USE enum result train_output_write(struct train *train, uint32_t part_count);
+/* All of it: parts, the set, its card. */
+MUST_USE enum result train_run(struct train *train);
+/* Writes `<out>.card.json`. */
+MUST_USE enum result train_card_write(struct train *train);

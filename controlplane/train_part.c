@@ -1,0 +1,158 @@
+/* A part's rows answered, and the values of their service. */
+#include <string.h>
+
+#include "controlplane/train_inside.h"
+#include "controlplane/train_logged.h"
+#include "controlplane/train_spool.h"
+#include "dataplane/base/assert.h"
+
+/* Points reads at the other one of the part's two sets of answers. */
+static void answers_point(struct history_read *read, uint32_t count, const struct answer *from,
+                          struct answer *to)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        read[i].answer = to + (read[i].answer - from);
+    }
+}
+
+/* Rows [first, first + count) of the part. */
+static enum result rows_answer(struct train *train, struct train_part *part, uint32_t first,
+                               uint32_t count)
+{
+    char error[MIRROR_HISTORY_ERROR_SIZE_MAX];
+    struct history_read *read = &part->read[(uint64_t)first * train->view_count];
+    uint32_t reads = count * train->view_count;
+    ASSERT((uint64_t)count * train->view_count <= UINT32_MAX);
+    enum result result = RESULT_OK;
+    if (part->known != NULL) {
+        answers_point(read, reads, part->answer, part->known);
+        result = mirror_history_read(train->known, read, reads, error);
+        answers_point(read, reads, part->known, part->answer);
+    }
+    result = result == RESULT_OK ? mirror_history_read(train->mirror, read, reads, error) : result;
+    if (result != RESULT_OK && result != RESULT_NO_SPACE) {
+        (void)train_fail(train, "%s", error);
+    } else if (result == RESULT_NO_SPACE && count == 1) {
+        (void)train_fail(train,
+                         "the rows of one label do not fit the memory: allow more by --memory");
+    }
+    return result;
+}
+
+enum result train_rows_answer(struct train *train, struct train_part *part, uint32_t first,
+                              uint32_t count, train_rows *each, void *context)
+{
+    enum result result = train->logged != NULL ? RESULT_OK : rows_answer(train, part, first, count);
+    if (result == RESULT_OK) {
+        return each(context, part, first, count);
+    }
+    if (result != RESULT_NO_SPACE || count == 1) {
+        return result;
+    }
+    uint32_t half = count / 2;
+    result = train_rows_answer(train, part, first, half, each, context);
+    return result == RESULT_OK
+               ? train_rows_answer(train, part, first + half, count - half, each, context)
+               : result;
+}
+
+/* Makes the run ready for one row of these answers. */
+static void row_compute(const struct train *train, const struct train_part *part,
+                        const struct answer *answers, uint32_t row, struct service_run *run)
+{
+    const struct plan_service *service = train->service;
+    run->answer = answers;
+    for (uint32_t i = 0; i < service->read_count; i++) {
+        run->base[i] = train->base[i];
+        run->step[i] = service->read_count;
+    }
+    run->request_null = UINT32_MAX;
+    if (service->request_count > 0) {
+        const int64_t *word = &part->request[(uint64_t)row * SERVICE_REQUEST_MAX];
+        memcpy(run->request, word, service->request_count * sizeof(*word));
+        run->request_null = part->request_null[row];
+    }
+    service_compute(run, row, 1);
+}
+
+/* Whether something that serving could not know, or knew and should not have, explains that a row's
+ * values are others: an event that came at q or later, or too late; one from q on that it had. */
+static bool row_is_explained(const struct train *train, const struct train_part *part, uint32_t row)
+{
+    for (uint32_t v = 0; v < train->view_count; v++) {
+        const struct history_read *read = &part->read[(uint64_t)row * train->view_count + v];
+        const struct answer *known =
+            &part->known[(uint64_t)row * train->service->read_count + train->view[v].first];
+        if (read->is_hindsight || known->newest_us >= read->known_us) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An answer as it is compared, in bytes that stay: its status and what is printed. */
+static void value_write(struct buffer *out, const struct answer *answer)
+{
+    char space[ANSWER_TEXT_SIZE_MAX];
+    uint32_t size;
+    const char *text = answer_text(answer, space, &size);
+    uint32_t head[3] = {answer->status, answer->kind, size};
+    buffer_write(out, head, sizeof(head));
+    buffer_write(out, text, size);
+}
+
+/* Sets the flags of a row's items whose values serving returned otherwise. */
+static void row_compare(struct train *train, const struct train_part *part, struct service_run *run,
+                        uint32_t row, uint8_t *flags)
+{
+    uint32_t count = train->service->item_count;
+    uint64_t end[SERVICE_FEATURES_MAX];
+    struct answer answer;
+    struct buffer known;
+    struct buffer truly;
+    buffer_init(&known, 0);
+    buffer_init(&truly, 0);
+    row_compute(train, part, part->known, row, run);
+    for (uint32_t item = 0; item < count; item++) {
+        service_answer(run, row, row, item, &answer);
+        value_write(&known, &answer);
+        end[item] = known.size;
+    }
+    row_compute(train, part, part->answer, row, run);
+    uint8_t differs =
+        TRAIN_SPOOL_DIFFERS | (row_is_explained(train, part, row) ? 0 : TRAIN_SPOOL_UNEXPLAINED);
+    for (uint32_t item = 0; item < count; item++) {
+        uint64_t first = item == 0 ? 0 : end[item - 1];
+        service_answer(run, row, row, item, &answer);
+        buffer_consume(&truly, truly.size);
+        value_write(&truly, &answer);
+        bool same = truly.size == end[item] - first &&
+                    memcmp(truly.data, known.data + first, truly.size) == 0;
+        flags[item] = same ? 0 : differs;
+    }
+    buffer_deinit(&known);
+    buffer_deinit(&truly);
+}
+
+enum result train_row_spool(struct train *train, const struct train_part *part,
+                            struct service_run *run, uint32_t row, struct buffer *values)
+{
+    uint8_t flags[SERVICE_FEATURES_MAX] = {0};
+    if (train->logged != NULL) {
+        return train_logged_spool(train, part, row, values);
+    }
+    if (part->known != NULL) {
+        row_compare(train, part, run, row, flags);
+    } else {
+        row_compute(train, part, part->answer, row, run);
+    }
+    for (uint32_t item = 0; item < train->service->item_count; item++) {
+        struct answer answer;
+        service_answer(run, row, row, item, &answer);
+        if (train_spool_add(values, &answer, flags[item]) != RESULT_OK) {
+            return train_fail(train, "`%s`: a sum of more than 128 bits",
+                              train->service->item[item].name);
+        }
+    }
+    return RESULT_OK;
+}

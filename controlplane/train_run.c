@@ -1,0 +1,195 @@
+/* The parts of a training set, one by one; those that are there already are passed over. */
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "controlplane/train_inside.h"
+#include "controlplane/train_spool.h"
+#include "controlplane/train_state.h"
+#include "drivers/memory.h"
+
+void train_spool_name(const struct train *train, uint32_t part, char out[DISK_NAME_SIZE_MAX])
+{
+    (void)snprintf(out, DISK_NAME_SIZE_MAX, "%.96s.parts/part-%06u", train->name, part);
+}
+
+static void state_name(const struct train *train, char out[DISK_NAME_SIZE_MAX])
+{
+    (void)snprintf(out, DISK_NAME_SIZE_MAX, "%.96s.parts/state", train->name);
+}
+
+static void folder_name(const struct train *train, char out[DISK_NAME_SIZE_MAX])
+{
+    (void)snprintf(out, DISK_NAME_SIZE_MAX, "%.96s.parts", train->name);
+}
+
+/* Where values of answered rows are gathered. */
+struct spooling {
+    struct train *train;
+    struct service_run *run;
+    struct buffer values;
+};
+
+static enum result rows_spool(void *context, const struct train_part *part, uint32_t first,
+                              uint32_t count)
+{
+    struct spooling *spooling = context;
+    enum result result = RESULT_OK;
+    for (uint32_t row = first; result == RESULT_OK && row < first + count; row++) {
+        result = train_row_spool(spooling->train, part, spooling->run, row, &spooling->values);
+    }
+    if (result == RESULT_OK && spooling->values.failed) {
+        result = train_fail(spooling->train, "no memory");
+    }
+    spooling->train->rows += count;
+    atomic_store_explicit(&spooling->train->shared_rows, spooling->train->rows,
+                          memory_order_relaxed);
+    return result;
+}
+
+/* True when the part's spool is there and is this run's; then its rows are passed over. */
+static bool part_is_done(struct train *train, uint32_t part, uint32_t *out_rows)
+{
+    char name[DISK_NAME_SIZE_MAX];
+    struct train_spool_reader reader;
+    train_spool_name(train, part, name);
+    if (train_spool_open(train->disk, name, &reader) != RESULT_OK) {
+        return false;
+    }
+    bool ours = reader.spool.identity == train->identity && reader.spool.part == part &&
+                reader.spool.items == train->service->item_count && reader.spool.rows > 0;
+    *out_rows = reader.spool.rows;
+    train_spool_close(&reader);
+    return ours;
+}
+
+static enum result rows_skip(struct train *train, uint32_t rows)
+{
+    while (rows > 0) {
+        struct label_batch batch;
+        char error[LABEL_ERROR_SIZE_MAX];
+        if (label_table_next(train->labels, rows, &batch, error) != RESULT_OK) {
+            return train_fail(train, "%s", error);
+        }
+        if (batch.rows == 0) {
+            return train_fail(train, "%s: has fewer rows than before", train->options->labels);
+        }
+        rows -= batch.rows;
+        train->rows += batch.rows;
+    }
+    atomic_store_explicit(&train->shared_rows, train->rows, memory_order_relaxed);
+    return RESULT_OK;
+}
+
+/* One part's rows to its spool; *out_rows 0: the labels are at their end. */
+static enum result part_run(struct train *train, uint32_t number, struct service_run *run,
+                            uint32_t *out_rows)
+{
+    struct train_part part;
+    struct spooling spooling = {.train = train, .run = run};
+    char name[DISK_NAME_SIZE_MAX];
+    buffer_init(&spooling.values, 0);
+    enum result result = train_part_read(train, train->part_rows, &part);
+    if (result == RESULT_NO_MEMORY) {
+        result =
+            train_fail(train, "no memory for %u rows: allow fewer by --memory", train->part_rows);
+    }
+    *out_rows = part.rows;
+    if (result == RESULT_OK && part.rows > 0) {
+        result = train_rows_answer(train, &part, 0, part.rows, rows_spool, &spooling);
+    }
+    if (result == RESULT_OK && part.rows > 0) {
+        struct train_spool spool = {.identity = train->identity,
+                                    .part = number,
+                                    .rows = part.rows,
+                                    .items = train->service->item_count};
+        train_spool_name(train, number, name);
+        result = train_spool_write(train->disk, name, &spool, &spooling.values);
+        result = result == RESULT_OK
+                     ? RESULT_OK
+                     : train_fail(train, "%s: cannot be written: %s", name, result_name(result));
+    }
+    buffer_deinit(&spooling.values);
+    train_part_free(&part);
+    return result;
+}
+
+/* Goes on with what a run before left, if it was about the same; else begins anew. */
+static enum result state_enter(struct train *train)
+{
+    char name[DISK_NAME_SIZE_MAX];
+    struct train_state state = {.identity = train->identity, .part_rows = train->part_rows};
+    folder_name(train, name);
+    enum result result = disk_folder_make(train->disk, name);
+    state_name(train, name);
+    struct train_state before;
+    if (result == RESULT_OK && train_state_read(train->disk, name, &before) == RESULT_OK &&
+        before.identity == train->identity) {
+        train->part_rows = before.part_rows;
+        if (train->mirror != NULL) {
+            mirror_history_end_set(train->mirror, before.last_lsn);
+        }
+        if (train->known != NULL) {
+            mirror_history_end_set(train->known, before.last_lsn);
+        }
+        return RESULT_OK;
+    }
+    if (train->mirror != NULL) {
+        memcpy(state.last_lsn, mirror_history_range(train->mirror)->last_lsn,
+               sizeof(state.last_lsn));
+    }
+    for (uint32_t part = 0; result == RESULT_OK; part++) {
+        char spool[DISK_NAME_SIZE_MAX];
+        train_spool_name(train, part, spool);
+        if (disk_remove(train->disk, spool) != RESULT_OK) {
+            break;
+        }
+    }
+    result = result == RESULT_OK ? train_state_write(train->disk, name, &state) : result;
+    return result == RESULT_OK
+               ? RESULT_OK
+               : train_fail(train, "%s: cannot be written: %s", name, result_name(result));
+}
+
+/* What only a run that is not whole needs; what cannot be removed does no harm. */
+static void parts_remove(struct train *train, uint32_t part_count)
+{
+    char path[TRAIN_PATH_SIZE_MAX + 32];
+    for (uint32_t part = 0; part < part_count; part++) {
+        (void)snprintf(path, sizeof(path), "%s.parts/part-%06u", train->options->out, part);
+        (void)unlink(path);
+    }
+    (void)snprintf(path, sizeof(path), "%s.parts/state", train->options->out);
+    (void)unlink(path);
+    (void)snprintf(path, sizeof(path), "%s.parts", train->options->out);
+    (void)rmdir(path);
+}
+
+enum result train_run(struct train *train)
+{
+    struct service_run *run = heap_alloc_lines(sizeof(*run));
+    struct program_space *space = heap_alloc_lines(sizeof(*space));
+    enum result result =
+        run == NULL || space == NULL ? train_fail(train, "no memory") : state_enter(train);
+    uint32_t part_count = 0;
+    uint32_t rows = 1;
+    if (run != NULL) {
+        *run = (struct service_run){.service = train->service, .space = space};
+    }
+    while (result == RESULT_OK && rows > 0) {
+        if (part_is_done(train, part_count, &rows)) {
+            result = rows_skip(train, rows);
+        } else {
+            result = part_run(train, part_count, run, &rows);
+        }
+        part_count += rows > 0;
+    }
+    result = result == RESULT_OK ? train_output_write(train, part_count) : result;
+    result = result == RESULT_OK ? train_card_write(train) : result;
+    if (result == RESULT_OK) {
+        parts_remove(train, part_count);
+    }
+    heap_free(run);
+    heap_free(space);
+    return result;
+}

@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""`freshet parity --sql`: what Freshet answers from its mirror, as known and as true, is what the
+SQL of the same definitions gives over the exported Parquet, for views with every exact kind, with
+nulls, ties, late events and times on edges; and a value that was changed in one of the files is
+found.
+
+usage: test_parity_sql.py sql|sql_lists|union [SHARDS]
+"""
+
+import contextlib
+import json
+import pathlib
+import shutil
+import sys
+import time
+
+import dataset
+import test_dataset_types as types
+import test_sql
+import test_sql_lists
+import test_union
+
+import duckdb  # noqa: E402 (dataset has put tests/support on the path)
+
+DATA = "directory: data, mirror: {segment: 4MiB}"
+EVENTS = 900  # Of each stream.
+SPAN_US = 30 * 60 * 10**6
+LATE_US = 25 * 60 * 60 * 10**6  # More than their lateness: true, and where it is kept, not known.
+
+
+def messages_of(source, streams, value_of):
+    """(stream, events as they go over the wire, sequence, producer), in any order."""
+    messages = []
+    for place, stream in enumerate(streams):
+        for number in range(EVENTS // 10):
+            events = [[value_of(source, field)[1] for field in stream.fields] for _ in range(10)]
+            for event in events:
+                event[stream.time] -= LATE_US if source.random() < 0.03 else 0
+            messages.append((stream, [tuple(e) for e in events], number + 1, 100 + place))
+    source.shuffle(messages)
+    return messages
+
+
+def send(appliance, messages):
+    redis, sender = dataset.opened(appliance)
+    for stream, events, sequence, producer in messages:
+        message = dataset.oracle.Message(stream, events, sequence, producer)
+        sender.send(dataset.client.pack_message(stream, message), len(events))
+        time.sleep(0.002)  # Many turns, and so many apply times.
+    sender.sync()
+    return redis
+
+
+def parity(path, folder, *arguments):
+    done = dataset.support.run("parity", "--sql", path, "--data", folder / "data",
+                   "--export", folder / "lake", "--json", *arguments, timeout=60)
+    assert done.returncode in (0, 1) and done.stdout, done
+    print(done.stderr, end="")
+    return done.returncode, json.loads(done.stdout)
+
+
+def is_quiet(path, folder, seed, least):
+    code, report = parity(path, folder, "--seed", seed, "--times", 6)
+    for difference in report["differences"]:
+        print(difference)
+    print({name: report[name] for name in ("compared", "equal", "near", "left_out")})
+    assert code == 0 and report["different"] == 0, f"{report['different']} values differ"
+    assert report["compared"] > least, "too few values were compared"
+    assert report["near"] <= report["equal"] / 10, "too many are rounded otherwise"
+    assert report["left_out"] <= report["compared"], "too many were left out"
+    return report
+
+
+def fault_is_found(path, folder, field):
+    """One value of one event in one file."""
+    file = max((folder / "lake").rglob("*.parquet"), key=lambda file: file.stat().st_size)
+    changed = folder / "changed.parquet"
+    with contextlib.closing(duckdb.Database()) as database:
+        database.query(
+            f"COPY (SELECT * REPLACE (CASE WHEN _lsn = (SELECT max(_lsn) FROM '{file}' WHERE "
+            f"{field} IS NOT NULL AND _verdict = 'applied') THEN {field} + 1 ELSE {field} END AS "
+            f"{field}) FROM '{file}') TO '{changed}' (FORMAT parquet)")
+    shutil.move(changed, file)
+    code, report = parity(path, folder, "--times", 2)
+    assert code == 1 and report["different"] > 0, report["compared"]
+    first = report["differences"][0]
+    assert {"feature", "key", "q", "as", "freshet", "sql"} == set(first), first
+    done = dataset.support.run("parity", "--sql", path, "--data", folder / "data",
+                   "--export", folder / "lake", "--times", 2, timeout=60)
+    told = f"{first['feature']} of {first['key']['entity']}:{first['key']['id']} at {first['q']}"
+    assert done.returncode == 1 and told in done.stdout, done
+    print(done.stdout.splitlines()[0])
+
+
+def streams_of(path):
+    """Of definitions whose views the oracle may not know."""
+    tree = dataset.oracle.parse_yaml(path.read_text().split("\nviews:")[0])
+    return [dataset.oracle.Stream(name, text) for name, text in tree["streams"].items()]
+
+
+RUNS = {  # What makes values, what is changed, and the least number of values compared.
+    "sql": (test_sql.value_made, "points", 5000),
+    "sql_lists": (test_sql_lists.value_listed, "points", 2000),
+    "union": (test_union.value_of, "amount", 1000),
+}
+
+
+def run(name, shards):
+    source = dataset.seed_of(51)
+    path = dataset.HERE / "data" / (name + ".yaml")
+    value_of, field, least = RUNS[name]
+    types.BASE_US = test_union.BASE_US = time.time_ns() // 1000 // 10**7 * 10**7 - SPAN_US
+    with dataset.support.running(streams="", files=[path], shards=shards, memory="256MiB",
+                                 data=DATA) as appliance:
+        redis = send(appliance, messages_of(source, streams_of(path), value_of))
+        dataset.support.wait_until(lambda: all(v["applied"] > 0 for v in redis.status()["views"]),
+                                   "events at their owners")
+        time.sleep(0.1)
+        appliance.stop()
+        folder = pathlib.Path(appliance.folder)
+        done = dataset.support.run("export", "--data", folder / "data", "--out", folder / "lake")
+        assert done.returncode == 0, done
+        is_quiet(path, folder, source.randrange(10**6), least)
+        fault_is_found(path, folder, field)
+
+
+if __name__ == "__main__":
+    if not duckdb.is_here():
+        print("skipped: " + duckdb.missing())
+        sys.exit(dataset.support.SKIPPED)
+    run(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 1)
