@@ -19,7 +19,7 @@ struct filling_record {
     uint32_t views; /* Bit i: view i of the stream. */
     uint32_t unused;
     uint64_t order;
-    int64_t watermark_us; /* Of the stream at its home, with the record's burst. */
+    int64_t watermark_us; /* Of the stream at its home, before the record's burst. */
     uint8_t event[];
 };
 

@@ -21,18 +21,6 @@ static void watermark_move(struct replay *replay)
     }
 }
 
-/* Then the stream's horizon follows, before they are applied: as when they came. */
-static void horizon_move(struct replay *replay)
-{
-    uint32_t stream = replay->burst.stream;
-    int64_t history_us = replay->options.plan->stream[stream].history_us;
-    struct replay_workers workers = replay_workers_of(replay);
-    for (uint32_t w = workers.first; w < workers.end; w++) {
-        replay->options.workers[w]->shard.fold_us[stream] =
-            sub_clamped(replay->watermark_us[stream], history_us);
-    }
-}
-
 /* Whether a view of the event is this pass's to apply, and to which worker. */
 static bool view_is_ours(const struct replay *replay, uint64_t hash, uint32_t event)
 {
@@ -269,13 +257,12 @@ enum result replay_burst_finish(struct replay *replay)
         return RESULT_OK;
     }
     burst_compute(replay);
-    watermark_move(replay);
-    horizon_move(replay);
     const struct replay_options *options = &replay->options;
     bool same = options->shard_count == options->old_shard_count;
-    bool forwards = replay->pass == REPLAY_FILL ||
-                    (replay->pass == REPLAY_AGAIN && same && !options->settles);
+    bool forwards =
+        replay->pass == REPLAY_FILL || (replay->pass == REPLAY_AGAIN && same && !options->settles);
     enum result result = forwards ? burst_forward(replay) : burst_apply(replay);
+    watermark_move(replay);
     replay->burst.count = 0;
     return result;
 }
