@@ -102,11 +102,6 @@ void parity_close(struct parity *parity)
     heap_free(parity);
 }
 
-uint32_t parity_added(const struct parity *parity)
-{
-    return parity->entry_count;
-}
-
 /* The views of a service in the order of its reads, as the record has them. */
 static bool views_are_those(const struct plan *plan, const struct plan_service *service,
                             const struct served_record *record)
