@@ -28,12 +28,12 @@ struct reader {
     struct worker *worker[SHARDS_MAX];
     uint32_t shard_count;
     uint32_t thread_index;
-    const struct plan *plan;
     struct memory_region region;
     uint64_t *row; /* Private copy: ROW_SIZE_MAX. */
     struct row_read_space *space;
     struct derive_space *derive;
     /* Owner: the reading thread. */
+    const struct plan *plan;
     struct text_space texts;
     bool online;
 };
@@ -59,7 +59,7 @@ enum result reader_open(struct worker *const *workers, uint32_t shard_count, uin
     reader->region = region;
     reader->shard_count = shard_count;
     reader->thread_index = thread_index;
-    reader->plan = workers[0]->options.plan;
+    reader->plan = workers[0]->plan_first;
     reader->row = (uint64_t *)((uint8_t *)region.base + head);
     reader->space = (struct row_read_space *)(reader->row + ROW_SIZE_MAX / sizeof(uint64_t));
     reader->texts =
@@ -76,6 +76,11 @@ enum result reader_open(struct worker *const *workers, uint32_t shard_count, uin
     reader_online(reader);
     *out_reader = reader;
     return RESULT_OK;
+}
+
+void reader_plan_set(struct reader *reader, const struct plan *plan)
+{
+    reader->plan = plan;
 }
 
 void reader_close(struct reader *reader)
@@ -426,6 +431,9 @@ static void scan_row(struct scan *scan, const struct row_store *store, uint64_t 
     uint64_t words[ROW_KEY + KEY_SIZE_MAX / sizeof(uint64_t) + 1];
     words[ROW_META] = word_load_shared(&row[ROW_META]);
     struct row_meta meta = row_meta_load(words);
+    if (meta.view >= scan->reader->plan->view_count) {
+        return; /* Of a view that is not served yet. */
+    }
     for (uint32_t i = 0; i * sizeof(uint64_t) < meta.key_size; i++) {
         words[ROW_KEY + i] = word_load_shared(&row[ROW_KEY + i]);
     }

@@ -3,6 +3,7 @@
 
 #include "dataplane/base/assert.h"
 #include "dataplane/publish.h"
+#include "dataplane/record.h"
 #include "dataplane/replay.h"
 #include "dataplane/worker_state.h"
 
@@ -58,15 +59,6 @@ uint32_t worker_again_left(const struct worker *worker)
     return atomic_load_explicit(&worker->shared_again_left, memory_order_acquire);
 }
 
-static void note_append(struct worker *worker, struct mirror_entry *entry)
-{
-    entry->apply_us = worker->turn.apply_us;
-    entry->lsn = ++worker->shard.lsn;
-    entry->lsn_count = 1;
-    ASSERT(mirror_has_room(&worker->mirror, mirror_note_bytes(entry->kind, entry->note_size)));
-    (void)mirror_append(&worker->mirror, entry, NULL);
-}
-
 void worker_log_begin(struct worker *worker, uint32_t old_epoch, uint32_t old_shard_count,
                       const uint64_t *cut, const uint8_t *catalog, uint32_t catalog_size)
 {
@@ -78,8 +70,8 @@ void worker_log_begin(struct worker *worker, uint32_t old_epoch, uint32_t old_sh
                                      .shard_count = old_shard_count,
                                      .note = (const uint8_t *)cut,
                                      .note_size = old_shard_count * (uint32_t)sizeof(uint64_t)};
-        note_append(worker, &epoch);
+        record_note(worker, &epoch);
     }
     struct mirror_entry plan = {.kind = MIRROR_PLAN, .note = catalog, .note_size = catalog_size};
-    note_append(worker, &plan);
+    record_note(worker, &plan);
 }
