@@ -23,7 +23,7 @@ static json_t *recovery_json(const struct snapshot *snapshot)
     static const char *const names[] = {"loaded", "rebuilt from the mirror", "empty: starts now"};
     const struct recovery_report *recovery = &snapshot->recovery;
     json_t *views = json_object();
-    for (uint32_t v = 0; v < snapshot->plan->view_count; v++) {
+    for (uint32_t v = 0; v < snapshot->view_count_start; v++) {
         (void)json_object_set_new(views, snapshot->plan->view[v].name,
                                   json_string(names[recovery->view[v]]));
     }

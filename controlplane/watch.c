@@ -16,7 +16,7 @@ static uint64_t drop_total(const struct appliance *appliance, enum drop drop)
         for (uint32_t stream = 0; stream <= STREAMS_MAX; stream++) {
             total += counter_read(&counters->stream[stream].shared_drop[drop]);
         }
-        for (uint32_t view = 0; view < appliance->plan->view_count; view++) {
+        for (uint32_t view = 0; view < appliance_plan(appliance)->view_count; view++) {
             total += counter_read(&counters->view[view].shared_drop[drop]);
         }
     }

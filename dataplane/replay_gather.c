@@ -13,7 +13,7 @@ static uint32_t views_of(const struct replay *replay, uint32_t old_stream, uint3
     for (uint32_t v = 0; v < now->view_count; v++) {
         rebuilt |= (uint32_t)view_set_has(&replay->start.rebuild_views, now->view[v]) << v;
     }
-    if (replay->pass == REPLAY_REBUILD) {
+    if (replay_rebuilds(replay)) {
         return rebuilt;
     }
     for (; old_views != 0; old_views &= old_views - 1) {
