@@ -11,6 +11,11 @@
 #include "config/view_expression.h"
 #include "dataplane/base/units.h"
 #include "dataplane/feature/service.h"
+#include "dataplane/feature/text.h"
+
+#define SAMPLE_DIGITS      6 /* A share with so many digits is in millionths. */
+#define SAMPLE_PPM_MAX     1000000
+#define SAMPLE_PPM_DEFAULT 1000
 
 #define REFERENCE_FORM "a feature is view.feature, as activity.txn_count_10m"
 
@@ -338,6 +343,33 @@ static void request_read(struct service_reader *reader, const struct node *map)
     }
 }
 
+static void log_read(struct config *config, const struct node *map, struct plan_service *service)
+{
+    const struct schema_field share = {.type = FIELD_TYPE_decimal, .scale = SAMPLE_DIGITS};
+    struct keyword_values values;
+    int64_t ppm;
+    keyword_read_map(config, map, PLACE_service_log, &values);
+    if (map->kind != NODE_MAP) {
+        return;
+    }
+    const struct node *sample = values.value[KEYWORD_service_log_sample];
+    if (node_map_find(map, "sample") == NULL) {
+        error_at(config, map->key, "`log` has no `sample`; a share from 0 to 1, as 0.01");
+    }
+    if (sample == NULL || !scalar_is(config, sample, "`sample`")) {
+        return;
+    }
+    if (!text_value_parse(&share, sample->text, sample->size, &ppm) || ppm < 0 ||
+        ppm > SAMPLE_PPM_MAX) {
+        error_at(config, sample,
+                 "`sample` is `%.64s`; a share from 0 to 1, with up to %d digits after the point, "
+                 "is allowed, as 0.01",
+                 sample->text, SAMPLE_DIGITS);
+        return;
+    }
+    service->log_sample_ppm = (uint32_t)ppm;
+}
+
 static void service_read(struct service_reader *reader, const struct node *map)
 {
     struct config *config = reader->config;
@@ -349,6 +381,7 @@ static void service_read(struct service_reader *reader, const struct node *map)
     memset(service, 0, offsetof(struct plan_service, read));
     service->request_enums.size = 0;
     service->version = 1;
+    service->log_sample_ppm = SAMPLE_PPM_DEFAULT;
     reader->requests_broken = 0;
     (void)scalar_read_name(config, map->key, "a service's name", service->name);
     keyword_read_map(config, map, PLACE_service, &values);
@@ -369,6 +402,9 @@ static void service_read(struct service_reader *reader, const struct node *map)
     }
     if (value[KEYWORD_service_features] != NULL) {
         features_read(reader, value[KEYWORD_service_features]);
+    }
+    if (value[KEYWORD_service_log] != NULL) {
+        log_read(config, value[KEYWORD_service_log], service);
     }
     if (value[KEYWORD_service_slo] != NULL) {
         uint16_t index = (uint16_t)(service - config->plan.service);

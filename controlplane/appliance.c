@@ -9,11 +9,13 @@
 #include <time.h>
 
 #include "controlplane/access.h"
+#include "controlplane/canary.h"
 #include "controlplane/freshness.h"
 #include "controlplane/housekeeping.h"
 #include "controlplane/http.h"
 #include "controlplane/objectives.h"
 #include "controlplane/quality.h"
+#include "controlplane/served.h"
 #include "controlplane/server.h"
 #include "controlplane/store.h"
 #include "dataplane/base/units.h"
@@ -23,6 +25,8 @@
 /* At the end: for what came, and for the last checkpoint. */
 #define DRAIN_US_MAX  (5 * US_PER_SECOND)
 #define FINISH_US_MAX (60 * US_PER_SECOND)
+/* Of the log's bytes, and of one of its files, for answers that are recorded. */
+#define SERVED_PART 4u
 
 static bool run_id_make(char run_id[41])
 {
@@ -148,11 +152,14 @@ static enum result observers_open(struct appliance *appliance, char error[APPLIA
     if (result == RESULT_OK) {
         result = housekeeping_open(appliance, &appliance->housekeeping);
     }
+    if (result == RESULT_OK && appliance->served != NULL) {
+        result = canary_open(appliance, &appliance->canary);
+    }
     if (result == RESULT_OK && appliance->plan->view_count > 0) {
         result = freshness_open(appliance, appliance->serving_thread_count, &appliance->freshness);
     }
     if (result != RESULT_OK) {
-        return appliance_fail(error, result, "no thread for housekeeping or freshness: %s",
+        return appliance_fail(error, result, "no thread for housekeeping, freshness or parity: %s",
                               result_name(result));
     }
     return RESULT_OK;
@@ -239,6 +246,41 @@ static enum result directory_open(struct appliance *appliance, char error[APPLIA
     return result;
 }
 
+static bool services_are_recorded(const struct plan *plan)
+{
+    for (uint32_t i = 0; i < plan->service_count; i++) {
+        if (plan->service[i].log_sample_ppm > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Before the serving threads, which it has rings for. */
+static enum result recording_open(struct appliance *appliance, char error[APPLIANCE_ERROR_SIZE_MAX])
+{
+    const struct config_options *config = &appliance->config->options;
+    if (appliance->store == NULL || !services_are_recorded(appliance->plan)) {
+        return RESULT_OK;
+    }
+    struct served_options options = {.disk = store_disk(appliance->store),
+                                     .clock = &appliance->clock,
+                                     .layout = &appliance->layout,
+                                     .plan = appliance->plan,
+                                     .workers = appliance->worker,
+                                     .shard_count = appliance->shard_count,
+                                     .thread_count = appliance->serving_thread_count,
+                                     .file_bytes = config->mirror_segment_bytes / SERVED_PART,
+                                     .keep_us = config->mirror_keep_us,
+                                     .keep_bytes = config->mirror_bytes / SERVED_PART};
+    memcpy(options.store_id, store_id(appliance->store), sizeof(options.store_id));
+    enum result result = served_open(&options, &appliance->served);
+    return result == RESULT_OK
+               ? RESULT_OK
+               : appliance_fail(error, result, "data.directory %s: answers cannot be recorded: %s",
+                                config->data_directory, result_name(result));
+}
+
 /* What the store holds, into the workers. */
 static enum result state_load(struct appliance *appliance, char error[APPLIANCE_ERROR_SIZE_MAX])
 {
@@ -304,6 +346,10 @@ enum result appliance_open(const struct config *config, bool (*stop_asked)(void)
     if (result != RESULT_OK) {
         goto fail;
     }
+    result = recording_open(appliance, error);
+    if (result != RESULT_OK) {
+        goto fail;
+    }
     /* Queries are answered first, with LOADING; events are taken last. */
     result = doors_open(appliance, error);
     if (result != RESULT_OK) {
@@ -359,17 +405,21 @@ void appliance_close(struct appliance *appliance)
     atomic_store_explicit(&appliance->shared_ready, false, memory_order_release);
     state_finish(appliance);
     housekeeping_stop(appliance->housekeeping);
+    canary_stop(appliance->canary);
     /* The doors first: who asks for a report needs everything behind them. */
     access_stop(appliance->access);
     http_close(appliance->http);
     server_close(appliance->server);
+    served_stop(appliance->served);
     access_close(appliance->access);
     freshness_close(appliance->freshness);
+    canary_close(appliance->canary);
     housekeeping_close(appliance->housekeeping);
     objectives_close(appliance->objectives);
     quality_close(appliance->quality);
     store_stop(appliance->store);
     appliance_workers_stop(appliance);
+    served_close(appliance->served);
     store_close(appliance->store);
     appliance_ports_close(appliance);
     appliance_workers_close(appliance);
@@ -381,6 +431,8 @@ void appliance_close(struct appliance *appliance)
     appliance->housekeeping = NULL;
     appliance->objectives = NULL;
     appliance->quality = NULL;
+    appliance->canary = NULL;
+    appliance->served = NULL;
     appliance->store = NULL;
     appliance->shard_count = 0;
 }

@@ -27,6 +27,8 @@ struct housekeeping; /* controlplane/housekeeping.h: what has to happen every se
 struct quality;      /* controlplane/quality.h: what is watched of streams. */
 struct keys_live;    /* controlplane/keys_live.h: who may send. */
 struct store;        /* controlplane/store.h: the data directory. */
+struct canary;       /* controlplane/canary.h: checks them. */
+struct served;       /* controlplane/served.h: answers that are recorded. */
 struct appliance;
 
 /* What a worker's thread is told. */
@@ -50,6 +52,8 @@ struct appliance {
     struct net_port *port[CONFIG_INGEST_MAX];
     struct keys_live *keys[CONFIG_INGEST_MAX]; /* NULL: the listener has none. */
     struct store *store;                       /* NULL: everything is in memory only. */
+    struct served *served;                     /* NULL: no answers are recorded. */
+    struct canary *canary;                     /* NULL: as served. */
     uint32_t epoch;
     uint64_t table_secret;
     bool (*stop_asked)(void); /* True once the start shall end; NULL: nobody asks. */

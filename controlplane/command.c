@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "controlplane/appliance.h"
+#include "controlplane/served_take.h"
 #include "controlplane/service_read.h"
 #include "controlplane/store.h"
 #include "controlplane/suggest.h"
@@ -83,6 +84,8 @@ void command_host_deinit(struct command_host *host)
     *scratch = (struct read_scratch){0};
     heap_free(host->service);
     host->service = NULL;
+    served_take_close(host->take);
+    host->take = NULL;
     buffer_deinit(&host->text);
     name_cache_deinit(&host->names);
 }

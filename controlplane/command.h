@@ -18,6 +18,7 @@
 #include "dataplane/reader.h"
 
 struct appliance;
+struct served_take; /* controlplane/served_take.h */
 struct service_scratch;
 struct login; /* controlplane/verifier.h */
 struct server;
@@ -95,6 +96,7 @@ struct command_host {
     struct reader *reader;
     struct read_scratch scratch;
     struct service_scratch *service; /* NULL: the plan has no services. */
+    struct served_take *take;        /* NULL: no answers are recorded. */
     struct name_cache names;
     struct buffer text; /* For replies that are rendered before they are sized. */
     struct objective_reads objectives;

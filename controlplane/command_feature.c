@@ -8,6 +8,7 @@
 #include "controlplane/feature_options.h"
 #include "controlplane/feature_read.h"
 #include "controlplane/report.h"
+#include "controlplane/served_take.h"
 #include "controlplane/service_read.h"
 
 static void write_time(struct resp_writer *reply, int64_t time_us)
@@ -88,7 +89,8 @@ static bool fields_read(struct command_call *call, uint32_t first_key, uint32_t 
 }
 
 /* The rows of a service's answer, a block of its program at a time. */
-static void write_rows(struct command_call *call, uint32_t row_count, bool with_meta)
+static void write_rows(struct command_call *call, const struct feature_options *options,
+                       uint32_t row_count)
 {
     struct service_run *run = &call->host->service->run;
     const struct plan_service *service = run->service;
@@ -97,12 +99,13 @@ static void write_rows(struct command_call *call, uint32_t row_count, bool with_
         uint32_t count = left < PROGRAM_ROWS ? left : PROGRAM_ROWS;
         service_compute(run, first, count);
         for (uint32_t row = first; row < first + count; row++) {
+            served_take_row(call, options, first, row);
             resp_write_map(call->reply, service->item_count);
             for (uint32_t i = 0; i < service->item_count; i++) {
                 struct answer answer;
                 service_answer(run, first, row, i, &answer);
                 resp_write_text(call->reply, service->item[i].name);
-                write_answer(call->reply, &answer, with_meta);
+                write_answer(call->reply, &answer, options->with_meta);
             }
         }
     }
@@ -128,7 +131,7 @@ static void features_get(struct command_call *call, uint32_t first_key, uint32_t
         resp_write_array(call->reply, rows);
     }
     if (options.service != NULL) {
-        write_rows(call, rows, options.with_meta);
+        write_rows(call, &options, rows);
         return;
     }
     for (uint32_t k = 0; k < key_count; k++) {

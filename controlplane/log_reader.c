@@ -136,6 +136,29 @@ const struct mirror_segment *log_reader_segment(const struct log_reader *reader,
     return &log_reader_file(reader, index)->segment;
 }
 
+void log_reader_epochs_set(struct log_reader *reader, uint32_t first_epoch, uint32_t last_epoch,
+                           uint32_t shard_count)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < reader->begun_count; i++) {
+        const struct mirror_segment *segment = log_reader_segment(reader, i);
+        if (segment->epoch >= first_epoch && segment->epoch <= last_epoch &&
+            segment->shard_count == shard_count) {
+            reader->begun[kept++] = reader->begun[i];
+        }
+    }
+    reader->begun_count = kept;
+}
+
+uint64_t log_reader_bytes(const struct log_reader *reader, uint32_t index)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = index; i < reader->begun_count; i++) {
+        bytes += log_reader_file(reader, i)->size;
+    }
+    return bytes;
+}
+
 uint32_t log_reader_segment_find(const struct log_reader *reader, uint64_t lsn)
 {
     uint32_t index = 0;
@@ -326,10 +349,16 @@ enum result log_reader_end(struct log_reader *reader, uint64_t lsn, struct log_e
     return result;
 }
 
-enum result log_reader_whole(struct log_reader *reader, uint32_t *out_index)
+/* Index of the first segment from which on there is no hole; gaps_only: only behind segments whose
+ * next number is not there. */
+static enum result whole_find(struct log_reader *reader, bool gaps_only, uint32_t *out_index)
 {
     *out_index = 0;
     for (uint32_t i = 0; i + 1 < reader->begun_count; i++) {
+        if (gaps_only &&
+            log_reader_file(reader, i + 1)->number == log_reader_file(reader, i)->number + 1) {
+            continue;
+        }
         struct log_end end = {.apply_us = INT64_MIN};
         struct log_damage damage;
         enum result result =
@@ -341,4 +370,14 @@ enum result log_reader_whole(struct log_reader *reader, uint32_t *out_index)
         }
     }
     return RESULT_OK;
+}
+
+enum result log_reader_whole(struct log_reader *reader, uint32_t *out_index)
+{
+    return whole_find(reader, /* gaps_only= */ false, out_index);
+}
+
+enum result log_reader_kept(struct log_reader *reader, uint32_t *out_index)
+{
+    return whole_find(reader, /* gaps_only= */ true, out_index);
 }

@@ -44,6 +44,13 @@ uint32_t log_reader_segment_count(const struct log_reader *reader);
 /* Of segments that were begun, in order. */
 const struct mirror_segment *log_reader_segment(const struct log_reader *reader, uint32_t index);
 
+/* Passes over segments of other epochs than first .. last, or of another number of shards: a log
+ * goes on under the same names when that number changes. Before anything is read. */
+void log_reader_epochs_set(struct log_reader *reader, uint32_t first_epoch, uint32_t last_epoch,
+                           uint32_t shard_count);
+/* Bytes of the segments from an index on. */
+uint64_t log_reader_bytes(const struct log_reader *reader, uint32_t index);
+
 /* Makes durable what a process that ended left to the kernel, from the segment with lsn + 1 on. */
 MUST_USE enum result log_reader_sync(struct log_reader *reader, uint64_t lsn);
 /* Finds the end, scanning from the segment that has the record behind lsn. RESULT_CORRUPT fills
@@ -54,6 +61,10 @@ MUST_USE enum result log_reader_end(struct log_reader *reader, uint64_t lsn,
 /* Index of the first segment from which on the log that is kept has no hole. Before it, segments
  * that were let go may have come back after a crash. */
 MUST_USE enum result log_reader_whole(struct log_reader *reader, uint32_t *out_index);
+
+/* The same where only missing files make a hole: damage within the segments that are kept is for
+ * log_reader_read() to tell. Reads less. */
+MUST_USE enum result log_reader_kept(struct log_reader *reader, uint32_t *out_index);
 
 /* A good frame and its entries, borrowed during the call. Anything but RESULT_OK ends the reading
  * and is returned. */

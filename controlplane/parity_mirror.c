@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controlplane/lake_manifest.h"
 #include "controlplane/sql_number.h"
+#include "controlplane/sql_run.h"
 #include "controlplane/sql_view.h"
 #include "dataplane/base/assert.h"
 #include "dataplane/feature/schema.h"
@@ -23,24 +25,16 @@ static enum result refuse(char error[PARITY_ERROR_SIZE_MAX], const struct parity
 static enum result run(struct parity_mirror *mirror, struct buffer *sql,
                        char error[PARITY_ERROR_SIZE_MAX])
 {
-    char why[DUCKDB_ERROR_SIZE_MAX] = "the machine gave no memory";
-    buffer_write(sql, "", 1);
-    enum result result =
-        sql->failed ? RESULT_NO_MEMORY : duckdb_statement_run(mirror->database, sql->data, why);
-    buffer_deinit(sql);
-    buffer_init(sql, 0);
+    char why[DUCKDB_ERROR_SIZE_MAX];
+    enum result result = sql_run(mirror->database, sql, why);
     return result == RESULT_OK ? result : refuse(error, mirror, why);
 }
 
 static enum result rows_open(struct parity_mirror *mirror, struct buffer *sql,
                              struct duckdb_rows **out_rows, char error[PARITY_ERROR_SIZE_MAX])
 {
-    char why[DUCKDB_ERROR_SIZE_MAX] = "the machine gave no memory";
-    buffer_write(sql, "", 1);
-    enum result result = sql->failed ? RESULT_NO_MEMORY
-                                     : duckdb_rows_open(mirror->database, sql->data, out_rows, why);
-    buffer_deinit(sql);
-    buffer_init(sql, 0);
+    char why[DUCKDB_ERROR_SIZE_MAX];
+    enum result result = sql_rows_open(mirror->database, sql, out_rows, why);
     return result == RESULT_OK ? result : refuse(error, mirror, why);
 }
 
@@ -80,12 +74,9 @@ static void files_write(const struct parity_mirror *mirror, const struct schema 
         bool is_pattern = *at == '*' || *at == '?' || *at == '[';
         buffer_format(out, is_pattern ? "[%c]" : *at == '\'' ? "''" : "%c", *at);
     }
-    buffer_text(out, "/stream=");
-    for (const char *at = schema->name; *at != '\0'; at++) {
-        bool is_plain = *at != '.';
-        buffer_format(out, is_plain ? "%c" : "%%%02X", *at);
-    }
-    buffer_text(out, "/**/*.parquet'");
+    char path[LAKE_PATH_SIZE_MAX]; /* "stream=NAME/..." */
+    lake_path_format(schema->name, 0, 0, 0, path);
+    buffer_format(out, "/%.*s/**/*.parquet'", (int)strcspn(path, "/"), path);
 }
 
 /* Whether there is any. */

@@ -5,17 +5,23 @@
 #include "dataplane/base/assert.h"
 #include "drivers/memory.h"
 
-enum result recovery_fail_damage(char error[RECOVERY_ERROR_SIZE_MAX], uint32_t shard,
-                                 const struct log_damage *damage)
+/* Looks at a log's end beside its writer. */
+#define END_TRIES_MAX 8u
+
+enum result recovery_fail_damage(const struct recovery *recovery, uint32_t shard,
+                                 const struct log_damage *damage,
+                                 char error[RECOVERY_ERROR_SIZE_MAX])
 {
     return recovery_fail(
         error, RESULT_CORRUPT,
         "shard %u: records with LSN %u:%llu to %u:%llu are damaged (segment "
-        "%llu, byte %llu: %s); they may have been acknowledged, so the store is "
-        "not started: bring the file back from a copy, or see `freshet verify`",
+        "%llu, byte %llu: %s); they may have been acknowledged, so %s: bring the "
+        "file back from a copy, or see `freshet verify`",
         shard, lsn_epoch(damage->first_lsn), (unsigned long long)lsn_number(damage->first_lsn),
         lsn_epoch(damage->last_lsn), (unsigned long long)lsn_number(damage->last_lsn),
-        (unsigned long long)damage->segment, (unsigned long long)damage->place, damage->reason);
+        (unsigned long long)damage->segment, (unsigned long long)damage->place, damage->reason,
+        recovery_copies(recovery) ? "they are not replayed without them"
+                                  : "the store is not started");
 }
 
 enum result recovery_fail_conflict(char error[RECOVERY_ERROR_SIZE_MAX], enum result result,
@@ -53,6 +59,8 @@ void recovery_close(struct recovery *recovery)
         return;
     }
     recovery_forwards_free(recovery);
+    recovery_rows_free(recovery);
+    corrections_free(&recovery->corrections);
     for (uint32_t i = 0; i < SHARDS_MAX; i++) {
         log_reader_close(recovery->log[i]);
     }
@@ -66,7 +74,8 @@ void recovery_close(struct recovery *recovery)
 struct generations {
     uint32_t count;
     uint64_t newest[RECOVERY_MANIFESTS_MAX];
-    bool segments; /* Segments are there too. */
+    bool segments;   /* Segments are there too, */
+    bool unfinished; /* or a copy that was never finished. */
 };
 
 static void name_look(void *context, const char *name, uint64_t size)
@@ -76,6 +85,7 @@ static void name_look(void *context, const char *name, uint64_t size)
     uint64_t generation;
     uint32_t shard;
     uint64_t number;
+    found->unfinished = found->unfinished || strcmp(name, RECOVERY_UNFINISHED_NAME) == 0;
     found->segments = found->segments || mirror_name_parse(name, &shard, &number);
     if (!manifest_name_parse(name, &generation)) {
         return;
@@ -120,7 +130,7 @@ static enum result manifest_read(struct recovery *recovery, uint64_t generation,
 
 /* The first epoch that had the store's shard count, without another one since; 0: it never had
  * another. */
-static uint32_t count_since(const struct epochs *epochs)
+uint32_t recovery_count_since(const struct epochs *epochs)
 {
     uint32_t since = 0;
     for (uint32_t i = 0; i < epochs->cut_count; i++) {
@@ -137,7 +147,7 @@ static bool manifest_counts(const struct recovery *recovery, const struct manife
 {
     const struct epochs *epochs = &recovery->epochs;
     return manifest->shard_count == epochs->shard_count && manifest->epoch <= epochs->epoch &&
-           manifest->epoch >= count_since(epochs);
+           manifest->epoch >= recovery_count_since(epochs);
 }
 
 /* Reads the manifests; those that are damaged are passed over. */
@@ -155,8 +165,8 @@ static enum result manifests_read(struct recovery *recovery, const struct genera
             continue;
         }
         heap_free(manifest);
-        if (result == RESULT_OK) {
-            continue;
+        if (result == RESULT_OK || (recovery_copies(recovery) && result == RESULT_NOT_FOUND)) {
+            continue; /* Or it made way for a newer one. */
         }
         if (result != RESULT_CORRUPT && result != RESULT_TRUNCATED && result != RESULT_INVALID) {
             return result;
@@ -169,7 +179,7 @@ static enum result manifests_read(struct recovery *recovery, const struct genera
 enum result recovery_check_count(const struct recovery *recovery,
                                  char error[RECOVERY_ERROR_SIZE_MAX])
 {
-    uint32_t since = count_since(&recovery->epochs);
+    uint32_t since = recovery_count_since(&recovery->epochs);
     return since == 0 ? RESULT_OK
                       : recovery_fail(error, RESULT_CORRUPT,
                                       "no manifest with all its files is whole, and the number of "
@@ -187,23 +197,69 @@ static enum result epochs_fail(char error[RECOVERY_ERROR_SIZE_MAX])
                          EPOCHS_NAME);
 }
 
+/* The log of a shard, as far as the store's number of shards goes back. */
+static enum result log_open(struct recovery *recovery, uint32_t shard)
+{
+    const struct recovery_options *options = &recovery->options;
+    log_reader_close(recovery->log[shard]);
+    recovery->log[shard] = NULL;
+    enum result result =
+        log_reader_open(options->disk, recovery->epochs.store_id, shard, &recovery->log[shard]);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    struct log_reader *log = recovery->log[shard];
+    log_reader_stop_set(log, options->stop_asked, options->stop_context);
+    if (recovery_copies(recovery)) {
+        log_reader_epochs_set(log, recovery_count_since(&recovery->epochs), EPOCH_MAX,
+                              recovery->epochs.shard_count);
+    }
+    return RESULT_OK;
+}
+
+/* What is durable before the store's last life: what a manifest has, or what is kept. */
+static uint64_t log_start(const struct recovery *recovery, const struct manifest *manifest,
+                          uint32_t shard)
+{
+    const struct log_reader *log = recovery->log[shard];
+    if (manifest != NULL) {
+        return manifest->shard[shard].replay_lsn;
+    }
+    bool kept = recovery_copies(recovery) && log_reader_segment_count(log) > 0;
+    return kept ? log_reader_segment(log, 0)->before_lsn : 0;
+}
+
+/* Finds the end of a log. Who reads beside its writer may see half a frame, and a moment later what
+ * followed it: then it looks again. */
+static enum result log_end(struct recovery *recovery, uint32_t shard, uint64_t start,
+                           struct log_damage *out_damage)
+{
+    uint32_t tries = recovery_copies(recovery) ? END_TRIES_MAX : 1;
+    enum result result;
+    do {
+        result = log_reader_end(recovery->log[shard], start, &recovery->end[shard], out_damage);
+        if (result == RESULT_CORRUPT && --tries > 0) {
+            enum result opened = log_open(recovery, shard);
+            result = opened == RESULT_OK ? result : opened;
+        }
+    } while (result == RESULT_CORRUPT && tries > 0);
+    return result;
+}
+
 /* Opens the logs and finds their ends, from where the newest manifest needs them. */
 static enum result logs_open(struct recovery *recovery, char error[RECOVERY_ERROR_SIZE_MAX])
 {
     const struct manifest *manifest = recovery_candidate(recovery);
-    enum result counted = manifest == NULL ? recovery_check_count(recovery, error) : RESULT_OK;
+    enum result counted = manifest == NULL && !recovery_copies(recovery)
+                              ? recovery_check_count(recovery, error)
+                              : RESULT_OK;
     if (counted != RESULT_OK) {
         return counted;
     }
     for (uint32_t shard = 0; shard < recovery->report.old_shard_count; shard++) {
-        enum result result = log_reader_open(recovery->options.disk, recovery->epochs.store_id,
-                                             shard, &recovery->log[shard]);
-        if (result == RESULT_OK) {
-            log_reader_stop_set(recovery->log[shard], recovery->options.stop_asked,
-                                recovery->options.stop_context);
-        }
-        uint64_t start = manifest == NULL ? 0 : manifest->shard[shard].replay_lsn;
-        if (result == RESULT_OK) {
+        enum result result = log_open(recovery, shard);
+        uint64_t start = result == RESULT_OK ? log_start(recovery, manifest, shard) : 0;
+        if (result == RESULT_OK && !recovery_copies(recovery)) {
             result = log_reader_sync(recovery->log[shard], start);
         }
         if (result != RESULT_OK) {
@@ -211,7 +267,7 @@ static enum result logs_open(struct recovery *recovery, char error[RECOVERY_ERRO
                                  result_name(result));
         }
         struct log_damage damage;
-        result = log_reader_end(recovery->log[shard], start, &recovery->end[shard], &damage);
+        result = log_end(recovery, shard, start, &damage);
         uint64_t least = manifest == NULL ? 0 : manifest->shard[shard].end_lsn;
         if (result == RESULT_OK && recovery->end[shard].lsn < least) {
             damage = (struct log_damage){.first_lsn = recovery->end[shard].lsn + 1,
@@ -220,7 +276,7 @@ static enum result logs_open(struct recovery *recovery, char error[RECOVERY_ERRO
             result = RESULT_CORRUPT;
         }
         if (result == RESULT_CORRUPT) {
-            return recovery_fail_damage(error, shard, &damage);
+            return recovery_fail_damage(recovery, shard, &damage, error);
         }
         if (result != RESULT_OK) {
             return recovery_fail(error, result, "the log of shard %u cannot be read: %s", shard,
@@ -263,7 +319,16 @@ static enum result store_find(struct recovery *recovery, char error[RECOVERY_ERR
         return recovery_fail(error, result, "the data directory cannot be listed: %s",
                              result_name(result));
     }
+    if (found.unfinished) {
+        return recovery_fail(
+            error, RESULT_CORRUPT,
+            "`freshet replay --into` was cut short there (file `%s`): run it again",
+            RECOVERY_UNFINISHED_NAME);
+    }
     result = epochs_load(disk, &recovery->epochs);
+    if (recovery_copies(recovery) && (result == RESULT_NOT_FOUND || recovery->epochs.epoch == 0)) {
+        return recovery_fail(error, RESULT_NOT_FOUND, "no store is there, or none that ever ran");
+    }
     if (result == RESULT_NOT_FOUND && found.count == 0 && !found.segments) {
         recovery->report.fresh = true;
         result = epochs_create(disk, recovery->options.new_store_id, recovery->options.now_us,
@@ -277,6 +342,16 @@ static enum result store_find(struct recovery *recovery, char error[RECOVERY_ERR
     }
     if (result == RESULT_OK) {
         result = manifests_read(recovery, &found);
+    }
+    if (result == RESULT_OK) {
+        result = corrections_load(disk, recovery->epochs.store_id, &recovery->corrections);
+        if (result == RESULT_CORRUPT) {
+            return recovery_fail(
+                error, result,
+                "the file `%s` of the data directory is damaged: without it nobody "
+                "knows which events were corrected; bring it back from a copy",
+                CORRECTIONS_NAME);
+        }
     }
     return result == RESULT_OK
                ? RESULT_OK
@@ -312,7 +387,7 @@ enum result recovery_open(const struct recovery_options *options, struct recover
     }
     memset(recovery, 0, sizeof(*recovery));
     recovery->options = *options;
-    enum result result = disk_lock(options->disk);
+    enum result result = recovery_copies(recovery) ? RESULT_OK : disk_lock(options->disk);
     if (result != RESULT_OK) {
         result = recovery_fail(error, result, "it cannot be locked: %s", result_name(result));
         goto fail;
@@ -337,7 +412,7 @@ enum result recovery_open(const struct recovery_options *options, struct recover
         goto fail;
     }
     recovery->report.epoch = recovery->epochs.epoch + 1;
-    if (recovery_reshards(recovery)) {
+    if (recovery_reshards(recovery) || recovery_copies(recovery)) {
         epochs_learn(&recovery->epochs,
                      &recovery->cut); /* What is void is asked before the claim. */
     } else {

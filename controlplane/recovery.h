@@ -7,6 +7,8 @@
  *   recovery_again   what owners lack of their homes' forwards is handed to the workers, who take
  *                    it in their first turns
  *
+ * Or into a copy (recovery_copy): recovery_open and recovery_load, of a store that is only read.
+ *
  * Each step may be cut short by a crash and is begun anew by the next start. Runs before the
  * workers' first turn, on one control thread; blocking calls of drivers/disk.h only. */
 #pragma once
@@ -25,12 +27,24 @@ struct worker;
 struct recovery;
 
 #define RECOVERY_ERROR_SIZE_MAX 512
+/* In the target of a copy, until it is whole. */
+#define RECOVERY_UNFINISHED_NAME "replay-unfinished"
+
+/* A copy of what a store holds, or held, put into another directory. The store's own files are only
+ * read, also while a process has them: nothing is locked, made durable or claimed there. */
+struct recovery_copy {
+    struct disk *target; /* Borrowed, locked by the caller, empty. NULL: only into the workers. */
+    int64_t since_us;    /* Records of an earlier T are left out; 0: none are. */
+    int64_t until_us;    /* And those of T from here on; 0: none are. */
+    int view;            /* The only one that until_us is for; -1: all are. */
+};
 
 struct recovery_options {
     struct disk *disk;                           /* Borrowed; locked by recovery_open(). */
     const struct plan *plan;                     /* Borrowed: the plan to run. */
     uint32_t shard_count;                        /* To run with; the store may have another. */
-    uint8_t new_store_id[MIRROR_STORE_ID_BYTES]; /* For a directory without a store. */
+    uint8_t new_store_id[MIRROR_STORE_ID_BYTES]; /* For a directory without a store; of a copy. */
+    const struct recovery_copy *copy;            /* Borrowed. NULL: the store itself goes on. */
     int64_t now_us;
     /* Hears how far it is, for LOADING; NULL is fine. */
     void (*progress)(void *context, uint64_t done_bytes, uint64_t all_bytes);
@@ -63,10 +77,12 @@ struct recovery_report {
     uint64_t records; /* Replayed. */
     uint64_t log_bytes;
     int64_t replay_us;
-    uint64_t torn_bytes; /* Cut off at the logs' ends. */
-    uint64_t voided;     /* Forwards. */
-    uint64_t again;      /* Forwards sent again. */
+    uint64_t torn_bytes;     /* Cut off at the logs' ends. */
+    uint64_t voided;         /* Forwards. */
+    uint64_t again;          /* Forwards sent again. */
+    uint64_t corrected_rows; /* Built anew, because events of theirs were corrected. */
     enum recovery_view view[VIEWS_MAX];
+    int64_t oldest_us;      /* Of a copy: since when it has all records; 0: from a checkpoint. */
     uint32_t dropped_count; /* Views of the store that the plan no longer has. */
     char dropped[RECOVERY_DROPPED_MAX][NAME_SIZE_MAX]; /* The first of them. */
 };

@@ -10,6 +10,8 @@
 struct log_pass {
     struct recovery *recovery;
     struct replay *replay;
+    int64_t until_us; /* 0: none. */
+    bool past;        /* The last frame reached it. */
 };
 
 /* The log itself tells cuts, also those that the file of epochs has no place for any more. */
@@ -29,6 +31,10 @@ static enum result frame_replay(void *context, const struct mirror_frame *frame,
     uint32_t at = 0;
     struct mirror_entry entry;
     enum result result;
+    if (pass->past) {
+        return RESULT_EXISTS; /* Enough. */
+    }
+    pass->past = pass->until_us != 0 && frame->apply_us >= pass->until_us;
     while ((result = mirror_entry_decode(entries, frame->size, &at, &entry)) == RESULT_OK) {
         cut_learn(pass->recovery, &entry);
         result = replay_entry(pass->replay, &entry);
@@ -41,11 +47,11 @@ static enum result frame_replay(void *context, const struct mirror_frame *frame,
     return result;
 }
 
-static enum result log_fail(enum result result, uint32_t shard, const struct log_damage *damage,
-                            char error[RECOVERY_ERROR_SIZE_MAX])
+static enum result log_fail(const struct recovery *recovery, enum result result, uint32_t shard,
+                            const struct log_damage *damage, char error[RECOVERY_ERROR_SIZE_MAX])
 {
     if (result == RESULT_CORRUPT) {
-        return recovery_fail_damage(error, shard, damage);
+        return recovery_fail_damage(recovery, shard, damage, error);
     }
     if (result == RESULT_NO_SPACE) {
         return recovery_fail(error, result,
@@ -64,25 +70,39 @@ static enum result log_fail(enum result result, uint32_t shard, const struct log
                          result_name(result));
 }
 
-/* One pass over one shard's log behind after_lsn. */
-static enum result log_pass_run(struct recovery *recovery, struct replay *replay, uint32_t shard,
-                                uint64_t after_lsn, struct replay_counts *out_counts,
-                                char error[RECOVERY_ERROR_SIZE_MAX])
+enum result recovery_log_pass(struct recovery *recovery, struct replay *replay,
+                              const struct recovery_range *range, struct replay_counts *out_counts,
+                              char error[RECOVERY_ERROR_SIZE_MAX])
 {
-    struct log_pass pass = {.recovery = recovery, .replay = replay};
+    struct log_pass pass = {.recovery = recovery, .replay = replay, .until_us = range->until_us};
     struct log_damage damage = {.reason = "an entry that no plan of its log explains"};
-    enum result result = log_reader_read(recovery->log[shard], after_lsn, recovery->end[shard].lsn,
+    enum result result = log_reader_read(range->log, range->after_lsn, range->last_lsn,
                                          frame_replay, &pass, &damage);
     enum result ended = replay_end(replay, out_counts);
-    result = result == RESULT_OK ? ended : result;
-    return result == RESULT_OK ? RESULT_OK : log_fail(result, shard, &damage, error);
+    result = result == RESULT_OK || result == RESULT_EXISTS ? ended : result;
+    return result == RESULT_OK ? RESULT_OK
+                               : log_fail(recovery, result, range->shard, &damage, error);
 }
 
-static struct replay_start start_of(const struct recovery *recovery,
-                                    const struct manifest *manifest, uint32_t shard)
+/* A pass over one shard's log behind after_lsn, to its end. */
+static enum result shard_log_pass(struct recovery *recovery, struct replay *replay, uint32_t shard,
+                                  uint64_t after_lsn, struct replay_counts *out_counts,
+                                  char error[RECOVERY_ERROR_SIZE_MAX])
+{
+    const struct recovery_range range = {.log = recovery->log[shard],
+                                         .shard = shard,
+                                         .after_lsn = after_lsn,
+                                         .last_lsn = recovery->end[shard].lsn};
+    return recovery_log_pass(recovery, replay, &range, out_counts, error);
+}
+
+struct replay_start recovery_start_of(struct recovery *recovery, const struct manifest *manifest,
+                                      uint32_t shard)
 {
     struct replay_start start = {
         .shard = shard, .apply_us = INT64_MIN, .rebuild_views = recovery->rebuild_views};
+    start.which = recovery->rows.count > 0 ? REPLAY_ROWS_WITHOUT : REPLAY_ROWS_ALL;
+    start.rows = &recovery->rows;
     for (uint32_t s = 0; s < STREAMS_MAX; s++) {
         start.watermark_us[s] = INT64_MIN;
     }
@@ -117,7 +137,7 @@ static enum result shard_load(struct recovery *recovery, struct replay *replay, 
                               char error[RECOVERY_ERROR_SIZE_MAX])
 {
     const struct manifest *manifest = recovery_candidate(recovery);
-    struct replay_start start = start_of(recovery, manifest, shard);
+    struct replay_start start = recovery_start_of(recovery, manifest, shard);
     enum result result = pass_begin(recovery, replay, REPLAY_OWN, &start, error);
     if (result != RESULT_OK) {
         return result;
@@ -129,7 +149,7 @@ static enum result shard_load(struct recovery *recovery, struct replay *replay, 
         }
     }
     result =
-        log_pass_run(recovery, replay, shard, start.replay_lsn, &recovery->counts[shard], error);
+        shard_log_pass(recovery, replay, shard, start.replay_lsn, &recovery->counts[shard], error);
     recovery->report.records += recovery->counts[shard].records;
     recovery->report.rows += recovery->counts[shard].rows;
     recovery->report.voided += recovery->counts[shard].voided;
@@ -140,7 +160,7 @@ static enum result shard_load(struct recovery *recovery, struct replay *replay, 
 static enum result shard_again(struct recovery *recovery, struct replay *replay, uint32_t home,
                                char error[RECOVERY_ERROR_SIZE_MAX])
 {
-    struct replay_start start = start_of(recovery, NULL, home);
+    struct replay_start start = recovery_start_of(recovery, NULL, home);
     uint64_t after = recovery->end[home].lsn;
     for (uint32_t owner = 0; owner < recovery->report.old_shard_count; owner++) {
         start.forward_lsn[owner] = recovery->counts[owner].forward_lsn[home];
@@ -153,7 +173,7 @@ static enum result shard_again(struct recovery *recovery, struct replay *replay,
         return result;
     }
     struct replay_counts counts;
-    result = log_pass_run(recovery, replay, home, after, &counts, error);
+    result = shard_log_pass(recovery, replay, home, after, &counts, error);
     recovery->report.again += counts.again;
     return result;
 }
@@ -161,7 +181,8 @@ static enum result shard_again(struct recovery *recovery, struct replay *replay,
 static enum result shard_rebuild(struct recovery *recovery, struct replay *replay, uint32_t shard,
                                  char error[RECOVERY_ERROR_SIZE_MAX])
 {
-    struct replay_start start = start_of(recovery, NULL, shard);
+    struct replay_start start = recovery_start_of(recovery, NULL, shard);
+    start.which = REPLAY_ROWS_ALL;
     enum result result = pass_begin(recovery, replay, REPLAY_REBUILD, &start, error);
     if (result != RESULT_OK) {
         return result;
@@ -171,10 +192,10 @@ static enum result shard_rebuild(struct recovery *recovery, struct replay *repla
     uint32_t kept = recovery->kept_first[shard];
     uint64_t first =
         log_reader_segment_count(log) == 0 ? 0 : log_reader_segment(log, kept)->before_lsn;
-    return log_pass_run(recovery, replay, shard, first, &counts, error);
+    return shard_log_pass(recovery, replay, shard, first, &counts, error);
 }
 
-static bool forward_is_void(void *context, uint32_t home, uint64_t home_lsn)
+bool recovery_is_void(void *context, uint32_t home, uint64_t home_lsn)
 {
     const struct recovery *recovery = context;
     return epochs_is_void(&recovery->epochs, home, home_lsn);
@@ -270,8 +291,9 @@ static enum result candidate_load(struct recovery *recovery, struct worker *cons
                                            .shard_count = recovery->options.shard_count,
                                            .old_shard_count = recovery->report.old_shard_count,
                                            .plan = recovery->options.plan,
+                                           .corrections = &recovery->corrections.set,
                                            .epoch = recovery->report.epoch,
-                                           .is_void = forward_is_void,
+                                           .is_void = recovery_is_void,
                                            .forward = forward_keep,
                                            .context = recovery};
     struct replay *replay;
@@ -280,6 +302,11 @@ static enum result candidate_load(struct recovery *recovery, struct worker *cons
         return result;
     }
     recovery_views_report(recovery);
+    recovery->report.corrected_rows = 0;
+    result = recovery_rows_find(recovery, recovery_candidate(recovery), error);
+    if (result != RESULT_OK) {
+        return result;
+    }
     if (replay_open(&options, &replay) != RESULT_OK) {
         return recovery_fail(error, RESULT_NO_MEMORY, "no memory for replay");
     }
@@ -290,7 +317,9 @@ static enum result candidate_load(struct recovery *recovery, struct worker *cons
         result = passes_run(recovery, replay, error);
     }
     replay_close(replay);
-    return result;
+    return result == RESULT_OK && recovery->rows.count > 0
+               ? recovery_rows_rebuild(recovery, workers, error)
+               : result;
 }
 
 static bool manifest_fits(const struct recovery *recovery)
@@ -298,13 +327,17 @@ static bool manifest_fits(const struct recovery *recovery)
     const struct manifest *manifest = recovery_candidate(recovery);
     return manifest != NULL && manifest->shard_count == recovery->options.shard_count &&
            manifest->catalog.fingerprint == recovery->options.plan->fingerprint &&
-           view_set_is_empty(&recovery->rebuild_views);
+           view_set_is_empty(&recovery->rebuild_views) &&
+           recovery->rows.count == 0; /* No delta has rows that are older than what it is of. */
 }
 
 enum result recovery_load(struct recovery *recovery, struct worker *const *workers,
                           char error[RECOVERY_ERROR_SIZE_MAX])
 {
     error[0] = '\0';
+    if (recovery_copies(recovery)) {
+        return recovery_copy_load(recovery, workers, error);
+    }
     recovery_forwards_free(recovery);
     if (recovery->report.old_shard_count == 0) {
         for (uint32_t v = 0; v < VIEWS_MAX; v++) {

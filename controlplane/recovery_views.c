@@ -4,6 +4,9 @@
 #include "controlplane/recovery_inside.h"
 #include "drivers/memory.h"
 
+/* An epoch's plan stands in its first frames. */
+#define PLAN_FRAMES_MAX 8u
+
 static bool plan_has_view(const struct plan *plan, const char *name)
 {
     return plan_view_find(plan, name, (uint32_t)strlen(name), 0) >= 0;
@@ -41,20 +44,35 @@ static enum result views_compare(struct recovery *recovery, const struct catalog
     return RESULT_OK;
 }
 
-/* Keeps the first plan that a log names. */
+struct plan_search {
+    struct catalog *catalog;
+    uint32_t frames;
+    bool found;
+};
+
+/* Keeps the first plan that the frames name. */
 static enum result first_plan_keep(void *context, const struct mirror_frame *frame,
                                    const uint8_t *entries)
 {
-    struct catalog *first = context;
+    struct plan_search *search = context;
     uint32_t at = 0;
     struct mirror_entry entry;
-    while (mirror_entry_decode(entries, frame->size, &at, &entry) == RESULT_OK) {
-        if (entry.kind == MIRROR_PLAN &&
-            catalog_decode(entry.note, entry.note_size, first) == RESULT_OK) {
-            return RESULT_EXISTS; /* Enough. */
-        }
+    while (!search->found && mirror_entry_decode(entries, frame->size, &at, &entry) == RESULT_OK) {
+        search->found = entry.kind == MIRROR_PLAN &&
+                        catalog_decode(entry.note, entry.note_size, search->catalog) == RESULT_OK;
     }
-    return RESULT_OK;
+    return search->found || ++search->frames == PLAN_FRAMES_MAX ? RESULT_EXISTS : RESULT_OK;
+}
+
+enum result recovery_first_plan(const struct recovery_range *range, struct catalog *out_catalog,
+                                bool *out_found)
+{
+    struct log_damage damage;
+    struct plan_search search = {.catalog = out_catalog};
+    enum result result = log_reader_read(range->log, range->after_lsn, range->last_lsn,
+                                         first_plan_keep, &search, &damage);
+    *out_found = search.found;
+    return result == RESULT_EXISTS || result == RESULT_CORRUPT ? RESULT_OK : result;
 }
 
 /* The plan of the first rows: the manifest's, or the first that the logs name; NULL: none. Damage
@@ -64,20 +82,16 @@ static enum result first_catalog(struct recovery *recovery, struct catalog *spac
 {
     const struct manifest *manifest = recovery_candidate(recovery);
     *out_first = manifest == NULL ? NULL : &manifest->catalog;
-    for (uint32_t shard = 0; manifest == NULL && shard < recovery->report.old_shard_count;
-         shard++) {
-        struct log_damage damage;
-        enum result result = log_reader_read(recovery->log[shard], 0, recovery->end[shard].lsn,
-                                             first_plan_keep, space, &damage);
-        if (result == RESULT_EXISTS) {
-            *out_first = space;
-            return RESULT_OK;
-        }
-        if (result != RESULT_OK && result != RESULT_CORRUPT) {
-            return result;
-        }
+    enum result result = RESULT_OK;
+    bool found = manifest != NULL;
+    for (uint32_t shard = 0;
+         result == RESULT_OK && !found && shard < recovery->report.old_shard_count; shard++) {
+        const struct recovery_range range = {
+            .log = recovery->log[shard], .shard = shard, .last_lsn = recovery->end[shard].lsn};
+        result = recovery_first_plan(&range, space, &found);
+        *out_first = found ? space : NULL;
     }
-    return RESULT_OK;
+    return result;
 }
 
 /* From which segment on each log is whole, where views are rebuilt from all that is kept. */

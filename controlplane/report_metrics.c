@@ -461,6 +461,78 @@ static void slo_target(const struct metrics *metrics)
     }
 }
 
+static void served_recorded(const struct metrics *metrics)
+{
+    plain_write(metrics, metrics->snapshot->served.recorded);
+}
+
+static void served_dropped(const struct metrics *metrics)
+{
+    plain_write(metrics, metrics->snapshot->served.dropped);
+}
+
+static void served_bytes(const struct metrics *metrics)
+{
+    plain_write(metrics, metrics->snapshot->served.bytes);
+}
+
+/* One series for each value of each service: the sum of its outcomes from first to last. */
+static void parity_write(const struct metrics *metrics, uint32_t first, uint32_t last)
+{
+    const struct plan *plan = metrics->snapshot->plan;
+    uint32_t value = 0;
+    for (uint32_t s = 0; metrics->snapshot->parity != NULL && s < plan->service_count; s++) {
+        for (uint32_t i = 0; i < plan->service[s].item_count; i++, value++) {
+            uint64_t sum = 0;
+            for (uint32_t outcome = first; outcome <= last; outcome++) {
+                sum += metrics->snapshot->parity[value][outcome];
+            }
+            series_open(metrics, "");
+            label_write(metrics, "service", plan->service[s].name);
+            buffer_text(metrics->out, ",");
+            label_write(metrics, "feature", plan->service[s].item[i].name);
+            buffer_text(metrics->out, "}");
+            value_write(metrics, sum);
+        }
+    }
+}
+
+static void parity_checked(const struct metrics *metrics)
+{
+    parity_write(metrics, PARITY_equal, PARITY_extra);
+}
+
+static void parity_mismatch(const struct metrics *metrics)
+{
+    parity_write(metrics, PARITY_mismatch, PARITY_mismatch);
+}
+
+static void parity_extra(const struct metrics *metrics)
+{
+    parity_write(metrics, PARITY_extra, PARITY_extra);
+}
+
+static void parity_missing(const struct metrics *metrics)
+{
+    parity_write(metrics, PARITY_missing, PARITY_missing);
+}
+
+static void parity_gone(const struct metrics *metrics)
+{
+    plain_write(metrics, metrics->snapshot->canary.gone);
+}
+
+static void parity_failed(const struct metrics *metrics)
+{
+    plain_write(metrics, metrics->snapshot->canary.failed);
+}
+
+static void parity_core_seconds(const struct metrics *metrics)
+{
+    buffer_text(metrics->out, metrics->name);
+    real_write(metrics, (double)metrics->snapshot->canary.cpu_ns / 1e9);
+}
+
 #define METRIC_ROW_OWN(member)      METRIC_OWN, 0, member
 #define METRIC_ROW_STREAM(member)   METRIC_STREAM, offsetof(struct snapshot_stream, member), NULL
 #define METRIC_ROW_VIEW(member)     METRIC_VIEW, offsetof(struct snapshot_view, member), NULL

@@ -17,3 +17,5 @@ void report_json_write(json_t *root, struct buffer *out);
 json_t *report_objectives_json(const struct snapshot *snapshot);
 /* What there is to say of the store; null without one. A new reference. */
 json_t *report_store_json(const struct snapshot *snapshot);
+/* Answers that are recorded and checked; null while none are. A new reference. */
+json_t *report_served_json(const struct snapshot *snapshot);

@@ -326,6 +326,7 @@ void report_status_render(const struct snapshot *snapshot, struct buffer *out)
     set(root, "appliance", appliance_json(snapshot));
     totals_set(snapshot, root);
     set(root, "store", report_store_json(snapshot));
+    set(root, "served", report_served_json(snapshot));
     set(root, "streams", streams);
     set(root, "views", views);
     set(root, "services", services);

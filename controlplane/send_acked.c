@@ -51,6 +51,7 @@ enum result send_acked_open(struct send_acked *acked, const struct send_acked_op
     producer.stream = schema->id;
     producer.version = schema->version;
     producer.event_bytes = schema->block_size;
+    producer.acked = !options->unacked;
     if (producer.message_bytes < WIRE_EVENTS_OFFSET + (uint32_t)schema->block_size) {
         producer.message_bytes = WIRE_EVENTS_OFFSET + (uint32_t)schema->block_size;
     }

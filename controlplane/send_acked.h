@@ -17,6 +17,7 @@ struct send_acked_options {
     uint64_t producer;
     uint32_t incarnation;
     uint64_t rate; /* Events per second, above 0. */
+    bool unacked;  /* Each message is sent once, and nobody says what became of it. */
 };
 
 struct send_acked {

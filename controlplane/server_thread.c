@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "controlplane/appliance.h"
+#include "controlplane/served_take.h"
 #include "controlplane/server_inside.h"
 #include "dataplane/base/assert.h"
 
@@ -201,6 +202,10 @@ enum result server_thread_open(struct server *server, uint32_t index)
     struct appliance *appliance = server->appliance;
     char name[24];
     enum result result = command_host_init(&thread->host, appliance, server, NULL);
+    if (result == RESULT_OK && appliance->served != NULL) {
+        result = served_take_open(served_thread_of(appliance->served, index), appliance->plan,
+                                  &thread->host.take);
+    }
     if (result != RESULT_OK) {
         return result;
     }

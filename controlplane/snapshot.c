@@ -179,6 +179,23 @@ static void store_take(const struct appliance *appliance, struct snapshot *snaps
     }
 }
 
+static enum result served_take(const struct appliance *appliance, struct snapshot *snapshot)
+{
+    if (appliance->served != NULL) {
+        served_report_read(appliance->served, &snapshot->served);
+    }
+    if (appliance->canary == NULL) {
+        return RESULT_OK;
+    }
+    canary_report_read(appliance->canary, &snapshot->canary);
+    snapshot->parity = heap_alloc(canary_value_count(appliance->plan) * sizeof(*snapshot->parity));
+    if (snapshot->parity == NULL) {
+        return RESULT_NO_MEMORY;
+    }
+    canary_values_read(appliance->canary, snapshot->parity);
+    return RESULT_OK;
+}
+
 enum result snapshot_take(const struct appliance *appliance, struct snapshot **out_snapshot)
 {
     struct snapshot *snapshot = heap_alloc(sizeof(*snapshot));
@@ -200,7 +217,8 @@ enum result snapshot_take(const struct appliance *appliance, struct snapshot **o
     if (appliance->objectives != NULL) {
         objectives_read(appliance->objectives, snapshot->objective);
     }
-    if (lanes_take(appliance, snapshot) != RESULT_OK) {
+    if (lanes_take(appliance, snapshot) != RESULT_OK ||
+        served_take(appliance, snapshot) != RESULT_OK) {
         snapshot_free(snapshot);
         return RESULT_NO_MEMORY;
     }
@@ -212,6 +230,7 @@ void snapshot_free(struct snapshot *snapshot)
 {
     if (snapshot != NULL) {
         heap_free(snapshot->lane);
+        heap_free(snapshot->parity);
         heap_free(snapshot);
     }
 }

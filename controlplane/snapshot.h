@@ -5,9 +5,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "controlplane/canary.h"
 #include "controlplane/freshness.h"
 #include "controlplane/objectives.h"
 #include "controlplane/quality.h"
+#include "controlplane/served.h"
 #include "controlplane/server.h"
 #include "controlplane/store.h"
 #include "dataplane/base/histogram.h"
@@ -99,6 +101,10 @@ struct snapshot {
     bool has_store;
     struct store_report store;
     struct recovery_report recovery;
+    /* Zeros while no answers are recorded. */
+    struct served_report served;
+    struct canary_report canary;
+    uint64_t (*parity)[PARITY_COUNT]; /* Owned: as canary_values_read() has it; NULL: no canary. */
 };
 
 struct appliance;

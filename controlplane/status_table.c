@@ -86,6 +86,24 @@ static void store_render(const json_t *status, struct buffer *out)
     buffer_text(out, "\n");
 }
 
+/* One line: whether what was served is what the mirror has. */
+static void parity_render(const json_t *status, struct buffer *out)
+{
+    const json_t *served = json_object_get(status, "served");
+    const json_t *parity = json_object_get(served, "parity");
+    if (!json_is_object(served)) {
+        return;
+    }
+    int64_t differ = integer_of(parity, "mismatch") + integer_of(parity, "extra");
+    buffer_format(out, "  parity: %" PRId64 " answers recorded, %" PRId64 " values checked, ",
+                  integer_of(served, "recorded"), integer_of(parity, "checked"));
+    if (differ > 0) {
+        buffer_format(out, "%" PRId64 " DIFFER: freshet parity report\n", differ);
+    } else {
+        buffer_text(out, "none differs\n");
+    }
+}
+
 /* "12.3 us / 4.5 ms" of event to readable, "-" without a sample. */
 static const char *freshness_format(const json_t *stream, char out[2 * CELL_SIZE])
 {
@@ -321,6 +339,7 @@ void status_table_render(const json_t *status, struct buffer *out)
 {
     appliance_render(status, out);
     store_render(status, out);
+    parity_render(status, out);
     streams_render(status, out);
     quality_render(status, out);
     views_render(status, out);

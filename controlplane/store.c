@@ -142,6 +142,16 @@ uint32_t store_epoch(const struct store *store)
     return store->epoch;
 }
 
+struct disk *store_disk(const struct store *store)
+{
+    return store->disk;
+}
+
+const uint8_t *store_id(const struct store *store)
+{
+    return store->store_id;
+}
+
 enum result store_load(struct store *store, struct worker *const *workers,
                        char error[STORE_ERROR_SIZE_MAX])
 {

@@ -43,6 +43,9 @@ struct store_options {
 MUST_USE enum result store_open(const struct store_options *options, struct store **out_store,
                                 char error[STORE_ERROR_SIZE_MAX]);
 uint32_t store_epoch(const struct store *store);
+/* For other keepers of files in the directory; borrowed. */
+struct disk *store_disk(const struct store *store);
+const uint8_t *store_id(const struct store *store); /* MIRROR_STORE_ID_BYTES */
 MUST_USE enum result store_load(struct store *store, struct worker *const *workers,
                                 char error[STORE_ERROR_SIZE_MAX]);
 MUST_USE enum result store_begin(struct store *store, char error[STORE_ERROR_SIZE_MAX]);

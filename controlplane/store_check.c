@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controlplane/served_reader.h"
 #include "controlplane/store_check_inside.h"
 #include "controlplane/store_epochs.h"
 #include "dataplane/feature/mirror_scan.h"
@@ -257,6 +258,29 @@ static void tile_left_put(struct store_check *check, struct store_name *name)
     }
 }
 
+/* Served answers: they belong to no manifest and no log. */
+static void served_check(struct store_check *check, const struct store_name *name)
+{
+    struct served_reader_report report = {0};
+    struct store_line line = store_line_of(name, STORE_GOOD);
+    enum result result = served_reader_check(check->path, name->number, &report);
+    if (result == RESULT_NOT_FOUND) {
+        line.state = STORE_GONE;
+        store_line_put(check, &line, "vanished while the directory was checked");
+    } else if (result == RESULT_TRUNCATED) {
+        line.state = STORE_EMPTY;
+        store_line_put(check, &line, "no answers");
+    } else if (result != RESULT_OK || report.damaged > 0) {
+        line.state = STORE_DAMAGED;
+        store_line_put(check, &line, "%s, %" PRIu64 " answers can be read",
+                       result != RESULT_OK ? "its header is none" : "bytes are damaged",
+                       report.records);
+    } else {
+        line.state = report.torn_files > 0 ? STORE_TORN : STORE_GOOD;
+        store_line_put(check, &line, "%" PRIu64 " answers", report.records);
+    }
+}
+
 static void name_check(struct store_check *check, struct store_name *name)
 {
     switch (name->kind) {
@@ -271,6 +295,9 @@ static void name_check(struct store_check *check, struct store_name *name)
         return;
     case STORE_NAME_SEGMENT:
         store_check_segment(check, name);
+        return;
+    case STORE_NAME_SERVED:
+        served_check(check, name);
         return;
     case STORE_NAME_OTHER:
         break;

@@ -8,6 +8,7 @@
 
 #include "controlplane/epochs.h"
 #include "dataplane/feature/manifest.h"
+#include "dataplane/feature/served_format.h"
 #include "drivers/memory.h"
 
 #define CAPACITY_MIN 64u
@@ -24,6 +25,8 @@ static void name_tell(struct store_name *name)
         name->kind = STORE_NAME_TILE;
     } else if (mirror_name_parse(name->name, &name->shard, &name->number)) {
         name->kind = STORE_NAME_SEGMENT;
+    } else if (served_name_parse(name->name, &name->number)) {
+        name->kind = STORE_NAME_SERVED;
     }
 }
 

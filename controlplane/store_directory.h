@@ -1,5 +1,6 @@
 /* The files of a data directory as they were when it was read, in the order in which they are
- * checked: epochs, manifests (newest first), tiles, segments (by shard, oldest first), the rest. */
+ * checked: epochs, manifests (newest first), tiles, segments (by shard, oldest first), served
+ * answers, the rest. */
 #pragma once
 
 #include <stdint.h>
@@ -14,6 +15,7 @@ enum store_name_kind {
     STORE_NAME_MANIFEST,
     STORE_NAME_TILE,
     STORE_NAME_SEGMENT,
+    STORE_NAME_SERVED,
     STORE_NAME_OTHER,
 };
 
@@ -21,7 +23,7 @@ struct store_name {
     char name[STORE_NAME_SIZE_MAX];
     enum store_name_kind kind;
     uint32_t shard;
-    uint64_t number; /* Generation, or number of a segment. */
+    uint64_t number; /* Generation, or number of a segment or a file of answers. */
     bool checked;    /* Of a tile file: tile says what was found. */
     struct store_tile tile;
 };

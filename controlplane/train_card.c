@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "controlplane/json_text.h"
-#include "controlplane/train_inside.h"
+#include "controlplane/train_logged.h"
 #include "dataplane/base/units.h"
 
 static void hex_set(json_t *object, const char *name, const void *bytes, uint32_t size)
@@ -31,6 +31,8 @@ static json_t *mirror_make(const struct train *train)
     json_t *mirror = json_object();
     json_t *shards = json_array();
     hex_set(mirror, "store", range->store_id, sizeof(range->store_id));
+    (void)json_object_set_new(mirror, "corrections",
+                              json_integer((json_int_t)mirror_history_corrections(train->mirror)));
     (void)json_object_set_new(mirror, "since_us", json_integer(range->since_us));
     for (uint32_t i = 0; i < SHARDS_MAX; i++) {
         if (range->last_lsn[i] != 0) {
@@ -74,9 +76,12 @@ static json_t *card_make(const struct train *train)
     (void)json_object_set_new(service, "version", json_integer(train->service->version));
     (void)json_object_set_new(card, "service", service);
     number_set(card, "definitions", train->config->plan.fingerprint);
-    (void)json_object_set_new(card, "mode",
-                              json_string(train->mode == HISTORY_TRUE ? "as_true" : "as_known"));
-    (void)json_object_set_new(card, "mirror", mirror_make(train));
+    (void)json_object_set_new(card, "mode", json_string(train_mode_name(train)));
+    if (train->logged != NULL) {
+        (void)json_object_set_new(card, "logged", train_logged_json(train));
+    } else {
+        (void)json_object_set_new(card, "mirror", mirror_make(train));
+    }
     (void)json_object_set_new(labels, "file", json_text(train->options->labels));
     hex_set(labels, "xxh3_128", train->label_hash, sizeof(train->label_hash));
     (void)json_object_set_new(labels, "rows", json_integer((json_int_t)train->rows));

@@ -36,6 +36,8 @@ struct train_options {
     bool compare;       /* as_true: with what serving returned. */
     bool no_status;
     bool quiet;
+    bool from_logged;
+    const char *within; /* NULL: a day. */
     int argument_count; /* The command line, for the card. */
     char **arguments;
 };
@@ -61,10 +63,11 @@ struct train {
     const struct config *config;
     const struct plan_service *service;
     struct label_table *labels;
-    struct mirror_history *mirror;
-    struct mirror_history *known; /* To compare with; NULL: nothing is. */
-    struct disk *disk;            /* The folder of the training set. */
-    const char *name;             /* Of the training set there. */
+    struct mirror_history *mirror; /* NULL: from what was served. */
+    struct mirror_history *known;  /* To compare with; NULL: nothing is. */
+    struct train_logged *logged;   /* NULL: from the mirror. See train_logged.h. */
+    struct disk *disk;             /* The folder of the training set. */
+    const char *name;              /* Of the training set there. */
     enum history_mode mode;
     uint32_t thread_count;
     uint64_t memory_bytes;
@@ -100,6 +103,8 @@ struct train_part {
 __attribute__((format(printf, 2, 3))) enum result train_fail(struct train *train,
                                                              const char *format, ...);
 
+/* "as_known", "as_true", "from_logged" */
+const char *train_mode_name(const struct train *train);
 /* Finds the columns that the service needs. */
 MUST_USE enum result train_columns_find(struct train *train);
 /* Reads the next rows of the label file, at most rows_max; part->rows 0: there are no more. */

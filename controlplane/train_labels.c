@@ -110,7 +110,7 @@ enum result train_columns_find(struct train *train)
             return result;
         }
     }
-    for (uint32_t i = 0; i < train->service->request_count; i++) {
+    for (uint32_t i = 0; !train->options->from_logged && i < train->service->request_count; i++) {
         const struct schema_field *field = &train->service->request[i];
         train->request[i] = label_table_column_find(train->labels, field->name);
         if (train->request[i] < 0 && !field->optional) {
@@ -274,7 +274,8 @@ static enum result row_read_make(struct train *train, const struct label_batch *
             .feature = &train->feature[view->first],
             .answer = &part->answer[(uint64_t)part->rows * service->read_count + view->first]};
     }
-    return service->request_count == 0 ? RESULT_OK : request_read(train, batch, row, part);
+    bool asks = service->request_count > 0 && !train->options->from_logged;
+    return asks ? request_read(train, batch, row, part) : RESULT_OK;
 }
 
 static enum result part_alloc(struct train *train, uint32_t rows, struct train_part *part)

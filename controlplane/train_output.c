@@ -113,11 +113,10 @@ static enum result file_open(struct output *output)
     (void)snprintf(fingerprint, sizeof(fingerprint), "%016" PRIx64,
                    train->config->plan.fingerprint);
     (void)snprintf(version, sizeof(version), "%u", train->service->version);
-    const struct parquet_pair pairs[] = {
-        {"freshet.service", train->service->name},
-        {"freshet.service_version", version},
-        {"freshet.definitions", fingerprint},
-        {"freshet.mode", train->mode == HISTORY_TRUE ? "as_true" : "as_known"}};
+    const struct parquet_pair pairs[] = {{"freshet.service", train->service->name},
+                                         {"freshet.service_version", version},
+                                         {"freshet.definitions", fingerprint},
+                                         {"freshet.mode", train_mode_name(train)}};
     const struct parquet_options options = {.pairs = pairs, .pair_count = 4};
     if (column == NULL) {
         return output_fail(output, RESULT_NO_MEMORY);

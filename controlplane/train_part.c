@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "controlplane/train_inside.h"
+#include "controlplane/train_logged.h"
 #include "controlplane/train_spool.h"
 #include "dataplane/base/assert.h"
 
@@ -41,7 +42,7 @@ static enum result rows_answer(struct train *train, struct train_part *part, uin
 enum result train_rows_answer(struct train *train, struct train_part *part, uint32_t first,
                               uint32_t count, train_rows *each, void *context)
 {
-    enum result result = rows_answer(train, part, first, count);
+    enum result result = train->logged != NULL ? RESULT_OK : rows_answer(train, part, first, count);
     if (result == RESULT_OK) {
         return each(context, part, first, count);
     }
@@ -137,6 +138,9 @@ enum result train_row_spool(struct train *train, const struct train_part *part,
                             struct service_run *run, uint32_t row, struct buffer *values)
 {
     uint8_t flags[SERVICE_FEATURES_MAX] = {0};
+    if (train->logged != NULL) {
+        return train_logged_spool(train, part, row, values);
+    }
     if (part->known != NULL) {
         row_compare(train, part, run, row, flags);
     } else {

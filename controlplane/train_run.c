@@ -126,13 +126,18 @@ static enum result state_enter(struct train *train)
     if (result == RESULT_OK && train_state_read(train->disk, name, &before) == RESULT_OK &&
         before.identity == train->identity) {
         train->part_rows = before.part_rows;
-        mirror_history_end_set(train->mirror, before.last_lsn);
+        if (train->mirror != NULL) {
+            mirror_history_end_set(train->mirror, before.last_lsn);
+        }
         if (train->known != NULL) {
             mirror_history_end_set(train->known, before.last_lsn);
         }
         return RESULT_OK;
     }
-    memcpy(state.last_lsn, mirror_history_range(train->mirror)->last_lsn, sizeof(state.last_lsn));
+    if (train->mirror != NULL) {
+        memcpy(state.last_lsn, mirror_history_range(train->mirror)->last_lsn,
+               sizeof(state.last_lsn));
+    }
     for (uint32_t part = 0; result == RESULT_OK; part++) {
         char spool[DISK_NAME_SIZE_MAX];
         train_spool_name(train, part, spool);

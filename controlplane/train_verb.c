@@ -8,9 +8,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "config/scalar.h"
 #include "controlplane/definitions.h"
 #include "controlplane/suggest.h"
-#include "controlplane/train_inside.h"
+#include "controlplane/train_logged.h"
 #include "controlplane/verb.h"
 #include "dataplane/base/hash.h"
 #include "dataplane/base/units.h"
@@ -32,6 +33,13 @@ enum result train_fail(struct train *train, const char *format, ...)
     }
     va_end(arguments);
     return RESULT_INVALID;
+}
+
+const char *train_mode_name(const struct train *train)
+{
+    return train->options->from_logged   ? "from_logged"
+           : train->mode == HISTORY_TRUE ? "as_true"
+                                         : "as_known";
 }
 
 static int told(const struct train *train)
@@ -94,12 +102,15 @@ static enum result labels_hash(struct train *train)
 /* A number of everything that decides the bytes of the set. */
 static void identity_make(struct train *train)
 {
-    const struct mirror_range *range = mirror_history_range(train->mirror);
+    static const uint8_t no_store[MIRROR_STORE_ID_BYTES];
+    const uint8_t *store =
+        train->mirror == NULL ? no_store : mirror_history_range(train->mirror)->store_id;
     uint64_t part[] = {train->config->plan.fingerprint,
-                       XXH3_64bits(train->service, sizeof(*train->service)),
+                       service_fingerprint(&train->config->plan, train->service),
                        train->label_hash[0],
                        train->label_hash[1],
-                       XXH3_64bits(range->store_id, sizeof(range->store_id)),
+                       XXH3_64bits(store, MIRROR_STORE_ID_BYTES),
+                       train->mirror == NULL ? 0 : mirror_history_corrections(train->mirror),
                        train->mode + 2u * (uint64_t)train->options->compare,
                        train->options->time == NULL
                            ? 0
@@ -142,14 +153,34 @@ static enum result output_open(struct train *train)
     return result == RESULT_OK ? RESULT_OK : train_fail(train, "%s", error);
 }
 
-static enum result mirror_open(struct train *train)
+/* NULL after saying that nobody names one. */
+static const char *data_directory(struct train *train)
 {
     const char *data =
         train->options->data != NULL ? train->options->data : train->config->options.data_directory;
     if (data[0] == '\0') {
-        return train_fail(train, "the definitions have no `data.directory`: name the data "
-                                 "directory by --data");
+        (void)train_fail(train, "the definitions have no `data.directory`: name the data "
+                                "directory by --data");
+        return NULL;
     }
+    return data;
+}
+
+static enum result logged_open(struct train *train)
+{
+    const char *data = data_directory(train);
+    int64_t within_us = TRAIN_LOGGED_WITHIN_US;
+    if (train->options->within != NULL && !duration_parse(train->options->within, &within_us)) {
+        return train_fail(train,
+                          "--within `%s` is no duration; a whole number and a unit, as 1h, "
+                          "is allowed",
+                          train->options->within);
+    }
+    return data == NULL ? RESULT_INVALID : train_logged_open(train, data, within_us);
+}
+
+static enum result sums_make(struct train *train)
+{
     train->differ = heap_alloc(train->service->item_count * sizeof(*train->differ));
     train->unexplained = heap_alloc(train->service->item_count * sizeof(*train->unexplained));
     if (train->differ == NULL || train->unexplained == NULL) {
@@ -157,6 +188,15 @@ static enum result mirror_open(struct train *train)
     }
     memset(train->differ, 0, train->service->item_count * sizeof(*train->differ));
     memset(train->unexplained, 0, train->service->item_count * sizeof(*train->unexplained));
+    return RESULT_OK;
+}
+
+static enum result mirror_open(struct train *train)
+{
+    const char *data = data_directory(train);
+    if (data == NULL) {
+        return RESULT_INVALID;
+    }
     struct mirror_history_options options = {.directory = data,
                                              .plan = &train->config->plan,
                                              .mode = train->mode,
@@ -208,12 +248,13 @@ static enum result train_open(struct train *train)
     }
     result = train_columns_find(train);
     result = result == RESULT_OK ? labels_hash(train) : result;
-    result = result == RESULT_OK ? mirror_open(train) : result;
+    result = result == RESULT_OK ? sums_make(train) : result;
+    result = result == RESULT_OK && !train->options->from_logged ? mirror_open(train) : result;
     result = result == RESULT_OK ? output_open(train) : result;
     if (result == RESULT_OK) {
         identity_make(train);
     }
-    return result;
+    return result == RESULT_OK && train->options->from_logged ? logged_open(train) : result;
 }
 
 /* --- progress ------------------------------------------------------------------------------- */
@@ -261,7 +302,7 @@ static void *progress_run(void *argument)
 static void progress_begin(struct progress *progress, struct train *train)
 {
     *progress = (struct progress){.train = train};
-    if (!train->options->quiet && isatty(STDERR_FILENO) == 1) {
+    if (!train->options->quiet && train->mirror != NULL && isatty(STDERR_FILENO) == 1) {
         progress->runs = pthread_create(&progress->thread, NULL, progress_run, progress) == 0;
     }
 }
@@ -302,6 +343,7 @@ static int train_do(const struct train_options *options, const struct config *co
     }
     label_table_close(train->labels);
     mirror_history_close(train->mirror);
+    train_logged_close(train->logged);
     mirror_history_close(train->known);
     heap_free(train->differ);
     heap_free(train->unexplained);
@@ -319,6 +361,12 @@ static int options_check(const struct verb_usage *usage, const struct train_opti
         strcmp(options->mode, "as_true") != 0) {
         return verb_usage_error(usage, "--mode `%s` is neither as_known nor as_true",
                                 options->mode);
+    }
+    if (options->from_logged && options->mode != NULL) {
+        return verb_usage_error(usage, "--mode is of the mirror; --from-logged takes none");
+    }
+    if (options->within != NULL && !options->from_logged) {
+        return verb_usage_error(usage, "--within belongs to --from-logged");
     }
     if (options->compare && (options->mode == NULL || strcmp(options->mode, "as_true") != 0)) {
         return verb_usage_error(usage, "--compare is for --mode as_true");
@@ -341,6 +389,10 @@ int train_verb(int argc, char **argv)
          "the training set: Parquet, or CSV by the end of its name"},
         {"mode", "MODE", VERB_OPTION_TEXT, &options.mode,
          "as_known (what serving returned, the default) or as_true (late events too)"},
+        {"from-logged", NULL, VERB_OPTION_FLAG, &options.from_logged,
+         "the recorded answers themselves: of each label the newest before it"},
+        {"within", "TIME", VERB_OPTION_TEXT, &options.within,
+         "with --from-logged: how old that may be; without it 1d"},
         {"data", "DIR", VERB_OPTION_TEXT, &options.data,
          "the data directory; without it that of the definitions"},
         {"time", "COLUMN", VERB_OPTION_TEXT, &options.time,

@@ -91,7 +91,8 @@ void replay_begin(struct replay *replay, enum replay_pass pass, const struct rep
         }
     }
     for (uint32_t w = 0; w < replay->options.shard_count; w++) {
-        replay->options.workers[w]->shard.replaying = pass == REPLAY_OWN;
+        replay->options.workers[w]->shard.replaying =
+            pass == REPLAY_OWN && start->which != REPLAY_ROWS_ONLY;
         replay->options.workers[w]->shard.obeying = pass != REPLAY_REBUILD;
     }
 }
@@ -133,11 +134,17 @@ enum result replay_row(struct replay *replay, const struct tile_row *row)
     if (view_index == CATALOG_GONE) {
         return RESULT_OK;
     }
+    if (view_set_has(&replay->start.rebuild_views, view_index)) {
+        return RESULT_OK;
+    }
     const struct plan_view *view = &replay->options.plan->view[view_index];
     if (!row_is_good(view, meta, row, replay->row_words - 1)) {
         return RESULT_CORRUPT;
     }
     const uint8_t *key = (const uint8_t *)&replay->row_words[ROW_KEY - 1];
+    if (!replay_row_is_ours(replay, view_index, key, meta.key_size)) {
+        return RESULT_OK;
+    }
     uint32_t owner = mesh_owner(hash_owner(key, meta.key_size), replay->options.shard_count);
     struct shard *shard = &replay->options.workers[owner]->shard;
     replay->counts.rows++;
@@ -245,6 +252,66 @@ static uint32_t views_without(const struct replay *replay, const struct entry_ev
     return views_of(replay, events->old_stream, events->old_views & ~refused, events->stream);
 }
 
+/* What became of an event of the entry: its record is the home's. */
+static const struct correction *correction_of(const struct replay *replay,
+                                              const struct mirror_entry *entry, uint32_t event)
+{
+    const struct correction_set *set = replay->options.corrections;
+    return entry->kind == MIRROR_MESSAGE
+               ? correction_find(set, replay->start.shard, entry->lsn + event)
+               : correction_find(set, entry->home, entry->home_lsn);
+}
+
+/* Events from `first` on, at most count, up to the first that was corrected, if any. */
+static uint32_t events_until(const struct replay *replay, const struct mirror_entry *entry,
+                             uint32_t first, uint32_t count,
+                             const struct correction **out_correction)
+{
+    const struct correction_set *set = replay->options.corrections;
+    *out_correction = NULL;
+    for (uint32_t i = 0; set != NULL && set->count > 0 && i < count; i++) {
+        *out_correction = correction_of(replay, entry, first + i);
+        if (*out_correction != NULL) {
+            return i + 1;
+        }
+    }
+    return count;
+}
+
+/* The last event of the burst came, and moves the watermark. What it should have been is applied
+ * under its identity, from its home's record alone: no forward tells which rows that is about. */
+static enum result correction_gather(struct replay *replay, const struct mirror_entry *entry,
+                                     const struct entry_events *events,
+                                     const struct correction *correction)
+{
+    struct burst *burst = &replay->burst;
+    const struct plan_stream *stream = &replay->options.plan->stream[events->stream];
+    uint32_t came = burst->count - 1;
+    uint32_t views = replay->views[came];
+    replay->views[came] = 0;
+    if (correction->kind == CORRECTION_RETRACT || entry->kind == MIRROR_FORWARD ||
+        replay->pass == REPLAY_AGAIN) {
+        return RESULT_OK;
+    }
+    const struct wire_message wire = {.stream_id = events->wire.stream_id,
+                                      .version = correction->is.version,
+                                      .sequence = events->wire.sequence,
+                                      .event_stride = correction->is.size,
+                                      .event_count = 1,
+                                      .events = correction->is.data};
+    if (decode_check(&stream->schema, &wire) != DROP_NONE) {
+        return RESULT_CORRUPT;
+    }
+    decode_events(&stream->decode_judged, &wire, 0, 1, burst);
+    uint32_t is = burst->count - 1;
+    burst->order[is] = burst->order[came];
+    burst->lsn[is] = burst->lsn[came];
+    burst->drop[is] = DROP_event_late; /* Moves no watermark. */
+    replay->views[is] = views;
+    replay->replaced[is] = true;
+    return RESULT_OK;
+}
+
 /* Gathers events of an entry; applies bursts as they fill. */
 static enum result events_gather(struct replay *replay, const struct mirror_entry *entry,
                                  const struct entry_events *events)
@@ -254,7 +321,8 @@ static enum result events_gather(struct replay *replay, const struct mirror_entr
     uint32_t views = views_without(replay, events, 0);
     uint32_t done = 0;
     while (done < entry->event_count) {
-        if (burst->count == BURST_EVENTS_MAX ||
+        /* One that was corrected takes two places. */
+        if (burst->count + 2 > BURST_EVENTS_MAX ||
             (burst->count > 0 && burst->stream != events->stream)) {
             enum result result = replay_burst_finish(replay);
             if (result != RESULT_OK) {
@@ -264,14 +332,16 @@ static enum result events_gather(struct replay *replay, const struct mirror_entr
         burst->stream = (uint16_t)events->stream;
         burst->schema = &replay->options.plan->stream[events->stream].schema;
         uint32_t first = burst->count;
-        uint32_t room = BURST_EVENTS_MAX - first;
+        uint32_t room = BURST_EVENTS_MAX - first - 1;
         uint32_t left = entry->event_count - done;
-        uint32_t count = left < room ? left : room;
+        const struct correction *correction;
+        uint32_t count = events_until(replay, entry, done, left < room ? left : room, &correction);
         decode_events(decode, &events->wire, done, count, burst);
         for (uint32_t i = 0; i < count; i++) {
             uint32_t verdict = mirror_entry_verdict(entry, done + i);
             bool applied = (verdict & UINT8_MAX) == VERDICT_applied;
             burst->lsn[first + i] = entry->lsn + done + i;
+            replay->replaced[first + i] = false;
             burst->drop[first + i] = applied ? DROP_NONE : DROP_event_late;
             replay->views[first + i] = !applied ? 0
                                        : verdict >> 16 == 0
@@ -279,6 +349,11 @@ static enum result events_gather(struct replay *replay, const struct mirror_entr
                                            : views_without(replay, events, verdict >> 16);
         }
         done += count;
+        enum result result =
+            correction == NULL ? RESULT_OK : correction_gather(replay, entry, events, correction);
+        if (result != RESULT_OK) {
+            return result;
+        }
     }
     return RESULT_OK;
 }
@@ -292,7 +367,8 @@ static enum result entry_stream(struct replay *replay, const struct mirror_entry
     *out_there = false;
     if (old < 0) {
         /* A mirror goes back further than the plans that are known. */
-        return replay->pass == REPLAY_REBUILD ? RESULT_OK : RESULT_CORRUPT;
+        bool known = replay->pass != REPLAY_REBUILD && !replay->start.partial;
+        return known ? RESULT_CORRUPT : RESULT_OK;
     }
     uint16_t now = replay->map.stream[old];
     *out_there = now != CATALOG_GONE;
@@ -313,7 +389,8 @@ static enum result entry_stream(struct replay *replay, const struct mirror_entry
 
 static enum result message_replay(struct replay *replay, const struct mirror_entry *entry)
 {
-    if (replay->pass == REPLAY_OWN && (entry->flags & MIRROR_MESSAGE_FLAG_TEXT) == 0) {
+    if (replay->pass == REPLAY_OWN && !replay->start.rows_only &&
+        (entry->flags & MIRROR_MESSAGE_FLAG_TEXT) == 0) {
         struct lane_message message = {.producer = entry->producer,
                                        .sequence = entry->sequence,
                                        .incarnation = entry->incarnation,
@@ -379,8 +456,11 @@ enum result replay_entry(struct replay *replay, const struct mirror_entry *entry
     if (entry->kind == MIRROR_PLAN) {
         return plan_replay(replay, entry);
     }
-    bool had = entry->lsn + entry->lsn_count - 1 <= replay->start.replay_lsn;
-    if (entry->kind == MIRROR_EPOCH || (replay->pass == REPLAY_OWN && had)) {
+    const struct replay_start *start = &replay->start;
+    bool had = entry->lsn + entry->lsn_count - 1 <= start->replay_lsn;
+    bool outside = entry->apply_us < start->since_us ||
+                   (start->until_us != 0 && entry->apply_us >= start->until_us);
+    if (entry->kind == MIRROR_EPOCH || outside || (replay->pass == REPLAY_OWN && had)) {
         return RESULT_OK;
     }
     if (entry->apply_us != replay->apply_us) {
@@ -407,7 +487,8 @@ enum result replay_end(struct replay *replay, struct replay_counts *out_counts)
         worker->shard.obeying = false;
         bool own = replay->options.shard_count != replay->options.old_shard_count ||
                    w == replay->start.shard;
-        for (uint32_t s = 0; own && replay->pass == REPLAY_OWN && s < STREAMS_MAX; s++) {
+        own = own && replay->pass == REPLAY_OWN && !replay->start.rows_only;
+        for (uint32_t s = 0; own && s < STREAMS_MAX; s++) {
             worker->watermark_us[s] = replay->watermark_us[s] > worker->watermark_us[s]
                                           ? replay->watermark_us[s]
                                           : worker->watermark_us[s];

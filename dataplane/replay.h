@@ -16,7 +16,10 @@
 
 #include "dataplane/base/result.h"
 #include "dataplane/feature/catalog.h"
+#include "dataplane/feature/correction.h"
 #include "dataplane/feature/mirror_format.h"
+#include "dataplane/feature/row.h"
+#include "dataplane/feature/row_set.h"
 #include "dataplane/feature/tile_format.h"
 
 struct replay;
@@ -24,17 +27,31 @@ struct worker;
 
 enum replay_pass { REPLAY_OWN, REPLAY_AGAIN, REPLAY_REBUILD };
 
+/* Which rows of its views a pass is about. */
+enum replay_rows {
+    REPLAY_ROWS_ALL,
+    REPLAY_ROWS_WITHOUT, /* All but those of the set. */
+    REPLAY_ROWS_ONLY,    /* Those of the set, which have nothing yet: each record counts once. */
+};
+
 struct replay_options {
     struct worker *const *workers; /* Borrowed; of the shard count to run with. */
     uint32_t shard_count;
     uint32_t old_shard_count;
     const struct plan *plan; /* To run with. */
     uint32_t epoch;          /* The one that begins. */
+    /* Records that are applied otherwise than they came, or not at all; NULL: none are. The
+     * watermark moves by what came. In OWN, the rows that they are about are a set of their own
+     * (ROWS_WITHOUT, then ROWS_ONLY): replaced events may be of other owners than those that
+     * came. */
+    const struct correction_set *corrections;
     /* Whether a forward was never durable at its home. */
     bool (*is_void)(void *context, uint32_t home, uint64_t home_lsn);
     /* AGAIN: a forward for an owner (its record of the mesh, borrowed during the call). False: no
      * memory. */
     bool (*forward)(void *context, uint32_t owner, const void *record, uint32_t size);
+    /* AGAIN: what owners lack goes into rows at once, as it does for another shard count. */
+    bool settles;
     void *context;
 };
 
@@ -47,6 +64,15 @@ struct replay_start {
                                           this home. */
     int64_t watermark_us[STREAMS_MAX]; /* By index in the catalog. */
     struct view_set rebuild_views;     /* Of the plan; REBUILD's, and left out by the others. */
+    int64_t since_us;                  /* Records of an earlier T are left out, */
+    int64_t until_us;                  /* and those of T from here on; 0: none of these. */
+    enum replay_rows which;
+    struct row_set *rows; /* Borrowed; what is thrown away or applied is touched in it. */
+    /* REBUILD: what owners never logged (forward_lsn, per owner) is left to AGAIN. */
+    bool without_again;
+    bool rows_only; /* OWN: lanes and watermarks are left as they are. */
+    bool partial;   /* The log begins behind plans that are lost: streams that none has are passed
+                     over. */
 };
 
 struct replay_counts {
@@ -82,6 +108,13 @@ MUST_USE enum result replay_entry(struct replay *replay, const struct mirror_ent
 MUST_USE enum result replay_frame_end(struct replay *replay);
 /* Ends the pass. */
 MUST_USE enum result replay_end(struct replay *replay, struct replay_counts *out_counts);
+
+/* State hash of every vshard (DESIGN: state hash), folded at the greatest watermark of all workers.
+ * out: VSHARD_COUNT sums. scratch: REPLAY_HASH_SCRATCH_BYTES, on a cache line. Slow. Returns one
+ * hash of all of them. */
+#define REPLAY_HASH_SCRATCH_BYTES (2 * ROW_SIZE_MAX)
+uint64_t replay_state_hash(struct worker *const *workers, uint32_t count, uint64_t *out,
+                           void *scratch);
 
 /* After all passes, for each worker: T goes on behind what was replayed, and since when a view's
  * history goes back. */

@@ -25,6 +25,9 @@ static void watermark_move(struct replay *replay)
 static bool view_is_ours(const struct replay *replay, uint64_t hash, uint32_t event)
 {
     uint32_t owner = mesh_owner(hash, replay->options.old_shard_count);
+    if (replay->replaced[event]) {
+        return true;
+    }
     switch (replay->pass) {
     case REPLAY_OWN:
         return owner == replay->start.shard;
@@ -32,7 +35,8 @@ static bool view_is_ours(const struct replay *replay, uint64_t hash, uint32_t ev
         return owner != replay->start.shard &&
                replay->burst.lsn[event] > replay->start.forward_lsn[owner];
     case REPLAY_REBUILD:
-        return true;
+        return !replay->start.without_again || owner == replay->start.shard ||
+               replay->burst.lsn[event] <= replay->start.forward_lsn[owner];
     }
     UNREACHABLE();
 }
@@ -69,7 +73,8 @@ static void event_batch(struct replay *replay, uint32_t w, uint32_t event)
         uint64_t sure = source == NULL ? view->sure_fields : source->sure_fields;
         bool lacks = (replay->burst.null_mask[event] & sure) != 0;
         if (size == 0 || lacks || mesh_owner(hash, replay->options.shard_count) != w ||
-            !view_is_ours(replay, hash, event)) {
+            !view_is_ours(replay, hash, event) ||
+            !replay_row_is_ours(replay, stream->view[v], key, size)) {
             continue;
         }
         batch->event[batch->count] = (uint16_t)event;
@@ -109,7 +114,7 @@ static enum result batches_apply(struct replay *replay, struct worker *worker)
 static enum result burst_apply(struct replay *replay)
 {
     struct burst *burst = &replay->burst;
-    if (replay->pass != REPLAY_OWN) {
+    if (replay_lsn_is_fixed(replay)) {
         /* Rows that had nothing of it: below every record to come, above every one that was. */
         for (uint32_t i = 0; i < burst->count; i++) {
             replay->lsn_saved[i] = burst->lsn[i];
@@ -122,7 +127,7 @@ static enum result burst_apply(struct replay *replay)
         for (uint32_t i = 0; i < burst->count; i++) {
             event_batch(replay, w, i);
         }
-        if (replay->pass != REPLAY_OWN) {
+        if (replay_lsn_is_fixed(replay)) {
             for (uint32_t i = 0; i < burst->count; i++) {
                 burst->lsn[i] = lsn_of(replay->options.epoch, 0);
             }
@@ -131,7 +136,7 @@ static enum result burst_apply(struct replay *replay)
         if (result != RESULT_OK) {
             return result;
         }
-        if (replay->pass != REPLAY_OWN) {
+        if (replay_lsn_is_fixed(replay)) {
             memcpy(burst->lsn, replay->lsn_saved, burst->count * sizeof(burst->lsn[0]));
         }
     }
@@ -211,9 +216,10 @@ enum result replay_burst_finish(struct replay *replay)
         return RESULT_OK;
     }
     burst_compute(replay);
-    bool same = replay->options.shard_count == replay->options.old_shard_count;
-    enum result result =
-        replay->pass == REPLAY_AGAIN && same ? burst_forward(replay) : burst_apply(replay);
+    const struct replay_options *options = &replay->options;
+    bool forwards = replay->pass == REPLAY_AGAIN && !options->settles &&
+                    options->shard_count == options->old_shard_count;
+    enum result result = forwards ? burst_forward(replay) : burst_apply(replay);
     watermark_move(replay);
     replay->burst.count = 0;
     return result;

@@ -22,6 +22,7 @@ struct replay {
     struct pattern_bits pattern_bits;
     uint64_t lsn_saved[BURST_EVENTS_MAX];
     uint32_t views[BURST_EVENTS_MAX]; /* Per event of the burst: places of views. */
+    bool replaced[BURST_EVENTS_MAX];  /* What an event should have been: rows of any owner. */
     uint64_t row_words[ROW_SIZE_MAX / sizeof(uint64_t)];
     uint8_t record[sizeof(struct mesh_forward) + EVENT_SIZE_MAX];
 };
@@ -32,13 +33,36 @@ struct replay_workers {
     uint32_t end;
 };
 
-/* A shard's own log is its own worker's, unless there is another count of shards now. */
+/* A shard's own log is its own worker's, unless there is another count of shards now, or events of
+ * it were replaced. */
 static inline struct replay_workers replay_workers_of(const struct replay *replay)
 {
     bool same = replay->options.shard_count == replay->options.old_shard_count;
-    return same && replay->pass == REPLAY_OWN
+    return same && replay->pass == REPLAY_OWN && replay->start.which != REPLAY_ROWS_ONLY
                ? (struct replay_workers){replay->start.shard, replay->start.shard + 1}
                : (struct replay_workers){0, replay->options.shard_count};
+}
+
+/* Whether rows get their records in no order that LSNs tell, each once: then they have the LSN that
+ * comes before all that is to come. */
+static inline bool replay_lsn_is_fixed(const struct replay *replay)
+{
+    return replay->pass != REPLAY_OWN || replay->start.which == REPLAY_ROWS_ONLY;
+}
+
+/* Whether a row is one that the pass is about; says that it was met. */
+static inline bool replay_row_is_ours(struct replay *replay, uint32_t view, const uint8_t *key,
+                                      uint32_t key_size)
+{
+    const struct replay_start *start = &replay->start;
+    if (start->which == REPLAY_ROWS_ALL) {
+        return true;
+    }
+    struct row_set_entry *entry = row_set_find(start->rows, view, key, key_size);
+    if (entry != NULL) {
+        entry->touched = true;
+    }
+    return (entry != NULL) == (start->which == REPLAY_ROWS_ONLY);
 }
 
 /* Applies the burst, or makes forwards of it, as the pass wants. */

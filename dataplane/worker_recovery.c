@@ -25,6 +25,25 @@ void worker_replayed(struct worker *worker, int64_t apply_us,
     atomic_store_explicit(&worker->shared_apply_us, worker->turn.apply_us, memory_order_release);
 }
 
+uint64_t replay_state_hash(struct worker *const *workers, uint32_t count, uint64_t *out,
+                           void *scratch)
+{
+    const struct plan *plan = workers[0]->options.plan;
+    int64_t fold_us[STREAMS_MAX];
+    for (uint32_t s = 0; s < STREAMS_MAX; s++) {
+        fold_us[s] = INT64_MIN;
+        for (uint32_t i = 0; s < plan->stream_count && i < count; i++) {
+            int64_t own_us = sub_clamped(workers[i]->watermark_us[s], plan->stream[s].history_us);
+            fold_us[s] = own_us > fold_us[s] ? own_us : fold_us[s];
+        }
+    }
+    memset(out, 0, VSHARD_COUNT * sizeof(*out));
+    for (uint32_t i = 0; i < count; i++) {
+        shard_state_hash(&workers[i]->shard, fold_us, out, scratch);
+    }
+    return XXH3_64bits(out, VSHARD_COUNT * sizeof(*out));
+}
+
 void worker_again_set(struct worker *worker, const void *const *records, uint32_t count)
 {
     worker->again = records;

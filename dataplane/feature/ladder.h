@@ -18,9 +18,9 @@ struct ladder {
     int64_t fold_us;           /* H itself. */
 };
 
-/* H of a view, of the horizons of its sources: the least of those that have had an event, but never
- * further than view->apart_us behind the greatest: a source that rests does not keep rows from
- * folding, and one that had no event yet says nothing. fold_us is by stream, own_us by source. */
+/* H of a view, of the horizons of its sources: the least of them, but never further than
+ * view->apart_us behind the greatest: a source that rests, or that had no event yet, does not keep
+ * rows from folding. It never goes back. fold_us is by stream, own_us by source. */
 int64_t ladder_fold_us(const struct plan_view *view, const int64_t fold_us[STREAMS_MAX]);
 int64_t ladder_fold_of_sources_us(const struct plan_view *view, const int64_t *own_us);
 

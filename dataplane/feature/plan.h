@@ -303,6 +303,7 @@ struct plan_service {
     uint16_t request_count;   /* D */
     uint16_t read_count;      /* D */
     uint16_t item_count;      /* D */
+    uint32_t log_sample_ppm;  /* D: share of its answers that is recorded; in no fingerprint. */
     uint16_t entity_count;
     uint16_t entity[SERVICE_ENTITIES_MAX];            /* A view of each, in order of their reads. */
     struct program program;                           /* D: not finished. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "dataplane/base/assert.h"
+#include "dataplane/base/hash.h"
 #include "dataplane/feature/derive.h"
 
 struct expression_type service_feature_type(const struct plan *plan, uint32_t view, uint32_t place)
@@ -42,6 +43,89 @@ enum result service_finish(const struct plan *plan, struct plan_service *service
         }
     }
     return program_finish(&service->program) == RESULT_OK ? RESULT_OK : RESULT_UNSUPPORTED;
+}
+
+static uint64_t print_number(uint64_t print, uint64_t number)
+{
+    return XXH3_64bits_withSeed(&number, sizeof(number), print);
+}
+
+static uint64_t print_text(uint64_t print, const char *text, uint64_t size)
+{
+    return XXH3_64bits_withSeed(text, size, print_number(print, size));
+}
+
+static uint64_t print_type(uint64_t print, struct expression_type type)
+{
+    return print_number(print, (uint64_t)type.kind << 32 | (uint64_t)type.size << 8 | type.scale);
+}
+
+/* Member by member: program.print has the padding between them too, which differs from one process
+ * to the next. */
+static uint64_t print_program(uint64_t print, const struct program *program)
+{
+    for (uint32_t i = 0; i < program->input_count; i++) {
+        print = print_type(print_number(print, program->input[i]), program->input_type[i]);
+    }
+    for (uint32_t i = 0; i < program->constant_count; i++) {
+        print = print_number(print, (uint64_t)program->constant[i]);
+        print = print_number(print_type(print, program->constant_type[i]),
+                             program->constant_null >> i & 1);
+    }
+    for (uint32_t i = 0; i < program->step_count; i++) {
+        const struct program_step *step = &program->step[i];
+        print = print_number(print, (uint64_t)step->target << 48 | (uint64_t)step->a << 32 |
+                                        (uint64_t)step->b << 16 | step->c);
+        print = print_number(print, (uint64_t)step->code << 16 | step->active);
+        print = print_number(print, (uint64_t)step->immediate);
+    }
+    for (uint32_t i = 0; i < program->output_count; i++) {
+        print = print_type(print_number(print, program->output[i]), program->output_type[i]);
+    }
+    return print_text(print, program->string, program->string_size);
+}
+
+static uint64_t print_read(uint64_t print, const struct plan *plan,
+                           const struct plan_service_read *read)
+{
+    const struct plan_view *view = &plan->view[read->view];
+    print = print_number(print, view->fingerprint);
+    print = print_program(print, &view->derived_program);
+    print = print_number(print, (uint64_t)view->ttl_us << 1 | view->leading_newest);
+    return print_number(print, (uint64_t)read->place << 16 | read->item);
+}
+
+static uint64_t print_item(uint64_t print, const struct plan_service_item *item)
+{
+    const struct plan_default *otherwise = &item->otherwise;
+    print = print_text(print, item->name, strlen(item->name));
+    print = print_number(print, (uint64_t)item->source << 1 | item->is_computed);
+    print = print_number(print, (uint64_t)item->max_age_us);
+    if (!otherwise->given) {
+        return print_number(print, 0);
+    }
+    print = print_number(print_type(print, otherwise->type), 1);
+    return otherwise->type.kind == TYPE_string ? print_text(print, otherwise->text, otherwise->size)
+                                               : print_number(print, (uint64_t)otherwise->word);
+}
+
+uint64_t service_fingerprint(const struct plan *plan, const struct plan_service *service)
+{
+    uint64_t print = print_text(service->version, service->name, strlen(service->name));
+    print = print_program(print, &service->program);
+    for (uint32_t i = 0; i < service->read_count; i++) {
+        print = print_read(print, plan, &service->read[i]);
+    }
+    for (uint32_t i = 0; i < service->item_count; i++) {
+        print = print_item(print, &service->item[i]);
+    }
+    for (uint32_t i = 0; i < service->request_count; i++) {
+        const struct schema_field *field = &service->request[i];
+        print = print_text(print, field->name, strlen(field->name));
+        print = print_number(print, (uint64_t)field->type << 32 | (uint64_t)field->size << 8 |
+                                        field->scale);
+    }
+    return print;
 }
 
 int service_find(const struct plan *plan, const char *name, uint32_t size)

@@ -21,6 +21,10 @@ struct expression_type service_feature_type(const struct plan *plan, uint32_t vi
  * SERVICE_ENTITIES_MAX entities. RESULT_UNSUPPORTED: its values need too much at a time. */
 MUST_USE enum result service_finish(const struct plan *plan, struct plan_service *service);
 
+/* Of everything that decides its answers: what was answered under another one cannot be computed
+ * again. */
+uint64_t service_fingerprint(const struct plan *plan, const struct plan_service *service);
+
 /* Index of the service of that name, or -1. */
 int service_find(const struct plan *plan, const char *name, uint32_t size);
 

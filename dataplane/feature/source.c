@@ -42,8 +42,7 @@ int64_t ladder_fold_of_sources_us(const struct plan_view *view, const int64_t *o
     int64_t least_us = INT64_MAX;
     int64_t greatest_us = INT64_MIN;
     for (uint32_t i = 0; i < plan_source_count(view); i++) {
-        bool begun = own_us[i] != INT64_MIN;
-        least_us = begun && own_us[i] < least_us ? own_us[i] : least_us;
+        least_us = own_us[i] < least_us ? own_us[i] : least_us;
         greatest_us = own_us[i] > greatest_us ? own_us[i] : greatest_us;
     }
     int64_t apart_us = sub_clamped(greatest_us, view->apart_us);

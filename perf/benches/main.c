@@ -52,6 +52,7 @@ int main(int argc, char **argv)
     check_register();
     parquet_register();
     served_register();
+    canary_register();
     peer_register();
     int code = bench_main(argc, argv);
     if (results_get()->ladder_ready) {

@@ -33,5 +33,6 @@ void check_register(void);
 void parquet_register(void);
 void read_register(void);
 void under_register(void);
+void canary_register(void);
 void served_register(void);
 void peer_register(void);

@@ -1,7 +1,9 @@
 #include "perf/benches/served.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +18,7 @@
 #include "perf/load/schedule.h"
 
 #define SERVED_START_NS   (10 * NS_PER_SECOND)
+#define SERVED_DATA       "data"
 #define SERVED_REPLY_SIZE (256u * 1024)
 
 static int served_fail(const char *what, const char *why)
@@ -67,8 +70,16 @@ static int served_spawn(struct served *served, const char *const *argv)
     return served_fail(argv[0], "did not start; its output is in the folder's log");
 }
 
-static int served_config_write(const struct served *served, char path[96])
+/* more: NULL: without a data directory. */
+static int served_config_write(const struct served *served, const char *more, char path[96])
 {
+    char data[160] = "";
+    if (more != NULL) {
+        (void)snprintf(data, sizeof(data),
+                       "  data: {directory: %s/" SERVED_DATA
+                       ", mirror: {segment: 16MiB, bytes: 256MiB}}\n",
+                       served->folder);
+    }
     (void)snprintf(path, 96, "%s/bench.yaml", served->folder);
     FILE *file = fopen(path, "w");
     if (file == NULL) {
@@ -81,8 +92,8 @@ static int served_config_write(const struct served *served, char path[96])
                   "    - {driver: socket, listen: \"127.0.0.1:0\"}\n"
                   "  query: {unix: %s, tcp: \"127.0.0.1:0\", http: \"127.0.0.1:0\"}\n"
                   "  state: {memory: 4GiB}\n"
-                  "%s",
-                  served->socket, workload_definitions());
+                  "%s%s%s",
+                  served->socket, data, workload_definitions(), more == NULL ? "" : more);
     return fclose(file) == 0 ? 0 : served_fail(path, strerror(errno));
 }
 
@@ -101,14 +112,14 @@ static uint16_t served_port_read(const struct served *served)
     return number != NULL ? (uint16_t)strtoul(number + 9, NULL, 10) : 0;
 }
 
-int served_open_freshet(struct served *served, uint64_t keys)
+static int served_open(struct served *served, uint64_t keys, const char *more)
 {
     char program[512];
     char config[96];
     char to[32];
     char error[ENDPOINT_ERROR_SIZE_MAX];
     if (served_folder_make(served, "freshet.sock") != 0 ||
-        served_config_write(served, config) != 0) {
+        served_config_write(served, more, config) != 0) {
         return -1;
     }
     ssize_t size = readlink("/proc/self/exe", program, sizeof(program) - 16);
@@ -130,6 +141,16 @@ int served_open_freshet(struct served *served, uint64_t keys)
     return served->udp >= 0 && served->maker.tile != NULL ? 0 : served_fail(to, error);
 }
 
+int served_open_freshet(struct served *served, uint64_t keys)
+{
+    return served_open(served, keys, NULL);
+}
+
+int served_open_durable(struct served *served, uint64_t keys, const char *more)
+{
+    return served_open(served, keys, more);
+}
+
 int served_open_redis(struct served *served)
 {
     if (served_folder_make(served, "redis.sock") != 0) {
@@ -139,6 +160,24 @@ int served_open_redis(struct served *served)
                                 served->socket, "--save",      "",   "--appendonly",
                                 "no",           "--daemonize", "no", NULL};
     return served_spawn(served, argv);
+}
+
+/* The data directory, if there is one. */
+static void served_data_remove(const struct served *served)
+{
+    char path[160 + NAME_MAX];
+    (void)snprintf(path, sizeof(path), "%s/" SERVED_DATA, served->folder);
+    DIR *folder = opendir(path);
+    if (folder == NULL) {
+        return;
+    }
+    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+        (void)snprintf(path, sizeof(path), "%s/" SERVED_DATA "/%s", served->folder, entry->d_name);
+        (void)unlink(path);
+    }
+    (void)closedir(folder);
+    (void)snprintf(path, sizeof(path), "%s/" SERVED_DATA, served->folder);
+    (void)rmdir(path);
 }
 
 void served_close(struct served *served)
@@ -159,6 +198,7 @@ void served_close(struct served *served)
         (void)unlink(path);
     }
     if (served->folder[0] != '\0') {
+        served_data_remove(served);
         (void)rmdir(served->folder);
     }
     *served = (struct served){.udp = -1};

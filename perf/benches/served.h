@@ -20,6 +20,8 @@ struct served {
 /* Starts build/freshet with the benchmark's definitions. Returns 0, or -1 (said on stderr).
  * served_close() is right in both cases. */
 int served_open_freshet(struct served *served, uint64_t keys);
+/* The same with a data directory in the folder, and more definitions behind the benchmark's. */
+int served_open_durable(struct served *served, uint64_t keys, const char *more);
 int served_open_redis(struct served *served);
 void served_close(struct served *served);
 

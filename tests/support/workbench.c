@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "dataplane/feature/key.h"
+#include "dataplane/replay.h"
 #include "dataplane/worker_state.h"
 #include "drivers/net_simulated.h"
 #include "tests/support/unit.h"
@@ -224,23 +225,11 @@ int64_t workbench_balance(const struct workbench *bench)
 
 uint64_t workbench_state_hash(struct workbench *bench)
 {
-    int64_t fold_us[STREAMS_MAX];
-    for (uint32_t s = 0; s < STREAMS_MAX; s++) {
-        fold_us[s] = INT64_MIN;
-        for (uint32_t i = 0; s < bench->plan->stream_count && i < bench->shard_count; i++) {
-            int64_t own =
-                sub_clamped(bench->worker[i]->watermark_us[s], bench->plan->stream[s].history_us);
-            fold_us[s] = own > fold_us[s] ? own : fold_us[s];
-        }
-    }
     uint64_t *vshard = calloc(VSHARD_COUNT, sizeof(*vshard));
     uint64_t *scratch = aligned_alloc(CACHE_LINE_BYTES, 2 * ROW_SIZE_MAX);
     assert_non_null(vshard);
     assert_non_null(scratch);
-    for (uint32_t i = 0; i < bench->shard_count; i++) {
-        shard_state_hash(&bench->worker[i]->shard, fold_us, vshard, scratch);
-    }
-    uint64_t hash = XXH3_64bits(vshard, VSHARD_COUNT * sizeof(*vshard));
+    uint64_t hash = replay_state_hash(bench->worker, bench->shard_count, vshard, scratch);
     free(scratch);
     free(vshard);
     return hash;

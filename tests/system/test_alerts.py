@@ -37,6 +37,8 @@ def stages(*parts):
 EVENTS = 'freshet_ingest_events_total{stream="s"}'
 DROPS = 'freshet_ingest_dropped_total{stream="s",reason="%s"}'
 
+PARITY = 'freshet_parity_%s_total{service="fraud",feature="activity.n_1d"}'
+
 # (sentence, series, {time: alerts that fire})
 CASES = [
     ("all is good", objective("0+1000x6000", "0+1000x6000"), {"10m": [], "8h": []}),
@@ -87,13 +89,22 @@ CASES = [
     ("memory is nearly full", {'freshet_shard_memory_bytes{shard="0"}': "91x60",
                                'freshet_shard_memory_limit_bytes{shard="0"}': "100x60"},
      {"10m": [], "20m": ["FreshetMemoryNearlyFull"]}),
+    ("a value was served otherwise", {PARITY % "mismatch": "0x9 1x200", PARITY % "extra": "0x200"},
+     {"9m": [], "15m": ["FreshetParityBroken"], "90m": []}),
+    ("a value was served from nowhere",
+     {PARITY % "mismatch": "0x200", PARITY % "extra": "0x9 1x200"},
+     {"9m": [], "15m": ["FreshetParityBroken"]}),
+    ("what cannot be computed again is no difference",
+     {PARITY % "mismatch": "0x60", PARITY % "extra": "0x60", PARITY % "missing": "0+5x60"},
+     {"30m": []}),
 ]
 
 # (what a rule says, what it could say, the case that tells)
 WRONG = [("> 14.4", "> 21", "twenty times"), ("> 6 ", "> 11 ", "seven times"),
          ("> 1 ", "> 2 ", "as much"), ("0.01 *", "0.1 *", "one in forty"),
          ("> 0.9 *", "> 0.95 *", "memory is nearly"), ("for: 2m", "for: 1h", "not ready for long"),
-         ("message_duplicate", "event_late", "duplicates")]
+         ("message_duplicate", "event_late", "duplicates"),
+         (" + increase(freshet_parity_extra_total[1h])", "", "a value was served from")]
 
 
 def firing_tests(firing):

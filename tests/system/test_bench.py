@@ -44,6 +44,7 @@ WANTED = {
     "memory/events:10": ["bytes_per_entity"],
     "memory/events:100": ["bytes_per_entity"],
     "memory/events:1000": ["bytes_per_entity"],
+    "canary": ["core_share"],
     "check/views:1000": ["seconds", "peak_mb"],
     "parquet_export": ["rows_per_second", "ns_per_row", "bytes_per_row"],
     "redis_ingest": ["events_per_second", "ratio"],

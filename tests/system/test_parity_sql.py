@@ -92,6 +92,28 @@ def fault_is_found(path, folder, field):
     print(done.stdout.splitlines()[0])
 
 
+def what_is_not_whole_is_compared_before_its_end(path, folder, shards):
+    """Without the line that says so of the newest segments; and that of another store."""
+    manifest = folder / "lake" / "manifest.jsonl"
+    kept = manifest.read_text()
+    manifest.write_text("".join(line for line in kept.splitlines(True) if '"whole"' not in line))
+    done = dataset.support.run("parity", "--sql", path, "--data", folder / "data", "--export",
+                               folder / "lake", "--json", "--times", 3, timeout=60)
+    report = json.loads(done.stdout)
+    assert "which may still be written" in done.stderr, done.stderr
+    if shards == 1:
+        assert done.returncode == 0 and report["compared"] > 0 == report["different"], report
+    else:
+        assert done.returncode == 1 and report["compared"] == 0, report
+        assert "nothing could be compared" in done.stderr, done.stderr
+    store = json.loads(kept.splitlines()[0])["store"]
+    manifest.write_text(kept.replace(store, store[::-1]))
+    done = dataset.support.run("parity", "--sql", path, "--data", folder / "data", "--export",
+                               folder / "lake")
+    assert done.returncode == 1 and "is the export of another data directory" in done.stderr, done
+    manifest.write_text(kept)
+
+
 def streams_of(path):
     """Of definitions whose views the oracle may not know."""
     tree = dataset.oracle.parse_yaml(path.read_text().split("\nviews:")[0])
@@ -121,6 +143,7 @@ def run(name, shards):
         done = dataset.support.run("export", "--data", folder / "data", "--out", folder / "lake")
         assert done.returncode == 0, done
         is_quiet(path, folder, source.randrange(10**6), least)
+        what_is_not_whole_is_compared_before_its_end(path, folder, shards)
         fault_is_found(path, folder, field)
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""`freshet sql --labels` gives each label the row that `freshet sql --at` gives its key at its time:
-for all kinds of windows, edges, keys and aggregates, over random events."""
+"""`freshet sql --labels` gives each label the row that `freshet sql --at` gives its key at its
+time: for all kinds of windows, edges, keys and aggregates, over random events."""
 
 import contextlib
 import sys

@@ -27,6 +27,36 @@ static const struct config_row rows[] = {
      "      - {name: over, value: request.amount / v.a_1h, default: -1}\n"
      "      - {name: both, value: l.w_1d || request.note}\n" VIEWS_V STREAM_S,
      ""},
+    {"which answers are recorded",
+     "services:\n"
+     "  f: {features: [v.c_10m], log: {sample: 0.01}}\n"
+     "  g: {features: [v.c_10m], log: {sample: 0}}\n"
+     "  h: {features: [v.c_10m], log: {sample: 1}}\n"
+     "  i: {features: [v.c_10m], log: {sample: 0.000001}}\n" VIEWS_V STREAM_S,
+     ""},
+    {"what is no share",
+     "services:\n"
+     "  f: {features: [v.c_10m], log: {sample: 1.5}}\n"
+     "  g: {features: [v.c_10m], log: {sample: -0.1}}\n"
+     "  h: {features: [v.c_10m], log: {sample: 0.0000001}}\n"
+     "  i: {features: [v.c_10m], log: {sample: all}}\n"
+     "  j: {features: [v.c_10m], log: {}}\n"
+     "  k: {features: [v.c_10m], log: 0.1}\n"
+     "  l: {features: [v.c_10m], log: {share: 0.1}}\n"
+     "  m: {features: [v.c_10m], log: {sample: [1]}}\n" VIEWS_V STREAM_S,
+     "f:2:42: `sample` is `1.5`; a share from 0 to 1, with up to 6 digits af"
+     "ter the point, is allowed, as 0.01\n"
+     "f:3:42: `sample` is `-0.1`; a share from 0 to 1, with up to 6 digits a"
+     "fter the point, is allowed, as 0.01\n"
+     "f:4:42: `sample` is `0.0000001`; a share from 0 to 1, with up to 6 dig"
+     "its after the point, is allowed, as 0.01\n"
+     "f:5:42: `sample` is `all`; a share from 0 to 1, with up to 6 digits af"
+     "ter the point, is allowed, as 0.01\n"
+     "f:6:28: `log` has no `sample`; a share from 0 to 1, as 0.01\n"
+     "f:7:33: `log` is a map of `key: value` lines\n"
+     "f:8:28: `log` has no `sample`; a share from 0 to 1, as 0.01\n"
+     "f:8:34: `share` is no key of `log`; allowed: sample\n"
+     "f:9:42: `sample` is one value, not a list\n"},
     {"a service with nothing",
      "services:\n"
      "  f: {}\n" VIEWS_V STREAM_S,

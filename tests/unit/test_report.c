@@ -221,6 +221,61 @@ static void every_member_of_the_store_is_on_its_page(void **state)
     json_decref(status);
 }
 
+/* Metrics as one NUL-terminated text; the caller frees the buffer. */
+static const char *metrics_make(struct buffer *text)
+{
+    buffer_init(text, 0);
+    report_metrics_render(&snapshot, text);
+    buffer_write(text, "", 1);
+    assert_false(text->failed);
+    return text->data;
+}
+
+static void parity_is_told_by_value_and_in_sum(void **state)
+{
+    (void)state;
+    static uint64_t counts[2][PARITY_COUNT] = {{7, 2, 1, 4}, {10, 0, 0, 0}};
+    static const char *const wanted[] = {
+        "\nfreshet_served_recorded_total 15\n",
+        "\nfreshet_served_dropped_total 3\n",
+        "\nfreshet_parity_checked_total{service=\"fraud\",feature=\"a.n\"} 10\n",
+        "\nfreshet_parity_mismatch_total{service=\"fraud\",feature=\"a.n\"} 2\n",
+        "\nfreshet_parity_extra_total{service=\"fraud\",feature=\"a.n\"} 1\n",
+        "\nfreshet_parity_missing_total{service=\"fraud\",feature=\"a.n\"} 4\n",
+        "\nfreshet_parity_mismatch_total{service=\"fraud\",feature=\"b\"} 0\n",
+        "\nfreshet_parity_core_seconds_total 0.5\n"};
+    json_t *status = status_make();
+    assert_true(json_is_null(json_object_get(status, "served")));
+    json_decref(status);
+    plan.service[0].item_count = 2;
+    strcpy(plan.service[0].item[0].name, "a.n");
+    strcpy(plan.service[0].item[1].name, "b");
+    snapshot.parity = counts;
+    snapshot.served = (struct served_report){.recorded = 15, .dropped = 3};
+    snapshot.canary = (struct canary_report){.answers = 14, .cpu_ns = 500000000};
+    struct buffer text;
+    const char *metrics = metrics_make(&text);
+    for (size_t i = 0; i < ARRAY_COUNT(wanted); i++) {
+        if (strstr(metrics, wanted[i]) == NULL) {
+            fail_msg("no %s in:\n%s", wanted[i], metrics);
+        }
+    }
+    buffer_deinit(&text);
+    status = status_make();
+    const json_t *parity = json_object_get(json_object_get(status, "served"), "parity");
+    assert_int_equal(integer_of(parity, "checked"), 20);
+    assert_int_equal(integer_of(parity, "mismatch"), 2);
+    assert_int_equal(integer_of(parity, "extra"), 1);
+    buffer_init(&text, 0);
+    status_table_render(status, &text);
+    buffer_write(&text, "", 1);
+    assert_non_null(strstr(text.data, "15 answers recorded, 20 values checked, 3 DIFFER"));
+    buffer_deinit(&text);
+    json_decref(status);
+    snapshot.parity = NULL;
+    plan.service[0].item_count = 0;
+}
+
 static void tables_say_what_a_restart_would_find(void **state)
 {
     (void)state;
@@ -298,16 +353,6 @@ static void tables_survive_a_report_without_members(void **state)
     assert_true(text.size > 0 && !text.failed);
     buffer_deinit(&text);
     json_decref(status);
-}
-
-/* Metrics as one NUL-terminated text; the caller frees the buffer. */
-static const char *metrics_make(struct buffer *text)
-{
-    buffer_init(text, 0);
-    report_metrics_render(&snapshot, text);
-    buffer_write(text, "", 1);
-    assert_false(text->failed);
-    return text->data;
 }
 
 static void metrics_carry_the_figures(void **state)
@@ -495,6 +540,7 @@ int main(void)
         cmocka_unit_test(status_derives_ratios_lags_and_quantiles),
         cmocka_unit_test(status_tells_every_objective),
         cmocka_unit_test(every_member_of_the_store_is_on_its_page),
+        cmocka_unit_test(parity_is_told_by_value_and_in_sum),
         cmocka_unit_test(tables_say_what_a_restart_would_find),
         cmocka_unit_test(tables_show_what_status_says),
         cmocka_unit_test(tables_survive_a_report_without_members),

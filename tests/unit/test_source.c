@@ -15,9 +15,10 @@ static void folding_waits_for_the_slowest_source_that_is_near(void **state)
         int64_t fold_us;
     } row[] = {
         {"no source has begun", {NEVER, NEVER, NEVER}, 10, NEVER},
-        {"one has", {NEVER, 500, NEVER}, 10, 500},
+        {"one has, and waits for the others", {NEVER, 500, NEVER}, 10, 490},
         {"the least counts", {503, 500, 507}, 10, 500},
-        {"one that has not begun says nothing", {503, NEVER, 507}, 10, 503},
+        {"one that has not begun may begin that far behind", {503, NEVER, 507}, 10, 497},
+        {"and then moves nothing back", {503, -1000000, 507}, 10, 497},
         {"as far apart as it waits", {500, 510, 505}, 10, 500},
         {"one that is further behind does not hold the others", {499, 510, 505}, 10, 500},
         {"nor does one that rests for ever", {-1000000, 510, 505}, 10, 500},

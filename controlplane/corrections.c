@@ -1,0 +1,225 @@
+#include "controlplane/corrections.h"
+
+#include <string.h>
+
+#include "dataplane/feature/key.h"
+#include "dataplane/feature/text.h"
+#include "drivers/memory.h"
+
+#define RECORD_BYTES_MIN 40u
+
+static enum result file_read(struct disk *disk, struct corrections *corrections)
+{
+    struct disk_file *file;
+    enum result result = disk_file_open(disk, CORRECTIONS_NAME, DISK_READ, &file);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    uint64_t size = 0;
+    result = disk_file_size(file, &size);
+    if (result == RESULT_OK && size > CORRECTION_FILE_BYTES_MAX) {
+        result = RESULT_CORRUPT;
+    }
+    if (result == RESULT_OK) {
+        corrections->data = heap_alloc(size + 1);
+        result = corrections->data == NULL
+                     ? RESULT_NO_MEMORY
+                     : disk_file_read(file, 0, corrections->data, size, &corrections->size);
+    }
+    disk_file_close(file);
+    return result;
+}
+
+static enum result records_read(struct corrections *corrections, uint32_t count)
+{
+    uint64_t at = CORRECTION_HEAD_BYTES;
+    if (count > corrections->size / RECORD_BYTES_MIN) {
+        return RESULT_CORRUPT;
+    }
+    corrections->record = heap_alloc((count + 1) * sizeof(*corrections->record));
+    corrections->item = heap_alloc((count + 1) * sizeof(*corrections->item));
+    if (corrections->record == NULL || corrections->item == NULL) {
+        return RESULT_NO_MEMORY;
+    }
+    enum result result = RESULT_OK;
+    struct correction record;
+    while ((result = correction_decode_record(corrections->data, corrections->size, &at,
+                                              &record)) == RESULT_OK) {
+        if (corrections->count == count) {
+            return RESULT_CORRUPT;
+        }
+        corrections->record[corrections->count++] = record;
+        if (record.kind != CORRECTION_REBUILT) {
+            if (record.number != corrections->number_last + 1) {
+                return RESULT_CORRUPT;
+            }
+            corrections->number_last = record.number;
+            corrections->item[corrections->event_count++] = record;
+        }
+    }
+    bool whole = result == RESULT_NOT_FOUND && corrections->count == count;
+    correction_set_init(&corrections->set, corrections->item, corrections->event_count);
+    return whole ? RESULT_OK : RESULT_CORRUPT;
+}
+
+enum result corrections_load(struct disk *disk, const uint8_t store_id[MIRROR_STORE_ID_BYTES],
+                             struct corrections *out_corrections)
+{
+    memset(out_corrections, 0, sizeof(*out_corrections));
+    enum result result = file_read(disk, out_corrections);
+    struct correction_head head;
+    if (result == RESULT_OK) {
+        result = correction_decode_head(out_corrections->data, out_corrections->size, &head);
+        bool ours =
+            result == RESULT_OK && memcmp(head.store_id, store_id, MIRROR_STORE_ID_BYTES) == 0;
+        result = ours ? records_read(out_corrections, head.count) : RESULT_CORRUPT;
+    }
+    if (result == RESULT_NOT_FOUND) {
+        return RESULT_OK;
+    }
+    if (result != RESULT_OK) {
+        corrections_free(out_corrections);
+    }
+    return result;
+}
+
+void corrections_free(struct corrections *corrections)
+{
+    heap_free(corrections->data);
+    heap_free(corrections->record);
+    heap_free(corrections->item);
+    memset(corrections, 0, sizeof(*corrections));
+}
+
+static enum result file_replace(struct disk *disk, const uint8_t *data, uint64_t size)
+{
+    static const char name[] = CORRECTIONS_NAME ".tmp";
+    struct disk_file *file;
+    enum result result = disk_file_open(disk, name, DISK_CREATE, &file);
+    if (result == RESULT_EXISTS) {
+        result = disk_remove(disk, name);
+        result = result == RESULT_OK ? disk_file_open(disk, name, DISK_CREATE, &file) : result;
+    }
+    if (result != RESULT_OK) {
+        return result;
+    }
+    result = disk_file_write(file, 0, data, size);
+    if (result == RESULT_OK) {
+        result = disk_file_sync(file);
+    }
+    disk_file_close(file);
+    if (result == RESULT_OK) {
+        result = disk_rename(disk, name, CORRECTIONS_NAME);
+    }
+    return result == RESULT_OK ? disk_folder_sync(disk, "") : result;
+}
+
+enum result corrections_append(struct disk *disk, const uint8_t store_id[MIRROR_STORE_ID_BYTES],
+                               const struct corrections *corrections,
+                               const struct correction *record, uint32_t count)
+{
+    uint64_t size = corrections->data == NULL ? CORRECTION_HEAD_BYTES : corrections->size;
+    if (corrections->count + (uint64_t)count > CORRECTIONS_COUNT_MAX) {
+        return RESULT_NO_SPACE;
+    }
+    uint8_t *data = heap_alloc(size + (uint64_t)count * CORRECTION_RECORD_BYTES_MAX);
+    if (data == NULL) {
+        return RESULT_NO_MEMORY;
+    }
+    if (corrections->data != NULL) {
+        memcpy(data, corrections->data, size);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        size += correction_encode_record(&record[i], data + size);
+    }
+    enum result result = RESULT_NO_SPACE;
+    if (size <= CORRECTION_FILE_BYTES_MAX) {
+        correction_encode_head(store_id, corrections->count + count, data, (uint32_t)size);
+        result = file_replace(disk, data, size);
+    }
+    heap_free(data);
+    return result;
+}
+
+void correction_block(const struct schema *schema, const struct correction_event *event,
+                      uint8_t *block)
+{
+    uint32_t size = schema_block_size_at(schema, event->version);
+    text_block_clear(schema, block);
+    memcpy(block, event->data, size < event->size ? size : event->size);
+}
+
+/* Whether the record was corrected from the epoch on. */
+static bool record_is_new(const struct corrections *corrections, const struct correction *record,
+                          uint32_t epoch)
+{
+    const struct correction *newest =
+        correction_find(&corrections->set, record->shard, record->lsn);
+    return newest != NULL && newest->epoch >= epoch;
+}
+
+static void event_rows_add(const struct plan *plan, uint32_t stream,
+                           const struct correction_event *event, struct row_set *rows)
+{
+    uint8_t block[EVENT_SIZE_MAX];
+    uint8_t key[KEY_SIZE_MAX];
+    const struct plan_stream *of = &plan->stream[stream];
+    if (event->size == 0) {
+        return;
+    }
+    correction_block(&of->schema, event, block);
+    for (uint32_t v = 0; v < of->view_count; v++) {
+        const struct plan_view *view = &plan->view[of->view[v]];
+        uint32_t size = key_of_block(view, stream, &of->schema, block, key);
+        if (size > 0) {
+            row_set_add(rows, of->view[v], key, size);
+        }
+    }
+}
+
+static int stream_of(const struct plan *plan, uint16_t id)
+{
+    for (uint32_t s = 0; s < plan->stream_count; s++) {
+        if (plan->stream[s].schema.id == id) {
+            return (int)s;
+        }
+    }
+    return -1;
+}
+
+enum result corrections_rows(const struct corrections *corrections, const struct plan *plan,
+                             uint32_t epoch, struct row_set *out_rows, void **out_memory)
+{
+    uint32_t rows = 0;
+    uint64_t key_bytes = 0;
+    *out_rows = (struct row_set){0};
+    *out_memory = NULL;
+    for (uint32_t i = 0; i < corrections->count; i++) {
+        const struct correction *record = &corrections->record[i];
+        int stream = record->kind == CORRECTION_REBUILT ? -1 : stream_of(plan, record->stream_id);
+        if (stream >= 0 && record_is_new(corrections, record, epoch)) {
+            const struct plan_stream *of = &plan->stream[stream];
+            rows += 2 * of->view_count;
+            for (uint32_t v = 0; v < of->view_count; v++) {
+                key_bytes += 2 * (uint64_t)plan->view[of->view[v]].key_size_max;
+            }
+        }
+    }
+    if (rows == 0) {
+        return RESULT_OK;
+    }
+    *out_memory = key_bytes <= UINT32_MAX ? heap_alloc(row_set_footprint(rows, key_bytes)) : NULL;
+    if (*out_memory == NULL) {
+        return RESULT_NO_MEMORY;
+    }
+    row_set_init(out_rows, rows, *out_memory);
+    for (uint32_t i = 0; i < corrections->count; i++) {
+        const struct correction *record = &corrections->record[i];
+        int stream = record->kind == CORRECTION_REBUILT ? -1 : stream_of(plan, record->stream_id);
+        if (stream >= 0 && record_is_new(corrections, record, epoch)) {
+            event_rows_add(plan, (uint32_t)stream, &record->was, out_rows);
+            event_rows_add(plan, (uint32_t)stream, &record->is, out_rows);
+        }
+    }
+    return RESULT_OK;
+}

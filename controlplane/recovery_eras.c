@@ -1,0 +1,211 @@
+#include "controlplane/recovery_eras.h"
+
+#include <string.h>
+
+#include "dataplane/base/assert.h"
+#include "drivers/memory.h"
+
+static void eras_of_cuts(const struct epochs *epochs, struct recovery_eras *eras)
+{
+    for (uint32_t i = 0; i < epochs->cut_count; i++) {
+        const struct epoch_cut *cut = &epochs->cut[i];
+        struct recovery_era *next = &eras->era[eras->count];
+        if (eras->count > 0 && next[-1].shard_count == cut->shard_count) {
+            next[-1].last_epoch = cut->epoch;
+            continue;
+        }
+        *next = (struct recovery_era){.first_epoch = eras->count == 0 ? 0 : cut->epoch,
+                                      .last_epoch = cut->epoch,
+                                      .shard_count = cut->shard_count,
+                                      .begin_us = INT64_MAX};
+        eras->count++;
+    }
+    ASSERT(eras->count > 0);
+}
+
+/* Where the log of a shard ended when its era did. */
+static uint64_t era_last_lsn(const struct epochs *epochs, const struct recovery_era *era,
+                             uint32_t shard)
+{
+    for (uint32_t i = 0; i < epochs->cut_count; i++) {
+        if (epochs->cut[i].epoch == era->last_epoch) {
+            return epochs->cut[i].cut[shard];
+        }
+    }
+    UNREACHABLE();
+}
+
+static enum result log_open(struct recovery *recovery, const struct recovery_era *era,
+                            struct recovery_range *range, struct recovery_era_logs *logs)
+{
+    const struct recovery_options *options = &recovery->options;
+    uint32_t kept = 0;
+    enum result result =
+        log_reader_open(options->disk, recovery->epochs.store_id, range->shard, &range->log);
+    if (result == RESULT_OK) {
+        log_reader_stop_set(range->log, options->stop_asked, options->stop_context);
+        log_reader_epochs_set(range->log, era->first_epoch, era->last_epoch, era->shard_count);
+        result = log_reader_kept(range->log, &kept);
+    }
+    range->last_lsn = era_last_lsn(&recovery->epochs, era, range->shard);
+    range->after_lsn = range->last_lsn;
+    if (result == RESULT_OK && log_reader_segment_count(range->log) > kept) {
+        const struct mirror_segment *oldest = log_reader_segment(range->log, kept);
+        bool cut = lsn_number(oldest->before_lsn) != 0;
+        range->after_lsn = oldest->before_lsn;
+        logs->oldest_us =
+            cut && oldest->created_us > logs->oldest_us ? oldest->created_us : logs->oldest_us;
+    }
+    return result;
+}
+
+enum result recovery_era_open(struct recovery *recovery, const struct recovery_era *era,
+                              struct recovery_era_logs *out_logs,
+                              char error[RECOVERY_ERROR_SIZE_MAX])
+{
+    *out_logs = (struct recovery_era_logs){.oldest_us = INT64_MIN};
+    for (uint32_t shard = 0; shard < era->shard_count; shard++) {
+        out_logs->range[shard].shard = shard;
+        enum result result = log_open(recovery, era, &out_logs->range[shard], out_logs);
+        if (result != RESULT_OK) {
+            recovery_era_close(out_logs);
+            return recovery_fail(error, result, "the log of shard %u cannot be read: %s", shard,
+                                 result_name(result));
+        }
+    }
+    return RESULT_OK;
+}
+
+void recovery_era_close(struct recovery_era_logs *logs)
+{
+    for (uint32_t i = 0; i < SHARDS_MAX; i++) {
+        log_reader_close(logs->range[i].log);
+        logs->range[i].log = NULL;
+    }
+}
+
+/* The manifest that was made in an epoch: its plan is that of the epoch's records. */
+static const struct catalog *epoch_catalog(const struct recovery *recovery, uint32_t epoch)
+{
+    for (uint32_t i = 0; i < recovery->manifest_count; i++) {
+        if (recovery->manifest[i]->epoch == epoch) {
+            return &recovery->manifest[i]->catalog;
+        }
+    }
+    return NULL;
+}
+
+enum result recovery_era_plan(const struct recovery *recovery, const struct recovery_eras *eras,
+                              const struct recovery_range *range, struct replay *replay)
+{
+    const struct catalog *known = epoch_catalog(recovery, lsn_epoch(range->after_lsn));
+    struct catalog *catalog = heap_alloc(sizeof(*catalog));
+    bool found = false;
+    if (catalog == NULL) {
+        return RESULT_NO_MEMORY;
+    }
+    enum result result = recovery_first_plan(range, catalog, &found);
+    if (result == RESULT_OK) {
+        result = replay_catalog(replay, found ? catalog : known != NULL ? known : &eras->first);
+    }
+    heap_free(catalog);
+    return result;
+}
+
+/* Only what all of them have is steady. */
+static enum result plan_note(const struct recovery *recovery, const struct catalog *catalog,
+                             struct recovery_eras *eras, char error[RECOVERY_ERROR_SIZE_MAX])
+{
+    struct catalog_map map;
+    struct view_set changed;
+    struct view_set had = {{0}};
+    struct catalog_conflict conflict;
+    if (!eras->has_first) {
+        eras->first = *catalog;
+        eras->has_first = true;
+    }
+    if (catalog_match(catalog, recovery->options.plan, &map, &changed, &conflict) != RESULT_OK) {
+        return recovery_fail_conflict(error, RESULT_UNSUPPORTED, &conflict);
+    }
+    for (uint32_t old = 0; old < catalog->view_count; old++) {
+        if (map.view[old] != CATALOG_GONE) {
+            view_set_add(&had, map.view[old]);
+        }
+    }
+    for (uint32_t v = 0; v < recovery->options.plan->view_count; v++) {
+        if (!view_set_has(&had, v)) {
+            view_set_remove(&eras->steady, v);
+        }
+    }
+    return RESULT_OK;
+}
+
+/* The plans of the epochs that a log has records of: each stands where its epoch begins. */
+static enum result log_plans_note(struct recovery *recovery, const struct recovery_range *range,
+                                  struct recovery_era *era, struct recovery_eras *eras,
+                                  struct catalog *space, char error[RECOVERY_ERROR_SIZE_MAX])
+{
+    uint32_t epoch = UINT32_MAX;
+    for (uint32_t i = 0; i < log_reader_segment_count(range->log); i++) {
+        const struct mirror_segment *segment = log_reader_segment(range->log, i);
+        if (segment->before_lsn < range->after_lsn || segment->epoch == epoch) {
+            continue;
+        }
+        epoch = segment->epoch;
+        era->begin_us = segment->created_us < era->begin_us ? segment->created_us : era->begin_us;
+        struct recovery_range begin = *range;
+        begin.after_lsn = segment->before_lsn;
+        bool found = false;
+        enum result result = recovery_first_plan(&begin, space, &found);
+        const struct catalog *catalog = found ? space : epoch_catalog(recovery, epoch);
+        if (result == RESULT_OK && catalog != NULL) {
+            result = plan_note(recovery, catalog, eras, error);
+        } else if (result != RESULT_OK) {
+            result = recovery_fail(error, result, "the log of shard %u cannot be read: %s",
+                                   range->shard, result_name(result));
+        }
+        if (result != RESULT_OK) {
+            return result;
+        }
+    }
+    return RESULT_OK;
+}
+
+static enum result plans_find(struct recovery *recovery, struct recovery_eras *eras,
+                              struct catalog *space, char error[RECOVERY_ERROR_SIZE_MAX])
+{
+    for (uint32_t i = 0; i < eras->count; i++) {
+        struct recovery_era_logs logs;
+        enum result result = recovery_era_open(recovery, &eras->era[i], &logs, error);
+        for (uint32_t shard = 0; result == RESULT_OK && shard < eras->era[i].shard_count; shard++) {
+            result =
+                log_plans_note(recovery, &logs.range[shard], &eras->era[i], eras, space, error);
+        }
+        recovery_era_close(&logs);
+        if (result != RESULT_OK) {
+            return result;
+        }
+    }
+    if (!eras->has_first && recovery->manifest_count > 0) {
+        return plan_note(recovery, &recovery->manifest[0]->catalog, eras, error);
+    }
+    return eras->has_first ? RESULT_OK
+                           : recovery_fail(error, RESULT_CORRUPT,
+                                           "no plan of its records is left: neither a manifest "
+                                           "nor a log has one");
+}
+
+enum result recovery_eras_find(struct recovery *recovery, struct recovery_eras *out_eras,
+                               char error[RECOVERY_ERROR_SIZE_MAX])
+{
+    struct catalog *space = heap_alloc(sizeof(*space));
+    if (space == NULL) {
+        return recovery_fail(error, RESULT_NO_MEMORY, "no memory for the catalog");
+    }
+    memset(out_eras, 0, sizeof(*out_eras));
+    out_eras->steady = view_set_first(recovery->options.plan->view_count);
+    eras_of_cuts(&recovery->epochs, out_eras);
+    enum result result = plans_find(recovery, out_eras, space, error);
+    heap_free(space);
+    return result;
+}
