@@ -337,6 +337,29 @@ static enum result pass_read(struct lake *lake, const char *path, struct lake_re
     return RESULT_OK;
 }
 
+enum result lake_headless_check(const char *directory, const struct store_log_headless *headless,
+                                struct lake_report *out_report)
+{
+    char path[STORE_LOG_PATH_SIZE_MAX];
+    struct store_file file;
+    struct store_segment found;
+    *out_report = (struct lake_report){0};
+    (void)snprintf(path, sizeof(path), "%s/%s", directory, headless->name);
+    enum result result = store_file_open(&file, path);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    store_segment_check(&file, headless->shard, headless->number, NULL, NULL, &found);
+    int error = file.error;
+    store_file_close(&file);
+    if (error != 0) {
+        errno = error;
+        return RESULT_SYSTEM;
+    }
+    out_report->damaged_first_lsn = found.damage.first_lsn;
+    return found.state == STORE_SEGMENT_DAMAGED ? RESULT_CORRUPT : RESULT_OK;
+}
+
 /* Names the files of the pass, and says so in the manifest, in the order of their places. */
 static enum result pass_finish(struct lake *lake, struct lake_report *report)
 {

@@ -478,7 +478,13 @@ def damage_check(life):
         byte = file.read(1)
         file.seek(-1, os.SEEK_CUR)
         file.write(bytes([byte[0] ^ 1]))
+    # And one whose header has one: it is none, with frames behind it.
+    headless = sorted(data.glob("mirror-000-*.log"))[1]
+    with open(headless, "r+b") as file:
+        file.seek(40)
+        file.write(b"\xff")
     done = support.run("export", "--data", data, "--out", lake)
+    assert done.returncode == 1 and f"{headless.name}: damaged at byte 0" in done.stderr, done
     assert done.returncode == 1 and path.name in done.stderr and \
         "damaged at byte" in done.stderr, done
     number = int(path.stem.split("-")[2])
