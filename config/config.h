@@ -104,12 +104,18 @@ typedef void config_expression_tell(void *context, const struct config *config,
 typedef bool config_pattern_try(const struct pattern_table *table, uint32_t first, uint32_t count,
                                 char error[CONFIG_PATTERN_ERROR_MAX]);
 
+struct config_texts;
+
 struct config {
     struct config_options options;
     struct plan plan;
     config_pattern_try *pattern_try; /* NULL: patterns are not compiled here. */
     config_expression_tell *tell;    /* NULL: nobody asks. */
     void *tell_context;
+    /* Where it came from, where whoever loaded it has kept that; else NULL. Borrowed. */
+    const struct config_texts *texts;
+    const char *const *path;
+    uint32_t path_count;
     uint32_t error_count; /* All errors found; the first CONFIG_ERRORS_MAX are kept. */
     struct config_error error[CONFIG_ERRORS_MAX];
 };
@@ -126,6 +132,45 @@ MUST_USE enum result config_load_telling(const char *const *paths, uint32_t path
                                          config_pattern_try *pattern_try,
                                          config_expression_tell *tell, void *tell_context,
                                          struct config *out_config);
-/* The same from one text in memory (tests, fuzzing). name stands for the file in errors. */
+
+/* Texts of definition files, as they were read. */
+struct config_text {
+    char *name;
+    char *text;
+    uint64_t size;
+};
+
+struct config_texts {
+    uint32_t count;
+    uint32_t capacity;
+    struct config_text *text;
+};
+
+void config_texts_free(struct config_texts *texts);
+/* As config_load_trying(), and keeps what was read in out_texts, also after errors. */
+MUST_USE enum result config_load_keeping(const char *const *paths, uint32_t path_count,
+                                         config_pattern_try *pattern_try,
+                                         struct config_texts *out_texts, struct config *out_config);
+
+/* Older loads that views of a running plan are from. */
+#define CONFIG_LOADS_MAX 16
+
+/* Definitions that run. A view that was replaced by a newer version while they ran is still in the
+ * plan; its text is in a load before the newest. */
+struct config_running {
+    const struct plan *plan;
+    uint32_t load_count;
+    const struct config_texts *load[CONFIG_LOADS_MAX]; /* Newest first. */
+};
+
+/* Loads definitions that take the place of those that run, without a start: streams and options
+ * must be the same, and so must each view that has the same version. Views that run keep their
+ * indices, also those that the files have in a newer version; what is new stands behind them.
+ * Objectives are those that run. Texts are kept as above. */
+MUST_USE enum result config_load_beside(const struct config_running *running,
+                                        const char *const *paths, uint32_t path_count,
+                                        config_pattern_try *pattern_try,
+                                        struct config_texts *out_texts, struct config *out_config);
+/* As config_load(), from one text in memory (tests, fuzzing). name stands for the file in errors. */
 MUST_USE enum result config_load_text(const char *name, const char *text, uint64_t size,
                                       struct config *out_config);

@@ -23,6 +23,9 @@ static void loader_init(struct loader *loader, struct config *config)
     config->error_count = 0;
     config->pattern_try = NULL;
     config->tell = NULL;
+    config->texts = NULL;
+    config->path = NULL;
+    config->path_count = 0;
     config->plan.fingerprint = 0;
     config->plan.stream_count = 0;
     config->plan.view_count = 0;
@@ -67,6 +70,40 @@ static void document_merge(struct loader *loader, const struct node *root)
     }
 }
 
+static void text_keep(struct loader *loader, const char *name, const char *text, uint64_t size)
+{
+    struct config_texts *texts = loader->keep;
+    if (texts->count == texts->capacity) {
+        uint32_t capacity = texts->capacity == 0 ? 8 : texts->capacity * 2;
+        struct config_text *grown = realloc(texts->text, capacity * sizeof(*grown));
+        if (grown == NULL) {
+            no_memory(loader, name);
+            return;
+        }
+        texts->text = grown;
+        texts->capacity = capacity;
+    }
+    struct config_text kept = {.name = strdup(name), .text = malloc(size + 1), .size = size};
+    if (kept.name == NULL || kept.text == NULL) {
+        free(kept.name);
+        free(kept.text);
+        no_memory(loader, name);
+        return;
+    }
+    memcpy(kept.text, text, size);
+    texts->text[texts->count++] = kept;
+}
+
+void config_texts_free(struct config_texts *texts)
+{
+    for (uint32_t i = 0; i < texts->count; i++) {
+        free(texts->text[i].name);
+        free(texts->text[i].text);
+    }
+    free(texts->text);
+    *texts = (struct config_texts){0};
+}
+
 static void text_read(struct loader *loader, const char *name, const char *text, uint64_t size)
 {
     char *file = node_text_copy(&loader->tree, name, strlen(name));
@@ -98,6 +135,9 @@ static void file_read(struct loader *loader, const char *path)
     if (ferror(file) != 0) {
         error_in_file(config, path, 0, 0, "cannot be read: %s", strerror(errno));
     } else {
+        if (loader->keep != NULL) {
+            text_keep(loader, path, text, size);
+        }
         text_read(loader, path, text, size);
     }
     free(text);
@@ -181,6 +221,9 @@ static enum result loader_finish(struct loader *loader, const char *first)
                       "defines no stream; `streams:` with at least one is "
                       "needed");
     }
+    if (loader->running != NULL) {
+        beside_arrange(loader, first, text_read);
+    }
     stream_read_all(loader);
     view_read_all(loader);
     service_read_all(loader);
@@ -189,6 +232,9 @@ static enum result loader_finish(struct loader *loader, const char *first)
     if (config->error_count == 0) {
         across_finish(loader);
         patterns_try(config, first);
+    }
+    if (config->error_count == 0 && loader->running != NULL) {
+        beside_check(loader, first);
     }
     error_sort(config);
     node_tree_deinit(&loader->tree);
@@ -206,6 +252,23 @@ enum result config_load_trying(const char *const *paths, uint32_t path_count,
     return config_load_telling(paths, path_count, pattern_try, NULL, NULL, out_config);
 }
 
+/* Reads the files, then what they say. */
+static enum result paths_load(struct loader *loader, const char *const *paths, uint32_t path_count)
+{
+    for (uint32_t i = 0; i < path_count; i++) {
+        struct stat status;
+        if (strlen(paths[i]) >= CONFIG_PATH_SIZE_MAX) {
+            error_in_file(loader->config, paths[i], 0, 0, "a path of more than %d bytes",
+                          CONFIG_PATH_SIZE_MAX - 1);
+        } else if (stat(paths[i], &status) == 0 && S_ISDIR(status.st_mode)) {
+            folder_read(loader, paths[i]);
+        } else {
+            file_read(loader, paths[i]);
+        }
+    }
+    return loader_finish(loader, path_count > 0 ? paths[0] : "(no file)");
+}
+
 enum result config_load_telling(const char *const *paths, uint32_t path_count,
                                 config_pattern_try *pattern_try, config_expression_tell *tell,
                                 void *tell_context, struct config *out_config)
@@ -215,18 +278,27 @@ enum result config_load_telling(const char *const *paths, uint32_t path_count,
     out_config->pattern_try = pattern_try;
     out_config->tell = tell;
     out_config->tell_context = tell_context;
-    for (uint32_t i = 0; i < path_count; i++) {
-        struct stat status;
-        if (strlen(paths[i]) >= CONFIG_PATH_SIZE_MAX) {
-            error_in_file(out_config, paths[i], 0, 0, "a path of more than %d bytes",
-                          CONFIG_PATH_SIZE_MAX - 1);
-        } else if (stat(paths[i], &status) == 0 && S_ISDIR(status.st_mode)) {
-            folder_read(&loader, paths[i]);
-        } else {
-            file_read(&loader, paths[i]);
-        }
-    }
-    return loader_finish(&loader, path_count > 0 ? paths[0] : "(no file)");
+    return paths_load(&loader, paths, path_count);
+}
+
+enum result config_load_keeping(const char *const *paths, uint32_t path_count,
+                                config_pattern_try *pattern_try, struct config_texts *out_texts,
+                                struct config *out_config)
+{
+    return config_load_beside(NULL, paths, path_count, pattern_try, out_texts, out_config);
+}
+
+enum result config_load_beside(const struct config_running *running, const char *const *paths,
+                               uint32_t path_count, config_pattern_try *pattern_try,
+                               struct config_texts *out_texts, struct config *out_config)
+{
+    struct loader loader;
+    loader_init(&loader, out_config);
+    out_config->pattern_try = pattern_try;
+    *out_texts = (struct config_texts){0};
+    loader.keep = out_texts;
+    loader.running = running;
+    return paths_load(&loader, paths, path_count);
 }
 
 enum result config_load_text(const char *name, const char *text, uint64_t size,

@@ -11,7 +11,9 @@
 struct loader {
     struct config *config;
     struct node_tree tree;
-    struct node *top[KEYWORD_COUNT]; /* Merged maps of the top-level keys; NULL: in no file. */
+    struct config_texts *keep;            /* Where the texts go that are read; NULL: nowhere. */
+    const struct config_running *running; /* What runs already; NULL: nothing does. */
+    struct node *top[KEYWORD_COUNT];      /* Merged maps of the top-level keys; NULL: in no file. */
 
     uint8_t policy[RULE_COUNT]; /* enum violation_policy, of the stream that is being read. */
 
@@ -44,6 +46,14 @@ void ingest_auth_read(struct config *config, const struct node *map,
 void across_check(struct loader *loader);
 /* plan_finish() and what only the compiled plan shows; when nothing is wrong so far. */
 void across_finish(struct loader *loader);
+
+/* Beside definitions that run: lays the merged maps out as those are, and refuses what only a start
+ * may change. first names the load in errors. Before anything is read; text_read: of the loader. */
+void beside_arrange(struct loader *loader, const char *first,
+                    void (*text_read)(struct loader *loader, const char *name, const char *text,
+                                      uint64_t size));
+/* Then, of the compiled plan: views that run mean what they meant, and objectives stay theirs. */
+void beside_check(struct loader *loader, const char *first);
 
 /* One field of a stream, the map under its name, as the next field of schema. Returns false when
  * its type is not to be relied on. */

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "controlplane/access.h"
+#include "controlplane/backfill.h"
 #include "controlplane/canary.h"
 #include "controlplane/freshness.h"
 #include "controlplane/housekeeping.h"
@@ -289,6 +290,9 @@ static enum result state_load(struct appliance *appliance, char error[APPLIANCE_
     }
     enum result result = store_load(appliance->store, appliance->worker, error);
     appliance->unreadable = result == RESULT_INVALID;
+    if (result == RESULT_OK && backfill_open(appliance, &appliance->backfill) != RESULT_OK) {
+        return appliance_fail(error, RESULT_NO_MEMORY, "no memory for backfills");
+    }
     return result == RESULT_OK ? store_begin(appliance->store, error) : result;
 }
 
@@ -403,6 +407,7 @@ static void state_finish(struct appliance *appliance)
 void appliance_close(struct appliance *appliance)
 {
     atomic_store_explicit(&appliance->shared_ready, false, memory_order_release);
+    backfill_stop(appliance->backfill);
     state_finish(appliance);
     housekeeping_stop(appliance->housekeeping);
     canary_stop(appliance->canary);
@@ -423,7 +428,9 @@ void appliance_close(struct appliance *appliance)
     store_close(appliance->store);
     appliance_ports_close(appliance);
     appliance_workers_close(appliance);
+    backfill_close(appliance->backfill);
     eal_close();
+    appliance->backfill = NULL;
     appliance->freshness = NULL;
     appliance->http = NULL;
     appliance->server = NULL;

@@ -2,6 +2,7 @@
  * in reverse. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,6 +20,7 @@
 #define APPLIANCE_READERS_MAX    16 /* Serving threads and the sampler. */
 
 struct access;       /* controlplane/access.h: who may ask what. */
+struct backfill;     /* controlplane/backfill.h: history for new views. */
 struct server;       /* controlplane/server.h: RESP. */
 struct http;         /* controlplane/http.h: metrics and health. */
 struct freshness;    /* controlplane/freshness.h: the sampler. */
@@ -40,7 +42,7 @@ struct appliance_worker {
 struct appliance {
     /* Constant after open. */
     const struct config *config; /* Borrowed. */
-    const struct plan *plan;     /* Borrowed from config. */
+    const struct plan *plan;     /* Borrowed from config: that of the start. */
     int64_t start_us;
     char run_id[41]; /* 40 hex digits, as Redis has it. */
     struct cpu_layout layout;
@@ -68,15 +70,31 @@ struct appliance {
     struct objectives *objectives;
     struct housekeeping *housekeeping;
     struct quality *quality;
+    struct backfill *backfill;     /* NULL: there is no store. */
     uint32_t serving_thread_count; /* Readers 0 .. count - 1; the sampler's is the next one. */
     bool sleeps;                   /* Idle workers sleep: asked for, or cores are shared. */
-    _Atomic bool shared_loaded;    /* Rows and reports may be read, until the doors close. */
-    _Atomic bool shared_ready;     /* Serving and ingesting. */
-    _Atomic bool shared_stop;      /* Workers leave their loops. */
+    _Atomic(const struct plan *) shared_plan; /* Served since; NULL: still that of the start. */
+    _Atomic bool shared_loaded; /* Rows and reports may be read, until the doors close. */
+    _Atomic bool shared_ready;  /* Serving and ingesting. */
+    _Atomic bool shared_stop;   /* Workers leave their loops. */
     pthread_t worker_thread[SHARDS_MAX];
     uint32_t worker_thread_count;
     struct appliance_worker worker_argument[SHARDS_MAX];
 };
+
+/* Any thread. The plan that is served: views of the first one, and what was filled since. */
+static inline const struct plan *appliance_plan(const struct appliance *appliance)
+{
+    /* Acquire, pairs with the release in appliance_plan_set(): its views are whole. */
+    const struct plan *plan = atomic_load_explicit(&appliance->shared_plan, memory_order_acquire);
+    return plan == NULL ? appliance->plan : plan;
+}
+
+/* The thread of the backfill only. */
+static inline void appliance_plan_set(struct appliance *appliance, const struct plan *plan)
+{
+    atomic_store_explicit(&appliance->shared_plan, plan, memory_order_release);
+}
 
 /* Opens everything; returns when events are taken and queries answered. On failure error says what,
  * where, and what is allowed or how to fix it, and everything opened is closed again.

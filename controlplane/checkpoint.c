@@ -21,6 +21,8 @@ enum result checkpoint_open(const struct checkpoint_options *options,
     }
     checkpoint->options = *options;
     checkpoint->generation = options->generation_last;
+    checkpoint->plan_next = options->plan;
+    checkpoint->since_next_us = options->since_us;
     (void)pthread_mutex_init(&checkpoint->lock, NULL);
     bool memory = true;
     for (uint32_t i = 0; i < MANIFESTS_KEPT + 1; i++) {
@@ -67,7 +69,7 @@ void checkpoint_close(struct checkpoint *checkpoint)
 static bool shard_is_whole(const struct checkpoint *checkpoint, uint32_t shard)
 {
     const struct manifest *base = checkpoint_base(checkpoint);
-    if (base == NULL) {
+    if (base == NULL || base->catalog.fingerprint != checkpoint->plan->fingerprint) {
         return true;
     }
     const struct manifest_shard *saved = &base->shard[shard];
@@ -84,10 +86,21 @@ static bool shard_is_whole(const struct checkpoint *checkpoint, uint32_t shard)
     return count == 0 || deltas > first || count >= ROW_FILES_MAX;
 }
 
-static void report_running(struct checkpoint *checkpoint, bool running)
+void checkpoint_plan_set(struct checkpoint *checkpoint, const struct plan *plan,
+                         const int64_t *since_us)
 {
     (void)pthread_mutex_lock(&checkpoint->lock);
-    checkpoint->report.running = running;
+    checkpoint->plan_next = plan;
+    checkpoint->since_next_us = since_us;
+    (void)pthread_mutex_unlock(&checkpoint->lock);
+}
+
+static void run_begin(struct checkpoint *checkpoint)
+{
+    (void)pthread_mutex_lock(&checkpoint->lock);
+    checkpoint->report.running = true;
+    checkpoint->plan = checkpoint->plan_next;
+    checkpoint->since_us = checkpoint->since_next_us;
     (void)pthread_mutex_unlock(&checkpoint->lock);
 }
 
@@ -98,6 +111,7 @@ static void walks_begin(struct checkpoint *checkpoint, int64_t now_us)
     checkpoint->begin_us = now_us;
     checkpoint->failed = false;
     checkpoint->state = CHECKPOINT_WALKING;
+    run_begin(checkpoint);
     for (uint32_t i = 0; i < options->shard_count; i++) {
         struct checkpoint_shard *shard = &checkpoint->shard[i];
         shard->ended = false;
@@ -105,9 +119,9 @@ static void walks_begin(struct checkpoint *checkpoint, int64_t now_us)
         shard->lanes = (struct checkpoint_file){0};
         shard->whole = shard_is_whole(checkpoint, i);
         uint64_t since = shard->whole ? 0 : checkpoint_base(checkpoint)->shard[i].replay_lsn;
+        worker_walk_views(options->workers[i], checkpoint->plan->view_count);
         worker_walk_begin(options->workers[i], checkpoint->generation, since);
     }
-    report_running(checkpoint, true);
 }
 
 /* Takes the blocks that are there; RESULT_CLOSED only from the simulated machine. */

@@ -55,6 +55,10 @@ MUST_USE enum result checkpoint_open(const struct checkpoint_options *options,
                                      struct checkpoint **out_checkpoint);
 void checkpoint_close(struct checkpoint *checkpoint); /* NULL is fine. */
 
+/* Any thread. Checkpoints that begin from now on are of this plan, whose views are whole; the first
+ * copies all rows. Both borrowed for the life of the checkpoints. */
+void checkpoint_plan_set(struct checkpoint *checkpoint, const struct plan *plan,
+                         const int64_t *since_us);
 /* Does what there is to do now, without waiting for workers. RESULT_OK, or RESULT_IO or
  * RESULT_CLOSED when the process must end. Call it often. */
 MUST_USE enum result checkpoint_step(struct checkpoint *checkpoint, int64_t now_us);

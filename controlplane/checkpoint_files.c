@@ -153,8 +153,8 @@ static void manifest_make(struct checkpoint *checkpoint, int64_t now_us)
     manifest->created_us = now_us;
     manifest->epoch = options->epoch;
     manifest->shard_count = options->shard_count;
-    catalog_of_plan(options->plan, &manifest->catalog);
-    memcpy(manifest->since_us, options->since_us, sizeof(manifest->since_us));
+    catalog_of_plan(checkpoint->plan, &manifest->catalog);
+    memcpy(manifest->since_us, checkpoint->since_us, sizeof(manifest->since_us));
     for (uint32_t i = 0; i < options->shard_count; i++) {
         const struct walk_summary *summary = &checkpoint->shard[i].summary;
         struct manifest_shard *out = &manifest->shard[i];

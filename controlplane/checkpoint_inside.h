@@ -28,7 +28,9 @@ struct checkpoint_shard {
 struct checkpoint {
     struct checkpoint_options options;
     enum checkpoint_state state;
-    uint64_t generation; /* Of the one under way, or the last. */
+    uint64_t generation;     /* Of the one under way, or the last. */
+    const struct plan *plan; /* Of that one, as the next. */
+    const int64_t *since_us;
     int64_t begin_us;
     int64_t next_us;
     int64_t retry_us; /* What was asked for and failed begins again then. */
@@ -41,7 +43,9 @@ struct checkpoint {
     struct manifest *next;                     /* Space for the one to publish. */
     uint8_t *bytes;                            /* MANIFEST_BYTES_MAX */
     _Atomic uint64_t shared_asked;
-    pthread_mutex_t lock; /* Of report. */
+    pthread_mutex_t lock; /* Of what follows. */
+    const struct plan *plan_next;
+    const int64_t *since_next_us;
     struct checkpoint_report report;
 };
 

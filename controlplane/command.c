@@ -72,6 +72,31 @@ enum result command_host_init(struct command_host *host, struct appliance *appli
     return name_cache_init(&host->names, appliance->plan);
 }
 
+/* Between two commands: reads go by the plan that is served now. Without memory for its services
+ * the one before goes on. */
+static void host_plan_follow(struct command_host *host)
+{
+    const struct plan *plan = appliance_plan(host->appliance);
+    if (plan == host->plan) {
+        return;
+    }
+    if (plan->service_count > 0 && host->service == NULL) {
+        host->service = heap_alloc_lines(sizeof(*host->service));
+        if (host->service == NULL) {
+            return;
+        }
+    }
+    host->plan = plan;
+    objective_reads_init(&host->objectives, plan);
+    name_cache_clear(&host->names, plan);
+    if (host->take != NULL) {
+        served_take_follow(host->take, plan);
+    }
+    if (host->reader != NULL) {
+        reader_plan_set(host->reader, plan);
+    }
+}
+
 void command_host_deinit(struct command_host *host)
 {
     struct read_scratch *scratch = &host->scratch;
@@ -306,6 +331,7 @@ const struct command *command_run(struct command_host *host, struct session *ses
                                   uint32_t count)
 {
     const struct command *command = command_find(NULL, argument[0].data, argument[0].size);
+    host_plan_follow(host);
     if (command == NULL) {
         if (is_http(&argument[0])) {
             session->close_after_reply = true;

@@ -138,6 +138,7 @@ static void info_cluster(struct command_call *call, struct buffer *out)
 static void info_freshet(struct command_call *call, struct buffer *out)
 {
     const struct appliance *appliance = call->host->appliance;
+    const struct plan *plan = call->host->plan;
     uint64_t received = 0;
     uint64_t applied = 0;
     for (uint32_t s = 0; s < appliance->shard_count; s++) {
@@ -151,9 +152,8 @@ static void info_freshet(struct command_call *call, struct buffer *out)
                   "# Freshet\r\nshards:%u\r\nstreams:%u\r\nviews:%u\r\nfeatures:%u\r\n"
                   "plan_fingerprint:%016" PRIx64 "\r\nevents_received:%" PRIu64 "\r\n"
                   "events_applied:%" PRIu64 "\r\n",
-                  appliance->shard_count, appliance->plan->stream_count,
-                  appliance->plan->view_count, appliance->plan->feature_count,
-                  appliance->plan->fingerprint, received, applied);
+                  appliance->shard_count, plan->stream_count, plan->view_count, plan->feature_count,
+                  plan->fingerprint, received, applied);
 }
 
 static void info_keyspace(struct command_call *call, struct buffer *out)

@@ -57,7 +57,7 @@ static void row_visit(void *context, uint16_t view, const uint8_t *key, uint32_t
     const struct plan *plan = scan->call->host->plan;
     struct buffer *rows = &scan->call->host->text;
     char text[KEY_TEXT_SIZE_MAX];
-    if (!read_view_is_newest(plan, view)) {
+    if (!plan_view_is_newest(plan, view)) {
         return;
     }
     uint32_t size = key_format(plan, &plan->view[view], key, key_size, text, sizeof(text));

@@ -50,20 +50,20 @@ int definitions_load(char *const *paths, uint32_t path_count, bool json, struct 
     return definitions_load_telling(paths, path_count, json, NULL, NULL, out_config);
 }
 
-int definitions_load_telling(char *const *paths, uint32_t path_count, bool json,
-                             config_expression_tell *tell, void *tell_context,
-                             struct config **out_config)
+static struct config *config_alloc(void)
 {
     struct config *config = heap_alloc(sizeof(*config));
-    *out_config = NULL;
     if (config == NULL) {
         (void)fprintf(stderr, "freshet: no memory for the definitions\n");
-        return VERB_EXIT_FAILED;
     }
-    /* argv's strings are never written through this. */
-    const char *const *names = (const char *const *)paths;
-    if (config_load_telling(names, path_count, pattern_sets_try, tell, tell_context, config) ==
-        RESULT_OK) {
+    return config;
+}
+
+/* Hands on what was loaded, or says what is wrong with it. */
+static int config_judge(struct config *config, enum result result, bool json,
+                        struct config **out_config)
+{
+    if (result == RESULT_OK) {
         *out_config = config;
         return VERB_EXIT_OK;
     }
@@ -74,6 +74,44 @@ int definitions_load_telling(char *const *paths, uint32_t path_count, bool json,
     }
     heap_free(config);
     return VERB_EXIT_CONFIG;
+}
+
+int definitions_load_telling(char *const *paths, uint32_t path_count, bool json,
+                             config_expression_tell *tell, void *tell_context,
+                             struct config **out_config)
+{
+    *out_config = NULL;
+    struct config *config = config_alloc();
+    if (config == NULL) {
+        return VERB_EXIT_FAILED;
+    }
+    /* argv's strings are never written through this. */
+    const char *const *names = (const char *const *)paths;
+    return config_judge(
+        config,
+        config_load_telling(names, path_count, pattern_sets_try, tell, tell_context, config), json,
+        out_config);
+}
+
+int definitions_load_keeping(char *const *paths, uint32_t path_count, bool json,
+                             struct config_texts *out_texts, struct config **out_config)
+{
+    *out_config = NULL;
+    *out_texts = (struct config_texts){0};
+    struct config *config = config_alloc();
+    if (config == NULL) {
+        return VERB_EXIT_FAILED;
+    }
+    const char *const *names = (const char *const *)paths;
+    enum result result =
+        config_load_keeping(names, path_count, pattern_sets_try, out_texts, config);
+    int exit_code = config_judge(config, result, json, out_config);
+    if (exit_code == VERB_EXIT_OK) {
+        config->texts = out_texts;
+        config->path = names;
+        config->path_count = path_count;
+    }
+    return exit_code;
 }
 
 void definitions_free(struct config *config)

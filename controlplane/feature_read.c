@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "controlplane/appliance.h"
+#include "controlplane/backfill.h"
 #include "controlplane/suggest.h"
 #include "dataplane/feature/key.h"
 #include "dataplane/feature/view_set.h"
@@ -54,6 +55,31 @@ static bool fields_reserve(struct command_call *call, uint32_t count)
     return true;
 }
 
+/* A view that is not served yet: says so, and how far it is. False: the name is no such view's. */
+static bool write_filling(struct command_call *call, const char *name, bool is_entity)
+{
+    struct backfill *backfill = call->host->appliance->backfill;
+    const struct plan *next = backfill == NULL ? NULL : backfill_plan_next(backfill);
+    uint32_t size = (uint32_t)strlen(name);
+    int view = -1;
+    if (next != NULL && is_entity) {
+        view = plan_entity_find(next, name, size);
+    } else if (next != NULL) {
+        int feature = plan_feature_find(next, name, size);
+        view = feature < 0 ? -1 : next->feature[feature].view;
+    }
+    if (view < 0) {
+        return false;
+    }
+    struct backfill_report report;
+    backfill_report_read(backfill, &report);
+    resp_write_error(call->reply,
+                     "ERR '%s' is of view '%s', whose history is being filled: %.0f %% so far "
+                     "(freshet backfill)",
+                     name, next->view[view].name, 100 * backfill_share(&report));
+    return true;
+}
+
 static void write_unknown_entity(struct command_call *call, const struct resp_argument *argument,
                                  uint32_t entity_size)
 {
@@ -73,6 +99,9 @@ static void write_unknown_entity(struct command_call *call, const struct resp_ar
     known[names.size] = '\0';
     buffer_deinit(&names);
     (void)command_show(&entity, show, sizeof(show));
+    if (write_filling(call, show, /* is_entity= */ true)) {
+        return;
+    }
     if (suggest.best != NULL) {
         resp_write_error(call->reply, "ERR unknown entity '%s'; did you mean '%s'?", show,
                          suggest.best);
@@ -112,6 +141,9 @@ static void write_unknown_feature(struct command_call *call, const char *entity,
     char show[FEATURE_NAME_SIZE_MAX + NAME_SIZE_MAX];
     char near[FEATURE_NAME_SIZE_MAX + NAME_SIZE_MAX + 16];
     (void)command_show(field, show, sizeof(show));
+    if (write_filling(call, show, /* is_entity= */ false)) {
+        return;
+    }
     plan_feature_suggest(call->host->plan, entity, field->data, field->size, near, sizeof(near));
     if (near[0] != '\0') {
         resp_write_error(call->reply, "ERR unknown feature '%s'; did you mean '%s'?", show, near);
@@ -202,12 +234,6 @@ bool read_fields_resolve(struct command_call *call, const char *entity,
     return fields_group(call, count, request);
 }
 
-bool read_view_is_newest(const struct plan *plan, uint32_t view)
-{
-    const char *name = plan->view[view].name;
-    return plan_view_find(plan, name, (uint32_t)strlen(name), 0) == (int)view;
-}
-
 static bool fields_every(struct command_call *call, const char *entity, uint32_t per_view_max,
                          struct read_request *request)
 {
@@ -218,7 +244,7 @@ static bool fields_every(struct command_call *call, const char *entity, uint32_t
     }
     for (uint32_t v = 0; v < plan->view_count; v++) {
         const struct plan_view *view = &plan->view[v];
-        if (strcmp(view->entity, entity) != 0 || !read_view_is_newest(plan, v)) {
+        if (strcmp(view->entity, entity) != 0 || !plan_view_is_newest(plan, v)) {
             continue;
         }
         for (uint32_t f = 0; f < view->feature_count && f < per_view_max; f++) {

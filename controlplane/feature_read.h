@@ -59,6 +59,3 @@ const struct plan_feature *read_feature(const struct command_call *call, uint32_
 const struct reader_query *read_query(const struct command_call *call,
                                       const struct read_request *request, uint32_t key,
                                       uint32_t group);
-
-/* True when no newer version of the view exists. */
-bool read_view_is_newest(const struct plan *plan, uint32_t view);

@@ -111,7 +111,10 @@ static void *freshness_run(void *argument)
         for (uint32_t i = 0; i < appliance->shard_count; i++) {
             struct worker_sample sample;
             while (worker_sample_take(appliance->worker[i], &sample)) {
-                sample_follow(freshness, &sample);
+                /* What was filled since has no histograms until the next start. */
+                if (sample.view < appliance->plan->view_count) {
+                    sample_follow(freshness, &sample);
+                }
             }
         }
         reader_offline(freshness->reader);

@@ -16,7 +16,7 @@ uint64_t keyspace_rows(const struct appliance *appliance, uint32_t view)
 
 uint64_t keyspace_size(const struct appliance *appliance)
 {
-    const struct plan *plan = appliance->plan;
+    const struct plan *plan = appliance_plan(appliance);
     uint64_t largest[VIEWS_MAX] = {0}; /* Of an entity, at the index of its first view. */
     uint64_t sum = 0;
     for (uint32_t v = 0; v < plan->view_count; v++) {

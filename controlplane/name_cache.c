@@ -26,6 +26,12 @@ enum result name_cache_init(struct name_cache *cache, const struct plan *plan)
     return RESULT_OK;
 }
 
+void name_cache_clear(struct name_cache *cache, const struct plan *plan)
+{
+    cache->plan = plan;
+    memset(cache->entry, 0, NAME_CACHE_ENTRIES * sizeof(struct name_cache_entry));
+}
+
 void name_cache_deinit(struct name_cache *cache)
 {
     heap_free(cache->entry);

@@ -15,6 +15,8 @@ struct name_cache {
 };
 
 MUST_USE enum result name_cache_init(struct name_cache *cache, const struct plan *plan);
+/* Forgets all: names are those of this plan from now on. */
+void name_cache_clear(struct name_cache *cache, const struct plan *plan);
 void name_cache_deinit(struct name_cache *cache);
 
 /* As plan_feature_find(). */

@@ -180,6 +180,10 @@ static enum result view_compare(struct parity_sql *parity, struct mirror_history
     }
     enum result result = parity_mirror_draw(&parity->mirror, view, parity->events, options->keys,
                                             options->seed, &keys, error);
+    if (result == RESULT_NOT_FOUND) { /* Nothing of it came yet. */
+        (void)fprintf(stderr, "freshet parity --sql: %s\n", error);
+        return RESULT_OK;
+    }
     if (result != RESULT_OK) {
         return result;
     }

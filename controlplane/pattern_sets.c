@@ -33,7 +33,7 @@ static enum result set_open(const struct pattern_table *table, uint32_t first, u
     return result;
 }
 
-enum result pattern_sets_open(const struct plan *plan, uint32_t workers,
+enum result pattern_sets_open(const struct plan *plan, uint32_t threads,
                               struct pattern_sets *out_sets, char error[PATTERN_ERROR_SIZE_MAX])
 {
     enum result result = RESULT_OK;
@@ -46,7 +46,7 @@ enum result pattern_sets_open(const struct plan *plan, uint32_t workers,
             result = set_open(table, 0, table->count, &out_sets->set[i], error);
         }
     }
-    for (uint32_t i = 0; any && result == RESULT_OK && i < workers; i++) {
+    for (uint32_t i = 0; any && result == RESULT_OK && i < threads; i++) {
         (void)snprintf(error, PATTERN_ERROR_SIZE_MAX, "the machine gave no memory for it");
         result = pattern_scratch_open(out_sets->set, plan->stream_count, &out_sets->scratch[i]);
         out_sets->scratch_count += result == RESULT_OK ? 1 : 0;

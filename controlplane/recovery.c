@@ -438,6 +438,11 @@ const uint8_t *recovery_store_id(const struct recovery *recovery)
     return recovery->epochs.store_id;
 }
 
+int64_t recovery_created_us(const struct recovery *recovery)
+{
+    return recovery->epochs.created_us;
+}
+
 uint64_t recovery_before_lsn(const struct recovery *recovery, uint32_t shard)
 {
     return recovery_reshards(recovery) ? lsn_of(recovery->report.epoch, 0)

@@ -105,6 +105,7 @@ void recovery_close(struct recovery *recovery); /* NULL is fine. */
 /* The epoch to give to worker_init(), and what worker_mirror_open() wants. */
 uint32_t recovery_epoch(const struct recovery *recovery);
 const uint8_t *recovery_store_id(const struct recovery *recovery);
+int64_t recovery_created_us(const struct recovery *recovery); /* The store. */
 uint64_t recovery_before_lsn(const struct recovery *recovery, uint32_t shard);
 
 /* Fills workers (just made, options.shard_count of them). RESULT_CORRUPT: a file of the manifest is

@@ -1,5 +1,7 @@
 #include "controlplane/report.h"
 
+#include "controlplane/appliance.h"
+#include "controlplane/backfill.h"
 #include "controlplane/report_render.h"
 #include "controlplane/snapshot.h"
 
@@ -12,6 +14,13 @@ void report_status(const struct appliance *appliance, struct buffer *out)
     }
     report_status_render(snapshot, out);
     snapshot_free(snapshot);
+}
+
+void report_backfill(const struct appliance *appliance, struct buffer *out)
+{
+    struct backfill_report report;
+    backfill_report_read(appliance->backfill, &report);
+    report_json_write(report_backfill_json(&report), out);
 }
 
 void report_metrics(const struct appliance *appliance, struct buffer *out)

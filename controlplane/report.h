@@ -11,6 +11,8 @@ struct appliance;
 /* One JSON object: appliance, streams, views, shards, ports, freshness, reads.
  * docs/operating/status.md says what each member is. */
 void report_status(const struct appliance *appliance, struct buffer *out);
+/* The member `backfill` of it. */
+void report_backfill(const struct appliance *appliance, struct buffer *out);
 /* One JSON array of the shards' drop logs, entries with number > after[shard] (after NULL: all),
  * oldest first. */
 void report_drops(const struct appliance *appliance, const uint64_t *after, struct buffer *out);

@@ -307,8 +307,11 @@ static void histogram_write(const struct metrics *metrics, const char *labels,
 static void feature_freshness(const struct metrics *metrics)
 {
     const struct snapshot *snapshot = metrics->snapshot;
-    for (uint32_t view = 0; view < snapshot->plan->view_count && snapshot->freshness != NULL;
+    for (uint32_t view = 0; view < snapshot->view_count_start && snapshot->freshness != NULL;
          view++) {
+        if (!plan_view_is_newest(snapshot->plan, view)) {
+            continue;
+        }
         for (uint32_t stage = 0; stage < FRESHNESS_STAGE_COUNT; stage++) {
             struct buffer labels;
             buffer_init(&labels, 0);
@@ -331,11 +334,12 @@ static void query_duration(const struct metrics *metrics)
 
 static void view_refused(const struct metrics *metrics)
 {
-    for (uint32_t i = 0; i < metrics->snapshot->plan->view_count; i++) {
-        for (uint32_t drop = 0; drop < DROP_COUNT; drop++) {
+    const struct plan *plan = metrics->snapshot->plan;
+    for (uint32_t i = 0; i < plan->view_count; i++) {
+        for (uint32_t drop = 0; plan_view_is_newest(plan, i) && drop < DROP_COUNT; drop++) {
             if (drop_scope((enum drop)drop) == DROP_SCOPE_VIEW) {
-                reason_write(metrics, "view", metrics->snapshot->plan->view[i].name, "reason",
-                             (enum drop)drop, metrics->snapshot->view[i].drop[drop]);
+                reason_write(metrics, "view", plan->view[i].name, "reason", (enum drop)drop,
+                             metrics->snapshot->view[i].drop[drop]);
             }
         }
     }
@@ -344,8 +348,12 @@ static void view_refused(const struct metrics *metrics)
 static void view_apply(const struct metrics *metrics)
 {
     double ns_per_tick = metrics->snapshot->appliance.ns_per_tick;
-    for (uint32_t i = 0; i < metrics->snapshot->plan->view_count; i++) {
-        series_write(metrics, "view", metrics->snapshot->plan->view[i].name);
+    const struct plan *plan = metrics->snapshot->plan;
+    for (uint32_t i = 0; i < plan->view_count; i++) {
+        if (!plan_view_is_newest(plan, i)) {
+            continue;
+        }
+        series_write(metrics, "view", plan->view[i].name);
         real_write(metrics, (double)metrics->snapshot->view[i].apply_ticks * ns_per_tick / 1e9);
     }
 }
@@ -578,6 +586,9 @@ static void source_write(const struct metrics *metrics, const struct metric *met
         break;
     case METRIC_VIEW:
         for (uint32_t i = 0; i < snapshot->plan->view_count; i++) {
+            if (!plan_view_is_newest(snapshot->plan, i)) {
+                continue; /* A view has one series. */
+            }
             series_write(metrics, "view", snapshot->plan->view[i].name);
             value_write(metrics, member_read(&snapshot->view[i], metric->offset));
         }

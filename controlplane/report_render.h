@@ -15,6 +15,8 @@ json_t *report_drop_json(const struct plan *plan, uint32_t shard, const struct d
 void report_json_write(json_t *root, struct buffer *out);
 /* Array of the objectives; a new reference. */
 json_t *report_objectives_json(const struct snapshot *snapshot);
+/* The last backfill, or the one under way. A new reference. */
+json_t *report_backfill_json(const struct backfill_report *report);
 /* What there is to say of the store; null without one. A new reference. */
 json_t *report_store_json(const struct snapshot *snapshot);
 /* Answers that are recorded and checked; null while none are. A new reference. */

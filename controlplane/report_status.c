@@ -54,7 +54,7 @@ static json_t *freshness_json(const struct snapshot *snapshot, int stream)
     }
     for (uint32_t stage = 0; stage < FRESHNESS_STAGE_COUNT; stage++) {
         memset(merged, 0, sizeof(*merged));
-        for (uint32_t view = 0; view < snapshot->plan->view_count; view++) {
+        for (uint32_t view = 0; view < snapshot->view_count_start; view++) {
             bool wanted =
                 stream < 0 || plan_view_reads(&snapshot->plan->view[view], (uint32_t)stream);
             if (wanted && snapshot->freshness != NULL) {
@@ -326,6 +326,8 @@ void report_status_render(const struct snapshot *snapshot, struct buffer *out)
     set(root, "appliance", appliance_json(snapshot));
     totals_set(snapshot, root);
     set(root, "store", report_store_json(snapshot));
+    set(root, "backfill",
+        snapshot->has_store ? report_backfill_json(&snapshot->backfill) : json_null());
     set(root, "served", report_served_json(snapshot));
     set(root, "streams", streams);
     set(root, "views", views);

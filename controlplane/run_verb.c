@@ -189,10 +189,13 @@ int run_verb(int argc, char **argv)
                                 options.log_format);
     }
     struct config *config = NULL;
-    exit_code = definitions_load(argv + 1, (uint32_t)argc - 1, options.json, &config);
+    struct config_texts texts;
+    exit_code =
+        definitions_load_keeping(argv + 1, (uint32_t)argc - 1, options.json, &texts, &config);
     if (exit_code == VERB_EXIT_OK) {
         exit_code = appliance_run(config, &options);
         definitions_free(config);
     }
+    config_texts_free(&texts);
     return exit_code;
 }

@@ -17,6 +17,9 @@ enum result segments_open(const struct segments_options *options, int64_t now_us
         return RESULT_NO_MEMORY;
     }
     segments->options = *options;
+    for (uint32_t i = 0; i < SHARDS_MAX; i++) {
+        segments->shard[i].held = UINT64_MAX;
+    }
     enum result result = segments_found(segments, now_us);
     for (uint32_t i = 0; result == RESULT_OK && i < options->shard_count; i++) {
         result = segments_ready_open(segments, i);
@@ -56,7 +59,8 @@ static uint64_t released_below(const struct segments *segments, uint32_t shard)
 {
     uint32_t count = segments->options.shard_count;
     if (shard < count) {
-        return segments->shard[shard].released;
+        const struct segments_shard *keeper = &segments->shard[shard];
+        return keeper->held < keeper->released ? keeper->held : keeper->released;
     }
     for (uint32_t i = 0; i < count; i++) {
         if (segments->shard[i].released <= segments->shard[i].number_found) {
@@ -194,6 +198,12 @@ void segments_release(struct segments *segments, uint32_t shard, uint64_t first_
     if (first_segment > segments->shard[shard].released) {
         segments->shard[shard].released = first_segment;
     }
+}
+
+void segments_hold(struct segments *segments, uint32_t shard, uint64_t first_segment)
+{
+    ASSERT(shard < segments->options.shard_count);
+    segments->shard[shard].held = first_segment;
 }
 
 void segments_lake_needs(struct segments *segments, uint32_t shard, uint64_t first_segment)

@@ -20,7 +20,8 @@
 
 struct segments_shard {
     struct segment_list list;
-    uint64_t released;          /* Manifests need none below it. */
+    uint64_t released;          /* Manifests need none below it, */
+    uint64_t held;              /* and who reads them none below this. */
     uint64_t laked;             /* The lake has those below it. */
     uint64_t number_found;      /* Greatest one at start. */
     struct segment_list unused; /* While opening: files that hold nothing, to be handed out. */

@@ -67,6 +67,13 @@ void served_push(struct served_thread *thread, const uint8_t *record, uint32_t s
     ring_push_finish(&thread->ring);
 }
 
+void served_thread_follow(struct served_thread *thread, const struct plan *plan)
+{
+    for (uint32_t i = 0; i < plan->service_count; i++) {
+        thread->left[i] = distance_draw(&thread->random, plan->service[i].log_sample_ppm);
+    }
+}
+
 static struct served_thread *thread_make(const struct plan *plan, uint64_t seed)
 {
     struct served_thread *thread = heap_alloc_lines(sizeof(*thread));
@@ -78,9 +85,7 @@ static struct served_thread *thread_make(const struct plan *plan, uint64_t seed)
     }
     ring_init(&thread->ring, lines, RING_LINES);
     random_seed(&thread->random, seed);
-    for (uint32_t i = 0; i < plan->service_count; i++) {
-        thread->left[i] = distance_draw(&thread->random, plan->service[i].log_sample_ppm);
-    }
+    served_thread_follow(thread, plan);
     return thread;
 }
 

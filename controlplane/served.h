@@ -55,6 +55,8 @@ void served_stop(struct served *served);
 void served_close(struct served *served); /* NULL is fine, here and above. */
 
 struct served_thread *served_thread_of(struct served *served, uint32_t index);
+/* Serving thread. Services are those of another plan: draws their distances anew. */
+void served_thread_follow(struct served_thread *thread, const struct plan *plan);
 /* Serving thread. Whether the next answer of the service (an index of the plan) is one to record:
  * a share of log_sample_ppm of them, at random distances. */
 bool served_next_is_due(struct served_thread *thread, const struct plan *plan, uint32_t service);

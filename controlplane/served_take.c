@@ -16,6 +16,19 @@ struct served_take {
     uint8_t bytes[SERVED_RECORD_BYTES_MAX];
 };
 
+static void prints_make(struct served_take *take, const struct plan *plan)
+{
+    for (uint32_t i = 0; i < plan->service_count; i++) {
+        take->service_print[i] = service_fingerprint(plan, &plan->service[i]);
+    }
+}
+
+void served_take_follow(struct served_take *take, const struct plan *plan)
+{
+    prints_make(take, plan);
+    served_thread_follow(take->thread, plan);
+}
+
 enum result served_take_open(struct served_thread *thread, const struct plan *plan,
                              struct served_take **out_take)
 {
@@ -24,9 +37,7 @@ enum result served_take_open(struct served_thread *thread, const struct plan *pl
         return RESULT_NO_MEMORY;
     }
     take->thread = thread;
-    for (uint32_t i = 0; i < plan->service_count; i++) {
-        take->service_print[i] = service_fingerprint(plan, &plan->service[i]);
-    }
+    prints_make(take, plan);
     *out_take = take;
     return RESULT_OK;
 }

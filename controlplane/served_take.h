@@ -13,6 +13,8 @@ struct served_take;
 /* thread: borrowed. RESULT_NO_MEMORY. */
 MUST_USE enum result served_take_open(struct served_thread *thread, const struct plan *plan,
                                       struct served_take **out_take);
+/* Services and their shares are those of another plan from now on. */
+void served_take_follow(struct served_take *take, const struct plan *plan);
 void served_take_close(struct served_take *take); /* NULL is fine. */
 
 /* After service_compute() of rows from `first` on: whether the row is one to record; if so, records

@@ -151,6 +151,7 @@ static void reader_await(struct server_thread *thread)
     if (reader_open(appliance->worker, appliance->shard_count, thread->index, &thread->reader) ==
         RESULT_OK) {
         thread->host.reader = thread->reader;
+        reader_plan_set(thread->reader, thread->host.plan);
     }
 }
 

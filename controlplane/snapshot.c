@@ -61,17 +61,18 @@ static void shard_take(const struct appliance *appliance, uint32_t index,
 
 static void shards_take(const struct appliance *appliance, struct snapshot *snapshot)
 {
+    const struct plan *plan = snapshot->plan;
     for (uint32_t i = 0; i <= STREAMS_MAX; i++) {
         snapshot->stream[i].watermark_us = INT64_MIN;
     }
     for (uint32_t i = 0; i < appliance->shard_count; i++) {
         const struct counters *counters = worker_counters(appliance->worker[i]);
-        for (uint32_t stream = 0; stream < appliance->plan->stream_count; stream++) {
+        for (uint32_t stream = 0; stream < plan->stream_count; stream++) {
             stream_add(&snapshot->stream[stream], &counters->stream[stream],
-                       appliance->plan->stream[stream].schema.field_count);
+                       plan->stream[stream].schema.field_count);
         }
         stream_add(&snapshot->stream[STREAMS_MAX], &counters->stream[STREAMS_MAX], 0);
-        for (uint32_t view = 0; view < appliance->plan->view_count; view++) {
+        for (uint32_t view = 0; view < plan->view_count; view++) {
             view_add(&snapshot->view[view], &counters->view[view]);
             int64_t since_us = worker_since_us(appliance->worker[i], view);
             if (i == 0 || since_us > snapshot->view[view].since_us) {
@@ -80,7 +81,7 @@ static void shards_take(const struct appliance *appliance, struct snapshot *snap
         }
         shard_take(appliance, i, &snapshot->shard[i]);
     }
-    for (uint32_t stream = 0; stream < appliance->plan->stream_count; stream++) {
+    for (uint32_t stream = 0; stream < plan->stream_count; stream++) {
         if (appliance->quality != NULL) {
             quality_read(appliance->quality, stream, &snapshot->stream[stream].quality);
         }
@@ -203,7 +204,8 @@ enum result snapshot_take(const struct appliance *appliance, struct snapshot **o
         return RESULT_NO_MEMORY;
     }
     memset(snapshot, 0, sizeof(*snapshot));
-    snapshot->plan = appliance->plan;
+    snapshot->plan = appliance_plan(appliance);
+    snapshot->view_count_start = appliance->plan->view_count;
     shards_take(appliance, snapshot);
     appliance_take(appliance, &snapshot->appliance);
     store_take(appliance, snapshot);
@@ -216,6 +218,9 @@ enum result snapshot_take(const struct appliance *appliance, struct snapshot **o
     server_read_duration(appliance->server, &snapshot->reads);
     if (appliance->objectives != NULL) {
         objectives_read(appliance->objectives, snapshot->objective);
+    }
+    if (appliance->backfill != NULL) {
+        backfill_report_read(appliance->backfill, &snapshot->backfill);
     }
     if (lanes_take(appliance, snapshot) != RESULT_OK ||
         served_take(appliance, snapshot) != RESULT_OK) {

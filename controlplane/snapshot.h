@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "controlplane/backfill.h"
 #include "controlplane/canary.h"
 #include "controlplane/freshness.h"
 #include "controlplane/objectives.h"
@@ -84,7 +85,8 @@ struct snapshot_appliance {
 };
 
 struct snapshot {
-    const struct plan *plan; /* Borrowed. */
+    const struct plan *plan;   /* Borrowed. */
+    uint32_t view_count_start; /* Views of it that were there at the start. */
     struct snapshot_appliance appliance;
     struct snapshot_stream stream[STREAMS_MAX + 1]; /* The last: what names no stream. */
     struct snapshot_view view[VIEWS_MAX];
@@ -93,14 +95,16 @@ struct snapshot {
     uint32_t port_count;
     struct snapshot_port port[WORKER_PORTS_MAX];
     uint32_t lane_count;
-    struct lane_report *lane;          /* Owned; most messages first. */
-    const struct histogram *freshness; /* Borrowed, [view][stage]; NULL: no view. */
+    struct lane_report *lane; /* Owned; most messages first. */
+    const struct histogram
+        *freshness; /* Borrowed, [view][stage], of views of the start; NULL: none. */
     struct server_statistics server;
     struct histogram reads; /* Nanoseconds. */
     struct objective_figures objective[OBJECTIVES_MAX];
     bool has_store;
     struct store_report store;
     struct recovery_report recovery;
+    struct backfill_report backfill;
     /* Zeros while no answers are recorded. */
     struct served_report served;
     struct canary_report canary;

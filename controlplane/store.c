@@ -30,6 +30,7 @@ struct store {
     struct recovery *recovery; /* Until the workers took its forwards. */
     struct recovery_report report;
     uint8_t store_id[MIRROR_STORE_ID_BYTES];
+    int64_t created_us;
     int64_t since_us[VIEWS_MAX];
     uint32_t epoch;
     struct worker *const *workers;
@@ -107,6 +108,7 @@ static enum result recovery_begin(struct store *store, char error[STORE_ERROR_SI
     }
     memcpy(store->store_id, recovery_store_id(store->recovery), sizeof(store->store_id));
     store->epoch = recovery_epoch(store->recovery);
+    store->created_us = recovery_created_us(store->recovery);
     return RESULT_OK;
 }
 
@@ -341,6 +343,28 @@ enum result store_start(struct store *store, char error[STORE_ERROR_SIZE_MAX])
 bool store_has_begun(const struct store *store)
 {
     return atomic_load_explicit(&store->shared_begun, memory_order_acquire);
+}
+
+int64_t store_created_us(const struct store *store)
+{
+    return store->created_us;
+}
+
+void store_segments_hold(struct store *store, uint32_t shard, uint64_t first_segment)
+{
+    (void)pthread_mutex_lock(&store->lock);
+    segments_hold(store->segments, shard, first_segment);
+    (void)pthread_mutex_unlock(&store->lock);
+}
+
+void store_plan_set(struct store *store, const struct plan *plan, const int64_t *since_us)
+{
+    checkpoint_plan_set(store->checkpoint, plan, since_us);
+}
+
+void store_checkpoint_read(const struct store *store, struct checkpoint_report *out)
+{
+    checkpoint_report_read(store->checkpoint, out);
 }
 
 uint64_t store_checkpoint_ask(struct store *store)

@@ -62,6 +62,11 @@ void store_close(struct store *store); /* NULL is fine. */
 bool store_has_begun(const struct store *store);
 /* Any thread. */
 uint64_t store_checkpoint_ask(struct store *store);
+int64_t store_created_us(const struct store *store);
+/* As segments_hold() and checkpoint_plan_set(). */
+void store_segments_hold(struct store *store, uint32_t shard, uint64_t first_segment);
+void store_plan_set(struct store *store, const struct plan *plan, const int64_t *since_us);
+void store_checkpoint_read(const struct store *store, struct checkpoint_report *out);
 struct store_report {
     const struct recovery_report *recovery; /* Constant after store_load(). */
     struct checkpoint_report checkpoint;

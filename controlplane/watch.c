@@ -16,7 +16,7 @@ static uint64_t drop_total(const struct appliance *appliance, enum drop drop)
         for (uint32_t stream = 0; stream <= STREAMS_MAX; stream++) {
             total += counter_read(&counters->stream[stream].shared_drop[drop]);
         }
-        for (uint32_t view = 0; view < appliance->plan->view_count; view++) {
+        for (uint32_t view = 0; view < appliance_plan(appliance)->view_count; view++) {
             total += counter_read(&counters->view[view].shared_drop[drop]);
         }
     }
@@ -132,6 +132,12 @@ void watch_begin(struct watch *watch, const struct appliance *appliance, struct 
               (unsigned long long)recovery->records, (double)report.load_us / (double)US_PER_SECOND,
               views[RECOVERY_VIEW_LOADED], views[RECOVERY_VIEW_REBUILT], views[RECOVERY_VIEW_EMPTY],
               recovery->dropped_count);
+    if (recovery->corrected_rows > 0) {
+        log_write(log, LOG_LEVEL_INFO, "corrected",
+                  "%llu rows were built anew, because events of theirs were corrected (freshet "
+                  "correct list)",
+                  (unsigned long long)recovery->corrected_rows);
+    }
     if (recovery->manifests_refused > 0) {
         log_write(log, LOG_LEVEL_WARNING, "checkpoint_damaged",
                   "%u newer checkpoints are damaged and were passed over (freshet verify)",

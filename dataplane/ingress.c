@@ -90,8 +90,7 @@ static void burst_match(struct worker *worker, const struct plan_stream *stream)
     }
 }
 
-/* Computed columns and conditions. What overflows counts at the home, once. */
-static void burst_compute(struct worker *worker)
+void ingress_compute(struct worker *worker)
 {
     const struct plan_stream *stream = &worker->options.plan->stream[worker->burst->stream];
     burst_match(worker, stream);
@@ -112,7 +111,7 @@ static void burst_compute(struct worker *worker)
 static void burst_finish(struct worker *worker)
 {
     struct burst *burst = worker->burst;
-    burst_compute(worker);
+    ingress_compute(worker);
     if (worker->burst_forwarded) {
         judge_forwarded(worker);
         route_burst(worker);

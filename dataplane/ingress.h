@@ -18,5 +18,7 @@ void ingress_take(struct worker *worker, const struct net_message *message, uint
 void ingress_take_crossed(struct worker *worker, const struct net_message *message, uint32_t port);
 /* Takes one forward for which this shard is the owner. */
 void ingress_take_forward(struct worker *worker, const struct mesh_forward *forward);
+/* Computed columns and conditions of the burst. What overflows counts at the home, once. */
+void ingress_compute(struct worker *worker);
 /* Applies what the burst has gathered, and records it. */
 void ingress_finish(struct worker *worker);

@@ -34,6 +34,9 @@ struct reader_query {
 MUST_USE enum result reader_open(struct worker *const *workers, uint32_t shard_count,
                                  uint32_t thread_index, struct reader **out_reader);
 void reader_close(struct reader *reader);
+/* The reading thread only. Indices of queries are of this plan from now on; the workers have
+ * entered it. The first one is that of their start. */
+void reader_plan_set(struct reader *reader, const struct plan *plan);
 
 /* Answers that one reader_read() may ask for: what bounds the reader's space for strings. */
 #define READER_ANSWERS_MAX 131072u

@@ -72,6 +72,15 @@ void record_forward(struct worker *worker, const struct mesh_forward *forward, u
     worker->origin->record[at] = record == NULL ? NULL : record + MIRROR_FORWARD_HEADER;
 }
 
+void record_note(struct worker *worker, struct mirror_entry *entry)
+{
+    entry->apply_us = worker->turn.apply_us;
+    entry->lsn = ++worker->shard.lsn;
+    entry->lsn_count = 1;
+    ASSERT(mirror_has_room(&worker->mirror, mirror_note_bytes(entry->kind, entry->note_size)));
+    (void)mirror_append(&worker->mirror, entry, NULL);
+}
+
 static uint32_t event_verdict(const struct burst *burst, uint32_t event)
 {
     enum drop drop = (enum drop)burst->drop[event];

@@ -7,6 +7,7 @@
 
 struct lane;
 struct mesh_forward;
+struct mirror_entry;
 struct shard_batch;
 struct wire_message;
 struct worker;
@@ -17,6 +18,8 @@ uint8_t *record_message(struct worker *worker, const struct wire_message *wire, 
                         bool text, struct lane *lane);
 /* Records one forward, as its home sent it; it is event `at` of the burst. */
 void record_forward(struct worker *worker, const struct mesh_forward *forward, uint32_t at);
+/* Writes an entry without events, at the turn's T and an LSN of its own. There is room. */
+void record_note(struct worker *worker, struct mirror_entry *entry);
 /* Writes the verdicts of the burst. Fields that a rule made null become null in the record, so that
  * who reads it needs no rule. */
 void record_burst(struct worker *worker);

@@ -90,7 +90,7 @@ void replay_begin(struct replay *replay, enum replay_pass pass, const struct rep
             replay->watermark_us[replay->map.stream[s]] = start->watermark_us[s];
         }
     }
-    for (uint32_t w = 0; w < replay->options.shard_count; w++) {
+    for (uint32_t w = 0; pass != REPLAY_FILL && w < replay->options.shard_count; w++) {
         replay->options.workers[w]->shard.replaying =
             pass == REPLAY_OWN && start->which != REPLAY_ROWS_ONLY;
         replay->options.workers[w]->shard.obeying = pass != REPLAY_REBUILD;
@@ -178,6 +178,9 @@ void replay_row_prefetch(const struct replay *replay, const struct tile_row *row
 
 enum result replay_lane(struct replay *replay, const struct tile_lane *lane)
 {
+    if (replay->start.rows_only) {
+        return RESULT_OK;
+    }
     uint32_t home = hash_home(lane->producer, lane->lane, replay->options.shard_count);
     bool restored = lanes_restore_window(&replay->options.workers[home]->lanes, lane);
     return restored ? RESULT_OK : RESULT_NO_SPACE;
@@ -225,7 +228,7 @@ static uint32_t views_of(const struct replay *replay, uint32_t old_stream, uint3
     for (uint32_t v = 0; v < now->view_count; v++) {
         rebuilt |= (uint32_t)view_set_has(&replay->start.rebuild_views, now->view[v]) << v;
     }
-    if (replay->pass == REPLAY_REBUILD) {
+    if (replay_rebuilds(replay)) {
         return rebuilt;
     }
     for (; old_views != 0; old_views &= old_views - 1) {
@@ -367,7 +370,7 @@ static enum result entry_stream(struct replay *replay, const struct mirror_entry
     *out_there = false;
     if (old < 0) {
         /* A mirror goes back further than the plans that are known. */
-        bool known = replay->pass != REPLAY_REBUILD && !replay->start.partial;
+        bool known = !replay_rebuilds(replay) && !replay->start.partial;
         return known ? RESULT_CORRUPT : RESULT_OK;
     }
     uint16_t now = replay->map.stream[old];
@@ -458,9 +461,11 @@ enum result replay_entry(struct replay *replay, const struct mirror_entry *entry
     }
     const struct replay_start *start = &replay->start;
     bool had = entry->lsn + entry->lsn_count - 1 <= start->replay_lsn;
-    bool outside = entry->apply_us < start->since_us ||
+    bool live = replay->pass == REPLAY_FILL && entry->lsn > start->last_lsn;
+    bool outside = live || entry->apply_us < start->since_us ||
                    (start->until_us != 0 && entry->apply_us >= start->until_us);
-    if (entry->kind == MIRROR_EPOCH || outside || (replay->pass == REPLAY_OWN && had)) {
+    had = had && (replay->pass == REPLAY_OWN || replay->pass == REPLAY_FILL);
+    if (entry->kind == MIRROR_EPOCH || outside || had) {
         return RESULT_OK;
     }
     if (entry->apply_us != replay->apply_us) {
@@ -481,7 +486,7 @@ enum result replay_frame_end(struct replay *replay)
 enum result replay_end(struct replay *replay, struct replay_counts *out_counts)
 {
     enum result result = replay_frame_end(replay);
-    for (uint32_t w = 0; w < replay->options.shard_count; w++) {
+    for (uint32_t w = 0; replay->pass != REPLAY_FILL && w < replay->options.shard_count; w++) {
         struct worker *worker = replay->options.workers[w];
         worker->shard.replaying = false;
         worker->shard.obeying = false;
@@ -494,6 +499,7 @@ enum result replay_end(struct replay *replay, struct replay_counts *out_counts)
                                           : worker->watermark_us[s];
         }
     }
+    memcpy(replay->counts.watermark_us, replay->watermark_us, sizeof(replay->watermark_us));
     *out_counts = replay->counts;
     return result;
 }

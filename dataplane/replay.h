@@ -1,14 +1,16 @@
 /* Replay: the records of a log through the same shard_apply() that took them when they came, by the
  * verdicts that they carry. No clock, watermark, window or cap decides anything again.
  *
- * A door: controlplane/ includes it. Before the workers' first turn, on one thread. Sharding is
+ * A door: controlplane/ includes it. Before the workers' first turn, on one thread; but FILL, which
+ * changes nothing of the workers, beside their turns. Sharding is
  * that of the store then (old_shard_count); rows and lanes go to where they belong now, which is
  * the same place unless the shard count changed.
  *
  * Passes over a shard's log:
  *   OWN      rows of this shard, from its own records and forwards; lanes; watermarks
  *   AGAIN    what other owners never logged of this home's records becomes forwards again
- *   REBUILD  views that the store does not have, from all records of this home */
+ *   REBUILD  views that the store does not have, from all records of this home
+ *   FILL  the same, handed to the owners (plan_door.h) instead of applied */
 #pragma once
 
 #include <stdbool.h>
@@ -22,10 +24,12 @@
 #include "dataplane/feature/row_set.h"
 #include "dataplane/feature/tile_format.h"
 
+struct pattern_scratch; /* drivers/pattern.h */
+struct pattern_set;     /* The same. */
 struct replay;
 struct worker;
 
-enum replay_pass { REPLAY_OWN, REPLAY_AGAIN, REPLAY_REBUILD };
+enum replay_pass { REPLAY_OWN, REPLAY_AGAIN, REPLAY_REBUILD, REPLAY_FILL };
 
 /* Which rows of its views a pass is about. */
 enum replay_rows {
@@ -40,32 +44,35 @@ struct replay_options {
     uint32_t old_shard_count;
     const struct plan *plan; /* To run with. */
     uint32_t epoch;          /* The one that begins. */
-    /* Records that are applied otherwise than they came, or not at all; NULL: none are. The
-     * watermark moves by what came. In OWN, the rows that they are about are a set of their own
-     * (ROWS_WITHOUT, then ROWS_ONLY): replaced events may be of other owners than those that
-     * came. */
+    /* Records that are applied otherwise than they came, or not at all; NULL: none are. What came
+     * moves the watermark. In OWN, the rows that they are about are a set of their own
+     * (ROWS_WITHOUT, then ROWS_ONLY): replaced events may have other owners than what came. */
     const struct correction_set *corrections;
     /* Whether a forward was never durable at its home. */
     bool (*is_void)(void *context, uint32_t home, uint64_t home_lsn);
-    /* AGAIN: a forward for an owner (its record of the mesh, borrowed during the call). False: no
-     * memory. */
+    /* AGAIN: a forward for an owner (its record of the mesh, borrowed during the call). FILL: a
+     * record for its ring. False: no memory, or nobody wants more. */
     bool (*forward)(void *context, uint32_t owner, const void *record, uint32_t size);
     /* AGAIN: what owners lack goes into rows at once, as it does for another shard count. */
     bool settles;
     void *context;
+    /* FILL: as worker_options has them, for this plan and this thread. Borrowed. */
+    struct pattern_set *const *patterns;
+    struct pattern_scratch *pattern_scratch;
 };
 
 /* Where a shard's replay begins. */
 struct replay_start {
     uint32_t shard;      /* In the old sharding. */
     uint64_t replay_lsn; /* Records up to it are in the rows. */
+    uint64_t last_lsn;   /* FILL: those behind it are live. */
     int64_t apply_us;
     uint64_t forward_lsn[SHARDS_MAX];  /* OWN: per home, what came. AGAIN: per owner, what it has of
                                           this home. */
     int64_t watermark_us[STREAMS_MAX]; /* By index in the catalog. */
-    struct view_set rebuild_views;     /* Of the plan; REBUILD's, and left out by the others. */
-    int64_t since_us;                  /* Records of an earlier T are left out, */
-    int64_t until_us;                  /* and those of T from here on; 0: none of these. */
+    struct view_set rebuild_views; /* Of the plan; REBUILD's and FILL's, left out by the others. */
+    int64_t since_us;              /* Records of an earlier T are left out, */
+    int64_t until_us;              /* and those of T from here on; 0: none of these. */
     enum replay_rows which;
     struct row_set *rows; /* Borrowed; what is thrown away or applied is touched in it. */
     /* REBUILD: what owners never logged (forward_lsn, per owner) is left to AGAIN. */
@@ -80,8 +87,9 @@ struct replay_counts {
     uint64_t rows;
     uint64_t voided;
     uint64_t again;
-    uint64_t forward_lsn[SHARDS_MAX]; /* OWN: per home, the greatest that is not void. */
-    int64_t apply_us;                 /* Latest T. */
+    uint64_t forward_lsn[SHARDS_MAX];  /* OWN: per home, the greatest that is not void. */
+    int64_t apply_us;                  /* Latest T. */
+    int64_t watermark_us[STREAMS_MAX]; /* At the end, by index in the plan. */
 };
 
 MUST_USE enum result replay_open(const struct replay_options *options, struct replay **out_replay);

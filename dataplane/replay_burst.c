@@ -34,6 +34,8 @@ static bool view_is_ours(const struct replay *replay, uint64_t hash, uint32_t ev
     case REPLAY_AGAIN:
         return owner != replay->start.shard &&
                replay->burst.lsn[event] > replay->start.forward_lsn[owner];
+    case REPLAY_FILL:
+        return true;
     case REPLAY_REBUILD:
         return !replay->start.without_again || owner == replay->start.shard ||
                replay->burst.lsn[event] <= replay->start.forward_lsn[owner];
@@ -52,6 +54,17 @@ static void batches_clear(struct replay *replay, struct worker *worker)
     }
 }
 
+/* Size of the event's key in the view; 0: it is none of its events. */
+static uint32_t event_key(const struct replay *replay, const struct plan_view *view, uint32_t event,
+                          uint8_t *key)
+{
+    /* An older definition applied null where this view counts on a value. */
+    const struct plan_source *source = plan_source_of(view, replay->burst.stream);
+    uint64_t sure = source == NULL ? view->sure_fields : source->sure_fields;
+    bool lacks = (replay->burst.null_mask[event] & sure) != 0;
+    return lacks ? 0 : key_of_event(view, &replay->burst, event, key);
+}
+
 /* Puts one event's views that belong to a worker into its batches. */
 static void event_batch(struct replay *replay, uint32_t w, uint32_t event)
 {
@@ -65,14 +78,9 @@ static void event_batch(struct replay *replay, uint32_t w, uint32_t event)
         struct shard_batch *batch = &worker->batch[v];
         const struct plan_view *view = &plan->view[stream->view[v]];
         uint8_t *key = batch->keys + (uint64_t)batch->count * batch->key_stride;
-        uint32_t size = key_of_event(view, &replay->burst, event, key);
+        uint32_t size = event_key(replay, view, event, key);
         uint64_t hash = size == 0 || alone ? 0 : hash_owner(key, size);
-        /* An older definition applied null where this view counts on a value: it is none of its
-         * events. */
-        const struct plan_source *source = plan_source_of(view, replay->burst.stream);
-        uint64_t sure = source == NULL ? view->sure_fields : source->sure_fields;
-        bool lacks = (replay->burst.null_mask[event] & sure) != 0;
-        if (size == 0 || lacks || mesh_owner(hash, replay->options.shard_count) != w ||
+        if (size == 0 || mesh_owner(hash, replay->options.shard_count) != w ||
             !view_is_ours(replay, hash, event) ||
             !replay_row_is_ours(replay, stream->view[v], key, size)) {
             continue;
@@ -143,17 +151,23 @@ static enum result burst_apply(struct replay *replay)
     return RESULT_OK;
 }
 
-/* One forward per event and owner that lacks it, as the home made it first. */
-static bool event_forward(struct replay *replay, uint32_t event, uint32_t owner, uint32_t views)
+/* The writer's version, as the size of the event tells. */
+static uint16_t event_version(const struct burst *burst, uint32_t event)
 {
-    const struct burst *burst = &replay->burst;
     uint16_t version = burst->schema->version;
     while (version > 1 && schema_block_size_at(burst->schema, version) > burst->event_size[event]) {
         version--;
     }
+    return version;
+}
+
+/* One forward per event and owner that lacks it, as the home made it first. */
+static bool event_forward(struct replay *replay, uint32_t event, uint32_t owner, uint32_t views)
+{
+    const struct burst *burst = &replay->burst;
     struct mesh_forward head = {.kind = MESH_FORWARD,
                                 .stream = burst->stream,
-                                .version = version,
+                                .version = event_version(burst, event),
                                 .event_size = burst->event_size[event],
                                 .home = (uint16_t)replay->start.shard,
                                 .views = views,
@@ -166,6 +180,25 @@ static bool event_forward(struct replay *replay, uint32_t event, uint32_t owner,
                                    (uint32_t)sizeof(head) + head.event_size);
 }
 
+/* The same, as a record of history. */
+static bool event_hand(struct replay *replay, uint32_t event, uint32_t owner, uint32_t views)
+{
+    const struct burst *burst = &replay->burst;
+    struct filling_record head = {.stream = burst->stream,
+                                  .version = event_version(burst, event),
+                                  .event_size = burst->event_size[event],
+                                  .home = (uint16_t)replay->start.shard,
+                                  .views = views,
+                                  .order = burst->order[event],
+                                  .watermark_us = replay->watermark_us[burst->stream]};
+    memcpy(replay->record, &head, sizeof(head));
+    memcpy(replay->record + sizeof(head), burst->event[event], head.event_size);
+    replay->counts.records++;
+    return replay->options.forward(replay->options.context, owner, replay->record,
+                                   (uint32_t)sizeof(head) + head.event_size);
+}
+
+/* Sends the burst's events to the owners of the views that the pass is about. */
 static enum result burst_forward(struct replay *replay)
 {
     const struct plan *plan = replay->options.plan;
@@ -175,14 +208,18 @@ static enum result burst_forward(struct replay *replay)
         uint8_t key[KEY_SIZE_MAX];
         for (uint32_t views = replay->views[i]; views != 0; views &= views - 1) {
             uint32_t v = (uint32_t)__builtin_ctz(views);
-            uint32_t size = key_of_event(&plan->view[stream->view[v]], &replay->burst, i, key);
+            uint32_t size = event_key(replay, &plan->view[stream->view[v]], i, key);
             uint64_t hash = size == 0 ? 0 : hash_owner(key, size);
             if (size > 0 && view_is_ours(replay, hash, i)) {
                 views_of[mesh_owner(hash, replay->options.old_shard_count)] |= 1u << v;
             }
         }
         for (uint32_t owner = 0; owner < replay->options.old_shard_count; owner++) {
-            if (views_of[owner] != 0 && !event_forward(replay, i, owner, views_of[owner])) {
+            bool taken =
+                views_of[owner] == 0 ||
+                (replay->pass == REPLAY_FILL ? event_hand(replay, i, owner, views_of[owner])
+                                             : event_forward(replay, i, owner, views_of[owner]));
+            if (!taken) {
                 return RESULT_NO_MEMORY;
             }
         }
@@ -199,10 +236,14 @@ static void burst_compute(struct replay *replay)
         return;
     }
     if (stream->patterns.count > stream->patterns.rule_count) {
-        /* On one thread, before any worker's first turn. */
+        /* On one thread, before any worker's first turn, or with what is this pass's own. */
+        bool own = replay->pass == REPLAY_FILL;
         const struct worker_options *options = &replay->options.workers[0]->options;
-        patterns_fill(&stream->patterns, options->patterns[burst->stream], options->pattern_scratch,
-                      burst, &replay->pattern_bits);
+        patterns_fill(&stream->patterns,
+                      own ? replay->options.patterns[burst->stream]
+                          : options->patterns[burst->stream],
+                      own ? replay->options.pattern_scratch : options->pattern_scratch, burst,
+                      &replay->pattern_bits);
     }
     compute_burst(stream, burst, &replay->pattern_bits, &replay->program_space);
     for (uint32_t i = 0; i < burst->count; i++) {
@@ -217,8 +258,9 @@ enum result replay_burst_finish(struct replay *replay)
     }
     burst_compute(replay);
     const struct replay_options *options = &replay->options;
-    bool forwards = replay->pass == REPLAY_AGAIN && !options->settles &&
-                    options->shard_count == options->old_shard_count;
+    bool same = options->shard_count == options->old_shard_count;
+    bool forwards =
+        replay->pass == REPLAY_FILL || (replay->pass == REPLAY_AGAIN && same && !options->settles);
     enum result result = forwards ? burst_forward(replay) : burst_apply(replay);
     watermark_move(replay);
     replay->burst.count = 0;

@@ -1,10 +1,14 @@
 /* What the files of replay share. */
 #pragma once
 
+#include "dataplane/filling.h"
 #include "dataplane/replay.h"
 #include "dataplane/worker_state.h"
 
-#define REPLAY_NO_PLACE 0xffu
+#define REPLAY_NO_PLACE     0xffu
+#define REPLAY_RECORD_BYTES (sizeof(struct mesh_forward) + EVENT_SIZE_MAX)
+
+_Static_assert(sizeof(struct filling_record) <= sizeof(struct mesh_forward), "it fits");
 
 struct replay {
     struct replay_options options;
@@ -24,8 +28,14 @@ struct replay {
     uint32_t views[BURST_EVENTS_MAX]; /* Per event of the burst: places of views. */
     bool replaced[BURST_EVENTS_MAX];  /* What an event should have been: rows of any owner. */
     uint64_t row_words[ROW_SIZE_MAX / sizeof(uint64_t)];
-    uint8_t record[sizeof(struct mesh_forward) + EVENT_SIZE_MAX];
+    _Alignas(uint64_t) uint8_t record[REPLAY_RECORD_BYTES]; /* A forward, or one of history. */
 };
+
+/* Whether the pass is about views that the store does not have. */
+static inline bool replay_rebuilds(const struct replay *replay)
+{
+    return replay->pass == REPLAY_REBUILD || replay->pass == REPLAY_FILL;
+}
 
 /* Workers first .. end - 1 are those that this pass may change. */
 struct replay_workers {
@@ -37,6 +47,9 @@ struct replay_workers {
  * it were replaced. */
 static inline struct replay_workers replay_workers_of(const struct replay *replay)
 {
+    if (replay->pass == REPLAY_FILL) {
+        return (struct replay_workers){0};
+    }
     bool same = replay->options.shard_count == replay->options.old_shard_count;
     return same && replay->pass == REPLAY_OWN && replay->start.which != REPLAY_ROWS_ONLY
                ? (struct replay_workers){replay->start.shard, replay->start.shard + 1}

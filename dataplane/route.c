@@ -128,16 +128,18 @@ void route_burst(struct worker *worker)
 {
     struct burst *burst = worker->burst;
     const struct plan_stream *stream = &worker->options.plan->stream[burst->stream];
+    /* Owners take whatever homes send, which may know of fewer views for a moment. */
+    uint32_t count = worker->burst_forwarded ? stream->view_count : worker->routed[burst->stream];
     for (uint32_t v = 0; v < stream->view_count; v++) {
         const struct plan_view *view = &worker->options.plan->view[stream->view[v]];
         worker->batch[v].count = 0;
         worker->batch[v].key_stride = (uint32_t)align_up(view->key_size_max, sizeof(uint64_t));
     }
-    const uint32_t all = (1u << stream->view_count) - 1;
+    const uint32_t all = (1u << count) - 1;
     uint32_t slow = all;
     uint8_t keyed[BURST_EVENTS_MAX];
-    memset(keyed, stream->view_count == 0 ? 1 : 0, burst->count);
-    for (uint32_t v = 0; v < stream->view_count && !worker->burst_forwarded; v++) {
+    memset(keyed, count == 0 ? 1 : 0, burst->count);
+    for (uint32_t v = 0; v < count && !worker->burst_forwarded; v++) {
         if (view_routes_by_column(worker, &worker->options.plan->view[stream->view[v]])) {
             view_route_by_column(worker, v, keyed);
             slow &= ~(1u << v);

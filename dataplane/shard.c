@@ -32,6 +32,7 @@ enum result shard_init(struct shard *shard, const struct plan *plan, struct coun
     shard->plan = plan;
     shard->counters = counters;
     shard->secret = secret;
+    shard->part_first = VIEWS_MAX;
     shard->apply_us = INT64_MIN;
     shard->oldest_us = INT64_MAX;
     shard->sweep_next_us = INT64_MIN;

@@ -81,6 +81,8 @@ struct shard {
     bool replaying;
     bool obeying; /* Recovery of what rows took before: nothing is refused that has room. */
     /* Owner: worker. */
+    uint32_t part_first; /* Rows of views from here on are not swept: history is to come... */
+    bool given_up;       /* ... or all are swept: it never will. */
     struct row_store store;
     struct table table;
     int64_t apply_us;             /* T of this turn. */

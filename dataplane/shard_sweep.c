@@ -27,13 +27,14 @@ static void sweep_entry(struct shard *shard, uint64_t *segment, uint64_t *entry)
     uint64_t *row = row_store_at(&shard->store, entry_line(*entry));
     struct row_meta meta = row_meta_load(row);
     const struct plan_view *view = &shard->plan->view[meta.view];
+    bool part = meta.view >= shard->part_first;
     struct ladder ladder;
     ladder_init(view, ladder_fold_us(view, shard->fold_us), &ladder);
     uint32_t lines = row_place_lines(shard, row);
-    if (!row_store_can_retire(&shard->store)) {
+    if (!row_store_can_retire(&shard->store) || (part && !shard->given_up)) {
         return;
     }
-    if (row_newest_us(row) < ladder.expire_us) {
+    if (part || row_newest_us(row) < ladder.expire_us) {
         table_remove(&shard->table, segment, entry);
         row_store_retire(&shard->store, row);
         counter_add(&shard->counters->view[meta.view].shared_rows, UINT64_MAX);
@@ -104,6 +105,9 @@ static void sweep_step(struct shard *shard)
 static bool sweep_due(struct shard *shard)
 {
     uint32_t count = shard->plan->view_count;
+    if (shard->given_up) {
+        return true;
+    }
     for (uint32_t i = 0; i < count && i < SWEEP_LOOK_VIEWS; i++) {
         const struct plan_view *view = &shard->plan->view[shard->sweep_view];
         int64_t fold_us = ladder_fold_us(view, shard->fold_us);

@@ -20,6 +20,8 @@ uint64_t walk_footprint(bool enabled)
 void walk_init(struct walk *walk, bool enabled, struct arena *arena)
 {
     walk->enabled = enabled;
+    walk->view_end = VIEWS_MAX;
+    atomic_store_explicit(&walk->shared_view_end, VIEWS_MAX, memory_order_relaxed);
     if (!enabled) {
         return;
     }
@@ -37,6 +39,12 @@ void worker_walk_begin(struct worker *worker, uint64_t generation, uint64_t sinc
     atomic_store_explicit(&walk->shared_since_lsn, since_lsn, memory_order_relaxed);
     /* Release K1, pairs with the acquire in walk_begin(): since_lsn comes with its generation. */
     atomic_store_explicit(&walk->shared_request, generation, memory_order_release);
+}
+
+void worker_walk_views(struct worker *worker, uint32_t view_end)
+{
+    /* Relaxed: it counts from the next worker_walk_begin() on. */
+    atomic_store_explicit(&worker->walk.shared_view_end, view_end, memory_order_relaxed);
 }
 
 struct walk_block *worker_walk_take(struct worker *worker, uint64_t index)
@@ -65,8 +73,8 @@ void walk_note_moved(struct walk *walk, uint64_t *row, uint64_t line, uint64_t o
         return;
     }
     struct row_meta meta = row_meta_load(row);
-    if (!meta.walk_due && old_line < walk->cursor) {
-        return; /* Copied already. */
+    if (meta.view >= walk->view_end || (!meta.walk_due && old_line < walk->cursor)) {
+        return; /* Not to be copied, or copied already. */
     }
     if (walk->moved_tail - walk->moved_head == WALK_MOVED_MAX) {
         /* Too many to remember: everything is looked at again. */
@@ -121,10 +129,10 @@ static uint8_t *block_take(struct walk *walk, enum walk_kind kind, uint32_t size
 static bool row_copy(struct worker *worker, uint64_t *row, uint32_t *bytes)
 {
     struct walk *walk = &worker->walk;
-    if (row[ROW_LSN] <= walk->since_lsn) {
+    struct row_meta meta = row_meta_load(row);
+    if (row[ROW_LSN] <= walk->since_lsn || meta.view >= walk->view_end) {
         return true;
     }
-    struct row_meta meta = row_meta_load(row);
     const struct plan_view *view = &worker->options.plan->view[meta.view];
     uint32_t lines = row_place_lines(&worker->shard, row);
     uint32_t front = (uint32_t)row_front_words(view, row, meta) - 1;
@@ -253,6 +261,7 @@ static void walk_begin(struct worker *worker)
     }
     walk->generation = generation;
     walk->since_lsn = atomic_load_explicit(&walk->shared_since_lsn, memory_order_relaxed);
+    walk->view_end = atomic_load_explicit(&walk->shared_view_end, memory_order_relaxed);
     walk->state = WALK_ROWS;
     walk->cursor = 0;
     walk->lane = 0;

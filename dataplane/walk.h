@@ -36,7 +36,8 @@ struct walk {
     /* Owner: worker. */
     enum walk_state state;
     uint64_t generation; /* Of the walk under way, or the last one. */
-    uint64_t since_lsn;  /* Rows above it are copied. */
+    uint64_t since_lsn;  /* Rows above it are copied, */
+    uint32_t view_end;   /* of views below it. */
     uint64_t cursor;     /* Line of the region; rows that start before it were looked at. */
     uint32_t lane;
     uint32_t block;      /* Being filled. */
@@ -49,7 +50,8 @@ struct walk {
     struct walk_block *blocks; /* WALK_BLOCKS. */
     struct walk_summary summary;
     _Atomic uint64_t shared_request;   /* Generation wanted; owner: control. */
-    _Atomic uint64_t shared_since_lsn; /* Owner: control. */
+    _Atomic uint64_t shared_since_lsn; /* Owner: control, as the next. */
+    _Atomic uint32_t shared_view_end;
 };
 
 uint64_t walk_footprint(bool enabled);

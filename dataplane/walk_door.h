@@ -43,6 +43,9 @@ struct walk_block {
 /* Control thread. Asks for a walk over rows changed after since_lsn (0: all). generation: above the
  * last one's. */
 void worker_walk_begin(struct worker *worker, uint64_t generation, uint64_t since_lsn);
+/* Control thread. Walks from the next one on leave out the rows of views from view_end on: they
+ * lack a part of their history. VIEWS_MAX, as at start: none do. */
+void worker_walk_views(struct worker *worker, uint32_t view_end);
 /* Control thread. The next full block, NULL when there is none yet; index counts the blocks taken
  * from this worker so far. */
 struct walk_block *worker_walk_take(struct worker *worker, uint64_t index);

@@ -3,9 +3,11 @@
 #include <string.h>
 
 #include "dataplane/base/assert.h"
+#include "dataplane/filling.h"
 #include "dataplane/ingress.h"
 #include "dataplane/keyring.h"
 #include "dataplane/monitor.h"
+#include "dataplane/plan_step.h"
 #include "dataplane/publish.h"
 #include "dataplane/worker_state.h"
 
@@ -69,11 +71,15 @@ enum result worker_init(const struct worker_options *options, void *memory,
                align_up(hot_bytes(options), ROW_STORE_CHUNK_BYTES));
     struct worker *worker = arena_take(&arena, sizeof(*worker), CACHE_LINE_BYTES);
     worker->options = *options;
+    worker->plan_first = options->plan;
+    worker->filling_home = SHARDS_MAX; /* None. */
+    plan_route(worker, VIEWS_MAX);
     for (uint32_t i = 0; i < VIEWS_MAX; i++) {
         worker->since_us[i] = clock_now_us(options->clock);
     }
     worker->turn.apply_us = INT64_MIN;
     worker->stream_moved = STREAM_NONE;
+    worker->moved_us = INT64_MAX;
     worker->heard_us = INT64_MIN;
     worker->turn_ticks_max =
         (uint64_t)((double)(TURN_US_MAX * NS_PER_US) / clock_ns_per_tick(options->clock));
@@ -82,10 +88,10 @@ enum result worker_init(const struct worker_options *options, void *memory,
     for (uint32_t i = 0; i < STREAMS_MAX; i++) {
         worker->watermark_us[i] = INT64_MIN;
         worker->watermark_burst_us[i] = INT64_MIN;
-        atomic_store_explicit(&worker->shared_fold_us[i], INT64_MIN, memory_order_relaxed);
         atomic_store_explicit(&worker->counters->stream[i].shared_watermark_us, INT64_MIN,
                               memory_order_relaxed);
     }
+    publish_fold_set(&worker->fold, worker->watermark_us, STREAMS_MAX);
     for (uint32_t i = 0; i < options->plan->stream_count; i++) {
         worker->schema[i] = &options->plan->stream[i].schema;
         worker->monitor[i] = monitor_init(&options->plan->stream[i].quality, &arena);
@@ -339,9 +345,11 @@ uint32_t worker_turn(struct worker *worker)
 {
     uint64_t start_ticks = clock_ticks_of(worker->options.clock);
     turn_begin(worker, start_ticks);
+    plan_step_enter(worker);
     keys_enter(worker);
     take_mesh(worker);
     take_ports(worker);
+    filling_turn(worker);
     mesh_push_finish(&worker->mesh, worker->shard.lsn);
     log_turn(worker);
     acks_turn(worker);
@@ -380,7 +388,8 @@ bool worker_is_quiet(const struct worker *worker)
 
 bool worker_may_sleep(const struct worker *worker)
 {
-    return worker_is_quiet(worker) && !walk_may_go_on(&worker->walk);
+    return worker_is_quiet(worker) && !walk_may_go_on(&worker->walk) &&
+           (worker->filling == NULL || ring_is_empty(worker->filling));
 }
 
 void worker_mirror_buffers(struct worker *worker, void *out_buffer[DISK_QUEUE_BUFFERS],

@@ -33,7 +33,7 @@ struct worker_port {
 };
 
 struct worker_options {
-    const struct plan *plan;   /* Borrowed, constant. */
+    const struct plan *plan;   /* Borrowed, constant; another may follow (plan_door.h). */
     const struct clock *clock; /* Borrowed. */
     uint32_t shard;            /* Index of this one. */
     uint32_t shard_count;
@@ -80,9 +80,10 @@ void worker_connect(struct worker *const *workers, uint32_t count);
 /* Worker thread only. One pass; returns the events and forwards it took (0: nothing to do). */
 uint32_t worker_turn(struct worker *worker);
 
-/* Worker thread only: true when nothing waits in the mesh, the log or the ports' last bursts. */
+/* Worker thread only: true when nothing waits in the mesh, the log or the ports' last bursts; of
+ * history (plan_door.h) the log has all. */
 bool worker_is_quiet(const struct worker *worker);
-/* The same: quiet, and no checkpoint's walk could go on. */
+/* The same: quiet, no checkpoint's walk could go on, and no history waits. */
 bool worker_may_sleep(const struct worker *worker);
 
 /* Control thread: from now on nothing is asked of the ports; what came is finished. */

@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "dataplane/base/assert.h"
+#include "dataplane/publish.h"
+#include "dataplane/record.h"
 #include "dataplane/replay.h"
 #include "dataplane/worker_state.h"
 
@@ -16,11 +18,10 @@ void worker_replayed(struct worker *worker, int64_t apply_us,
     for (uint32_t i = 0; i < worker->options.plan->stream_count; i++) {
         worker->shard.fold_us[i] =
             sub_clamped(worker->watermark_us[i], worker->options.plan->stream[i].history_us);
-        atomic_store_explicit(&worker->shared_fold_us[i], worker->shard.fold_us[i],
-                              memory_order_relaxed);
         atomic_store_explicit(&worker->counters->stream[i].shared_watermark_us,
                               worker->watermark_us[i], memory_order_relaxed);
     }
+    publish_fold_set(&worker->fold, worker->shard.fold_us, worker->options.plan->stream_count);
     /* Release T1, pairs with acquire T2 in reader_read(). */
     atomic_store_explicit(&worker->shared_apply_us, worker->turn.apply_us, memory_order_release);
 }
@@ -58,15 +59,6 @@ uint32_t worker_again_left(const struct worker *worker)
     return atomic_load_explicit(&worker->shared_again_left, memory_order_acquire);
 }
 
-static void note_append(struct worker *worker, struct mirror_entry *entry)
-{
-    entry->apply_us = worker->turn.apply_us;
-    entry->lsn = ++worker->shard.lsn;
-    entry->lsn_count = 1;
-    ASSERT(mirror_has_room(&worker->mirror, mirror_note_bytes(entry->kind, entry->note_size)));
-    (void)mirror_append(&worker->mirror, entry, NULL);
-}
-
 void worker_log_begin(struct worker *worker, uint32_t old_epoch, uint32_t old_shard_count,
                       const uint64_t *cut, const uint8_t *catalog, uint32_t catalog_size)
 {
@@ -78,8 +70,8 @@ void worker_log_begin(struct worker *worker, uint32_t old_epoch, uint32_t old_sh
                                      .shard_count = old_shard_count,
                                      .note = (const uint8_t *)cut,
                                      .note_size = old_shard_count * (uint32_t)sizeof(uint64_t)};
-        note_append(worker, &epoch);
+        record_note(worker, &epoch);
     }
     struct mirror_entry plan = {.kind = MIRROR_PLAN, .note = catalog, .note_size = catalog_size};
-    note_append(worker, &plan);
+    record_note(worker, &plan);
 }

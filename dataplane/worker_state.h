@@ -18,6 +18,8 @@
 #include "dataplane/lanes.h"
 #include "dataplane/mesh.h"
 #include "dataplane/mirror.h"
+#include "dataplane/plan_door.h"
+#include "dataplane/publish.h"
 #include "dataplane/shard.h"
 #include "dataplane/visible.h"
 #include "dataplane/walk.h"
@@ -61,12 +63,24 @@ struct worker_turn_state {
 };
 
 struct worker {
-    /* Constant after init. */
+    /* Constant after init, but for what comes with another plan (plan_door.h). */
     struct worker_options options;
     const struct schema *schema[STREAMS_MAX];
-    int64_t since_us[VIEWS_MAX]; /* When a view's history begins. */
+    const struct plan *plan_first; /* That it was made with. */
+    int64_t since_us[VIEWS_MAX];   /* When a view's history begins. */
     uint64_t turn_ticks_max;
-    /* Owner: worker. */
+    /* Plans and history. Owner: control thread, */
+    _Atomic(const struct plan_step *) shared_step;
+    /* and from here on: worker. */
+    const struct plan_step *step; /* NULL: the first plan. */
+    _Atomic(const struct plan_step *) shared_step_entered;
+    _Atomic uint64_t shared_routes_lsn;
+    uint8_t routed[STREAMS_MAX]; /* Views of each stream that events of this home go to. */
+    struct ring *filling;        /* NULL: none comes. Borrowed. */
+    uint32_t filling_home;       /* Whose horizons these are: */
+    int64_t filling_fold_us[STREAMS_MAX];
+    int64_t filling_watermark_us; /* Of the burst. */
+    _Atomic uint64_t shared_filling_refused;
     struct worker_turn_state turn;
     int64_t heard_us; /* Time without leaps: what the silence of lanes is measured by. */
     struct worker_intake intake[WORKER_PORTS_MAX];
@@ -95,7 +109,8 @@ struct worker {
     uint64_t text_sequence;
     int64_t watermark_us[STREAMS_MAX];       /* Moved by records. */
     int64_t watermark_burst_us[STREAMS_MAX]; /* Before the burst: what late means. */
-    uint32_t stream_moved; /* Of the burst before, whose records moved its watermark. */
+    uint32_t stream_moved; /* Of the burst before, whose records moved its watermark, */
+    int64_t moved_us;      /* and its T. */
     int64_t sample_next_us;
     uint32_t sample_bursts; /* That were asked for a sample. */
     struct visible visible;
@@ -106,5 +121,5 @@ struct worker {
     _Atomic bool shared_drain;   /* Owner: control thread. */
     _Atomic bool shared_drained; /* Nothing is left, and nothing more is asked for. */
     alignas(CACHE_LINE_BYTES) _Atomic int64_t shared_apply_us;
-    _Atomic int64_t shared_fold_us[STREAMS_MAX];
+    struct publish_fold fold;
 };

@@ -47,6 +47,12 @@ bool ring_has_room(struct ring *ring, uint32_t size, uint32_t count)
     return lines <= ring->line_count && room_for(ring, (uint32_t)lines);
 }
 
+bool ring_is_drained(const struct ring *ring)
+{
+    /* Acquire, pairs with release R2 in ring_pop_finish(). */
+    return atomic_load_explicit(&ring->shared_head, memory_order_acquire) == ring->tail_reserved;
+}
+
 void *ring_push(struct ring *ring, uint32_t size)
 {
     uint32_t lines = record_lines(size);

@@ -36,6 +36,8 @@ void ring_init(struct ring *ring, void *lines, uint32_t line_count);
  * full. Records become visible, in order, at ring_push_finish(). */
 void *ring_push(struct ring *ring, uint32_t size);
 void ring_push_finish(struct ring *ring);
+/* True when the consumer has given every record back, those too that are not visible yet. */
+bool ring_is_drained(const struct ring *ring);
 /* True when records of up to size bytes each, count of them, fit now. */
 bool ring_has_room(struct ring *ring, uint32_t size, uint32_t count);
 

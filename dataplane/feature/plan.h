@@ -397,6 +397,9 @@ int plan_stream_find(const struct plan *plan, const char *name, uint32_t size);
 /* Index of the view by name; version 0 means the newest. -1 when there is none. */
 int plan_view_find(const struct plan *plan, const char *name, uint32_t size, uint32_t version);
 
+/* False when the plan has a newer version of the view, too. */
+bool plan_view_is_newest(const struct plan *plan, uint32_t view);
+
 /* Index of the first view of an entity, or -1. */
 int plan_entity_find(const struct plan *plan, const char *name, uint32_t size);
 

@@ -79,6 +79,12 @@ void plan_names_finish(struct plan *plan)
     }
 }
 
+bool plan_view_is_newest(const struct plan *plan, uint32_t view)
+{
+    const char *name = plan->view[view].name;
+    return plan_view_find(plan, name, (uint32_t)strlen(name), 0) == (int)view;
+}
+
 int plan_entity_find(const struct plan *plan, const char *name, uint32_t size)
 {
     uint32_t at = entity_bound(plan, name, size);

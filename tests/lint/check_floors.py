@@ -51,8 +51,8 @@ FLOORS = {
 # What controlplane/ may see of dataplane/ itself.
 DOORS = {"dataplane/worker.h", "dataplane/reader.h", "dataplane/counters.h",
          "dataplane/counters.def", "dataplane/drop_log.h", "dataplane/mirror_door.h",
-         "dataplane/walk_door.h", "dataplane/replay.h", "dataplane/keyring.h",
-         "dataplane/history.h"}
+         "dataplane/walk_door.h", "dataplane/plan_door.h", "dataplane/replay.h",
+         "dataplane/keyring.h", "dataplane/history.h"}
 
 # What the producer library may see of dataplane/feature: the formats that it speaks, and limits.
 PRODUCER_DOORS = {"dataplane/feature/wire.h", "dataplane/feature/wire_ack.h",

@@ -24,6 +24,12 @@ enum result reader_open(struct worker *const *workers, uint32_t shard_count, uin
     return RESULT_OK;
 }
 
+void reader_plan_set(struct reader *reader, const struct plan *plan)
+{
+    (void)reader;
+    (void)plan;
+}
+
 void reader_close(struct reader *reader)
 {
     ASSERT(!fake_of(reader)->online);

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Served answers against the mirror, with the real process: whatever came late, twice or out of
 order, over how many shards, across crashes, with reads in between: what was served is what the
-recorded events make of it, byte for byte. What is planted is found, and explained. Arguments: which parts. SEED= repeats
-it."""
+recorded events make of it, byte for byte. What is planted is found, and explained. Arguments: which
+parts. SEED= repeats it."""
 
 import csv
 import json

@@ -26,6 +26,7 @@ static int figures_make(void **state)
     strcpy(plan.view[0].name, "activity");
     strcpy(plan.view[0].entity, "card");
     snapshot.plan = &plan;
+    snapshot.view_count_start = plan.view_count;
     snapshot.appliance = (struct snapshot_appliance){.version = "1.2.3",
                                                      .run_id = "0a",
                                                      .clock = "test",

@@ -1,0 +1,463 @@
+/* What a backfill reads: the logs of all shards, while they grow. */
+#include <stdio.h>
+#include <string.h>
+
+#include "controlplane/appliance.h"
+#include "controlplane/backfill_inside.h"
+#include "controlplane/corrections.h"
+#include "controlplane/log_reader.h"
+#include "controlplane/store.h"
+#include "dataplane/base/units.h"
+#include "dataplane/mirror_door.h"
+#include "dataplane/replay.h"
+#include "drivers/memory.h"
+
+/* So few records behind what was read are left for the end. */
+#define FOLLOW_LEFT_MAX 16384u
+#define FOLLOW_PASSES   16u
+/* Files are renamed while they are listed, and what the page cache has of a file may lag behind what
+ * was written past it. */
+#define READ_TRIES 200u
+
+/* One shard's log. */
+struct reading_log {
+    uint64_t done_lsn; /* Handed on up to it. */
+    int64_t watermark_us[STREAMS_MAX];
+};
+
+struct backfill_reading {
+    struct backfill *backfill;
+    struct succession *succession;
+    struct replay *replay;
+    struct corrections corrections; /* Made while nothing runs. */
+    struct catalog *catalog; /* Of what runs: the log may begin behind its own. */
+    struct view_set views;   /* New ones. */
+    struct reading_log log[SHARDS_MAX];
+    uint32_t shard; /* Whose log is read. */
+    bool first;     /* The pass that counts for progress. */
+    uint64_t events;
+    uint64_t bytes_done;
+    int64_t begin_us; /* Steady clock; what --rate is measured from. */
+};
+
+static const struct appliance *appliance_of(const struct backfill_reading *reading)
+{
+    return reading->backfill->appliance;
+}
+
+static enum result fail(char error[BACKFILL_ERROR_SIZE_MAX], enum result result, uint32_t shard,
+                        const char *what)
+{
+    (void)snprintf(error, BACKFILL_ERROR_SIZE_MAX, "the log of shard %u: %s (%s)", shard, what,
+                   result_name(result));
+    return result;
+}
+
+static bool stop_asked(void *context)
+{
+    const struct backfill_reading *reading = context;
+    return backfill_is_stopped(reading->backfill);
+}
+
+/* Events of history that memory was short for. */
+static bool is_refused(const struct backfill_reading *reading)
+{
+    const struct appliance *appliance = appliance_of(reading);
+    for (uint32_t i = 0; i < appliance->shard_count; i++) {
+        if (worker_filling_refused(appliance->worker[i]) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void rings_show(struct backfill_reading *reading)
+{
+    for (uint32_t i = 0; i < appliance_of(reading)->shard_count; i++) {
+        ring_push_finish(&reading->succession->ring[i]);
+    }
+}
+
+static void progress_note(struct backfill_reading *reading)
+{
+    struct backfill *backfill = reading->backfill;
+    (void)pthread_mutex_lock(&backfill->lock);
+    backfill->report.events = reading->events;
+    backfill->report.bytes_done = reading->bytes_done;
+    (void)pthread_mutex_unlock(&backfill->lock);
+}
+
+/* Waits while more was handed on than the rate allows. */
+static bool rate_wait(struct backfill_reading *reading)
+{
+    uint64_t rate = reading->backfill->rate;
+    while (rate > 0) {
+        int64_t elapsed_us = clock_steady_us(&appliance_of(reading)->clock) - reading->begin_us;
+        double allowed = (double)rate * (double)elapsed_us / (double)US_PER_SECOND;
+        if ((double)reading->events <= allowed) {
+            return true;
+        }
+        rings_show(reading);
+        if (!backfill_pause(reading->backfill)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A record for the owner's ring; waits for room. */
+static bool record_hand(void *context, uint32_t owner, const void *record, uint32_t size)
+{
+    struct backfill_reading *reading = context;
+    struct ring *ring = &reading->succession->ring[owner];
+    void *place;
+    if (!rate_wait(reading)) {
+        return false;
+    }
+    while ((place = ring_push(ring, size)) == NULL) {
+        rings_show(reading);
+        if (!backfill_pause(reading->backfill)) {
+            return false;
+        }
+    }
+    memcpy(place, record, size);
+    reading->events++;
+    return true;
+}
+
+static enum result frame_take(void *context, const struct mirror_frame *frame,
+                              const uint8_t *entries)
+{
+    struct backfill_reading *reading = context;
+    uint32_t at = 0;
+    struct mirror_entry entry;
+    enum result result;
+    while ((result = mirror_entry_decode(entries, frame->size, &at, &entry)) == RESULT_OK) {
+        result = replay_entry(reading->replay, &entry);
+        if (result != RESULT_OK) {
+            return result;
+        }
+    }
+    result = result == RESULT_NOT_FOUND ? replay_frame_end(reading->replay) : result;
+    rings_show(reading);
+    reading->bytes_done += reading->first ? mirror_frame_bytes(frame->size) : 0;
+    reading->log[reading->shard].done_lsn = frame->first_lsn + frame->count - 1;
+    progress_note(reading);
+    return result == RESULT_OK && is_refused(reading) ? RESULT_NO_SPACE : result;
+}
+
+/* Keeps the segments that have what comes behind lsn. */
+static void segments_keep(struct backfill_reading *reading, const struct log_reader *reader,
+                          uint32_t shard, uint64_t lsn)
+{
+    uint32_t count = log_reader_segment_count(reader);
+    uint32_t index = 0;
+    while (index + 1 < count && log_reader_segment(reader, index + 1)->before_lsn <= lsn) {
+        index++;
+    }
+    uint64_t number = count == 0 ? 0 : log_reader_segment(reader, index)->number;
+    store_segments_hold(appliance_of(reading)->store, shard, number);
+}
+
+static enum result reader_open_log(struct backfill_reading *reading, uint32_t shard,
+                                   struct log_reader **out_reader)
+{
+    struct store *store = appliance_of(reading)->store;
+    enum result result = RESULT_NOT_FOUND;
+    for (uint32_t i = 0; i < READ_TRIES && result == RESULT_NOT_FOUND; i++) {
+        result = log_reader_open(store_disk(store), store_id(store), shard, out_reader);
+        if (result == RESULT_NOT_FOUND && !backfill_pause(reading->backfill)) {
+            return RESULT_STOPPED;
+        }
+    }
+    if (result == RESULT_OK) {
+        log_reader_stop_set(*out_reader, stop_asked, reading);
+    }
+    return result;
+}
+
+/* One try; done_lsn moves with each frame. */
+static enum result frames_read(struct backfill_reading *reading, uint32_t shard, uint64_t last_lsn)
+{
+    struct log_reader *reader;
+    struct log_damage damage;
+    enum result result = reader_open_log(reading, shard, &reader);
+    if (result == RESULT_OK) {
+        result = log_reader_read(reader, reading->log[shard].done_lsn, last_lsn, frame_take,
+                                 reading, &damage);
+        segments_keep(reading, reader, shard, reading->log[shard].done_lsn);
+        log_reader_close(reader);
+    }
+    return result;
+}
+
+/* Hands on the records of one home in (done_lsn, last_lsn], all durable. */
+static enum result log_read(struct backfill_reading *reading, uint32_t shard, uint64_t last_lsn)
+{
+    struct reading_log *log = &reading->log[shard];
+    enum result result = replay_catalog(reading->replay, reading->catalog);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    struct replay_start start = {.shard = shard,
+                                 .replay_lsn = log->done_lsn,
+                                 .last_lsn = last_lsn,
+                                 .apply_us = INT64_MIN,
+                                 .rebuild_views = reading->views};
+    memcpy(start.watermark_us, log->watermark_us, sizeof(start.watermark_us));
+    reading->shard = shard;
+    replay_begin(reading->replay, REPLAY_FILL, &start);
+    result = frames_read(reading, shard, last_lsn);
+    for (uint32_t i = 0; result == RESULT_CORRUPT && i < READ_TRIES; i++) {
+        result = backfill_pause(reading->backfill) ? frames_read(reading, shard, last_lsn)
+                                                   : RESULT_STOPPED;
+    }
+    struct replay_counts counts;
+    enum result ended = replay_end(reading->replay, &counts);
+    result = result == RESULT_OK ? ended : result;
+    rings_show(reading);
+    if (result == RESULT_OK) {
+        log->done_lsn = last_lsn; /* A frame may go on behind it. */
+        memcpy(log->watermark_us, counts.watermark_us, sizeof(log->watermark_us));
+    }
+    return backfill_is_stopped(reading->backfill) ? RESULT_STOPPED : result;
+}
+
+static enum result log_read_telling(struct backfill_reading *reading, uint32_t shard,
+                                    uint64_t last_lsn, char error[BACKFILL_ERROR_SIZE_MAX])
+{
+    enum result result = log_read(reading, shard, last_lsn);
+    if (result == RESULT_OK || result == RESULT_STOPPED) {
+        return result;
+    }
+    if (is_refused(reading)) {
+        (void)snprintf(
+            error, BACKFILL_ERROR_SIZE_MAX,
+            "the view does not fit `state.memory` of shard %u: raise it, and start again", shard);
+        return RESULT_NO_SPACE;
+    }
+    return fail(error, result, shard, "it cannot be read while it grows; see `freshet verify`");
+}
+
+static uint64_t durable_lsn(const struct backfill_reading *reading, uint32_t shard)
+{
+    /* Acquire, pairs with release L1 in frame_durable(). */
+    return atomic_load_explicit(
+        &worker_mirror(appliance_of(reading)->worker[shard])->shared_durable_lsn,
+        memory_order_acquire);
+}
+
+/* When the oldest record that is kept came, as a start that rebuilds the view has it. */
+static void since_note(struct backfill_reading *reading, const struct mirror_segment *oldest)
+{
+    struct succession *succession = reading->succession;
+    const struct plan *plan = &succession->config->plan;
+    for (uint32_t v = succession->view_first; v < plan->view_count; v++) {
+        if (oldest->before_lsn != 0 && oldest->created_us > succession->since_us[v]) {
+            succession->since_us[v] = oldest->created_us;
+        }
+    }
+}
+
+/* Bytes of the log from a segment on. */
+static uint64_t bytes_from(const struct backfill_reading *reading, uint32_t shard,
+                           const struct log_reader *reader, uint32_t first)
+{
+    uint32_t count = log_reader_segment_count(reader);
+    uint64_t bytes = 0;
+    for (uint32_t i = first; i + 1 < count; i++) {
+        bytes += log_reader_segment(reader, i)->size_bytes;
+    }
+    return bytes + atomic_load_explicit(
+                       &worker_mirror(appliance_of(reading)->worker[shard])->shared_segment_bytes,
+                       memory_order_relaxed);
+}
+
+/* Where the shard's log begins to be whole. */
+static enum result log_find(struct backfill_reading *reading, uint32_t shard)
+{
+    struct log_reader *reader;
+    enum result result = reader_open_log(reading, shard, &reader);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    uint32_t first;
+    result = log_reader_whole(reader, &first);
+    if (result == RESULT_OK && log_reader_segment_count(reader) > 0) {
+        const struct mirror_segment *oldest = log_reader_segment(reader, first);
+        reading->log[shard].done_lsn = oldest->before_lsn;
+        segments_keep(reading, reader, shard, oldest->before_lsn);
+        since_note(reading, oldest);
+        uint64_t bytes = bytes_from(reading, shard, reader, first);
+        (void)pthread_mutex_lock(&reading->backfill->lock);
+        reading->backfill->report.bytes_all += bytes;
+        reading->backfill->report.since_us =
+            reading->succession->since_us[reading->succession->view_first];
+        (void)pthread_mutex_unlock(&reading->backfill->lock);
+    }
+    log_reader_close(reader);
+    return result;
+}
+
+static enum result parts_open(struct backfill_reading *reading)
+{
+    const struct appliance *appliance = appliance_of(reading);
+    const struct succession *succession = reading->succession;
+    const struct plan *plan = &succession->config->plan;
+    const struct replay_options options = {
+        .workers = appliance->worker,
+        .shard_count = appliance->shard_count,
+        .old_shard_count = appliance->shard_count,
+        .plan = plan,
+        .corrections = &reading->corrections.set,
+        .forward = record_hand,
+        .context = reading,
+        .patterns = succession->patterns.set,
+        .pattern_scratch = succession->patterns.scratch[appliance->shard_count]};
+    reading->catalog = heap_alloc(sizeof(*reading->catalog));
+    if (reading->catalog == NULL) {
+        return RESULT_NO_MEMORY;
+    }
+    catalog_of_plan(plan, reading->catalog);
+    enum result result = corrections_load(store_disk(appliance->store), store_id(appliance->store),
+                                          &reading->corrections);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    for (uint32_t v = succession->view_first; v < plan->view_count; v++) {
+        view_set_add(&reading->views, v);
+    }
+    for (uint32_t i = 0; i < appliance->shard_count; i++) {
+        for (uint32_t s = 0; s < STREAMS_MAX; s++) {
+            reading->log[i].watermark_us[s] = INT64_MIN;
+        }
+    }
+    return replay_open(&options, &reading->replay);
+}
+
+enum result reading_open(struct backfill *backfill, struct succession *succession,
+                         struct backfill_reading **out_reading, char error[BACKFILL_ERROR_SIZE_MAX])
+{
+    struct appliance *appliance = backfill->appliance;
+    struct backfill_reading *reading = heap_alloc_lines(sizeof(*reading));
+    if (reading == NULL) {
+        return fail(error, RESULT_NO_MEMORY, 0, "no memory to read it");
+    }
+    reading->backfill = backfill;
+    reading->succession = succession;
+    reading->first = true;
+    for (uint32_t v = 0; v < VIEWS_MAX; v++) {
+        succession->since_us[v] = v < succession->view_first
+                                      ? worker_since_us(appliance->worker[0], v)
+                                      : store_created_us(appliance->store);
+    }
+    enum result result = parts_open(reading);
+    if (result != RESULT_OK) {
+        (void)fail(error, result, 0, "it cannot be read, or its corrections");
+    }
+    for (uint32_t i = 0; result == RESULT_OK && i < appliance->shard_count; i++) {
+        store_segments_hold(appliance->store, i, 0);
+    }
+    for (uint32_t i = 0; result == RESULT_OK && i < appliance->shard_count; i++) {
+        result = log_find(reading, i);
+        if (result != RESULT_OK) {
+            (void)fail(error, result, i, "it cannot be read");
+        }
+    }
+    if (result != RESULT_OK) {
+        reading_close(reading);
+        return result;
+    }
+    reading->begin_us = clock_steady_us(&appliance->clock);
+    *out_reading = reading;
+    return RESULT_OK;
+}
+
+void reading_close(struct backfill_reading *reading)
+{
+    if (reading == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < appliance_of(reading)->shard_count; i++) {
+        store_segments_hold(appliance_of(reading)->store, i, UINT64_MAX);
+    }
+    replay_close(reading->replay);
+    corrections_free(&reading->corrections);
+    heap_free(reading->catalog);
+    heap_free(reading);
+}
+
+/* Records that came since, of all homes. */
+static uint64_t records_left(const struct backfill_reading *reading)
+{
+    uint64_t left = 0;
+    for (uint32_t i = 0; i < appliance_of(reading)->shard_count; i++) {
+        left += durable_lsn(reading, i) - reading->log[i].done_lsn;
+    }
+    return left;
+}
+
+enum result reading_follow(struct backfill_reading *reading, char error[BACKFILL_ERROR_SIZE_MAX])
+{
+    uint64_t left_before = UINT64_MAX;
+    for (uint32_t pass = 0; pass < FOLLOW_PASSES; pass++) {
+        for (uint32_t i = 0; i < appliance_of(reading)->shard_count; i++) {
+            enum result result = log_read_telling(reading, i, durable_lsn(reading, i), error);
+            if (result != RESULT_OK) {
+                return result;
+            }
+        }
+        reading->first = false;
+        /* What comes as fast as it is read is never caught up with. */
+        uint64_t left = records_left(reading);
+        if (left <= FOLLOW_LEFT_MAX || left > left_before / 2) {
+            break;
+        }
+        left_before = left;
+    }
+    return RESULT_OK;
+}
+
+/* Waits until the home's records up to last_lsn are durable. */
+static enum result durable_await(struct backfill_reading *reading, uint32_t shard,
+                                 uint64_t last_lsn, char error[BACKFILL_ERROR_SIZE_MAX])
+{
+    const struct mirror_shared *log = worker_mirror(appliance_of(reading)->worker[shard]);
+    while (durable_lsn(reading, shard) < last_lsn) {
+        if (atomic_load_explicit(&log->shared_held, memory_order_relaxed) == MIRROR_HELD_DEAD) {
+            return fail(error, RESULT_IO, shard, "its disk failed");
+        }
+        if (!backfill_pause(reading->backfill)) {
+            return RESULT_STOPPED;
+        }
+    }
+    return RESULT_OK;
+}
+
+enum result reading_finish(struct backfill_reading *reading, const uint64_t last_lsn[SHARDS_MAX],
+                           char error[BACKFILL_ERROR_SIZE_MAX])
+{
+    uint32_t count = appliance_of(reading)->shard_count;
+    for (uint32_t i = 0; i < count; i++) {
+        enum result result = durable_await(reading, i, last_lsn[i], error);
+        if (result == RESULT_OK) {
+            result = log_read_telling(reading, i, last_lsn[i], error);
+        }
+        if (result != RESULT_OK) {
+            return result;
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        while (!ring_is_drained(&reading->succession->ring[i])) {
+            if (!backfill_pause(reading->backfill)) {
+                return RESULT_STOPPED;
+            }
+        }
+    }
+    if (is_refused(reading)) {
+        (void)snprintf(error, BACKFILL_ERROR_SIZE_MAX,
+                       "the view does not fit `state.memory`: raise it, and start again");
+        return RESULT_NO_SPACE;
+    }
+    return RESULT_OK;
+}

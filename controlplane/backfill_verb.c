@@ -1,0 +1,193 @@
+/* freshet backfill: asks the running appliance to fill a view, and shows how far it is. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "controlplane/backfill.h"
+#include "controlplane/client.h"
+#include "controlplane/verb.h"
+#include "dataplane/base/units.h"
+
+#define LOOK_NS (100 * NS_PER_SECOND / 1000)
+/* FS.BACKFILL START view RATE n, and two words for each file. */
+#define WORDS_MAX (5 + 2 * BACKFILL_PATHS_MAX)
+
+struct backfill_options {
+    const char *server;
+    const char *user;
+    uint64_t rate;
+    bool json;
+};
+
+/* What was asked for, as words of a command. */
+struct words {
+    uint32_t count;
+    const char *word[WORDS_MAX];
+    char rate[24];
+    char *path[BACKFILL_PATHS_MAX]; /* Owned; absolute, for the appliance is elsewhere. */
+};
+
+static void words_free(struct words *words)
+{
+    for (uint32_t i = 0; i < BACKFILL_PATHS_MAX; i++) {
+        free(words->path[i]);
+    }
+}
+
+/* False after saying why. */
+static bool words_make(const struct backfill_options *options, int argc, char **argv,
+                       struct words *out)
+{
+    *out = (struct words){.count = 3, .word = {"FS.BACKFILL", "START", argv[1]}};
+    if (options->rate > 0) {
+        (void)snprintf(out->rate, sizeof(out->rate), "%llu", (unsigned long long)options->rate);
+        out->word[out->count++] = "RATE";
+        out->word[out->count++] = out->rate;
+    }
+    for (int i = 2; i < argc; i++) {
+        out->path[i - 2] = realpath(argv[i], NULL);
+        if (out->path[i - 2] == NULL) {
+            (void)fprintf(stderr, "freshet backfill: %s: %s\n", argv[i], strerror(errno));
+            return false;
+        }
+        out->word[out->count++] = "FILE";
+        out->word[out->count++] = out->path[i - 2];
+    }
+    return true;
+}
+
+static const char *text_of(const json_t *status, const char *name)
+{
+    const char *text = json_string_value(json_object_get(status, name));
+    return text == NULL ? "" : text;
+}
+
+static double real_of(const json_t *status, const char *name)
+{
+    return json_number_value(json_object_get(status, name));
+}
+
+static void progress_print(const json_t *status, bool line_again)
+{
+    const json_t *left = json_object_get(status, "seconds_left");
+    (void)fprintf(stderr, "%s%s %s: %3.0f %%, %lld events, %.0f a second", line_again ? "\r" : "",
+                  text_of(status, "view"), text_of(status, "state"), 100 * real_of(status, "share"),
+                  (long long)real_of(status, "events"), real_of(status, "events_per_second"));
+    if (json_is_number(left)) {
+        (void)fprintf(stderr, ", %.0f s left", json_number_value(left));
+    }
+    (void)fprintf(stderr, line_again ? "   " : "\n");
+}
+
+/* What was said last, once it is over: a new reference, or NULL with the reason on stderr. */
+static json_t *backfill_await(struct client *client, bool json)
+{
+    static const char *const command[] = {"FS.BACKFILL", "STATUS"};
+    const struct timespec pause = {.tv_nsec = LOOK_NS};
+    bool terminal = !json && isatty(STDERR_FILENO) == 1;
+    for (uint32_t look = 0;; look++) {
+        json_t *status = client_json(client, ARRAY_COUNT(command), command);
+        const char *state = text_of(status, "state");
+        bool over = strcmp(state, "done") == 0 || strcmp(state, "failed") == 0;
+        bool shown = !json && status != NULL && (terminal || look % 50 == 49);
+        if (shown && !over) {
+            progress_print(status, terminal);
+        }
+        if (status == NULL || over) {
+            (void)fprintf(stderr, "%s", terminal ? "\n" : "");
+            return status;
+        }
+        json_decref(status);
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
+static int result_print(const json_t *status, bool json)
+{
+    bool done = strcmp(text_of(status, "state"), "done") == 0;
+    if (json) {
+        (void)json_dumpf(status, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
+        printf("\n");
+    }
+    if (done && !json) {
+        char since[32] = "";
+        time_t second = (time_t)(real_of(status, "since_us") / (double)US_PER_SECOND);
+        struct tm utc;
+        if (gmtime_r(&second, &utc) != NULL) {
+            (void)strftime(since, sizeof(since), "%Y-%m-%dT%H:%M:%SZ", &utc);
+        }
+        printf("%s@%d: %lld events in %.3f s, history since %s; it is served, and a restart loads "
+               "it\n",
+               text_of(status, "view"), (int)real_of(status, "version"),
+               (long long)real_of(status, "events"), real_of(status, "seconds"), since);
+    }
+    if (done) {
+        return VERB_EXIT_OK;
+    }
+    long long more = (long long)real_of(status, "error_count") - 1;
+    (void)fprintf(stderr, "%s%s\n",
+                  json_is_true(json_object_get(status, "bad_files")) ? "" : "freshet backfill: ",
+                  text_of(status, "error"));
+    if (more > 0) {
+        (void)fprintf(stderr, "%lld more error%s; freshet check shows those of the files alone\n",
+                      more, more == 1 ? "" : "s");
+    }
+    return json_is_true(json_object_get(status, "bad_files")) ? VERB_EXIT_CONFIG : VERB_EXIT_FAILED;
+}
+
+static int backfill_run(struct client *client, const struct words *words, bool json)
+{
+    redisReply *reply = client_command(client, words->count, words->word);
+    if (reply == NULL) {
+        return VERB_EXIT_FAILED;
+    }
+    freeReplyObject(reply);
+    json_t *status = backfill_await(client, json);
+    if (status == NULL) {
+        return VERB_EXIT_FAILED;
+    }
+    int exit_code = result_print(status, json);
+    json_decref(status);
+    return exit_code;
+}
+
+int backfill_verb(int argc, char **argv)
+{
+    struct backfill_options options = {0};
+    const struct verb_option option[] = {
+        {"rate", "EVENTS", VERB_OPTION_NUMBER, &options.rate,
+         "of history, a second (as many as the shards take beside what comes)"},
+        {"server", "PATH|HOST:PORT", VERB_OPTION_TEXT, &options.server, CLIENT_SERVER_SENTENCE},
+        {"user", "NAME", VERB_OPTION_TEXT, &options.user, CLIENT_USER_SENTENCE},
+        {"json", NULL, VERB_OPTION_FLAG, &options.json, "one JSON object on stdout at the end"},
+    };
+    const struct verb_usage usage = {
+        "backfill",
+        "VIEW [FILE...]",
+        "Gives a view that is new in the definition files, or has a newer version there, its\n"
+        "history from the mirror of the running appliance, and waits until it is served. Without\n"
+        "files it reads those again that the appliance was started with. What else is new in them\n"
+        "is filled with it; streams and options must be as they run. Ending this verb ends\n"
+        "nothing: asking again shows how far it is.\n",
+        option,
+        ARRAY_COUNT(option),
+        1,
+        1 + BACKFILL_PATHS_MAX};
+    int exit_code = VERB_EXIT_OK;
+    struct client client;
+    if (!client_verb_open(&client, &usage, &argc, argv, &options.server, &options.user,
+                          &exit_code)) {
+        return exit_code;
+    }
+    struct words words;
+    exit_code = words_make(&options, argc, argv, &words)
+                    ? backfill_run(&client, &words, options.json)
+                    : VERB_EXIT_FAILED;
+    words_free(&words);
+    client_close(&client);
+    return exit_code;
+}
