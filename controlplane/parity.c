@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "controlplane/mirror_history.h"
+#include "controlplane/service_request.h"
 #include "dataplane/base/assert.h"
 #include "dataplane/feature/service.h"
-#include "dataplane/feature/text.h"
 #include "dataplane/feature/view_set.h"
 #include "drivers/memory.h"
 
@@ -100,11 +100,6 @@ void parity_close(struct parity *parity)
     heap_free(parity->answer);
     heap_free(parity->bytes);
     heap_free(parity);
-}
-
-uint32_t parity_added(const struct parity *parity)
-{
-    return parity->entry_count;
 }
 
 /* The views of a service in the order of its reads, as the record has them. */
@@ -236,14 +231,12 @@ static bool request_aim(struct service_run *run, const struct served_record *rec
 {
     run->request_null = UINT32_MAX;
     for (uint32_t i = 0; i < record->value_count; i++) {
-        const struct schema_field *field = &run->service->request[i];
         const struct served_value *value = &record->value[i];
         if (value->is_null) {
             continue;
         }
-        if (field->type == FIELD_TYPE_string) {
-            run->request[i] = string_word(value->text.data, value->text.size);
-        } else if (!text_value_parse(field, value->text.data, value->text.size, &run->request[i])) {
+        if (service_request_word(run->service, i, value->text.data, value->text.size,
+                                 &run->request[i]) != SERVICE_REQUEST_GOOD) {
             return false;
         }
         run->request_null &= ~(1u << i);

@@ -56,7 +56,6 @@ void parity_close(struct parity *parity); /* NULL is fine. */
 MUST_USE enum result parity_add(struct parity *parity, const struct served_record *record,
                                 const uint8_t *bytes, uint32_t size,
                                 const struct served_place *place);
-uint32_t parity_added(const struct parity *parity);
 
 #define PARITY_ERROR_SIZE_MAX 512u
 

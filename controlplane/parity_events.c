@@ -191,10 +191,6 @@ static enum result segment_look(struct walk *walk, const char *directory,
     if (segment.state == STORE_SEGMENT_DAMAGED) {
         walk->events->damaged++;
     }
-    if (segment.state != STORE_SEGMENT_EMPTY &&
-        segment.segment.created_us < walk->events->oldest_us) {
-        walk->events->oldest_us = segment.segment.created_us;
-    }
     errno = file.error;
     store_file_close(&file);
     if (walk->failed) {
@@ -208,7 +204,7 @@ enum result parity_events_read(const char *directory, const struct plan *plan,
                                const bool *follow, struct parity_events *out_events)
 {
     struct store_directory names;
-    *out_events = (struct parity_events){.oldest_us = INT64_MAX};
+    *out_events = (struct parity_events){0};
     struct walk walk = {
         .plan = plan, .record = record, .views = views, .follow = follow, .events = out_events};
     enum result result = store_directory_read(&names, directory);

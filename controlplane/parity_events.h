@@ -34,9 +34,8 @@ struct parity_events {
     struct parity_event *event; /* Owned. */
     uint32_t count;
     uint32_t capacity;
-    bool more;         /* There are older ones. */
-    uint32_t damaged;  /* Segments with bytes that cannot be read. */
-    int64_t oldest_us; /* Created time of the oldest segment; INT64_MAX: none. */
+    bool more;        /* There are older ones. */
+    uint32_t damaged; /* Segments with bytes that cannot be read. */
 };
 
 /* All with an apply time below what the reads knew, of the reads that follow says. views: of the

@@ -1,7 +1,6 @@
 #include "controlplane/parity_sum.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

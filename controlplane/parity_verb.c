@@ -36,7 +36,7 @@ int parity_verb(int argc, char **argv)
             "compares status and value of each, byte for byte.\n"
             "explain: walks through one of them, event by event.\n"
             "--sql: computes features a second time, by the SQL of their definitions.\n"
-            "Each has its own --help.\n",
+            "Each has its own --help; report and --sql take --json.\n",
         .argument_min = 1,
         .argument_max = VERB_ARGUMENTS_MAX,
     };
