@@ -261,6 +261,31 @@ def the_last_correction_of_an_event_counts(life):
 
 
 @lives.life(lives.MEMORY)
+def events_of_text_are_corrected_by_their_epoch_and_count(life):
+    life.start()
+    now = time.time_ns() // 1000 * 1000
+    lines = "".join(f'transaction,card={card} shop="shop3",amount={card}.00 {now - card}\n'
+                    for card in (3, 4, 5))
+    life.appliance.send(lines.encode())
+    life.appliance.wait_received(3)
+    assert life.appliance.stop() == 0
+    segment = sorted(life.directory.glob("mirror-000-*.log"))[0]
+    shown = support.run("inspect", segment, "--entries", "--json").stdout
+    found = [entry for frame in json.loads(shown)["frames"] for entry in frame["entries"]
+             if entry["kind"] == "message"]
+    assert len(found) == 3 and {one["producer"] for one in found} == {0}, found
+    for one, arguments in zip(found, (("retract",), ("replace", "--event", json.dumps(
+            {"card": 6, "shop": "shop3", "amount": "9.00"})))):
+        correct(life, *arguments, "--producer", 0, "--incarnation", one["incarnation"], "--lane",
+                one["lane"], "--sequence", one["sequence"], "--place", one["place"])
+    life.start()
+    read = life.read(features=("sum",))
+    assert [read[card][0] for card in (3, 4, 5, 6)] == [None, None, b"5.00", b"9.00"], read
+    assert life.appliance.stop() == 0
+    assert hash_of(life) == hash_of(life, "--since", "1", "--shards", "2")
+
+
+@lives.life(lives.MEMORY)
 def a_listener_and_a_new_view_get_events_as_corrected(life):
     life.start()
     made = {s: [Event(time.time_ns() // 1000 - 10**6 * (20 - s), s, "shop1", 100 * s)]
@@ -399,6 +424,7 @@ def what_cannot_be_corrected_is_told(life):
 TESTS = [a_corrected_store_is_as_if_the_wrong_events_had_never_been,
          so_it_is_after_a_crash_and_into_another_number_of_shards,
          the_last_correction_of_an_event_counts,
+         events_of_text_are_corrected_by_their_epoch_and_count,
          a_listener_and_a_new_view_get_events_as_corrected,
          training_sets_have_events_as_corrected,
          what_cannot_be_corrected_is_told]
