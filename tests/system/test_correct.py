@@ -370,6 +370,39 @@ def training_sets_have_events_as_corrected(life):
         assert_trained(life, mode, moment, expected)
 
 
+@lives.life(lives.MEMORY, data="directory: data, checkpoint: 1h, mirror: "
+            "{segment: 1MiB, bytes: 4MiB}")
+def rows_that_reach_back_beyond_the_mirror_are_not_built_anew_unasked(life):
+    life.start()
+    start = time.time_ns() // 1000 - 10**7
+    made = {s: [Event(start + s, 1 + s % 7, "shop1", 100)] * 40 for s in range(1, 5001)}
+    send(life, made)
+    for _ in range(4):  # Of three checkpoints nothing is let go.
+        life.appliance.verb("checkpoint")
+    support.wait_until(lambda: life.appliance.status()["store"]["logs"][0]["segments_kept"] <= 4,
+                       "old segments are let go")
+    assert_served(life, made)
+    assert life.appliance.stop() == 0
+    definitions = life.appliance.definitions
+    old = correct(life, "retract", *identity(1), definitions, code=1)
+    assert "the oldest record that the mirror keeps is 0:1:" in old.stderr, old.stderr
+    reach = correct(life, "retract", *identity(5000), definitions, code=1)
+    assert "view `activity` looks back further than the mirror" in reach.stderr, reach.stderr
+    unknown = correct(life, "retract", *identity(5000), code=1)
+    assert "name the definitions" in unknown.stderr, unknown.stderr
+    assert listed(life) == []
+    correct(life, "retract", *identity(5000), "--forget-older", definitions)
+    life.start()
+    read = life.read(features=("n",))
+    whole = 40 * 5000 // 7
+    assert 0 < int(read[1 + 5000 % 7][0]) < whole - 1000, "what is kept of the corrected row"
+    assert all(int(read[card][0]) >= whole - 40 for card in range(1, 8) if card != 1 + 5000 % 7)
+    told = json.loads(support.run("replay", "--data", life.directory, "--since", "1", "--hash",
+                                  "--json", definitions).stdout)
+    assert told["views"]["activity"]["since_us"] > start + 10**7, told["views"]
+    assert life.appliance.stop() == 0
+
+
 @lives.life(lives.MEMORY)
 def what_cannot_be_corrected_is_told(life):
     life.define(streams=lives.streams_of(fields=RULES))
@@ -427,6 +460,7 @@ TESTS = [a_corrected_store_is_as_if_the_wrong_events_had_never_been,
          events_of_text_are_corrected_by_their_epoch_and_count,
          a_listener_and_a_new_view_get_events_as_corrected,
          training_sets_have_events_as_corrected,
+         rows_that_reach_back_beyond_the_mirror_are_not_built_anew_unasked,
          what_cannot_be_corrected_is_told]
 
 if __name__ == "__main__":
