@@ -30,8 +30,8 @@ struct backfill_reading {
     struct succession *succession;
     struct replay *replay;
     struct corrections corrections; /* Made while nothing runs. */
-    struct catalog *catalog; /* Of what runs: the log may begin behind its own. */
-    struct view_set views;   /* New ones. */
+    struct catalog *catalog;        /* Of what runs: the log may begin behind its own. */
+    struct view_set views;          /* New ones. */
     struct reading_log log[SHARDS_MAX];
     uint32_t shard; /* Whose log is read. */
     bool first;     /* The pass that counts for progress. */
