@@ -200,9 +200,13 @@ def corrections_try(life, crash, shards):
                        life.appliance.definitions)
     assert done.returncode == 0, done
     life.define(shards=shards)
+    for delay in (0.01, 0.02, 0.04, 0.06) if crash else ():
+        life.appliance.spawn()  # A start that is cut short leaves it to the next one.
+        time.sleep(delay)
+        life.appliance.kill()
     life.start()
     assert_served(life, right)
-    assert life.appliance.status()["store"]["recovery"]["corrected_rows"] > 0
+    assert crash or life.appliance.status()["store"]["recovery"]["corrected_rows"] > 0
     assert hash_of(life) == expected
     told = listed(life)
     assert not any(one["pending"] for one in told), told
@@ -210,10 +214,11 @@ def corrections_try(life, crash, shards):
     assert set(rows) == {"activity", "trade"} and 0 < rows["activity"] <= lives.CARDS, rows
     # Behind the next checkpoint they are not built again.
     life.appliance.verb("checkpoint")
+    built = len(listed(life)[-1]["rebuilt"])
     life.appliance.kill()
     life.start()
     assert_served(life, right)
-    assert len(listed(life)[-1]["rebuilt"]) == len(rows), listed(life)[-1]
+    assert len(listed(life)[-1]["rebuilt"]) == built >= len(rows), listed(life)[-1]
     extra = {len(made) + 1: [Event(time.time_ns() // 1000, 3, "shop3", 77)]}
     send(life, extra)
     assert_served(life, {**right, **extra})
