@@ -48,6 +48,8 @@ struct correct_order {
     bool json;
 };
 
+/* A NUL-terminated copy, to be given back with heap_free(); NULL: no memory. */
+char *correct_text_copy(const char *text, uint64_t size);
 /* Appends an item; takes event. False: no memory, and event is freed. */
 bool correct_list_add(struct correct_list *list, const struct correct_item *item);
 void correct_list_free(struct correct_list *list); /* Zeros are fine. */

@@ -10,13 +10,23 @@
 #include "dataplane/base/units.h"
 #include "drivers/memory.h"
 
+char *correct_text_copy(const char *text, uint64_t size)
+{
+    char *copy = heap_alloc(size + 1);
+    if (copy != NULL) {
+        memcpy(copy, text, size);
+        copy[size] = '\0';
+    }
+    return copy;
+}
+
 bool correct_list_add(struct correct_list *list, const struct correct_item *item)
 {
     if (list->count == list->capacity) {
         uint32_t capacity = list->capacity == 0 ? 16 : 2 * list->capacity;
         struct correct_item *grown = heap_realloc(list->item, capacity * sizeof(*grown));
         if (grown == NULL) {
-            free(item->event);
+            heap_free(item->event);
             return false;
         }
         list->item = grown;
@@ -29,7 +39,7 @@ bool correct_list_add(struct correct_list *list, const struct correct_item *item
 void correct_list_free(struct correct_list *list)
 {
     for (uint32_t i = 0; i < list->count; i++) {
-        free(list->item[i].event);
+        heap_free(list->item[i].event);
         heap_free((void *)(uintptr_t)list->item[i].was.data);
         heap_free((void *)(uintptr_t)list->item[i].is.data);
     }
@@ -171,7 +181,7 @@ static char *event_text(const char *line)
         depth -= *at == '}' || *at == ']' ? 1 : 0;
         at++;
         if (begin != NULL && at > begin && depth == 1) {
-            return strndup(begin, (size_t)(at - begin));
+            return correct_text_copy(begin, (uint64_t)(at - begin));
         }
     }
     return NULL;
@@ -210,7 +220,7 @@ static enum result json_line_read(const char *text, const char *name, uint64_t l
     item.event = wrong == NULL ? event_text(text) : NULL;
     wrong = wrong == NULL ? item_end(&item, &given) : wrong;
     if (wrong != NULL) {
-        free(item.event);
+        heap_free(item.event);
         return fail(error, name, line, wrong);
     }
     return correct_list_add(list, &item) ? RESULT_OK : RESULT_NO_MEMORY;
@@ -237,7 +247,7 @@ static enum result json_read(FILE *in, const char *name, struct correct_list *li
 /* The values of a CSV record have no end of their own. */
 static char *value_copy(const struct csv *csv, uint32_t value)
 {
-    return strndup(csv_text(csv, value), csv->value[value].size);
+    return correct_text_copy(csv_text(csv, value), csv->value[value].size);
 }
 
 static enum result record_read(const struct csv *csv, char *const *column, uint32_t column_count,
@@ -257,11 +267,11 @@ static enum result record_read(const struct csv *csv, char *const *column, uint3
         } else {
             wrong = value_take(&item, &given, column[i], text);
         }
-        free(text);
+        heap_free(text);
     }
     wrong = wrong == NULL ? item_end(&item, &given) : wrong;
     if (wrong != NULL) {
-        free(item.event);
+        heap_free(item.event);
         return fail(error, name, item.line, wrong);
     }
     return correct_list_add(list, &item) ? RESULT_OK : RESULT_NO_MEMORY;
@@ -298,7 +308,7 @@ static enum result csv_read(FILE *in, const char *name, struct csv_place place,
         result = fail(error, name, csv->wrong.line, csv_step_format(step, why));
     }
     for (uint32_t i = 0; i < COLUMNS_MAX; i++) {
-        free(column[i]);
+        heap_free(column[i]);
     }
     csv_close(csv);
     heap_free(csv);

@@ -1,7 +1,6 @@
 /* freshet correct: events that should have been others, or none. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "controlplane/correct.h"
@@ -77,14 +76,16 @@ static int items_read(const struct correct_arguments *arguments, struct correct_
 {
     char error[CORRECT_ERROR_SIZE_MAX];
     if (arguments->file == NULL) {
-        struct correct_item item = {.replaces = arguments->event != NULL,
-                                    .producer = arguments->producer,
-                                    .sequence = arguments->sequence,
-                                    .incarnation = (uint32_t)arguments->incarnation,
-                                    .lane = (uint16_t)arguments->lane,
-                                    .place = (uint16_t)arguments->place,
-                                    .event =
-                                        arguments->event != NULL ? strdup(arguments->event) : NULL};
+        struct correct_item item = {
+            .replaces = arguments->event != NULL,
+            .producer = arguments->producer,
+            .sequence = arguments->sequence,
+            .incarnation = (uint32_t)arguments->incarnation,
+            .lane = (uint16_t)arguments->lane,
+            .place = (uint16_t)arguments->place,
+            .event = arguments->event != NULL
+                         ? correct_text_copy(arguments->event, strlen(arguments->event))
+                         : NULL};
         bool good =
             (arguments->event == NULL) == (item.event == NULL) && correct_list_add(list, &item);
         return good ? VERB_EXIT_OK : VERB_EXIT_FAILED;

@@ -1,6 +1,6 @@
-/* The corrections of a data directory: the file `corrections` (dataplane/feature/correction.h is
- * its specification). It only grows: a new file has all that the one before had, is made durable and
- * renamed over it, so that one is always whole. */
+/* The corrections of a data directory: the file `corrections`, which dataplane/feature/correction.h
+ * specifies. It only grows: a new file has all that the one before had, is made durable and renamed
+ * over it, so that one is always whole. */
 #pragma once
 
 #include <stdint.h>
@@ -38,9 +38,9 @@ MUST_USE enum result corrections_append(struct disk *disk,
                                         const struct corrections *corrections,
                                         const struct correction *record, uint32_t count);
 
-/* Rows of the plan's views that corrections from this epoch on are about: of what the event was, and
- * of all that it was said to be. The set's memory is *out_memory (heap_free() it); NULL and an empty
- * set when there are none. */
+/* Rows of the plan's views that corrections from this epoch on are about: of what the event was,
+ * and of all that it was said to be. The set's memory is *out_memory (heap_free() it); NULL and an
+ * empty set when there are none. */
 MUST_USE enum result corrections_rows(const struct corrections *corrections,
                                       const struct plan *plan, uint32_t epoch,
                                       struct row_set *out_rows, void **out_memory);

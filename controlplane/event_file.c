@@ -123,13 +123,6 @@ enum result event_columns_end(const struct event_file *file, const struct event_
     return RESULT_OK;
 }
 
-static bool name_is_parquet(const char *name)
-{
-    static const char end[] = ".parquet";
-    size_t size = strlen(name);
-    return size >= strlen(end) && strcmp(name + size - strlen(end), end) == 0;
-}
-
 enum result event_file_open(struct event_file *file, FILE *in, const char *name,
                             const struct schema *schema, int64_t time_us,
                             char error[EVENT_FILE_ERROR_SIZE_MAX])
@@ -144,7 +137,7 @@ enum result event_file_open(struct event_file *file, FILE *in, const char *name,
                            schema->field[schema->time_field].unit, &file->time)) {
         file->time = INT64_MIN;
     }
-    if (name_is_parquet(name)) {
+    if (label_name_is_parquet(name)) {
         file->form = EVENT_FILE_PARQUET;
         return event_parquet_open(file, error);
     }

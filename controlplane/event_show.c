@@ -73,23 +73,6 @@ static bool field_is_null(const struct event_show *show, uint32_t field)
     return (show->burst.null_mask[0] >> field & 1) != 0;
 }
 
-/* Whether the bytes are those of the type's null: what else decodes to null is no value. f64 has
- * many nulls, and only infinities and what is too large are none. */
-static bool bytes_are_null(const struct event_show *show, uint32_t field)
-{
-    const struct schema_field *of = &show->schema.field[field];
-    const uint8_t *bytes = show->burst.event[0] + of->offset;
-    if (of->type == FIELD_TYPE_f64) {
-        double number;
-        memcpy(&number, bytes, sizeof(number));
-        return number != number;
-    }
-    uint8_t null[EVENT_SIZE_MAX];
-    memcpy(null, show->burst.event[0], show->burst.event_size[0]);
-    schema_event_null(&show->schema, UINT64_C(1) << field, show->burst.event_size[0], null);
-    return of->type == FIELD_TYPE_string || memcmp(null + of->offset, bytes, of->size) == 0;
-}
-
 static bool field_is_given(const struct event_show *show, uint32_t field)
 {
     const struct schema_field *of = &show->schema.field[field];
@@ -102,11 +85,11 @@ static void null_text(const struct event_show *show, uint32_t field, struct buff
         buffer_text(out, "not given");
         return;
     }
-    if (bytes_are_null(show, field)) {
+    const struct schema_field *of = &show->schema.field[field];
+    if (schema_bytes_are_null(of, show->burst.event[0] + of->offset)) {
         buffer_text(out, "null");
         return;
     }
-    const struct schema_field *of = &show->schema.field[field];
     buffer_text(out, "no value (0x");
     for (uint32_t i = of->size; i > 0; i--) {
         buffer_format(out, "%02x", show->burst.event[0][of->offset + i - 1]);

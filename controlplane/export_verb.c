@@ -10,6 +10,7 @@
 
 #include "controlplane/inspect.h"
 #include "controlplane/lake.h"
+#include "controlplane/served_parquet.h"
 #include "controlplane/store_check.h"
 #include "controlplane/verb.h"
 #include "dataplane/base/units.h"
@@ -137,6 +138,41 @@ static int sum_print(const struct export_options *options, const struct export_s
     return exit_code;
 }
 
+/* Answers that were recorded; when no stream is asked for, or theirs is. */
+static bool served_export(const struct export_options *options,
+                          const struct lake_options *lake_options, bool running,
+                          struct export_sum *sum)
+{
+    struct served_parquet_report report;
+    const struct served_parquet_options served = {.directory = options->data,
+                                                  .root = options->out,
+                                                  .since_us = lake_options->since_us,
+                                                  .until_us = lake_options->until_us,
+                                                  .skip_newest = running};
+    bool wanted = options->streams.count == 0;
+    for (uint32_t i = 0; i < options->streams.count; i++) {
+        wanted = wanted || strcmp(options->streams.value[i], SERVED_STREAM) == 0;
+    }
+    if (!wanted) {
+        return true;
+    }
+    enum result result = served_parquet_export(&served, &report);
+    sum->files += report.files;
+    sum->rows += report.rows;
+    sum->bytes += report.bytes;
+    sum->damaged += report.damaged;
+    if (report.damaged > 0) {
+        (void)fprintf(stderr,
+                      "freshet export: %" PRIu64
+                      " places in files of served answers are damaged; see freshet verify\n",
+                      report.damaged);
+    }
+    if (result != RESULT_OK) {
+        (void)failed("served answers", why(result));
+    }
+    return result == RESULT_OK;
+}
+
 static int log_export(const struct export_options *options, struct lake_options *lake_options,
                       const struct store_log *log, bool running)
 {
@@ -147,7 +183,8 @@ static int log_export(const struct export_options *options, struct lake_options 
     if (lake_open(lake_options, &lake, error) != RESULT_OK) {
         return failed(options->out, error);
     }
-    bool good = segments_export(lake, log, running, &sum);
+    bool good = segments_export(lake, log, running, &sum) &&
+                served_export(options, lake_options, running, &sum);
     lake_close(lake);
     return sum_print(options, &sum,
                      good && sum.damaged == 0 && sum.unread == 0 ? VERB_EXIT_OK : VERB_EXIT_FAILED);

@@ -151,8 +151,9 @@ static enum label_type label_type_of(const struct duckdb_column *column)
     case DUCKDB_BOOL:
         return LABEL_BOOL;
     case DUCKDB_INTEGER:
+        return column->size <= 8 ? LABEL_INTEGER : LABEL_TEXT;
     case DUCKDB_UNSIGNED:
-        return LABEL_INTEGER;
+        return column->size < 8 ? LABEL_INTEGER : column->size == 8 ? LABEL_UNSIGNED : LABEL_TEXT;
     case DUCKDB_FLOAT:
     case DUCKDB_DOUBLE:
         return LABEL_DOUBLE;

@@ -90,11 +90,16 @@ static bool name_ends(const char *path, const char *end)
     return size >= strlen(end) && strcmp(path + size - strlen(end), end) == 0;
 }
 
+bool label_name_is_parquet(const char *path)
+{
+    return name_ends(path, ".parquet");
+}
+
 static bool is_parquet(FILE *file, const char *path)
 {
     char magic[4];
-    if (name_ends(path, ".parquet") || name_ends(path, ".csv")) {
-        return name_ends(path, ".parquet");
+    if (label_name_is_parquet(path) || name_ends(path, ".csv")) {
+        return label_name_is_parquet(path);
     }
     bool is = fread(magic, 1, sizeof(magic), file) == sizeof(magic) &&
               memcmp(magic, "PAR1", sizeof(magic)) == 0;

@@ -16,7 +16,14 @@
 #define LABEL_ERROR_SIZE_MAX 1536u
 #define LABEL_COLUMNS_MAX    1024u
 
-enum label_type { LABEL_TEXT, LABEL_INTEGER, LABEL_DOUBLE, LABEL_BOOL, LABEL_TIME };
+enum label_type {
+    LABEL_TEXT,
+    LABEL_INTEGER,  /* int64_t holds it. */
+    LABEL_UNSIGNED, /* uint64_t does. */
+    LABEL_DOUBLE,
+    LABEL_BOOL,
+    LABEL_TIME
+};
 
 struct label_column {
     const char *name; /* Owned by the table. No two are alike. */
@@ -40,6 +47,9 @@ struct label_batch {
 };
 
 struct label_table;
+
+/* Whether a name ends with .parquet. */
+bool label_name_is_parquet(const char *path);
 
 /* By the end of its name, .csv or .parquet; else by its first bytes. Errors here and below name the
  * file, the line or row, what is wrong, and what is allowed. RESULT_NOT_FOUND: no file, or no

@@ -6,25 +6,14 @@
 
 #include "controlplane/folder.h"
 #include "controlplane/lake_part.h"
+#include "controlplane/lake_places.h"
 #include "controlplane/store_segment.h"
 #include "dataplane/base/assert.h"
 #include "dataplane/base/units.h"
 #include "drivers/memory.h"
 
 #define HOUR_US    (3600 * US_PER_SECOND)
-#define SLOTS      (2 * LAKE_PARTS_MAX) /* A power of two. */
-#define SLOT_NONE  UINT32_MAX
-#define PART_OTHER (UINT32_MAX - 1) /* Not wanted. */
-
-_Static_assert((SLOTS & (SLOTS - 1)) == 0, "slots are found by a mask");
-
-/* A file that the segment has events for. */
-struct lake_place {
-    struct lake_table *table; /* Borrowed. */
-    int64_t hour;
-    uint64_t rows;
-    bool known; /* Its file is there. */
-};
+#define PLACE_NONE UINT32_MAX /* Not wanted. */
 
 struct lake {
     struct lake_options options;
@@ -40,10 +29,8 @@ struct lake {
     enum result result;
     int error;
     uint64_t unread;
-    struct lake_place *place; /* Owned, LAKE_PARTS_MAX and one for each stream. */
-    uint32_t place_count;
-    uint32_t *slot; /* Owned: SLOTS of places by stream and hour. */
-    uint32_t pass;  /* Places [pass * LAKE_PARTS_OPEN, ...) are written. */
+    struct lake_places places;
+    uint32_t pass; /* Places [pass * LAKE_PARTS_OPEN, ...) are written. */
     struct lake_part *part[LAKE_PARTS_OPEN];
 
     /* The place of the last event: most follow it. */
@@ -73,10 +60,10 @@ enum result lake_open(const struct lake_options *options, struct lake **out_lake
         return failed("the lake", RESULT_NO_MEMORY, error);
     }
     lake->options = *options;
-    lake->place = heap_alloc((LAKE_PARTS_MAX + STREAMS_MAX) * sizeof(*lake->place));
-    lake->slot = heap_alloc(SLOTS * sizeof(*lake->slot));
-    enum result result =
-        lake->place == NULL || lake->slot == NULL ? RESULT_NO_MEMORY : folder_make_above(within);
+    enum result result = lake_places_init(&lake->places);
+    if (result == RESULT_OK) {
+        result = folder_make_above(within);
+    }
     if (result != RESULT_OK) {
         (void)failed("its folder", result, error);
     } else {
@@ -111,8 +98,7 @@ void lake_close(struct lake *lake)
     }
     segment_forget(lake);
     lake_manifest_close(lake->manifest);
-    heap_free(lake->place);
-    heap_free(lake->slot);
+    lake_places_deinit(&lake->places);
     heap_free(lake);
 }
 
@@ -160,40 +146,20 @@ static bool place_is_wanted(const struct lake *lake, const struct lake_table *ta
     return stream && hours;
 }
 
-static uint32_t place_add(struct lake *lake, struct lake_table *table, int64_t hour)
-{
-    struct lake_place *place = &lake->place[lake->place_count];
-    const struct mirror_segment *segment = lake->segment;
-    *place = (struct lake_place){.table = table, .hour = hour};
-    place->known = lake_known_file(lake_manifest_known(lake->manifest), segment->shard,
-                                   segment->number, table->stream->name, hour);
-    return lake->place_count++;
-}
-
-static uint32_t slot_hash(const struct lake_table *table, int64_t hour)
-{
-    uint64_t mixed = ((uint64_t)hour << 16 ^ table->stream->id) * UINT64_C(0x9e3779b97f4a7c15);
-    return (uint32_t)(mixed >> 32) & (SLOTS - 1);
-}
-
-/* Index of the place, a new one when the segment had none so far; PART_OTHER: not wanted. */
+/* Index of the place, a new one when the segment had none so far; PLACE_NONE: not wanted. */
 static uint32_t place_find(struct lake *lake, struct lake_table *table, int64_t hour)
 {
+    const struct mirror_segment *segment = lake->segment;
+    uint32_t index;
     if (!place_is_wanted(lake, table, hour)) {
-        return PART_OTHER;
+        return PLACE_NONE;
     }
-    uint32_t at = slot_hash(table, hour);
-    for (; lake->slot[at] != SLOT_NONE; at = (at + 1) & (SLOTS - 1)) {
-        const struct lake_place *place = &lake->place[lake->slot[at]];
-        if (place->table == table && place->hour == hour) {
-            return lake->slot[at];
-        }
+    if (!lake_places_find(&lake->places, table, hour, &index)) {
+        struct lake_place *place = &lake->places.place[index];
+        place->known = lake_known_file(lake_manifest_known(lake->manifest), segment->shard,
+                                       segment->number, table->stream->name, place->hour);
     }
-    if (lake->place_count >= LAKE_PARTS_MAX && hour != LAKE_HOUR_NONE) {
-        return place_find(lake, table, LAKE_HOUR_NONE);
-    }
-    lake->slot[at] = place_add(lake, table, hour);
-    return lake->slot[at];
+    return index;
 }
 
 /* The event's time; false: it has none that has a place. */
@@ -248,7 +214,7 @@ static uint32_t event_place(struct lake *lake, struct lake_table *table,
 static enum result event_write(struct lake *lake, uint32_t index, const struct mirror_entry *entry,
                                uint32_t i)
 {
-    struct lake_place *place = &lake->place[index];
+    struct lake_place *place = &lake->places.place[index];
     struct lake_part **part = &lake->part[index % LAKE_PARTS_OPEN];
     if (place->known) {
         return RESULT_OK;
@@ -277,10 +243,10 @@ static enum result message_write(struct lake *lake, const struct mirror_entry *e
     }
     for (uint32_t i = 0; i < entry->event_count; i++) {
         uint32_t index = event_place(lake, table, entry, i);
-        if (index == PART_OTHER) {
+        if (index == PLACE_NONE) {
             continue;
         }
-        lake->place[index].rows += lake->pass == 0;
+        lake->places.place[index].rows += lake->pass == 0;
         if (index / LAKE_PARTS_OPEN == lake->pass) {
             enum result result = event_write(lake, index, entry, i);
             if (result != RESULT_OK) {
@@ -405,7 +371,7 @@ static enum result passes_run(struct lake *lake, const char *path, struct lake_r
             result = pass_finish(lake, report);
         }
         lake->pass++;
-    } while (result == RESULT_OK && lake->pass * LAKE_PARTS_OPEN < lake->place_count);
+    } while (result == RESULT_OK && lake->pass * LAKE_PARTS_OPEN < lake->places.count);
     return result;
 }
 
@@ -419,10 +385,10 @@ static enum result segment_add(struct lake *lake)
 {
     struct lake_segment segment = {.shard = lake->segment->shard,
                                    .segment = lake->segment->number,
-                                   .files = lake->place_count,
+                                   .files = lake->places.count,
                                    .unread = lake->unread};
-    for (uint32_t i = 0; i < lake->place_count; i++) {
-        segment.rows += lake->place[i].rows;
+    for (uint32_t i = 0; i < lake->places.count; i++) {
+        segment.rows += lake->places.place[i].rows;
     }
     return lake_manifest_add_segment(lake->manifest, &segment);
 }
@@ -436,9 +402,8 @@ static enum result segment_begin(struct lake *lake, const struct store_log *log,
     lake->last_lsn = ends ? next->header.before_lsn : UINT64_MAX;
     lake->result = RESULT_OK;
     lake->unread = 0;
-    lake->place_count = 0;
     lake->pass = 0;
-    memset(lake->slot, 0xff, SLOTS * sizeof(*lake->slot));
+    lake_places_clear(&lake->places);
     return lake_values_open(lake->segment->shard, &lake->values);
 }
 

@@ -13,7 +13,6 @@
 #include "controlplane/store_log.h"
 
 #define LAKE_PARTS_OPEN 32u
-#define LAKE_PARTS_MAX  16384u /* Of one segment; what comes behind has no hour of its own. */
 #define LAKE_HELD_MAX   (64 * MIB)
 
 struct lake_options {

@@ -50,14 +50,20 @@ struct lake_batch {
     uint64_t place[LAKE_BATCH_ROWS];
 };
 
+/* RESULT_NO_SPACE: the stream's events are longer than an event may be. */
+MUST_USE enum result lake_table_init(struct lake_table *table, const struct catalog_stream *stream);
+
+/* Whether the field counts what its column does not: it has a second one. */
+static inline bool lake_field_is_ns(const struct schema_field *field)
+{
+    return field->type == FIELD_TYPE_timestamp && field->unit == TIME_UNIT_ns;
+}
+
 /* Room in which batches become values, one after the other. */
 struct lake_values;
 
 MUST_USE enum result lake_values_open(uint32_t shard, struct lake_values **out_values);
 void lake_values_close(struct lake_values *values); /* NULL is fine. */
-
-/* RESULT_NO_SPACE: the stream's events are longer than an event may be. */
-MUST_USE enum result lake_table_init(struct lake_table *table, const struct catalog_stream *stream);
 
 /* The values of a batch, one per column of the table; valid until the next call or change of the
  * batch. RESULT_NO_MEMORY. */

@@ -185,6 +185,7 @@ enum result mirror_history_open(const struct mirror_history_options *options,
     history->options = *options;
     enum result result = store_open(history, error);
     result = result == RESULT_OK ? range_find(history, error) : result;
+    result = result == RESULT_OK ? mirror_levels_find(history, error) : result;
     if (result == RESULT_OK) {
         char why[PATTERN_ERROR_SIZE_MAX];
         result = pattern_sets_open(options->plan, options->thread_count, &history->patterns, why);
@@ -202,10 +203,10 @@ enum result mirror_history_open(const struct mirror_history_options *options,
 
 static void last_close(struct mirror_history *history)
 {
-    for (uint32_t i = 0; i < SHARDS_MAX; i++) {
+    for (uint32_t i = 0; i < history->last_count; i++) {
         history_close(history->last[i]);
-        history->last[i] = NULL;
     }
+    history->last_count = 0;
 }
 
 void mirror_history_close(struct mirror_history *history)
@@ -218,6 +219,10 @@ void mirror_history_close(struct mirror_history *history)
     disk_close(history->disk);
     heap_free(history->first);
     heap_free(history->since_us);
+    corrections_free(&history->corrections);
+    heap_free(history->level);
+    heap_free(history->item);
+    heap_free(history->last);
     heap_free(history);
 }
 
@@ -281,13 +286,16 @@ static enum result run_open(struct mirror_history *history, struct share *share,
                                   .read_count = share->count,
                                   .state_bytes = state < STATE_BYTES_MIN ? STATE_BYTES_MIN : state,
                                   .event_bytes = bytes - bytes / 2,
+                                  .corrections = history->set.count == 0 ? NULL : &history->set,
                                   .since_us = history->since_us,
                                   .patterns = history->patterns.set,
                                   .pattern_scratch = history->patterns.scratch[run->thread],
                                   .is_void = is_void,
                                   .context = &history->epochs};
-    enum result result = history_open(&own, &history->last[run->thread]);
-    run->history = history->last[run->thread];
+    enum result result = history_open(&own, &run->history);
+    if (result == RESULT_OK) {
+        history->last[history->last_count++] = run->history;
+    }
     return result == RESULT_OK
                ? RESULT_OK
                : mirror_history_fail(run->error, result, "no memory: %s", result_name(result));
@@ -325,17 +333,18 @@ static enum result shares_run(struct mirror_history *history, struct share *shar
     return result;
 }
 
-enum result mirror_history_read(struct mirror_history *history, struct history_read *reads,
-                                uint32_t count, char error[MIRROR_HISTORY_ERROR_SIZE_MAX])
+/* Answers reads that regard the same corrections. */
+static enum result batch_read(struct mirror_history *history, struct history_read *reads,
+                              uint32_t count, char error[MIRROR_HISTORY_ERROR_SIZE_MAX])
 {
     uint32_t threads = history->options.thread_count;
     struct share share[SHARDS_MAX] = {0};
     struct mirror_scan_run *run = heap_alloc(threads * sizeof(*run));
-    last_close(history);
-    atomic_store_explicit(&history->shared_done, 0, memory_order_relaxed);
-    atomic_store_explicit(&history->shared_all, threads * history->range.bytes,
-                          memory_order_relaxed);
-    enum result result = run == NULL ? RESULT_NO_MEMORY : shares_make(reads, count, threads, share);
+    struct history **last =
+        heap_realloc(history->last, (history->last_count + threads) * sizeof(*last));
+    history->last = last == NULL ? history->last : last;
+    bool memory = run != NULL && last != NULL;
+    enum result result = memory ? shares_make(reads, count, threads, share) : RESULT_NO_MEMORY;
     result = result == RESULT_OK ? shares_run(history, share, run, error)
                                  : mirror_history_fail(error, result, "no memory");
     for (uint32_t t = 0; t < threads; t++) {
@@ -348,6 +357,56 @@ enum result mirror_history_read(struct mirror_history *history, struct history_r
     }
     heap_free(run);
     return result;
+}
+
+/* Those reads that regard a level's corrections, of all; the others are passed over. */
+static enum result level_read(struct mirror_history *history, uint32_t level,
+                              struct history_read *reads, uint32_t count,
+                              char error[MIRROR_HISTORY_ERROR_SIZE_MAX])
+{
+    struct history_read *some = heap_alloc((count + 1) * sizeof(*some));
+    uint32_t *from = heap_alloc((count + 1) * sizeof(*from));
+    uint32_t picked = 0;
+    enum result result = some == NULL || from == NULL
+                             ? mirror_history_fail(error, RESULT_NO_MEMORY, "no memory")
+                             : RESULT_OK;
+    for (uint32_t i = 0; result == RESULT_OK && i < count; i++) {
+        if (mirror_level_of(history, &reads[i]) == level) {
+            from[picked] = i;
+            some[picked++] = reads[i];
+        }
+    }
+    if (result == RESULT_OK && picked > 0) {
+        mirror_level_enter(history, level);
+        atomic_fetch_add_explicit(&history->shared_all,
+                                  history->options.thread_count * history->range.bytes,
+                                  memory_order_relaxed);
+        result = batch_read(history, some, picked, error);
+    }
+    for (uint32_t i = 0; result == RESULT_OK && i < picked; i++) {
+        reads[from[i]] = some[i];
+    }
+    heap_free(some);
+    heap_free(from);
+    return result;
+}
+
+enum result mirror_history_read(struct mirror_history *history, struct history_read *reads,
+                                uint32_t count, char error[MIRROR_HISTORY_ERROR_SIZE_MAX])
+{
+    last_close(history);
+    atomic_store_explicit(&history->shared_done, 0, memory_order_relaxed);
+    atomic_store_explicit(&history->shared_all, 0, memory_order_relaxed);
+    enum result result = RESULT_OK;
+    for (uint32_t level = 0; result == RESULT_OK && level <= history->level_count; level++) {
+        result = level_read(history, level, reads, count, error);
+    }
+    return result;
+}
+
+uint64_t mirror_history_corrections(const struct mirror_history *history)
+{
+    return history->corrections.number_last;
 }
 
 void mirror_history_end_set(struct mirror_history *history, const uint64_t last_lsn[SHARDS_MAX])
@@ -373,8 +432,8 @@ void mirror_history_progress(const struct mirror_history *history, uint64_t *out
 uint64_t mirror_history_events(const struct mirror_history *history)
 {
     uint64_t events = 0;
-    for (uint32_t t = 0; t < history->options.thread_count; t++) {
-        events += history->last[t] == NULL ? 0 : history_events(history->last[t]);
+    for (uint32_t i = 0; i < history->last_count; i++) {
+        events += history_events(history->last[i]);
     }
     return events;
 }

@@ -2,6 +2,8 @@
  * past. Reads only, also beside a running appliance; rows are shared among threads by their keys,
  * and each thread reads the logs.
  *
+ * Corrections count as they did for serving: from the start after they were made. as_true has all.
+ *
  * The logs of all shards are merged by apply time: epochs follow one another in it, and a shard's
  * records never go back. */
 #pragma once
@@ -56,5 +58,7 @@ const struct mirror_range *mirror_history_range(const struct mirror_history *his
 /* Any thread: bytes that the threads of the read in progress have gone over, and will. */
 void mirror_history_progress(const struct mirror_history *history, uint64_t *out_done,
                              uint64_t *out_all);
+/* Number of the newest correction that is noted; 0: there is none. */
+uint64_t mirror_history_corrections(const struct mirror_history *history);
 /* Records of rows that the last read asked for. */
 uint64_t mirror_history_events(const struct mirror_history *history);

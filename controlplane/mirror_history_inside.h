@@ -3,10 +3,17 @@
 
 #include <stdatomic.h>
 
+#include "controlplane/corrections.h"
 #include "controlplane/epochs.h"
 #include "controlplane/log_cursor.h"
 #include "controlplane/mirror_history.h"
 #include "controlplane/pattern_sets.h"
+
+/* From when on corrections were regarded: those that were made in an epoch, from the next start. */
+struct mirror_level {
+    uint32_t epoch; /* And those of all before. */
+    int64_t since_us;
+};
 
 struct mirror_history {
     struct mirror_history_options options;
@@ -18,7 +25,13 @@ struct mirror_history {
     struct catalog *first;          /* For entries before any plan of their log; NULL: none. */
     int64_t *since_us;              /* By view. */
     struct pattern_sets patterns;
-    struct history *last[SHARDS_MAX]; /* Of the last read's threads: they own its texts. */
+    struct corrections corrections;
+    struct mirror_level *level; /* Owned; by epoch. */
+    uint32_t level_count;
+    struct correction *item;   /* Owned; of set. */
+    struct correction_set set; /* That the read in progress regards. */
+    struct history **last;     /* Owned; of the last read: they own its texts. */
+    uint32_t last_count;
     _Atomic uint64_t shared_done;
     _Atomic uint64_t shared_all;
 };
@@ -31,6 +44,14 @@ struct mirror_scan_run {
     char error[MIRROR_HISTORY_ERROR_SIZE_MAX];
     enum result result;
 };
+
+/* Finds the levels of the corrections, once the range is known. */
+MUST_USE enum result mirror_levels_find(struct mirror_history *history,
+                                        char error[MIRROR_HISTORY_ERROR_SIZE_MAX]);
+/* Corrections that a read regards: what it knew of, or all that are known now. */
+uint32_t mirror_level_of(const struct mirror_history *history, const struct history_read *read);
+/* Makes history->set of them; level 0 is none. */
+void mirror_level_enter(struct mirror_history *history, uint32_t level);
 
 /* Gives the history all entries, until it needs no more. */
 MUST_USE enum result mirror_history_scan(struct mirror_scan_run *run);

@@ -1,55 +1,46 @@
-#include "controlplane/parity_mirror.h"
+#include "controlplane/parity_mirror_inside.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "controlplane/sql_number.h"
-#include "controlplane/sql_view.h"
+#include "controlplane/sql_run.h"
 #include "dataplane/base/assert.h"
 #include "dataplane/feature/schema.h"
 
-/* A message's sequence and an event's place in it, as orders have them: 48 bits and 16. */
-#define ORDER_WORD "CAST((_sequence % 281474976710656) * 65536 + _place AS UBIGINT)"
-
-static enum result refuse(char error[PARITY_ERROR_SIZE_MAX], const struct parity_mirror *mirror,
-                          const char *why)
+enum result parity_mirror_refuse(char error[PARITY_ERROR_SIZE_MAX],
+                                 const struct parity_mirror *mirror, const char *why)
 {
     (void)snprintf(error, PARITY_ERROR_SIZE_MAX, "%.400s: %.1024s", mirror->folder, why);
     return RESULT_INVALID;
 }
 
 /* Runs what was written, and empties it. */
-static enum result run(struct parity_mirror *mirror, struct buffer *sql,
-                       char error[PARITY_ERROR_SIZE_MAX])
+enum result parity_mirror_run(struct parity_mirror *mirror, struct buffer *sql,
+                              char error[PARITY_ERROR_SIZE_MAX])
 {
-    char why[DUCKDB_ERROR_SIZE_MAX] = "the machine gave no memory";
-    buffer_write(sql, "", 1);
-    enum result result =
-        sql->failed ? RESULT_NO_MEMORY : duckdb_statement_run(mirror->database, sql->data, why);
-    buffer_deinit(sql);
-    buffer_init(sql, 0);
-    return result == RESULT_OK ? result : refuse(error, mirror, why);
+    char why[DUCKDB_ERROR_SIZE_MAX];
+    enum result result = sql_run(mirror->database, sql, why);
+    return result == RESULT_OK ? result : parity_mirror_refuse(error, mirror, why);
 }
 
-static enum result rows_open(struct parity_mirror *mirror, struct buffer *sql,
-                             struct duckdb_rows **out_rows, char error[PARITY_ERROR_SIZE_MAX])
+enum result parity_mirror_rows_open(struct parity_mirror *mirror, struct buffer *sql,
+                                    struct duckdb_rows **out_rows,
+                                    char error[PARITY_ERROR_SIZE_MAX])
 {
-    char why[DUCKDB_ERROR_SIZE_MAX] = "the machine gave no memory";
-    buffer_write(sql, "", 1);
-    enum result result = sql->failed ? RESULT_NO_MEMORY
-                                     : duckdb_rows_open(mirror->database, sql->data, out_rows, why);
-    buffer_deinit(sql);
-    buffer_init(sql, 0);
-    return result == RESULT_OK ? result : refuse(error, mirror, why);
+    char why[DUCKDB_ERROR_SIZE_MAX];
+    enum result result = sql_rows_open(mirror->database, sql, out_rows, why);
+    return result == RESULT_OK ? result : parity_mirror_refuse(error, mirror, why);
 }
 
-static enum result rows_next(struct parity_mirror *mirror, struct duckdb_rows *rows,
-                             struct duckdb_chunk *out_chunk, char error[PARITY_ERROR_SIZE_MAX])
+enum result parity_mirror_rows_next(struct parity_mirror *mirror, struct duckdb_rows *rows,
+                                    struct duckdb_chunk *out_chunk,
+                                    char error[PARITY_ERROR_SIZE_MAX])
 {
     char why[DUCKDB_ERROR_SIZE_MAX];
     enum result result = duckdb_rows_next(rows, out_chunk, why);
-    return result == RESULT_OK ? result : refuse(error, mirror, why);
+    return result == RESULT_OK ? result : parity_mirror_refuse(error, mirror, why);
 }
 
 enum result parity_mirror_open(struct parity_mirror *mirror, const char *folder,
@@ -69,120 +60,6 @@ void parity_mirror_close(struct parity_mirror *mirror)
 {
     duckdb_database_close(mirror->database);
     mirror->database = NULL;
-}
-
-/* All files of a stream, as a literal: DuckDB's patterns take `[*]` for `*`. */
-static void files_write(const struct parity_mirror *mirror, const struct schema *schema,
-                        struct buffer *out)
-{
-    buffer_text(out, "'");
-    for (const char *at = mirror->folder; *at != '\0'; at++) {
-        bool is_pattern = *at == '*' || *at == '?' || *at == '[';
-        buffer_format(out, is_pattern ? "[%c]" : *at == '\'' ? "''" : "%c", *at);
-    }
-    buffer_text(out, "/stream=");
-    for (const char *at = schema->name; *at != '\0'; at++) {
-        bool is_plain = *at != '.';
-        buffer_format(out, is_plain ? "%c" : "%%%02X", *at);
-    }
-    buffer_text(out, "/**/*.parquet'");
-}
-
-/* Whether there is any. */
-static enum result files_count(struct parity_mirror *mirror, const struct schema *schema,
-                               bool *out_any, char error[PARITY_ERROR_SIZE_MAX])
-{
-    struct buffer sql;
-    struct duckdb_rows *rows;
-    struct duckdb_chunk chunk = {.rows = 0};
-    buffer_init(&sql, 0);
-    buffer_text(&sql, "SELECT 1 FROM glob(");
-    files_write(mirror, schema, &sql);
-    buffer_text(&sql, ") LIMIT 1");
-    enum result result = rows_open(mirror, &sql, &rows, error);
-    if (result == RESULT_OK) {
-        result = rows_next(mirror, rows, &chunk, error);
-        *out_any = chunk.rows > 0;
-        duckdb_rows_close(rows);
-    }
-    buffer_deinit(&sql);
-    return result;
-}
-
-static void read_write(const struct parity_mirror *mirror, const struct schema *schema,
-                       struct buffer *out)
-{
-    buffer_text(out, "read_parquet(");
-    files_write(mirror, schema, out);
-    buffer_text(out, ", union_by_name = true, hive_partitioning = false)");
-}
-
-/* Fields of the stream that the files have, and as what. */
-struct columns {
-    uint64_t there; /* Bit f: field f. */
-    uint64_t times; /* Bit f: as a time, not as a number. */
-};
-
-static enum result columns_find(struct parity_mirror *mirror, const struct schema *schema,
-                                struct columns *out, char error[PARITY_ERROR_SIZE_MAX])
-{
-    struct buffer sql;
-    struct duckdb_rows *rows;
-    uint32_t count;
-    *out = (struct columns){.there = 0};
-    buffer_init(&sql, 0);
-    buffer_text(&sql, "SELECT * FROM ");
-    read_write(mirror, schema, &sql);
-    buffer_text(&sql, " LIMIT 0");
-    enum result result = rows_open(mirror, &sql, &rows, error);
-    if (result == RESULT_OK) {
-        const struct duckdb_column *column = duckdb_rows_columns(rows, &count);
-        for (uint32_t c = 0; c < count; c++) {
-            int field = schema_field_find(schema, column[c].name, (uint32_t)strlen(column[c].name));
-            if (field >= 0) {
-                out->there |= UINT64_C(1) << field;
-                out->times |= column[c].type == DUCKDB_TIME ? UINT64_C(1) << field : 0;
-            }
-        }
-        duckdb_rows_close(rows);
-    }
-    buffer_deinit(&sql);
-    return result;
-}
-
-/* A field as the table of its stream has it; null where no file has it. */
-static void field_write(const struct schema_field *field, uint32_t index,
-                        const struct columns *columns, struct buffer *out)
-{
-    bool is_there = (columns->there >> index & 1) != 0;
-    bool is_time = (columns->times >> index & 1) != 0;
-    char column[NAME_SIZE_MAX + 16];
-    (void)snprintf(column, sizeof(column), is_time ? "epoch_us(\"%s\")" : "\"%s\"", field->name);
-    buffer_format(out, "CAST(%s AS ", is_there ? column : "NULL");
-    sql_column_type(field, out);
-    buffer_format(out, ") AS \"%s\"", field->name);
-}
-
-/* What counts of a stream, in a view. */
-static void condition_write(const struct parity_mirror *mirror, uint32_t view, uint32_t stream,
-                            enum parity_events events, struct buffer *out)
-{
-    const struct plan_stream *of = &mirror->plan->stream[stream];
-    bool late = events == PARITY_EVENTS_TRUE && of->late != LATE_DROP;
-    buffer_format(out, " WHERE _verdict IN ('applied'%s)", late ? ", 'event_late'" : "");
-    for (uint32_t place = 0; place < of->view_count; place++) {
-        if (of->view[place] == view) { /* A bit of each view, by its place among the stream's. */
-            buffer_format(out, " AND (CAST(_refused_views AS BIGINT) >> %" PRIu32 ") & 1 = 0",
-                          place);
-        }
-    }
-    if (mirror->first_lsn != NULL) {
-        buffer_text(out, " AND _lsn >= CASE _shard");
-        for (uint32_t s = 0; s < mirror->shard_count; s++) {
-            buffer_format(out, " WHEN %" PRIu32 " THEN %" PRIu64, s, mirror->first_lsn[s]);
-        }
-        buffer_text(out, " ELSE 0 END");
-    }
 }
 
 /* Key parts of a stream's table, with commas; `named`: as "#key_1" and so on. */
@@ -211,61 +88,6 @@ static void key_names_write(const struct plan_view *view, struct buffer *out)
     }
 }
 
-/* The events of one stream, all of its fields, beside "#order" and "#known". */
-static enum result stream_write(struct parity_mirror *mirror, uint32_t view, uint32_t stream,
-                                enum parity_events events, struct buffer *out, bool *out_any,
-                                char error[PARITY_ERROR_SIZE_MAX])
-{
-    const struct schema *schema = &mirror->plan->stream[stream].schema;
-    struct columns columns = {.there = 0};
-    enum result result = files_count(mirror, schema, out_any, error);
-    if (result == RESULT_OK && *out_any) {
-        result = columns_find(mirror, schema, &columns, error);
-    }
-    if (result != RESULT_OK) {
-        return result;
-    }
-    buffer_text(out, "SELECT ");
-    for (uint32_t f = 0; f < schema->field_count; f++) {
-        field_write(&schema->field[f], f, &columns, out);
-        buffer_text(out, ", ");
-    }
-    if (!*out_any) { /* A table without rows, of the same columns. */
-        buffer_text(out, "CAST(0 AS UBIGINT) AS \"#order\", CAST(0 AS BIGINT) AS \"#known\" "
-                         "WHERE false");
-        return RESULT_OK;
-    }
-    buffer_text(out, ORDER_WORD " AS \"#order\", epoch_us(_apply_time) AS \"#known\" FROM ");
-    read_write(mirror, schema, out);
-    condition_write(mirror, view, stream, events, out);
-    return RESULT_OK;
-}
-
-/* All events of the view's streams as views "#all_0" and so on. */
-static enum result streams_make(struct parity_mirror *mirror, uint32_t view,
-                                enum parity_events events, char error[PARITY_ERROR_SIZE_MAX])
-{
-    const struct plan_view *v = &mirror->plan->view[view];
-    struct buffer sql;
-    bool any_there = false;
-    enum result result = RESULT_OK;
-    buffer_init(&sql, 0);
-    for (uint32_t i = 0; i < plan_source_count(v) && result == RESULT_OK; i++) {
-        bool any = false;
-        buffer_format(&sql, "CREATE OR REPLACE TEMP VIEW \"#all_%" PRIu32 "\" AS ", i);
-        result = stream_write(mirror, view, plan_source_stream(v, i), events, &sql, &any, error);
-        result = result == RESULT_OK ? run(mirror, &sql, error) : result;
-        any_there |= any;
-    }
-    buffer_deinit(&sql);
-    if (result == RESULT_OK && !any_there) {
-        (void)snprintf(error, PARITY_ERROR_SIZE_MAX, "%.400s: no Parquet file of stream `%s`",
-                       mirror->folder, mirror->plan->stream[v->stream].schema.name);
-        return RESULT_NOT_FOUND;
-    }
-    return result;
-}
-
 static enum result keys_draw(struct parity_mirror *mirror, uint32_t view, uint64_t key_max,
                              uint64_t seed, char error[PARITY_ERROR_SIZE_MAX])
 {
@@ -288,7 +110,7 @@ static enum result keys_draw(struct parity_mirror *mirror, uint32_t view, uint64
     buffer_format(&sql, ", %" PRIu64 "::UBIGINT), ", seed);
     key_names_write(v, &sql);
     buffer_format(&sql, " LIMIT %" PRIu64, key_max);
-    enum result result = run(mirror, &sql, error);
+    enum result result = parity_mirror_run(mirror, &sql, error);
     buffer_deinit(&sql);
     return result;
 }
@@ -312,7 +134,7 @@ static enum result events_draw(struct parity_mirror *mirror, uint32_t view,
         key_names_write(v, &sql);
         buffer_text(&sql, v->key_count > 1 ? ")" : "");
         buffer_text(&sql, " FROM \"#keys\")");
-        result = run(mirror, &sql, error);
+        result = parity_mirror_run(mirror, &sql, error);
     }
     buffer_deinit(&sql);
     return result;
@@ -343,13 +165,13 @@ static enum result keys_take(struct parity_mirror *mirror, uint32_t view, struct
     buffer_text(&sql, "SELECT ");
     parity_id_write(&mirror->plan->view[view], &sql);
     buffer_text(&sql, " AS id FROM \"#keys\" ORDER BY id");
-    enum result result = rows_open(mirror, &sql, &rows, error);
+    enum result result = parity_mirror_rows_open(mirror, &sql, &rows, error);
     buffer_deinit(&sql);
     if (result != RESULT_OK) {
         return result;
     }
     do {
-        result = rows_next(mirror, rows, &chunk, error);
+        result = parity_mirror_rows_next(mirror, rows, &chunk, error);
         for (uint32_t r = 0; result == RESULT_OK && r < chunk.rows; r++) {
             uint32_t size;
             const char *text = duckdb_value_text(&chunk.vector[0], r, &size);
@@ -359,7 +181,8 @@ static enum result keys_take(struct parity_mirror *mirror, uint32_t view, struct
         }
     } while (result == RESULT_OK && chunk.rows > 0);
     duckdb_rows_close(rows);
-    return keys->texts.failed ? refuse(error, mirror, "the machine gave no memory") : result;
+    return keys->texts.failed ? parity_mirror_refuse(error, mirror, "the machine gave no memory")
+                              : result;
 }
 
 enum result parity_mirror_draw(struct parity_mirror *mirror, uint32_t view,
@@ -368,7 +191,7 @@ enum result parity_mirror_draw(struct parity_mirror *mirror, uint32_t view,
 {
     struct parity_keys keys = {.count = 0};
     buffer_init(&keys.texts, 0);
-    enum result result = streams_make(mirror, view, events, error);
+    enum result result = parity_mirror_all(mirror, view, events, error);
     result = result == RESULT_OK ? keys_draw(mirror, view, key_max, seed, error) : result;
     result = result == RESULT_OK ? events_draw(mirror, view, error) : result;
     result = result == RESULT_OK ? keys_take(mirror, view, &keys, error) : result;
@@ -405,12 +228,12 @@ enum result parity_mirror_moments(struct parity_mirror *mirror, uint32_t view,
                   "(SELECT us FROM d ORDER BY hash(us, %" PRIu64 "::UBIGINT), us LIMIT %" PRIu32
                   ") UNION SELECT max(us) + 1 FROM t HAVING count(us) > 0 ORDER BY us",
                   events == PARITY_EVENTS_TRUE ? "unnest([0, 1])" : "1", seed, moment_max - 1);
-    enum result result = rows_open(mirror, &sql, &rows, error);
+    enum result result = parity_mirror_rows_open(mirror, &sql, &rows, error);
     buffer_deinit(&sql);
     if (result != RESULT_OK) {
         return result;
     }
-    result = rows_next(mirror, rows, &chunk, error);
+    result = parity_mirror_rows_next(mirror, rows, &chunk, error);
     const struct duckdb_column *column = duckdb_rows_columns(rows, &unused);
     *out_count = chunk.rows < moment_max ? chunk.rows : moment_max;
     for (uint32_t r = 0; result == RESULT_OK && r < *out_count; r++) {
@@ -434,7 +257,7 @@ static enum result names_make(struct parity_mirror *mirror, uint32_t view, const
                       "\"#%s_%" PRIu32 "\" WHERE \"#known\" < %" PRId64,
                       mirror->plan->stream[plan_source_stream(v, i)].schema.name, over, i,
                       known_us);
-        result = run(mirror, &sql, error);
+        result = parity_mirror_run(mirror, &sql, error);
     }
     buffer_deinit(&sql);
     return result;
@@ -449,6 +272,6 @@ enum result parity_mirror_tables(struct parity_mirror *mirror, uint32_t view, in
 enum result parity_mirror_streams(struct parity_mirror *mirror, uint32_t view,
                                   enum parity_events events, char error[PARITY_ERROR_SIZE_MAX])
 {
-    enum result result = streams_make(mirror, view, events, error);
+    enum result result = parity_mirror_all(mirror, view, events, error);
     return result == RESULT_OK ? names_make(mirror, view, "all", INT64_MAX, error) : result;
 }

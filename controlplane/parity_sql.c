@@ -7,6 +7,7 @@
 
 #include "controlplane/definitions.h"
 #include "controlplane/mirror_history.h"
+#include "controlplane/parity_export.h"
 #include "controlplane/parity_sql_inside.h"
 #include "controlplane/verb.h"
 #include "dataplane/base/units.h"
@@ -130,7 +131,8 @@ static enum result keys_compare(struct parity_sql *parity, struct mirror_history
 
 /* Moments, with what is known at them. As true: everything, times around those of events. As known,
  * of one shard: what its records before T had made, at T and at such times. Of several shards
- * events are on their way from one to another: only the end, when all have come, is known. */
+ * events are on their way from one to another: only the end, when all have come, is known; of an
+ * export that is not whole, only what comes before its end. */
 static enum result moments_draw(struct parity_sql *parity, uint32_t shard_count,
                                 const int64_t *at_us, struct parity_moment *out,
                                 uint32_t *out_count, char error[PARITY_ERROR_SIZE_MAX])
@@ -151,6 +153,9 @@ static enum result moments_draw(struct parity_sql *parity, uint32_t shard_count,
     }
     for (uint32_t i = 0; i < count && result == RESULT_OK; i++) {
         bool is_end = !is_known || i + 1 >= known_count;
+        if (is_end && !parity->is_whole) {
+            break;
+        }
         int64_t known = is_end ? INT64_MAX : known_us[i];
         bool at_known = !is_end && i % 2 == 0;
         out[(*out_count)++] = (struct parity_moment){.at_us = at_us != NULL ? *at_us
@@ -175,6 +180,10 @@ static enum result view_compare(struct parity_sql *parity, struct mirror_history
     }
     enum result result = parity_mirror_draw(&parity->mirror, view, parity->events, options->keys,
                                             options->seed, &keys, error);
+    if (result == RESULT_NOT_FOUND) { /* Nothing of it came yet. */
+        (void)fprintf(stderr, "freshet parity --sql: %s\n", error);
+        return RESULT_OK;
+    }
     if (result != RESULT_OK) {
         return result;
     }
@@ -211,7 +220,9 @@ static enum result events_compare(struct parity_sql *parity, enum parity_events 
     parity->events = events;
     parity->mirror.first_lsn = range->first_lsn;
     parity->mirror.shard_count = range->shard_count;
-    for (uint32_t v = 0; v < plan->view_count && result == RESULT_OK; v++) {
+    bool is_possible =
+        parity->is_whole || (events == PARITY_EVENTS_APPLIED && range->shard_count == 1);
+    for (uint32_t v = 0; v < plan->view_count && result == RESULT_OK && is_possible; v++) {
         if (view < 0 || (uint32_t)view == v) {
             result = view_compare(parity, history, v, at_us, error);
         }
@@ -232,8 +243,18 @@ static int parity_compare(struct parity_sql *parity, int view, const int64_t *at
     memset(parity->count, 0, count_bytes);
     parity->differences = json_array();
     const struct duckdb_options cores = {.threads = 0};
-    enum result result =
-        parity_mirror_open(&parity->mirror, parity->options->export, plan, &cores, error);
+    char note[PARITY_ERROR_SIZE_MAX];
+    enum result result = parity_export_check(parity->options->data, parity->options->export,
+                                             &parity->is_whole, note, error);
+    if (result == RESULT_OK && !parity->is_whole) {
+        (void)fprintf(stderr,
+                      "freshet parity --sql: %s: moments before its end are compared, as "
+                      "known, of stores with one shard\n",
+                      note);
+    }
+    result = result == RESULT_OK
+                 ? parity_mirror_open(&parity->mirror, parity->options->export, plan, &cores, error)
+                 : result;
     if (result == RESULT_OK) {
         result = events_compare(parity, PARITY_EVENTS_APPLIED, view, at_us, error);
         result = result == RESULT_OK

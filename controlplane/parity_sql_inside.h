@@ -37,6 +37,7 @@ struct parity_sql {
     struct config *config;
     struct sql_texts texts;
     struct parity_mirror mirror;
+    bool is_whole;              /* The export has all that the log has. */
     struct parity_count *count; /* By feature; owned. */
     struct json_t *differences; /* With --json; the first ones. */
     uint64_t different;         /* So far. */

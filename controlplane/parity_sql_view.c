@@ -6,6 +6,7 @@
 
 #include "controlplane/parity_sql_inside.h"
 #include "controlplane/sql_feature.h"
+#include "controlplane/sql_run.h"
 #include "controlplane/sql_view.h"
 #include "drivers/memory.h"
 
@@ -80,19 +81,14 @@ static enum result answers_make(struct parity_sql *parity, int64_t at_us,
 {
     struct buffer sql;
     struct sql_problem problem = {.text = ""};
-    char why[DUCKDB_ERROR_SIZE_MAX] = "the machine gave no memory";
-    enum result result = RESULT_NO_MEMORY;
+    char why[DUCKDB_ERROR_SIZE_MAX];
     buffer_init(&sql, 0);
     buffer_text(&sql, "CREATE OR REPLACE TEMP TABLE \"#answers\" AS\n");
     sql_view_write(&parity->config->plan, &parity->texts, parity->view, &at_us, &sql, &problem);
-    buffer_write(&sql, "", 1);
-    if (problem.text[0] != '\0') {
-        (void)snprintf(why, sizeof(why), "%s", problem.text);
-    } else if (!sql.failed) {
-        result = duckdb_statement_run(parity->mirror.database, sql.data, why);
-    }
+    enum result result = problem.text[0] != '\0' ? refuse(parity, problem.text, error)
+                                                 : sql_run(parity->mirror.database, &sql, why);
     buffer_deinit(&sql);
-    return result == RESULT_OK ? result : refuse(parity, why, error);
+    return result == RESULT_OK || problem.text[0] != '\0' ? result : refuse(parity, why, error);
 }
 
 /* Their columns, those of the compared features, and the statement that reads them behind the id.
@@ -131,7 +127,6 @@ static void select_end(const struct parity_sql *parity, struct buffer *out)
                       plan->stream[view->stream].schema.field[view->key_field[i]].name, i + 1);
     }
     buffer_text(out, " FROM \"#answers\") ORDER BY \"#id\"");
-    buffer_write(out, "", 1);
 }
 
 /* Types of "#answers", whose columns are the key and then all features in their order. */
@@ -165,7 +160,7 @@ static enum result columns_read(struct parity_sql *parity, struct reading *readi
     } while (result == RESULT_OK && chunk.rows > 0);
     duckdb_rows_close(rows);
     select_end(parity, &reading->select);
-    if (result != RESULT_OK || reading->select.failed || feature != parity->feature_count) {
+    if (result != RESULT_OK || feature != parity->feature_count) {
         return refuse(parity, result != RESULT_OK ? why : "its columns cannot be read", error);
     }
     return RESULT_OK;
@@ -283,7 +278,7 @@ static int id_compare(const char *id, const char *text, uint32_t size)
     return order != 0 ? order : (id_size > size) - (id_size < size);
 }
 
-static enum result rows_compare(struct parity_sql *parity, const struct reading *reading,
+static enum result rows_compare(struct parity_sql *parity, struct reading *reading,
                                 const struct parity_moment *moment,
                                 char error[PARITY_ERROR_SIZE_MAX])
 {
@@ -292,8 +287,7 @@ static enum result rows_compare(struct parity_sql *parity, const struct reading 
     struct duckdb_chunk chunk = {.rows = 0};
     uint32_t count;
     uint32_t key = 0;
-    enum result result =
-        duckdb_rows_open(parity->mirror.database, reading->select.data, &rows, why);
+    enum result result = sql_rows_open(parity->mirror.database, &reading->select, &rows, why);
     if (result != RESULT_OK) {
         return refuse(parity, why, error);
     }

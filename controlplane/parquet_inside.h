@@ -14,11 +14,12 @@
 #include "controlplane/parquet_dictionary.h"
 #include "controlplane/parquet_writer.h"
 
-#define PARQUET_PAGE_ROWS         32768u
-#define PARQUET_PAGE_BYTES        (1u << 20)
-#define PARQUET_SLICE_ROWS        2048u /* Rows that a column takes at a time, in the cache. */
-#define PARQUET_NUMBER_SIZE       16u /* The widest value of fixed size. */
-#define PARQUET_DECIMAL_LONG_SIZE 9u  /* Bytes of 19 digits with their sign. */
+#define PARQUET_PAGE_ROWS   32768u
+#define PARQUET_PAGE_BYTES  (1u << 20)
+#define PARQUET_SLICE_ROWS  2048u /* Rows that a column takes at a time: they stay in the cache. */
+#define PARQUET_NUMBER_SIZE 16u   /* The widest value of fixed size. */
+/* Bytes of 19 digits with their sign, and of the size in front of a string. */
+#define PARQUET_DECIMAL_LONG_SIZE 9u
 #define PARQUET_STRING_SIZE_BYTES 4u
 
 /* Numbers as they stand in the format. */

@@ -1,6 +1,6 @@
-/* What corrections mean for a start: the rows that they are about are not taken from the checkpoint,
- * nor from the log behind it alone, but built anew from all records that are kept. The next
- * checkpoint has them right. */
+/* What corrections mean for a start: the rows that they are about are not taken from the
+ * checkpoint, nor from the log behind it alone, but built anew from all records that are kept. The
+ * next checkpoint has them right. */
 #include <string.h>
 
 #include "controlplane/recovery_layer.h"

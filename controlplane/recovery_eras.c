@@ -112,9 +112,10 @@ enum result recovery_era_plan(const struct recovery *recovery, const struct reco
     return result;
 }
 
-/* Only what all of them have is steady. */
-static enum result plan_note(const struct recovery *recovery, const struct catalog *catalog,
-                             struct recovery_eras *eras, char error[RECOVERY_ERROR_SIZE_MAX])
+/* Only what all of them have is steady. One that this plan cannot read is for those to tell who
+ * need its records. */
+static void plan_note(const struct recovery *recovery, const struct catalog *catalog,
+                      struct recovery_eras *eras)
 {
     struct catalog_map map;
     struct view_set changed;
@@ -125,7 +126,8 @@ static enum result plan_note(const struct recovery *recovery, const struct catal
         eras->has_first = true;
     }
     if (catalog_match(catalog, recovery->options.plan, &map, &changed, &conflict) != RESULT_OK) {
-        return recovery_fail_conflict(error, RESULT_UNSUPPORTED, &conflict);
+        eras->steady = had;
+        return;
     }
     for (uint32_t old = 0; old < catalog->view_count; old++) {
         if (map.view[old] != CATALOG_GONE) {
@@ -137,7 +139,6 @@ static enum result plan_note(const struct recovery *recovery, const struct catal
             view_set_remove(&eras->steady, v);
         }
     }
-    return RESULT_OK;
 }
 
 /* The plans of the epochs that a log has records of: each stands where its epoch begins. */
@@ -158,14 +159,12 @@ static enum result log_plans_note(struct recovery *recovery, const struct recove
         bool found = false;
         enum result result = recovery_first_plan(&begin, space, &found);
         const struct catalog *catalog = found ? space : epoch_catalog(recovery, epoch);
-        if (result == RESULT_OK && catalog != NULL) {
-            result = plan_note(recovery, catalog, eras, error);
-        } else if (result != RESULT_OK) {
-            result = recovery_fail(error, result, "the log of shard %u cannot be read: %s",
-                                   range->shard, result_name(result));
-        }
         if (result != RESULT_OK) {
-            return result;
+            return recovery_fail(error, result, "the log of shard %u cannot be read: %s",
+                                 range->shard, result_name(result));
+        }
+        if (catalog != NULL) {
+            plan_note(recovery, catalog, eras);
         }
     }
     return RESULT_OK;
@@ -187,7 +186,7 @@ static enum result plans_find(struct recovery *recovery, struct recovery_eras *e
         }
     }
     if (!eras->has_first && recovery->manifest_count > 0) {
-        return plan_note(recovery, &recovery->manifest[0]->catalog, eras, error);
+        plan_note(recovery, &recovery->manifest[0]->catalog, eras);
     }
     return eras->has_first ? RESULT_OK
                            : recovery_fail(error, RESULT_CORRUPT,

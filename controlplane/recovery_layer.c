@@ -161,8 +161,8 @@ static enum result homes_run(struct recovery_layers *layers, const struct recove
     return result;
 }
 
-/* Whether what an era's owners had lacked is asked for: they took it when the next one began. Of the
- * last one it is, where nobody hands it to them later. */
+/* Whether what an era's owners had lacked is asked for: they took it when the next one began. Of
+ * the last one it is, where nobody hands it to them later. */
 static bool era_is_settled(const struct recovery_layers *layers, const struct recovery_layer *layer,
                            uint32_t index)
 {

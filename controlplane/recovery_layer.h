@@ -1,6 +1,6 @@
-/* Layers of what is loaded: views, and rows of them, that come from the same place: from a checkpoint
- * and the log behind it, or from all records that are kept, era by era. What the plan has and the
- * store had not all that time is rebuilt from the records of the homes, as at any start. */
+/* Layers of what is loaded: views, and rows of them, that come from the same place: from a
+ * checkpoint and the log behind it, or from all records that are kept, era by era. What the plan
+ * has and the store had not all that time is rebuilt from the homes' records, as at any start. */
 #pragma once
 
 #include "controlplane/recovery_eras.h"

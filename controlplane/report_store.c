@@ -31,13 +31,14 @@ static json_t *recovery_json(const struct snapshot *snapshot)
     for (uint32_t i = 0; i < recovery_dropped_kept(recovery); i++) {
         (void)json_array_append_new(dropped, json_string(recovery->dropped[i]));
     }
-    return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "fresh",
+    return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "fresh",
                      recovery->fresh, "generation", number(recovery->generation), "rows",
                      number(recovery->rows), "records", number(recovery->records), "load_bytes",
                      number(recovery->load_bytes), "seconds",
                      json_real((double)snapshot->store.load_us / (double)US_PER_SECOND),
                      "torn_bytes", number(recovery->torn_bytes), "voided", number(recovery->voided),
-                     "again", number(recovery->again), "manifests_refused",
+                     "again", number(recovery->again), "corrected_rows",
+                     number(recovery->corrected_rows), "manifests_refused",
                      number(recovery->manifests_refused), "views", views, "views_dropped", dropped);
 }
 

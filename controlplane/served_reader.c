@@ -18,6 +18,7 @@ struct served_reader {
     uint64_t *number;      /* Owned: of the files, ascending. */
     uint32_t count;
     uint32_t capacity;
+    bool is_alone;       /* Of one file. */
     int fd;              /* Of the file in hand; -1: none. */
     uint64_t file;       /* Its number; the last one's when none is in hand. */
     uint64_t next_place; /* Of the block behind the one in hand. */
@@ -260,6 +261,9 @@ enum result served_reader_next(struct served_reader *reader,
         if (reader->fd >= 0 && block_next(reader)) {
             continue;
         }
+        if (reader->is_alone) {
+            return RESULT_NOT_FOUND;
+        }
         bool there;
         result = file_next(reader, &there);
         if (result != RESULT_OK || !there) {
@@ -315,27 +319,42 @@ enum result served_reader_skip_all(struct served_reader *reader)
     return RESULT_OK;
 }
 
-enum result served_reader_check(const char *directory, uint64_t number,
-                                struct served_reader_report *out)
+enum result served_reader_open_file(const char *directory, uint64_t number,
+                                    struct served_reader **out_reader)
 {
     struct served_reader *reader;
-    uint8_t byte;
     enum result result = served_reader_open(directory, &reader);
     if (result != RESULT_OK) {
         return result;
     }
+    reader->is_alone = true;
     result = file_take(reader, number);
-    while (result == RESULT_OK && block_next(reader)) {
-        while (record_decode(reader) == RESULT_OK) {
-            reader->report.records++;
-        }
+    if (result != RESULT_OK) {
+        served_reader_close(reader);
+        return result;
     }
-    if (result == RESULT_OK && file_read(reader, reader->next_place, &byte, 1) > 0) {
+    *out_reader = reader;
+    return RESULT_OK;
+}
+
+enum result served_reader_check(const char *directory, uint64_t number,
+                                struct served_reader_report *out)
+{
+    struct served_reader *reader;
+    const struct served_record *record;
+    uint8_t byte;
+    enum result result = served_reader_open_file(directory, number, &reader);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    while (served_reader_next(reader, &record) == RESULT_OK) {
+    }
+    if (file_read(reader, reader->next_place, &byte, 1) > 0) {
         reader->report.torn_files++;
     }
     *out = reader->report;
     served_reader_close(reader);
-    return result;
+    return RESULT_OK;
 }
 
 void served_reader_report_read(const struct served_reader *reader, struct served_reader_report *out)

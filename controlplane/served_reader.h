@@ -30,6 +30,9 @@ struct served_reader_report {
 /* RESULT_SYSTEM (errno), RESULT_NO_MEMORY. directory is borrowed. A directory without such files
  * has no records. */
 MUST_USE enum result served_reader_open(const char *directory, struct served_reader **out_reader);
+/* The same of one file alone. As served_reader_check() fails. */
+MUST_USE enum result served_reader_open_file(const char *directory, uint64_t number,
+                                             struct served_reader **out_reader);
 void served_reader_close(struct served_reader *reader); /* NULL is fine. */
 
 /* The next record; borrowed until the next call, as are its bytes. RESULT_NOT_FOUND: there is none,

@@ -8,6 +8,7 @@
 
 #include "controlplane/served_reader.h"
 #include "controlplane/store_check_inside.h"
+#include "controlplane/store_corrections.h"
 #include "controlplane/store_epochs.h"
 #include "dataplane/feature/mirror_scan.h"
 #include "drivers/memory.h"
@@ -247,6 +248,28 @@ static void epochs_check(struct store_check *check, const struct store_name *nam
     store_file_close(&file);
 }
 
+static void corrections_check(struct store_check *check, const struct store_name *name)
+{
+    char path[STORE_PATH_SIZE_MAX];
+    struct store_file file;
+    struct correction_head head;
+    uint32_t events = 0;
+    struct store_line line = store_line_of(name, STORE_DAMAGED);
+    if (!store_check_open(check, name, path, &file)) {
+        return;
+    }
+    enum result result = store_corrections_read(&file, &head, &events);
+    if (result != RESULT_OK) {
+        store_damage_put(check, &file, &line, result_name(result));
+    } else if (!store_check_is_same(check, head.store_id)) {
+        store_damage_put(check, &file, &line, "it is of another store");
+    } else {
+        line.state = STORE_GOOD;
+        store_line_put(check, &line, "%u corrections of events", events);
+    }
+    store_file_close(&file);
+}
+
 static void tile_left_put(struct store_check *check, struct store_name *name)
 {
     if (name->checked) {
@@ -286,6 +309,9 @@ static void name_check(struct store_check *check, struct store_name *name)
     switch (name->kind) {
     case STORE_NAME_EPOCHS:
         epochs_check(check, name);
+        return;
+    case STORE_NAME_CORRECTIONS:
+        corrections_check(check, name);
         return;
     case STORE_NAME_MANIFEST:
         manifest_check(check, name);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controlplane/corrections.h"
 #include "controlplane/epochs.h"
 #include "dataplane/feature/manifest.h"
 #include "dataplane/feature/served_format.h"
@@ -19,6 +20,8 @@ static void name_tell(struct store_name *name)
     name->kind = STORE_NAME_OTHER;
     if (strcmp(name->name, EPOCHS_NAME) == 0) {
         name->kind = STORE_NAME_EPOCHS;
+    } else if (strcmp(name->name, CORRECTIONS_NAME) == 0) {
+        name->kind = STORE_NAME_CORRECTIONS;
     } else if (manifest_name_parse(name->name, &name->number)) {
         name->kind = STORE_NAME_MANIFEST;
     } else if (tile_name_parse(name->name, &name->number, &name->shard, &kind)) {

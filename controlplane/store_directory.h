@@ -1,6 +1,6 @@
 /* The files of a data directory as they were when it was read, in the order in which they are
- * checked: epochs, manifests (newest first), tiles, segments (by shard, oldest first), served
- * answers, the rest. */
+ * checked: epochs, corrections, manifests (newest first), tiles, segments (by shard, oldest first),
+ * served answers, the rest. */
 #pragma once
 
 #include <stdint.h>
@@ -12,6 +12,7 @@
 
 enum store_name_kind {
     STORE_NAME_EPOCHS,
+    STORE_NAME_CORRECTIONS,
     STORE_NAME_MANIFEST,
     STORE_NAME_TILE,
     STORE_NAME_SEGMENT,

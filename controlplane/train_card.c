@@ -31,6 +31,8 @@ static json_t *mirror_make(const struct train *train)
     json_t *mirror = json_object();
     json_t *shards = json_array();
     hex_set(mirror, "store", range->store_id, sizeof(range->store_id));
+    (void)json_object_set_new(mirror, "corrections",
+                              json_integer((json_int_t)mirror_history_corrections(train->mirror)));
     (void)json_object_set_new(mirror, "since_us", json_integer(range->since_us));
     for (uint32_t i = 0; i < SHARDS_MAX; i++) {
         if (range->last_lsn[i] != 0) {

@@ -96,6 +96,9 @@ struct parquet_column train_column_of_label(const struct label_column *label)
     case LABEL_INTEGER:
         column.type = PARQUET_INT64;
         break;
+    case LABEL_UNSIGNED:
+        column.type = PARQUET_UINT64;
+        break;
     case LABEL_DOUBLE:
         column.type = PARQUET_DOUBLE;
         break;
@@ -225,7 +228,8 @@ static bool cell_number(const struct train_column *column, const char *digits, i
         memcpy(out_word, &real, sizeof(real));
         return *end == '\0';
     }
-    *out_word = strtoll(digits, &end, 10);
+    *out_word = column->parquet.type == PARQUET_UINT64 ? (int64_t)strtoull(digits, &end, 10)
+                                                       : strtoll(digits, &end, 10);
     return *end == '\0' && errno == 0;
 }
 
@@ -270,5 +274,6 @@ struct parquet_values train_column_values(struct train_column *column, uint32_t 
     for (uint32_t i = 0; column->parquet.type == PARQUET_STRING && i < rows; i++) {
         string[i].data = text->data + (uintptr_t)string[i].data;
     }
-    return (struct parquet_values){.data = column->data, .valid = column->valid};
+    return (struct parquet_values){.data = column->data,
+                                   .valid = column->parquet.optional ? column->valid : NULL};
 }

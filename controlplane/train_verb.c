@@ -110,6 +110,7 @@ static void identity_make(struct train *train)
                        train->label_hash[0],
                        train->label_hash[1],
                        XXH3_64bits(store, MIRROR_STORE_ID_BYTES),
+                       train->mirror == NULL ? 0 : mirror_history_corrections(train->mirror),
                        train->mode + 2u * (uint64_t)train->options->compare,
                        train->options->time == NULL
                            ? 0

@@ -132,6 +132,12 @@ void watch_begin(struct watch *watch, const struct appliance *appliance, struct 
               (unsigned long long)recovery->records, (double)report.load_us / (double)US_PER_SECOND,
               views[RECOVERY_VIEW_LOADED], views[RECOVERY_VIEW_REBUILT], views[RECOVERY_VIEW_EMPTY],
               recovery->dropped_count);
+    if (recovery->corrected_rows > 0) {
+        log_write(log, LOG_LEVEL_INFO, "corrected",
+                  "%llu rows were built anew, because events of theirs were corrected (freshet "
+                  "correct list)",
+                  (unsigned long long)recovery->corrected_rows);
+    }
     if (recovery->manifests_refused > 0) {
         log_write(log, LOG_LEVEL_WARNING, "checkpoint_damaged",
                   "%u newer checkpoints are damaged and were passed over (freshet verify)",

@@ -304,6 +304,8 @@ static uint32_t views_of(const struct history *history, uint32_t shard,
 struct history_part {
     uint32_t first; /* Of the record's. */
     bool again;
+    bool corrected;        /* One event, as it should have been: whichever rows it is about. */
+    const uint64_t *order; /* NULL where it is the message's. */
 };
 
 /* Whether a view's event is this record's to apply: a message's is its own shard's, but of views
@@ -315,7 +317,7 @@ static bool event_is_ours(const struct history *history, uint32_t shard,
     uint32_t stream = history->probe.stream;
     bool again = part.again;
     uint32_t place = history->stream[stream]->place[w];
-    if (entry->kind == MIRROR_FORWARD || history->shard_count == 1 ||
+    if (entry->kind == MIRROR_FORWARD || history->shard_count == 1 || part.corrected ||
         history->options.mode == HISTORY_TRUE) {
         return !again;
     }
@@ -360,10 +362,6 @@ static enum result part_take(struct history *history, uint32_t shard,
 {
     uint32_t stream = history->probe.stream;
     const struct history_stream *own = history->stream[stream];
-    uint64_t text_order = entry->sequence << 16 | entry->place;
-    bool text = entry->kind == MIRROR_MESSAGE && (entry->flags & MIRROR_MESSAGE_FLAG_TEXT) != 0;
-    const uint64_t *order =
-        entry->kind == MIRROR_FORWARD ? &entry->order : (text ? &text_order : NULL);
     uint32_t count = history->probe.count;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t take = 0;
@@ -377,7 +375,7 @@ static enum result part_take(struct history *history, uint32_t shard,
         history->take[i] = take;
     }
     if (history->options.mode == HISTORY_TRUE) {
-        return history_true_keep(history, stream, wire, part.first, entry, order);
+        return history_true_keep(history, stream, wire, part.first, part.order);
     }
     enum result result = RESULT_OK;
     for (uint32_t i = 0; result == RESULT_OK && i < count;) {
@@ -386,47 +384,106 @@ static enum result part_take(struct history *history, uint32_t shard,
             end++;
         }
         if (end > i) {
-            result = history_gather(history, stream, wire, part.first, i, end - i, order);
+            result = history_gather(history, stream, wire, part.first, i, end - i, part.order);
         }
         i = end > i ? end : i + 1;
     }
     return result;
 }
 
+/* Which views take each event of a part as it came, and what was corrected of it. */
+static void part_judge(struct history *history, uint32_t shard, const struct mirror_entry *entry,
+                       uint32_t stream, uint32_t first, uint32_t count)
+{
+    const struct correction_set *set = history->options.corrections;
+    bool message = entry->kind == MIRROR_MESSAGE;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t verdict = mirror_entry_verdict(entry, first + i);
+        bool late = verdict_reason(verdict) != VERDICT_applied;
+        history->take[i] = verdict_counts(history, stream, verdict)
+                               ? views_of(history, shard, entry, stream, verdict)
+                               : 0;
+        history->came_us[i] = late ? INT64_MAX : entry->apply_us;
+        history->correction[i] = message ? correction_find(set, shard, entry->lsn + first + i)
+                                         : correction_find(set, entry->home, entry->home_lsn);
+        if (history->correction[i] != NULL) {
+            history->corrected[i] = history->take[i];
+            history->take[i] = 0;
+        }
+    }
+}
+
+/* The events of a part that were replaced, as they should have been: under their identity, from
+ * their home's record alone. */
+static enum result corrections_take(struct history *history, uint32_t shard,
+                                    const struct mirror_entry *entry, uint32_t stream,
+                                    uint32_t first, uint32_t count)
+{
+    const struct schema *schema = &history->options.plan->stream[stream].schema;
+    bool text = (entry->flags & MIRROR_MESSAGE_FLAG_TEXT) != 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct correction *correction = history->correction[i];
+        if (correction == NULL || correction->kind == CORRECTION_RETRACT ||
+            entry->kind == MIRROR_FORWARD) {
+            continue;
+        }
+        struct wire_message wire = {.stream_id = entry->stream_id,
+                                    .version = correction->is.version,
+                                    .sequence = entry->sequence,
+                                    .event_stride = correction->is.size,
+                                    .event_count = 1,
+                                    .events = correction->is.data};
+        if (decode_check(schema, &wire) != DROP_NONE) {
+            return RESULT_CORRUPT;
+        }
+        uint64_t order = entry->sequence << 16 | (text ? entry->place : first + i);
+        history->take[0] = history->corrected[i];
+        history->came_us[0] = history->came_us[i];
+        history_probe(history, stream, &wire, 0, 1);
+        enum result result = part_take(history, shard, entry, &wire,
+                                       (struct history_part){.corrected = true, .order = &order});
+        if (result != RESULT_OK) {
+            return result;
+        }
+    }
+    return RESULT_OK;
+}
+
 static enum result record_take(struct history *history, uint32_t shard,
                                const struct mirror_entry *entry, bool again)
 {
-    int stream = plan_stream_find_id(history->options.plan, entry->stream_id);
-    if (stream < 0 || history->stream[stream] == NULL) {
+    int stream_index = plan_stream_find_id(history->options.plan, entry->stream_id);
+    if (stream_index < 0 || history->stream[stream_index] == NULL) {
         return RESULT_OK;
     }
+    uint32_t stream = (uint32_t)stream_index;
     struct wire_message wire = {.stream_id = entry->stream_id,
                                 .version = entry->version,
                                 .sequence = entry->sequence,
                                 .event_stride = entry->event_stride,
                                 .event_count = entry->event_count,
                                 .events = entry->events};
-    const struct schema *schema = &history->options.plan->stream[stream].schema;
-    if (decode_check(schema, &wire) != DROP_NONE) {
+    if (decode_check(&history->options.plan->stream[stream].schema, &wire) != DROP_NONE) {
         return RESULT_CORRUPT;
     }
+    uint64_t text_order = entry->sequence << 16 | entry->place;
+    bool text = entry->kind == MIRROR_MESSAGE && (entry->flags & MIRROR_MESSAGE_FLAG_TEXT) != 0;
+    struct history_part part = {
+        .again = again,
+        .order = entry->kind == MIRROR_FORWARD ? &entry->order : (text ? &text_order : NULL)};
     enum result result = RESULT_OK;
-    for (uint32_t first = 0; result == RESULT_OK && first < entry->event_count;
-         first += BURST_EVENTS_MAX) {
-        uint32_t left = entry->event_count - first;
+    for (; result == RESULT_OK && part.first < entry->event_count; part.first += BURST_EVENTS_MAX) {
+        uint32_t left = entry->event_count - part.first;
         uint32_t count = left < BURST_EVENTS_MAX ? left : BURST_EVENTS_MAX;
-        for (uint32_t i = 0; i < count; i++) {
-            uint32_t verdict = mirror_entry_verdict(entry, first + i);
-            history->take[i] = verdict_counts(history, (uint32_t)stream, verdict)
-                                   ? views_of(history, shard, entry, (uint32_t)stream, verdict)
-                                   : 0;
-        }
-        history_probe(history, (uint32_t)stream, &wire, first, count);
+        part_judge(history, shard, entry, stream, part.first, count);
+        history_probe(history, stream, &wire, part.first, count);
         if (!again && history->options.mode == HISTORY_KNOWN) {
-            watermark_move(history, shard, (uint32_t)stream, entry, first);
+            watermark_move(history, shard, stream, entry, part.first);
         }
-        result = part_take(history, shard, entry, &wire,
-                           (struct history_part){.first = first, .again = again});
+        result = part_take(history, shard, entry, &wire, part);
+        if (result == RESULT_OK && !again && history->options.corrections != NULL) {
+            result = corrections_take(history, shard, entry, stream, part.first, count);
+        }
     }
     return result;
 }

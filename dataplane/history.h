@@ -20,6 +20,7 @@
 #include "dataplane/base/result.h"
 #include "dataplane/feature/answer.h"
 #include "dataplane/feature/catalog.h"
+#include "dataplane/feature/correction.h"
 #include "dataplane/feature/mirror_format.h"
 #include "dataplane/feature/plan.h"
 #include "dataplane/feature/row_read.h"
@@ -50,8 +51,10 @@ struct history_options {
     enum history_mode mode;
     struct history_read *read;
     uint32_t read_count;
-    uint64_t state_bytes;                    /* Of rows and table. */
-    uint64_t event_bytes;                    /* TRUE: of events that wait for their place. */
+    uint64_t state_bytes; /* Of rows and table. */
+    uint64_t event_bytes; /* TRUE: of events that wait for their place. */
+    /* Events that are taken otherwise than they came, or not at all; NULL: none are. */
+    const struct correction_set *corrections;
     const int64_t *since_us;                 /* By view. */
     struct pattern_set *const *patterns;     /* By stream; NULL: no stream has any. */
     struct pattern_scratch *pattern_scratch; /* This thread's alone. */

@@ -77,7 +77,10 @@ struct history {
     uint64_t key_hash[VIEWS_PER_STREAM_MAX][BURST_EVENTS_MAX]; /* hash_owner() */
     uint8_t *key; /* VIEWS_PER_STREAM_MAX * BURST_EVENTS_MAX keys, KEY_SIZE_MAX apart. */
     uint16_t key_size[VIEWS_PER_STREAM_MAX][BURST_EVENTS_MAX];
-    uint32_t take[BURST_EVENTS_MAX]; /* Places of views that take the event of the probe. */
+    uint32_t take[BURST_EVENTS_MAX];   /* Places of views that take the event of the probe. */
+    int64_t came_us[BURST_EVENTS_MAX]; /* TRUE: its T; INT64_MAX: it was too late. */
+    const struct correction *correction[BURST_EVENTS_MAX]; /* Of an event that was corrected, */
+    uint32_t corrected[BURST_EVENTS_MAX];                  /* and what took it as it came. */
     uint32_t generation_burst;
     bool gathers; /* Events of this generation are gathered. */
     uint32_t generation_batch;
@@ -129,5 +132,5 @@ MUST_USE enum result history_gather(struct history *history, uint32_t stream,
 MUST_USE enum result history_true_open(struct history *history);
 MUST_USE enum result history_true_keep(struct history *history, uint32_t stream,
                                        const struct wire_message *wire, uint32_t probe_first,
-                                       const struct mirror_entry *entry, const uint64_t *order);
+                                       const uint64_t *order);
 MUST_USE enum result history_true_apply(struct history *history, bool *out_more);

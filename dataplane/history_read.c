@@ -69,11 +69,11 @@ static void moment_publish(struct history *history, const struct history_read *r
     const struct history_shard *shard = &history->shard[owner];
     bool last = shard->apply_us >= sub_clamped(read->known_us, 1);
     const int64_t *watermark_us = last ? shard->watermark_before_us : shard->watermark_us;
+    int64_t fold_us[STREAMS_MAX];
     for (uint32_t s = 0; s < plan->stream_count; s++) {
-        atomic_store_explicit(&history->worker->shared_fold_us[s],
-                              sub_clamped(watermark_us[s], plan->stream[s].history_us),
-                              memory_order_relaxed);
+        fold_us[s] = sub_clamped(watermark_us[s], plan->stream[s].history_us);
     }
+    publish_fold_set(&history->worker->fold, fold_us, plan->stream_count);
     atomic_store_explicit(&history->worker->shared_apply_us, sub_clamped(read->known_us, 1),
                           memory_order_relaxed);
 }

@@ -110,16 +110,14 @@ static uint32_t views_early(const struct history *history, uint32_t stream)
 
 enum result history_true_keep(struct history *history, uint32_t stream,
                               const struct wire_message *wire, uint32_t probe_first,
-                              const struct mirror_entry *entry, const uint64_t *order)
+                              const uint64_t *order)
 {
     uint32_t early = views_early(history, stream);
     enum result result = RESULT_OK;
     for (uint32_t i = 0; result == RESULT_OK && i < history->probe.count; i++) {
         const uint8_t *block = wire->events + (uint64_t)(probe_first + i) * wire->event_stride;
-        uint32_t verdict = mirror_entry_verdict(entry, probe_first + i);
-        bool late = verdict_reason(verdict) != VERDICT_applied;
         struct history_event event = {
-            .came_us = late ? INT64_MAX : entry->apply_us,
+            .came_us = history->came_us[i],
             .time_us = history->probe.time_us[i],
             .order = order != NULL ? *order : wire->sequence << 16 | (probe_first + i),
             .views = history->take[i] & ~early,

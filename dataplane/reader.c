@@ -6,6 +6,7 @@
 #include "dataplane/base/assert.h"
 #include "dataplane/feature/derive.h"
 #include "dataplane/feature/row.h"
+#include "dataplane/publish.h"
 #include "dataplane/worker_state.h"
 #include "drivers/memory.h"
 
@@ -328,41 +329,49 @@ static void query_derive(struct reader *reader, const struct plan_view *view, ui
     }
 }
 
-/* The view's fold horizon as its worker published it. */
-static int64_t fold_us_of(const struct worker *worker, const struct plan_view *view)
+/* Copies the row, if there is one, with the T that it is known up to, and the horizon of that T.
+ * False: there is none. */
+static bool row_take(struct reader *reader, const struct probe *probe, struct reader_query *query,
+                     uint32_t *out_lines, int64_t *out_published_us, int64_t *out_fold_us)
 {
-    int64_t own_us[SOURCES_MAX];
-    for (uint32_t i = 0; i < plan_source_count(view); i++) {
-        own_us[i] = atomic_load_explicit(&worker->shared_fold_us[plan_source_stream(view, i)],
-                                         memory_order_relaxed);
+    const struct plan_view *view = &reader->plan->view[query->view];
+    for (;;) {
+        /* Acquire T2, pairs with release T1 in apply_publish(): T's records are in the rows. */
+        *out_published_us =
+            atomic_load_explicit(&probe->worker->shared_apply_us, memory_order_acquire);
+        query->known_us = add_clamped(*out_published_us, 1);
+        if (query->key_size == 0 || !row_search(reader, probe, query, out_lines)) {
+            return false;
+        }
+        /* The burst that is applied now, perhaps: it is in the row, and not published yet. */
+        int64_t own_us = (int64_t)reader->row[ROW_APPLY];
+        int64_t known_us = own_us < *out_published_us ? *out_published_us : own_us;
+        query->known_us = add_clamped(known_us, 1);
+        if (publish_fold_read(&probe->worker->fold, view, known_us, out_fold_us)) {
+            return true;
+        }
     }
-    return view->other_count == 0 ? own_us[0] : ladder_fold_of_sources_us(view, own_us);
 }
 
 static void query_answer(struct reader *reader, struct reader_query *query,
                          const struct probe *probe)
 {
     const struct plan_view *view = &reader->plan->view[query->view];
-    /* Acquire T2, pairs with release T1 in apply_publish(): T's records are in the rows. */
-    int64_t published_us =
-        atomic_load_explicit(&probe->worker->shared_apply_us, memory_order_acquire);
+    int64_t published_us;
     uint32_t lines;
     uint32_t shard = probe->worker->options.shard;
+    struct row_read_at at = {.since_us = probe->worker->since_us[query->view], .shard = shard};
     query->found = false;
-    query->known_us = add_clamped(published_us, 1);
-    if (query->key_size == 0 || !row_search(reader, probe, query, &lines)) {
+    if (!row_take(reader, probe, query, &lines, &published_us, &at.fold_us)) {
         row_read_absent(absent_q(query, published_us), shard, query->feature_count, query->answer);
         return;
     }
-    int64_t own_us = (int64_t)reader->row[ROW_APPLY];
-    query->known_us = own_us < query->known_us ? query->known_us : add_clamped(own_us, 1);
-    struct row_read_at at = {
-        .q_us = row_read_q(view, reader->row, query->time, query->at_us, published_us),
-        .fold_us = fold_us_of(probe->worker, view),
-        .since_us = probe->worker->since_us[query->view],
-        .shard = shard};
-    if (!row_read_alive(view, reader->row, at.q_us)) {
-        row_read_absent(at.q_us, shard, query->feature_count, query->answer);
+    at.q_us = row_read_q(view, reader->row, query->time, query->at_us, published_us);
+    /* A sweep may have taken it, or may not have come to it yet. */
+    bool swept = !row_read_alive(view, reader->row, at.fold_us);
+    if (swept || !row_read_alive(view, reader->row, at.q_us)) {
+        int64_t q_us = swept ? absent_q(query, published_us) : at.q_us;
+        row_read_absent(q_us, shard, query->feature_count, query->answer);
         return;
     }
     query->found = true;

@@ -178,6 +178,9 @@ void replay_row_prefetch(const struct replay *replay, const struct tile_row *row
 
 enum result replay_lane(struct replay *replay, const struct tile_lane *lane)
 {
+    if (replay->start.rows_only) {
+        return RESULT_OK;
+    }
     uint32_t home = hash_home(lane->producer, lane->lane, replay->options.shard_count);
     bool restored = lanes_restore_window(&replay->options.workers[home]->lanes, lane);
     return restored ? RESULT_OK : RESULT_NO_SPACE;

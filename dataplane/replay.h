@@ -44,10 +44,9 @@ struct replay_options {
     uint32_t old_shard_count;
     const struct plan *plan; /* To run with. */
     uint32_t epoch;          /* The one that begins. */
-    /* Records that are applied otherwise than they came, or not at all; NULL: none are. The
-     * watermark moves by what came. In OWN, the rows that they are about are a set of their own
-     * (ROWS_WITHOUT, then ROWS_ONLY): replaced events may be of other owners than those that
-     * came. */
+    /* Records that are applied otherwise than they came, or not at all; NULL: none are. What came
+     * moves the watermark. In OWN, the rows that they are about are a set of their own
+     * (ROWS_WITHOUT, then ROWS_ONLY): replaced events may have other owners than what came. */
     const struct correction_set *corrections;
     /* Whether a forward was never durable at its home. */
     bool (*is_void)(void *context, uint32_t home, uint64_t home_lsn);

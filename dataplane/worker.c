@@ -79,6 +79,7 @@ enum result worker_init(const struct worker_options *options, void *memory,
     }
     worker->turn.apply_us = INT64_MIN;
     worker->stream_moved = STREAM_NONE;
+    worker->moved_us = INT64_MAX;
     worker->heard_us = INT64_MIN;
     worker->turn_ticks_max =
         (uint64_t)((double)(TURN_US_MAX * NS_PER_US) / clock_ns_per_tick(options->clock));
@@ -87,10 +88,10 @@ enum result worker_init(const struct worker_options *options, void *memory,
     for (uint32_t i = 0; i < STREAMS_MAX; i++) {
         worker->watermark_us[i] = INT64_MIN;
         worker->watermark_burst_us[i] = INT64_MIN;
-        atomic_store_explicit(&worker->shared_fold_us[i], INT64_MIN, memory_order_relaxed);
         atomic_store_explicit(&worker->counters->stream[i].shared_watermark_us, INT64_MIN,
                               memory_order_relaxed);
     }
+    publish_fold_set(&worker->fold, worker->watermark_us, STREAMS_MAX);
     for (uint32_t i = 0; i < options->plan->stream_count; i++) {
         worker->schema[i] = &options->plan->stream[i].schema;
         worker->monitor[i] = monitor_init(&options->plan->stream[i].quality, &arena);

@@ -1,6 +1,8 @@
 /* What a worker takes over from recovery before its first turn. */
 #include <string.h>
 
+#include "dataplane/base/assert.h"
+#include "dataplane/publish.h"
 #include "dataplane/record.h"
 #include "dataplane/replay.h"
 #include "dataplane/worker_state.h"
@@ -16,11 +18,10 @@ void worker_replayed(struct worker *worker, int64_t apply_us,
     for (uint32_t i = 0; i < worker->options.plan->stream_count; i++) {
         worker->shard.fold_us[i] =
             sub_clamped(worker->watermark_us[i], worker->options.plan->stream[i].history_us);
-        atomic_store_explicit(&worker->shared_fold_us[i], worker->shard.fold_us[i],
-                              memory_order_relaxed);
         atomic_store_explicit(&worker->counters->stream[i].shared_watermark_us,
                               worker->watermark_us[i], memory_order_relaxed);
     }
+    publish_fold_set(&worker->fold, worker->shard.fold_us, worker->options.plan->stream_count);
     /* Release T1, pairs with acquire T2 in reader_read(). */
     atomic_store_explicit(&worker->shared_apply_us, worker->turn.apply_us, memory_order_release);
 }

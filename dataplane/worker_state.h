@@ -19,6 +19,7 @@
 #include "dataplane/mesh.h"
 #include "dataplane/mirror.h"
 #include "dataplane/plan_door.h"
+#include "dataplane/publish.h"
 #include "dataplane/shard.h"
 #include "dataplane/visible.h"
 #include "dataplane/walk.h"
@@ -108,7 +109,8 @@ struct worker {
     uint64_t text_sequence;
     int64_t watermark_us[STREAMS_MAX];       /* Moved by records. */
     int64_t watermark_burst_us[STREAMS_MAX]; /* Before the burst: what late means. */
-    uint32_t stream_moved; /* Of the burst before, whose records moved its watermark. */
+    uint32_t stream_moved; /* Of the burst before, whose records moved its watermark, */
+    int64_t moved_us;      /* and its T. */
     int64_t sample_next_us;
     uint32_t sample_bursts; /* That were asked for a sample. */
     struct visible visible;
@@ -119,5 +121,5 @@ struct worker {
     _Atomic bool shared_drain;   /* Owner: control thread. */
     _Atomic bool shared_drained; /* Nothing is left, and nothing more is asked for. */
     alignas(CACHE_LINE_BYTES) _Atomic int64_t shared_apply_us;
-    _Atomic int64_t shared_fold_us[STREAMS_MAX];
+    struct publish_fold fold;
 };

@@ -8,6 +8,7 @@
 #include "controlplane/definitions.h"
 #include "controlplane/parity_mirror.h"
 #include "controlplane/sql_feature.h"
+#include "controlplane/sql_run.h"
 #include "controlplane/sql_view.h"
 #include "dataplane/base/units.h"
 #include "dataplane/feature/service.h"
@@ -44,12 +45,8 @@ static enum result refuse(const char *why, char error[DUCKDB_TRAIN_ERROR_SIZE_MA
 static enum result run(struct train *train, struct buffer *sql,
                        char error[DUCKDB_TRAIN_ERROR_SIZE_MAX])
 {
-    char why[DUCKDB_ERROR_SIZE_MAX] = "the machine gave no memory";
-    buffer_write(sql, "", 1);
-    enum result result = sql->failed ? RESULT_NO_MEMORY
-                                     : duckdb_statement_run(train->mirror.database, sql->data, why);
-    buffer_deinit(sql);
-    buffer_init(sql, 0);
+    char why[DUCKDB_ERROR_SIZE_MAX];
+    enum result result = sql_run(train->mirror.database, sql, why);
     return result == RESULT_OK ? result : refuse(why, error);
 }
 
@@ -147,23 +144,24 @@ static enum result view_make(struct train *train, uint32_t view, uint32_t entity
     return result == RESULT_OK ? statement_run(train, view, error) : result;
 }
 
-static bool is_new_view(const struct plan_service *service, uint32_t read)
+/* The service's first read of a view; -1: it reads none of it. */
+static int read_find(const struct plan_service *service, uint32_t view)
 {
-    for (uint32_t i = 0; i < read; i++) {
-        if (service->read[i].view == service->read[read].view) {
-            return false;
+    for (uint32_t i = 0; i < service->read_count; i++) {
+        if (service->read[i].view == view) {
+            return (int)i;
         }
     }
-    return true;
+    return -1;
 }
 
 static enum result views_make(struct train *train, char error[DUCKDB_TRAIN_ERROR_SIZE_MAX])
 {
-    const struct plan_service *service = train->service;
     enum result result = RESULT_OK;
-    for (uint32_t i = 0; i < service->read_count && result == RESULT_OK; i++) {
-        if (is_new_view(service, i)) {
-            result = view_make(train, service->read[i].view, service->read[i].entity, error);
+    for (uint32_t v = 0; v < train->plan->view_count && result == RESULT_OK; v++) {
+        int read = read_find(train->service, v);
+        if (read >= 0) {
+            result = view_make(train, v, train->service->read[read].entity, error);
         }
     }
     return result;
@@ -187,13 +185,12 @@ static enum result training_set_write(struct train *train, char error[DUCKDB_TRA
         }
     }
     buffer_text(&sql, " FROM \"#all\" AS l");
-    for (uint32_t i = 0; i < service->read_count; i++) {
-        uint32_t view = service->read[i].view;
-        if (is_new_view(service, i)) {
+    for (uint32_t v = 0; v < train->plan->view_count; v++) {
+        if (read_find(service, v) >= 0) {
             buffer_format(&sql,
                           " LEFT JOIN \"#view_%" PRIu32 "\" ON l.\"#label\" = \"#view_%" PRIu32
                           "\".\"#label\"",
-                          view, view);
+                          v, v);
         }
     }
     buffer_format(&sql, " ORDER BY l.\"#label\") TO %s (FORMAT parquet, COMPRESSION zstd)", out);

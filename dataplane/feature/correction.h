@@ -1,14 +1,14 @@
-/* Corrections: what recorded events should have been. This comment is the specification of the file
- * `corrections` of a data directory; docs/formats/corrections.md is the same for people. Numbers are
- * little-endian.
+/* Corrections: what recorded events should have been. This comment is the specification of the
+ * file `corrections` of a data directory; docs/formats/corrections.md is the same for people.
+ * Numbers are little-endian.
  *
  *    0 magic u64 | 8 format version u32 = 1 | 12 crc u32 of the whole file, itself as zero
  *   16 store id 16 bytes | 32 size of the file u32 | 36 count u32 of records | 40 zeros to 64
  *   then the records, oldest first: size u32 (a multiple of 8) | kind u8 | three zeros, then
  *     1 retract, 2 replace:
  *       number u64 (counts from 1) | made i64 us | apply time i64 of the event | LSN u64 of it
- *       producer u64 | sequence u64 | incarnation u32 | epoch u32 | shard u16 | lane u16 | place u16
- *       stream id u16 | version u16 and size u16 of the event as it was
+ *       producer u64 | sequence u64 | incarnation u32 | epoch u32 | shard u16 | lane u16
+ *       place u16 | stream id u16 | version u16 and size u16 of the event as it was
  *       version u16 and size u16 of the event as it should have been (retract: zeros)
  *       who: u8 length and bytes | why: u8 length and bytes | event as it was | as it should be
  *     3 rebuilt:
@@ -16,9 +16,9 @@
  *       epoch u32 | version u16 of the view | its name: u8 length and bytes
  *   padded with zeros
  *
- * The event is named by its home's record, (shard, LSN); a later correction of it takes the place of
- * an earlier one. epoch: the newest when the correction was made, while no appliance ran. Rows of a
- * checkpoint of a later epoch have it; those of an older one do not.
+ * The event is named by its home's record, (shard, LSN); a later correction of it takes the place
+ * of an earlier one. epoch: the newest when the correction was made, while no appliance ran. Rows
+ * of a checkpoint of a later epoch have it; those of an older one do not.
  *
  * The set is what a replay asks, by record: it holds nothing but pointers into the file's bytes. */
 #pragma once

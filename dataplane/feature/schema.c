@@ -183,6 +183,21 @@ void schema_event_null(const struct schema *schema, uint64_t mask, uint32_t size
     }
 }
 
+bool schema_bytes_are_null(const struct schema_field *field, const uint8_t *bytes)
+{
+    uint8_t null[sizeof(uint64_t)];
+    if (field->type == FIELD_TYPE_string) {
+        return bytes[0] == 0;
+    }
+    if (field->type == FIELD_TYPE_f64) {
+        double number;
+        memcpy(&number, bytes, sizeof(number));
+        return number != number; /* Every NaN. */
+    }
+    field_null(field, null);
+    return memcmp(null, bytes, field->size) == 0;
+}
+
 int schema_field_find(const struct schema *schema, const char *name, uint32_t size)
 {
     if (size >= NAME_SIZE_MAX) {

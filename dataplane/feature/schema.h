@@ -138,5 +138,8 @@ uint16_t schema_block_size_at(const struct schema *schema, uint16_t version);
  * bits of computed columns mean nothing. */
 void schema_event_null(const struct schema *schema, uint64_t mask, uint32_t size, uint8_t *event);
 
+/* Whether a field's bytes are null. What decodes to null and is not is no value of the type. */
+bool schema_bytes_are_null(const struct schema_field *field, const uint8_t *bytes);
+
 /* Index of the field, or -1. name is not NUL-terminated. */
 int schema_field_find(const struct schema *schema, const char *name, uint32_t size);

@@ -50,23 +50,23 @@ static void batch_run(struct bench_run *run, const void *context)
     struct random random;
     random_seed(&random, 5);
     int fd = -1;
-    if (served_open_freshet(&served, BATCH_KEYS) != 0 || (fd = served_connect(&served)) < 0) {
+    if (serving_open_freshet(&served, BATCH_KEYS) != 0 || (fd = serving_connect(&served)) < 0) {
         bench_fail(run, "the server did not start");
-        served_close(&served);
+        serving_close(&served);
         return;
     }
     int64_t now_us = endpoint_time_us();
-    served_send(&served, BATCH_KEYS * BATCH_EVENTS, BATCH_RATE, now_us - BATCH_SPAN_US, now_us);
+    serving_send(&served, BATCH_KEYS * BATCH_EVENTS, BATCH_RATE, now_us - BATCH_SPAN_US, now_us);
     endpoint_sleep_until(endpoint_now_ns() + BATCH_SETTLE_NS);
     uint64_t failed = 0;
     for (uint32_t i = 0; i < BATCH_REQUESTS; i++) {
         uint64_t size = batch_request(&random, request);
         int64_t start_ns = endpoint_now_ns();
-        failed += served_ask(fd, request, size, 1) != 0;
+        failed += serving_ask(fd, request, size, 1) != 0;
         histogram_record(&latency_ns, (uint64_t)(endpoint_now_ns() - start_ns), 1);
     }
     (void)close(fd);
-    served_close(&served);
+    serving_close(&served);
     measure_report(run, &latency_ns);
     if (failed > 0) {
         bench_fail(run, "a request failed");

@@ -40,7 +40,7 @@ static void *events_send(void *argument)
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
     int64_t now_us = (int64_t)now.tv_sec * US_PER_SECOND + now.tv_nsec / NS_PER_US;
-    served_send(&load->served, (uint64_t)(load->seconds * CANARY_EVENTS_RATE), CANARY_EVENTS_RATE,
+    serving_send(&load->served, (uint64_t)(load->seconds * CANARY_EVENTS_RATE), CANARY_EVENTS_RATE,
                 now_us, now_us + (int64_t)(load->seconds * 1e6));
     return NULL;
 }
@@ -68,8 +68,8 @@ static int connection_await(const struct served *served)
     random_seed(&random, 7);
     uint64_t size = reads_make(&random, request);
     for (;;) {
-        int fd = served_connect(served);
-        if (fd < 0 || served_ask(fd, request, size, CANARY_BATCH) == 0) {
+        int fd = serving_connect(served);
+        if (fd < 0 || serving_ask(fd, request, size, CANARY_BATCH) == 0) {
             return fd;
         }
         (void)close(fd);
@@ -91,7 +91,7 @@ static bool reads_run(const struct canary_load *load)
     int64_t end_ns = start_ns + (int64_t)(load->seconds * 1e9);
     bool good = true;
     for (uint64_t i = 0; good && endpoint_now_ns() < end_ns; i++) {
-        good = served_ask(fd, request, reads_make(&random, request), CANARY_BATCH) == 0;
+        good = serving_ask(fd, request, reads_make(&random, request), CANARY_BATCH) == 0;
         endpoint_sleep_until(start_ns +
                              (int64_t)((double)(i * CANARY_BATCH) / CANARY_READS_RATE * 1e9));
     }
@@ -151,7 +151,7 @@ static void canary_run(struct bench_run *run, const void *context)
     (void)context;
     struct canary_load load = {.seconds = CANARY_SECONDS * results_get()->scale};
     load.seconds = load.seconds < CANARY_SECONDS_MIN ? CANARY_SECONDS_MIN : load.seconds;
-    load.fd = served_open_durable(&load.served, CANARY_KEYS, services) == 0
+    load.fd = serving_open_durable(&load.served, CANARY_KEYS, services) == 0
                   ? connection_await(&load.served)
                   : -1;
     if (load.fd >= 0) {
@@ -162,7 +162,7 @@ static void canary_run(struct bench_run *run, const void *context)
     if (load.fd >= 0) {
         (void)close(load.fd);
     }
-    served_close(&load.served);
+    serving_close(&load.served);
 }
 
 void canary_register(void)

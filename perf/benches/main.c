@@ -51,6 +51,7 @@ int main(int argc, char **argv)
     memory_register();
     check_register();
     parquet_register();
+    train_register();
     served_register();
     canary_register();
     peer_register();

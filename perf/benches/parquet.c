@@ -10,23 +10,16 @@
 #include <unistd.h>
 
 #include "controlplane/lake.h"
-#include "dataplane/base/random.h"
 #include "dataplane/base/units.h"
-#include "drivers/memory.h"
 #include "perf/benches/bench.h"
+#include "perf/benches/event_log.h"
 #include "perf/benches/results.h"
 #include "tests/support/segment_make.h"
 
 #define PARQUET_EVENTS     UINT64_C(2000000)
-#define MESSAGE_EVENTS     25u
-#define FRAME_MESSAGES     100u
-#define EVENT_BYTES        48u
-#define EVENT_BYTES_ON_LOG 96u /* At most, with what records and frames add. */
-#define PRODUCERS          8u
-#define EVENT_GAP_US       1800
+#define PARQUET_CARDS      UINT64_C(10000000)
+#define PARQUET_GAP_US     1800
 #define STREAM_ID          1u
-#define SHARD              0u
-#define NUMBER             1u
 #define FOLDER_DESCRIPTORS 16
 
 static struct catalog catalog; /* Too large for a stack. */
@@ -56,98 +49,6 @@ static void catalog_make(void)
     field_add(stream, "merchant", FIELD_TYPE_string, 16);
     field_add(stream, "amount", FIELD_TYPE_decimal, 0);
     field_add(stream, "status", FIELD_TYPE_string, 8);
-}
-
-static void plan_put(struct segment_make *make)
-{
-    static uint8_t note[CATALOG_BYTES_MAX];
-    struct mirror_entry entry = {
-        .kind = MIRROR_PLAN, .apply_us = SEGMENT_TIME_US, .lsn = make->next_lsn, .note = note};
-    entry.note_size = catalog_encode(&catalog, note, sizeof(note));
-    segment_make_added(make, mirror_note_encode(&entry, segment_make_entry(make)), 1);
-    (void)segment_make_frame(make);
-}
-
-static void event_make(struct random *random, int64_t ts_us, uint8_t event[EVENT_BYTES])
-{
-    uint64_t card = random_below(random, 10000000);
-    int64_t amount = (int64_t)random_below(random, 100000);
-    char merchant[16] = {0};
-    memset(event, 0, EVENT_BYTES);
-    (void)snprintf(merchant, sizeof(merchant), "merchant_%u", (unsigned)random_below(random, 1000));
-    memcpy(event, &ts_us, sizeof(ts_us));
-    memcpy(event + 8, &card, sizeof(card));
-    memcpy(event + 16, merchant, sizeof(merchant));
-    memcpy(event + 32, &amount, sizeof(amount));
-    memcpy(event + 40, random_below(random, 20) == 0 ? "declined" : "ok\0\0\0\0\0\0", 8);
-}
-
-/* left: messages to come with this one. Times end where those of the frames are. */
-static void message_put(struct segment_make *make, struct random *random, uint64_t message,
-                        uint64_t left)
-{
-    static uint8_t events[MESSAGE_EVENTS * EVENT_BYTES];
-    int64_t ts_us = SEGMENT_TIME_US - (int64_t)(left * MESSAGE_EVENTS) * EVENT_GAP_US;
-    for (uint32_t i = 0; i < MESSAGE_EVENTS; i++) {
-        event_make(random, ts_us + (int64_t)i * EVENT_GAP_US + (int64_t)random_below(random, 1000),
-                   events + (uint64_t)i * EVENT_BYTES);
-    }
-    struct mirror_entry entry = {.kind = MIRROR_MESSAGE,
-                                 .stream_id = STREAM_ID,
-                                 .apply_us = ts_us + 100,
-                                 .lsn = make->next_lsn,
-                                 .producer = 1 + message % PRODUCERS,
-                                 .sequence = 1 + message / PRODUCERS,
-                                 .incarnation = 1700000000,
-                                 .version = 1,
-                                 .event_count = MESSAGE_EVENTS,
-                                 .event_stride = EVENT_BYTES,
-                                 .events = events};
-    segment_make_added(make, mirror_message_encode(&entry, segment_make_entry(make)),
-                       MESSAGE_EVENTS);
-}
-
-/* The segment in memory; *out_bytes: of its file. */
-static uint8_t *segment_build(uint64_t events, uint64_t *out_bytes)
-{
-    struct segment_make make;
-    struct random random;
-    random_seed(&random, 1);
-    uint64_t bytes = align_up(16 * MIB + events * EVENT_BYTES_ON_LOG, MIB);
-    uint8_t *data = heap_alloc_lines(bytes);
-    if (data == NULL) {
-        return NULL;
-    }
-    segment_make_begin(&make, data, SHARD, NUMBER, 1, bytes);
-    plan_put(&make);
-    uint64_t messages = events / MESSAGE_EVENTS;
-    for (uint64_t message = 0; message < messages; message++) {
-        message_put(&make, &random, message, messages - message);
-        if (message % FRAME_MESSAGES == FRAME_MESSAGES - 1) {
-            (void)segment_make_frame(&make);
-        }
-    }
-    (void)segment_make_frame(&make);
-    *out_bytes = bytes;
-    return data;
-}
-
-/* 0 or -1 (errno). */
-static int segment_write(const char *folder, uint64_t events)
-{
-    char path[LAKE_ROOT_SIZE_MAX];
-    char name[MIRROR_NAME_SIZE_MAX];
-    uint64_t bytes = 0;
-    uint8_t *data = segment_build(events, &bytes);
-    mirror_name_format(SHARD, NUMBER, name);
-    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
-    FILE *file = data == NULL ? NULL : fopen(path, "we");
-    int result = file != NULL && fwrite(data, 1, bytes, file) == bytes ? 0 : -1;
-    if (file != NULL && fclose(file) != 0) {
-        result = -1;
-    }
-    heap_free(data);
-    return result;
 }
 
 static double processor_seconds(void)
@@ -203,13 +104,16 @@ static void parquet_run(struct bench_run *run, const void *context)
 {
     (void)context;
     char folder[] = "/tmp/freshet-parquet-XXXXXX";
-    uint64_t events = results_scaled(PARQUET_EVENTS) / MESSAGE_EVENTS * MESSAGE_EVENTS;
+    uint64_t events =
+        results_scaled(PARQUET_EVENTS) / EVENT_LOG_MESSAGE_EVENTS * EVENT_LOG_MESSAGE_EVENTS;
     if (mkdtemp(folder) == NULL) {
         bench_fail(run, strerror(errno));
         return;
     }
     catalog_make();
-    if (segment_write(folder, events) == 0) {
+    const struct event_log_options log = {
+        .events = events, .cards = PARQUET_CARDS, .gap_us = PARQUET_GAP_US, .catalog = &catalog};
+    if (event_log_write(folder, &log) == 0) {
         export_measure(run, folder, events);
     } else {
         bench_fail(run, "the segment was not written");

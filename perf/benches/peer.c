@@ -48,7 +48,7 @@ static double peer_drive(int fd, uint32_t fields, double seconds, const _Atomic 
     while (endpoint_now_ns() < end_ns &&
            (stop == NULL || !atomic_load_explicit(stop, memory_order_relaxed))) {
         uint64_t size = peer_updates(&random, fields, request);
-        if (served_ask(fd, request, size, WORKLOAD_EVENTS_PER_MESSAGE * fields) != 0) {
+        if (serving_ask(fd, request, size, WORKLOAD_EVENTS_PER_MESSAGE * fields) != 0) {
             return 0;
         }
         events += WORKLOAD_EVENTS_PER_MESSAGE;
@@ -64,7 +64,7 @@ static int peer_fill(int fd)
     random_seed(&random, 11);
     for (uint32_t i = 0; i < 3 * PEER_KEYS / WORKLOAD_EVENTS_PER_MESSAGE; i++) {
         uint64_t size = peer_updates(&random, PEER_FIELDS, request);
-        if (served_ask(fd, request, size, WORKLOAD_EVENTS_PER_MESSAGE * PEER_FIELDS) != 0) {
+        if (serving_ask(fd, request, size, WORKLOAD_EVENTS_PER_MESSAGE * PEER_FIELDS) != 0) {
             return -1;
         }
     }
@@ -77,15 +77,16 @@ static void peer_ingest_run(struct bench_run *run, const void *context)
     static struct served redis;
     struct results *results = results_get();
     int fd = -1;
-    if (served_open_redis(&redis) != 0 || (fd = served_connect(&redis)) < 0 || peer_fill(fd) != 0) {
+    if (serving_open_redis(&redis) != 0 || (fd = serving_connect(&redis)) < 0 ||
+        peer_fill(fd) != 0) {
         bench_fail(run, "redis-server did not start");
-        served_close(&redis);
+        serving_close(&redis);
         return;
     }
     double rate = peer_drive(fd, PEER_FIELDS, results_seconds(PEER_SECONDS), NULL);
     double commands = peer_drive(fd, 1, results_seconds(PEER_SECONDS), NULL);
     (void)close(fd);
-    served_close(&redis);
+    serving_close(&redis);
     results->peer_events_per_second = rate;
     bench_set(run, "events_per_second", rate);
     bench_set(run, "hincrby_per_second", commands);
@@ -108,7 +109,7 @@ static int peer_read(int fd, const char *pattern, uint64_t keys, struct histogra
         int key_size = sprintf(key, "key:%u", (unsigned)random_below(&random, keys));
         int size = sprintf(request, "*6\r\n$5\r\nHMGET\r\n$%d\r\n%s\r\n%s", key_size, key, pattern);
         int64_t start_ns = endpoint_now_ns();
-        if (served_ask(fd, request, (uint64_t)size, 1) != 0) {
+        if (serving_ask(fd, request, (uint64_t)size, 1) != 0) {
             return -1;
         }
         histogram_record(latency_ns, (uint64_t)(endpoint_now_ns() - start_ns), 1);
@@ -132,8 +133,8 @@ static void *peer_update_run(void *argument)
     }
     while (!atomic_load_explicit(&updater->shared_stop, memory_order_relaxed)) {
         int64_t now_us = endpoint_time_us();
-        served_send(updater->served, (uint64_t)(updater->rate / 20), updater->rate, now_us,
-                    now_us + US_PER_SECOND / 20);
+        serving_send(updater->served, (uint64_t)(updater->rate / 20), updater->rate, now_us,
+                     now_us + US_PER_SECOND / 20);
     }
     return NULL;
 }
@@ -144,7 +145,7 @@ static double peer_read_under(struct served *served, struct peer_updater *update
 {
     static struct histogram latency_ns;
     pthread_t thread;
-    int fd = served_connect(served);
+    int fd = serving_connect(served);
     if (fd < 0 || pthread_create(&thread, NULL, peer_update_run, updater) != 0) {
         return 0;
     }
@@ -160,7 +161,7 @@ static double peer_redis_p99(void)
     static struct served redis;
     double p99_us = 0;
     struct peer_updater updater = {.served = &redis, .fd = -1};
-    if (served_open_redis(&redis) == 0 && (updater.fd = served_connect(&redis)) >= 0 &&
+    if (serving_open_redis(&redis) == 0 && (updater.fd = serving_connect(&redis)) >= 0 &&
         peer_fill(updater.fd) == 0) {
         p99_us = peer_read_under(&redis, &updater, "$1\r\nn\r\n$1\r\ns\r\n$1\r\na\r\n$1\r\nb\r\n",
                                  PEER_KEYS);
@@ -168,7 +169,7 @@ static double peer_redis_p99(void)
     if (updater.fd >= 0) {
         (void)close(updater.fd);
     }
-    served_close(&redis);
+    serving_close(&redis);
     return p99_us;
 }
 
@@ -177,15 +178,15 @@ static double peer_freshet_p99(double rate)
     static struct served freshet;
     double p99_us = 0;
     struct peer_updater updater = {.served = &freshet, .rate = rate, .fd = -1};
-    if (served_open_freshet(&freshet, PEER_KEYS) == 0) {
+    if (serving_open_freshet(&freshet, PEER_KEYS) == 0) {
         int64_t now_us = endpoint_time_us();
-        served_send(&freshet, 3 * PEER_KEYS, 200000, now_us, now_us + 3 * US_PER_SECOND);
+        serving_send(&freshet, 3 * PEER_KEYS, 200000, now_us, now_us + 3 * US_PER_SECOND);
         p99_us = peer_read_under(&freshet, &updater,
                                  "$11\r\nbench.n_10m\r\n$15\r\nbench.total_10m\r\n"
                                  "$15\r\nbench.least_10m\r\n$14\r\nbench.most_10m\r\n",
                                  PEER_KEYS);
     }
-    served_close(&freshet);
+    serving_close(&freshet);
     return p99_us;
 }
 

@@ -31,6 +31,7 @@ void recovery_register(void);
 void memory_register(void);
 void check_register(void);
 void parquet_register(void);
+void train_register(void);
 void read_register(void);
 void under_register(void);
 void canary_register(void);

@@ -21,7 +21,7 @@
 #define SERVED_DATA       "data"
 #define SERVED_REPLY_SIZE (256u * 1024)
 
-static int served_fail(const char *what, const char *why)
+static int serving_fail(const char *what, const char *why)
 {
     (void)fprintf(stderr, "bench: %s: %s\n", what, why);
     return -1;
@@ -32,7 +32,7 @@ static int served_folder_make(struct served *served, const char *socket)
     *served = (struct served){.udp = -1, .folder = "/tmp/freshet-bench-XXXXXX"};
     if (mkdtemp(served->folder) == NULL) {
         served->folder[0] = '\0';
-        return served_fail("/tmp", strerror(errno));
+        return serving_fail("/tmp", strerror(errno));
     }
     (void)snprintf(served->socket, sizeof(served->socket), "%s/%s", served->folder, socket);
     return 0;
@@ -52,14 +52,14 @@ static int served_spawn(struct served *served, const char *const *argv)
         _exit(127);
     }
     if (served->pid < 0) {
-        return served_fail(argv[0], strerror(errno));
+        return serving_fail(argv[0], strerror(errno));
     }
     int64_t end_ns = endpoint_now_ns() + SERVED_START_NS;
     while (endpoint_now_ns() < end_ns && waitpid(served->pid, NULL, WNOHANG) == 0) {
         char error[ENDPOINT_ERROR_SIZE_MAX];
         int fd = endpoint_open_query(served->socket, error);
         if (fd >= 0) {
-            bool answers = served_ask(fd, "*1\r\n$4\r\nPING\r\n", 14, 1) == 0;
+            bool answers = serving_ask(fd, "*1\r\n$4\r\nPING\r\n", 14, 1) == 0;
             (void)close(fd);
             if (answers) {
                 return 0;
@@ -67,7 +67,7 @@ static int served_spawn(struct served *served, const char *const *argv)
         }
         endpoint_sleep_until(endpoint_now_ns() + 20 * 1000 * 1000);
     }
-    return served_fail(argv[0], "did not start; its output is in the folder's log");
+    return serving_fail(argv[0], "did not start; its output is in the folder's log");
 }
 
 /* more: NULL: without a data directory. */
@@ -83,7 +83,7 @@ static int served_config_write(const struct served *served, const char *more, ch
     (void)snprintf(path, 96, "%s/bench.yaml", served->folder);
     FILE *file = fopen(path, "w");
     if (file == NULL) {
-        return served_fail(path, strerror(errno));
+        return serving_fail(path, strerror(errno));
     }
     (void)fprintf(file,
                   "appliance:\n"
@@ -94,7 +94,7 @@ static int served_config_write(const struct served *served, const char *more, ch
                   "  state: {memory: 4GiB}\n"
                   "%s%s%s",
                   served->socket, data, workload_definitions(), more == NULL ? "" : more);
-    return fclose(file) == 0 ? 0 : served_fail(path, strerror(errno));
+    return fclose(file) == 0 ? 0 : serving_fail(path, strerror(errno));
 }
 
 /* The UDP port, from the banner that run --json prints first. */
@@ -125,7 +125,7 @@ static int served_open(struct served *served, uint64_t keys, const char *more)
     ssize_t size = readlink("/proc/self/exe", program, sizeof(program) - 16);
     char *slash = size > 0 ? memrchr(program, '/', (size_t)size) : NULL;
     if (slash == NULL) {
-        return served_fail("/proc/self/exe", "cannot be read");
+        return serving_fail("/proc/self/exe", "cannot be read");
     }
     memcpy(slash, "/freshet", sizeof("/freshet"));
     const char *const argv[] = {program, "run", "--json", config, NULL};
@@ -138,20 +138,20 @@ static int served_open(struct served *served, uint64_t keys, const char *more)
     served->maker.tile = calloc(keys, sizeof(*served->maker.tile));
     (void)snprintf(to, sizeof(to), "127.0.0.1:%u", served->udp_port);
     served->udp = endpoint_open_udp(to, error);
-    return served->udp >= 0 && served->maker.tile != NULL ? 0 : served_fail(to, error);
+    return served->udp >= 0 && served->maker.tile != NULL ? 0 : serving_fail(to, error);
 }
 
-int served_open_freshet(struct served *served, uint64_t keys)
+int serving_open_freshet(struct served *served, uint64_t keys)
 {
     return served_open(served, keys, NULL);
 }
 
-int served_open_durable(struct served *served, uint64_t keys, const char *more)
+int serving_open_durable(struct served *served, uint64_t keys, const char *more)
 {
     return served_open(served, keys, more);
 }
 
-int served_open_redis(struct served *served)
+int serving_open_redis(struct served *served)
 {
     if (served_folder_make(served, "redis.sock") != 0) {
         return -1;
@@ -180,7 +180,7 @@ static void served_data_remove(const struct served *served)
     (void)rmdir(path);
 }
 
-void served_close(struct served *served)
+void serving_close(struct served *served)
 {
     if (served->pid > 0) {
         (void)kill(served->pid, SIGTERM);
@@ -204,7 +204,7 @@ void served_close(struct served *served)
     *served = (struct served){.udp = -1};
 }
 
-void served_send(struct served *served, uint64_t events, double rate, int64_t start_us,
+void serving_send(struct served *served, uint64_t events, double rate, int64_t start_us,
                  int64_t end_us)
 {
     struct schedule schedule;
@@ -224,14 +224,14 @@ void served_send(struct served *served, uint64_t events, double rate, int64_t st
     }
 }
 
-int served_connect(const struct served *served)
+int serving_connect(const struct served *served)
 {
     char error[ENDPOINT_ERROR_SIZE_MAX];
     int fd = endpoint_open_query(served->socket, error);
-    return fd >= 0 ? fd : served_fail(served->socket, error);
+    return fd >= 0 ? fd : serving_fail(served->socket, error);
 }
 
-int served_ask(int fd, const char *request, uint64_t size, uint64_t replies)
+int serving_ask(int fd, const char *request, uint64_t size, uint64_t replies)
 {
     static _Thread_local char data[SERVED_REPLY_SIZE];
     struct reply_scan scan = {0};

@@ -18,19 +18,19 @@ struct served {
 };
 
 /* Starts build/freshet with the benchmark's definitions. Returns 0, or -1 (said on stderr).
- * served_close() is right in both cases. */
-int served_open_freshet(struct served *served, uint64_t keys);
+ * serving_close() is right in both cases. */
+int serving_open_freshet(struct served *served, uint64_t keys);
 /* The same with a data directory in the folder, and more definitions behind the benchmark's. */
-int served_open_durable(struct served *served, uint64_t keys, const char *more);
-int served_open_redis(struct served *served);
-void served_close(struct served *served);
+int serving_open_durable(struct served *served, uint64_t keys, const char *more);
+int serving_open_redis(struct served *served);
+void serving_close(struct served *served);
 
 /* Sends events, paced at the rate, times from start_us to end_us; returns when sent. */
-void served_send(struct served *served, uint64_t events, double rate, int64_t start_us,
+void serving_send(struct served *served, uint64_t events, double rate, int64_t start_us,
                  int64_t end_us);
 
 /* Connects to the server's socket; -1: said on stderr. */
-int served_connect(const struct served *served);
+int serving_connect(const struct served *served);
 /* Writes the request and reads until so many replies came. Returns 0, or -1 when the connection
  * broke or a reply is an error. */
-int served_ask(int fd, const char *request, uint64_t size, uint64_t replies);
+int serving_ask(int fd, const char *request, uint64_t size, uint64_t replies);

@@ -130,11 +130,11 @@ BUGS = [
      "segment->shard == reader->shard && (segment->number = file->number) != 0;"),
     ("torn tail taken for damage", "controlplane/log_reader.c",
      "        out.end->torn_bytes += MIRROR_BLOCK_BYTES;",
-     "        damage_set(out.damage, 0, 0, 0, 0, \"torn\");\n        result = RESULT_CORRUPT;"),
+     "        log_damage_set(out.damage, 0, 0, 0, 0, \"torn\");\n        result = RESULT_CORRUPT;"),
     ("damage taken for a torn tail", "controlplane/log_reader.c",
-     "    if (result == RESULT_OK && later) {\n        damage_set(out.damage, file->number, "
+     "    if (result == RESULT_OK && later) {\n        log_damage_set(out.damage, file->number, "
      "walk.scan.place, walk.scan.due_lsn,",
-     "    if (result == RESULT_OK && later && file == NULL) {\n        damage_set(out.damage, "
+     "    if (result == RESULT_OK && later && file == NULL) {\n        log_damage_set(out.damage, "
      "file->number, walk.scan.place, walk.scan.due_lsn,"),
 ]
 

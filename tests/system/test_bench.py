@@ -47,6 +47,8 @@ WANTED = {
     "canary": ["core_share"],
     "check/views:1000": ["seconds", "peak_mb"],
     "parquet_export": ["rows_per_second", "ns_per_row", "bytes_per_row"],
+    "train": ["rows_per_second", "true_rows_per_second", "ratio_to_duckdb",
+              "true_ratio_to_duckdb"],
     "redis_ingest": ["events_per_second", "ratio"],
     "redis_read_under_ingest": ["p99_us", "ratio"],
 }

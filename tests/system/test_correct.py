@@ -3,6 +3,7 @@
 as they should have been, and against a store that never had the wrong ones."""
 
 import collections
+import csv
 import json
 import os
 import pathlib
@@ -201,6 +202,7 @@ def corrections_try(life, crash, shards):
     life.define(shards=shards)
     life.start()
     assert_served(life, right)
+    assert life.appliance.status()["store"]["recovery"]["corrected_rows"] > 0
     assert hash_of(life) == expected
     told = listed(life)
     assert not any(one["pending"] for one in told), told
@@ -219,17 +221,17 @@ def corrections_try(life, crash, shards):
     assert never_wrong(life, right) == expected
 
 
-@lives.life(shards=2)
+@lives.life(lives.MEMORY, shards=2)
 def a_corrected_store_is_as_if_the_wrong_events_had_never_been(life):
     corrections_try(life, crash=False, shards=2)
 
 
-@lives.life(shards=2)
+@lives.life(lives.MEMORY, shards=2)
 def so_it_is_after_a_crash_and_into_another_number_of_shards(life):
     corrections_try(life, crash=True, shards=3)
 
 
-@lives.life()
+@lives.life(lives.MEMORY)
 def the_last_correction_of_an_event_counts(life):
     life.start()
     made = {1: [Event(time.time_ns() // 1000 - 10**6, 5, "shop2", 1000)],
@@ -258,7 +260,7 @@ def the_last_correction_of_an_event_counts(life):
     assert life.appliance.stop() == 0
 
 
-@lives.life()
+@lives.life(lives.MEMORY)
 def a_listener_and_a_new_view_get_events_as_corrected(life):
     life.start()
     made = {s: [Event(time.time_ns() // 1000 - 10**6 * (20 - s), s, "shop1", 100 * s)]
@@ -290,7 +292,60 @@ def a_listener_and_a_new_view_get_events_as_corrected(life):
     assert life.appliance.stop() == 0
 
 
-@lives.life()
+SERVICE = """services:
+  look:
+    version: 1
+    features: [activity.n_1h, activity.sum_1h, activity.top_1h, activity.last_1h]
+"""
+
+
+def assert_trained(life, mode, moment, made):
+    """The training set of all cards at a moment has a recompute of these events."""
+    labels, out = life.appliance.folder / "labels.csv", life.appliance.folder / "set.csv"
+    labels.write_text("card,time\n" + "".join(f"{card},{moment}\n"
+                                              for card in range(lives.CARDS)))
+    done = support.run("train", life.appliance.definitions, "--service", "look", "--labels",
+                       labels, "--out", out, "--mode", mode, "--data", life.directory,
+                       "--no-status", "--quiet", cwd=life.appliance.folder)
+    assert done.returncode == 0, done
+    with open(out, encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    out.unlink()
+    cards, _ = recompute(made)
+    for row in rows:
+        got = tuple(row[f"activity.{name}_1h"] for name in ("n", "sum", "top", "last"))
+        wanted = tuple(value.decode() for value in cards.get(int(row["card"]), ()))
+        assert got == wanted or not wanted and got[0] in ("", "0"), (mode, row, wanted)
+
+
+@lives.life(lives.MEMORY, shards=2)
+def training_sets_have_events_as_corrected(life):
+    life.define(streams=lives.streams_of() + SERVICE, shards=2)
+    life.start()
+    generator = random.Random(SEED)
+    made = events_make(generator, 200)
+    send(life, made)
+    assert_served(life, made)
+    q = time.time_ns() // 1000
+    assert life.appliance.stop() == 0
+    drawn = draw(generator, made, 25)
+    asked = life.appliance.folder / "asked.csv"
+    asked.write_text("action,producer,incarnation,sequence,place,event\n" + "".join(
+        f"retract,{PRODUCER},{INCARNATION},{sequence},{place},\n" if event is None else
+        f"replace,{PRODUCER},{INCARNATION},{sequence},{place},\"" +
+        event_json(event).replace('"', '""') + '"\n' for sequence, place, event in drawn))
+    correct(life, "--file", asked)
+    # What serving returned before the correction stays what it was; what it returns since has it.
+    life.start()
+    later = time.time_ns() // 1000
+    assert life.appliance.stop() == 0
+    right = corrected(made, drawn)
+    for mode, moment, expected in (("as_known", q, made), ("as_known", later, right),
+                                   ("as_true", later, right)):
+        assert_trained(life, mode, moment, expected)
+
+
+@lives.life(lives.MEMORY)
 def what_cannot_be_corrected_is_told(life):
     life.define(streams=lives.streams_of(fields=RULES))
     life.start()
@@ -330,17 +385,22 @@ def what_cannot_be_corrected_is_told(life):
     assert listed(life) == []
     assert support.run("correct", "list").returncode == 2
     correct(life, "retract", *identity(1))
+    verified = support.run("verify", life.directory)
+    assert verified.returncode == 0 and "1 corrections of events" in verified.stdout, verified
     damaged = bytearray((life.directory / "corrections").read_bytes())
     damaged[70] ^= 1
     (life.directory / "corrections").write_bytes(damaged)
     life.refused(1, "the file `corrections` of the data directory is damaged")
     assert "damaged" in correct(life, "retract", *identity(1), code=1).stderr
+    verified = support.run("verify", life.directory)
+    assert verified.returncode == 1 and "damaged  corrections" in verified.stdout, verified
 
 
 TESTS = [a_corrected_store_is_as_if_the_wrong_events_had_never_been,
          so_it_is_after_a_crash_and_into_another_number_of_shards,
          the_last_correction_of_an_event_counts,
          a_listener_and_a_new_view_get_events_as_corrected,
+         training_sets_have_events_as_corrected,
          what_cannot_be_corrected_is_told]
 
 if __name__ == "__main__":

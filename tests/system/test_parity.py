@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Served answers against the mirror, with the real process: whatever came late, twice or out of
 order, over how many shards, across crashes, with reads in between: what was served is what the
-recorded events make of it, byte for byte. What is planted is found, and explained."""
+recorded events make of it, byte for byte. What is planted is found, and explained. Arguments: which
+parts. SEED= repeats it."""
 
 import csv
 import json
+import os
 import pathlib
 import random
 import re
@@ -18,6 +20,7 @@ import types
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "support"))
 import appliance as support  # noqa: E402
 import client  # noqa: E402
+import duckdb  # noqa: E402
 import store  # noqa: E402
 
 SECOND_US = 1_000_000
@@ -232,11 +235,11 @@ def holds(shards, seed):
 
 
 def what_was_served_is_what_the_mirror_has():
-    holds(1, int(sys.argv[1]) if len(sys.argv) > 1 else 20261126)
+    holds(1, int(os.environ.get("SEED", "20261126")))
 
 
 def the_same_with_three_shards():
-    holds(3, int(sys.argv[1]) if len(sys.argv) > 1 else 20261127)
+    holds(3, int(os.environ.get("SEED", "20261127")))
 
 
 # The rest needs only a few answers of one shard.
@@ -516,6 +519,51 @@ def a_training_set_of_what_was_served_has_the_newest_answer_before_each_label():
             appliance, data, "e,time\n1,2\n", "--mode", "as_true", code=2)
 
 
+def answers_become_parquet_by_the_hour():
+    with tempfile.TemporaryDirectory(prefix="freshet-parity-") as folder:
+        two = SMALL.replace(
+            "features: [v.n_1h, v.sum_1h]", "request: {note: {type: string, size: 8}},"
+            " features: [v.n_1h, {name: note, value: request.note}, v.sum_1h]")
+        appliance = small(folder, streams=two)
+        appliance.start()
+        redis = client.Redis(port=appliance.tcp)
+        wanted = []
+        for i in range(3000):
+            note = b"\xff\"" if i == 7 else b"n%d" % (i % 9)
+            redis.call("FS.GET", "e:7", "SERVICE", "f", "REQUEST", 1, "note", note)
+            wanted.append("?\"" if i == 7 else note.decode())
+        assert appliance.stop() == 0
+        lake = pathlib.Path(folder, "lake")
+        done = support.run("export", "--data", appliance.folder / "data", "--out", lake)
+        assert done.returncode == 0, done.stderr
+        files = sorted(lake.glob("stream=_served/dt=*/hr=*/part-000-00000001.parquet"))
+        assert 1 <= len(files) <= 2, files
+        before = [file.read_bytes() for file in files]
+        again = support.run("export", "--data", appliance.folder / "data", "--out", lake, "--json")
+        assert json.loads(again.stdout)["files"] == 0, again.stdout
+        files[0].unlink()
+        support.run("export", "--data", appliance.folder / "data", "--out", lake)
+        assert [file.read_bytes() for file in files] == before
+        if not duckdb.is_here():
+            print(duckdb.missing())
+            return
+        database = duckdb.Database()
+        table = f"read_parquet('{lake}/stream=_served/*/*/*.parquet', hive_partitioning = true)"
+        rows = database.query(
+            f"SELECT value FROM {table} AS t WHERE name = 'note' ORDER BY file, t.answer")
+        assert [row[0] for row in rows] == wanted, rows[:10]
+        rows = database.query(
+            f"SELECT DISTINCT service, version::VARCHAR, status, value, row::VARCHAR,"
+            f" json_extract_string(reads, '$[0].view'), json_extract_string(reads, '$[0].key')"
+            f" FROM {table} WHERE name = 'v.n_1h'")
+        assert [tuple(row) for row in rows] == [
+            ("f", "1", "NOT_FOUND", None, "0", "v", "0700000000000000")], rows
+        rows = database.query(
+            f"SELECT count(*)::VARCHAR FROM {table} WHERE hour(moment) = hr::INT"
+            f" AND strftime(moment, '%Y-%m-%d') = dt::VARCHAR")
+        assert rows[0][0] == "9000", rows
+
+
 def errors_say_what_is_allowed():
     with tempfile.TemporaryDirectory(prefix="freshet-parity-") as folder:
         appliance = small(folder)
@@ -523,7 +571,7 @@ def errors_say_what_is_allowed():
         assert appliance.stop() == 0
         data = appliance.folder / "data"
         cases = [
-            (["parity", "repot", "x"], 2, 'no part "repot"; report and explain are known'),
+            (["parity", "repot", "x"], 2, 'no part "repot"; report, explain and --sql are known'),
             (["parity", "explain", appliance.definitions], 2,
              "either --nth, or --service and --key, say which answer"),
             (["parity", "explain", appliance.definitions, "--service", "f"], 2,
@@ -540,11 +588,15 @@ def errors_say_what_is_allowed():
             assert done.returncode == code and text in done.stderr, (arguments, done.stderr)
 
 
+TESTS = {
+    "live": [what_was_served_is_what_the_mirror_has, the_same_with_three_shards],
+    "planted": [what_is_planted_is_found_and_explained,
+                what_cannot_be_computed_again_is_missing_and_no_mismatch,
+                the_canary_checks_while_answers_are_given],
+    "files": [a_share_is_recorded_and_none_at_0, what_a_crash_tore_is_told_and_the_rest_is_there,
+              a_training_set_of_what_was_served_has_the_newest_answer_before_each_label,
+              answers_become_parquet_by_the_hour, errors_say_what_is_allowed],
+}
+
 if __name__ == "__main__":
-    support.main([what_was_served_is_what_the_mirror_has, the_same_with_three_shards,
-                  what_is_planted_is_found_and_explained,
-                  what_cannot_be_computed_again_is_missing_and_no_mismatch,
-                  the_canary_checks_while_answers_are_given, a_share_is_recorded_and_none_at_0,
-                  what_a_crash_tore_is_told_and_the_rest_is_there,
-                  a_training_set_of_what_was_served_has_the_newest_answer_before_each_label,
-                  errors_say_what_is_allowed])
+    support.main([test for part in sys.argv[1:] or TESTS for test in TESTS[part]])

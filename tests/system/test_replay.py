@@ -56,7 +56,7 @@ def values_in(life, directory, shards=2):
         life.define(shards=life.shards)
 
 
-@lives.life(shards=2)
+@lives.life(lives.MEMORY, shards=2)
 def the_state_is_the_same_from_checkpoint_and_mirror_at_any_shard_count(life):
     life.start()
     life.send(3000)
@@ -75,7 +75,7 @@ def the_state_is_the_same_from_checkpoint_and_mirror_at_any_shard_count(life):
     assert bytes_of(life.directory) == before, "the source was written to"
 
 
-@lives.life(shards=2)
+@lives.life(lives.MEMORY, shards=2)
 def a_store_that_changed_its_shards_is_replayed_over_all_of_them(life):
     life.start()
     life.send(1500)
@@ -96,7 +96,7 @@ def a_store_that_changed_its_shards_is_replayed_over_all_of_them(life):
     assert len({live[0], first[0], second[0]}) == 3
 
 
-@lives.life(shards=2)
+@lives.life(lives.MEMORY, shards=2)
 def the_new_directory_is_a_store_that_answers_the_same(life):
     life.start()
     life.send(1200)
@@ -122,7 +122,7 @@ def the_new_directory_is_a_store_that_answers_the_same(life):
         assert other.appliance.stop() == 0
 
 
-@lives.life(shards=2)
+@lives.life(lives.MEMORY, shards=2)
 def records_are_taken_from_a_time_on_and_up_to_one(life):
     life.start()
     life.send(700)
@@ -152,7 +152,7 @@ def records_are_taken_from_a_time_on_and_up_to_one(life):
     assert values_in(life, back) == early
 
 
-@lives.life(shards=2)
+@lives.life(lives.MEMORY, shards=2)
 def one_view_goes_back_to_a_time_and_the_others_stay(life):
     life.start()
     life.send(900)
@@ -170,7 +170,7 @@ def one_view_goes_back_to_a_time_and_the_others_stay(life):
     assert read[:2] == late[:2] and read[2] == early[2]
 
 
-@lives.life(shards=2)
+@lives.life(lives.MEMORY, shards=2)
 def views_that_the_store_never_had_are_built_from_the_mirror(life):
     life.start()
     life.send(800)
@@ -185,7 +185,7 @@ def views_that_the_store_never_had_are_built_from_the_mirror(life):
     assert told["views"]["later"]["rows"] == told["views"]["activity"]["rows"], told
 
 
-@lives.life(shards=2)
+@lives.life(lives.MEMORY, shards=2)
 def a_replay_that_was_killed_is_begun_anew(life):
     life.start()
     life.send(3000)
@@ -232,7 +232,7 @@ def listener(folder, **options):
     return other
 
 
-@lives.life(shards=2)
+@lives.life(lives.MEMORY, shards=2)
 def a_listener_gets_the_events_as_new_ones(life):
     life.start()
     life.send(600)
@@ -254,7 +254,7 @@ def a_listener_gets_the_events_as_new_ones(life):
         other.appliance.kill()
 
 
-@lives.life()
+@lives.life(lives.MEMORY)
 def events_are_paced_moved_and_chosen(life):
     life.start_us -= 10 * 86400 * 10**6
     life.start()
@@ -290,7 +290,7 @@ def events_are_paced_moved_and_chosen(life):
         other.appliance.kill()
 
 
-@lives.life()
+@lives.life(lives.MEMORY)
 def a_directory_that_is_not_empty_is_refused(life):
     life.start()
     life.send(10)
@@ -307,7 +307,7 @@ def a_directory_that_is_not_empty_is_refused(life):
     assert "not empty" in refused.stderr, refused.stderr
 
 
-@lives.life(shards=2)
+@lives.life(lives.MEMORY, shards=2)
 def damage_is_told_with_shard_and_lsns(life):
     life.start()
     life.send(2000)

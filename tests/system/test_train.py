@@ -322,6 +322,201 @@ def truth_is_every_event_before_the_label(shards=1):
         print(f"     {len(served)} labels, {len(late)} late events")
 
 
+SMALL = """
+streams:
+  payment:
+    id: 1
+    time: ts
+    fields: {ts: {type: timestamp}, card: {type: u64}, amount: {type: decimal, scale: 2}}
+views:
+  activity:
+    entity: card
+    source: payment
+    windows: [1h, lifetime]
+    aggregates: {n: count(), total: sum(amount)}
+    ttl: 2d
+services:
+  fraud: {features: [activity.n_1h, activity.total]}
+"""
+
+
+def small_send(machine, definition, sequence, events):
+    stream = definition.streams["payment"]
+    message = dataset.oracle.Message(stream, events, sequence, 7)
+    machine.send(client.pack_message(stream, message))
+
+
+def read_q(machine, count):
+    """Waits until card 1 has so many events, durably; a moment behind them."""
+    redis = client.Redis(path=machine.socket)
+
+    def there():
+        try:
+            value = redis.call("FS.GET", "card:1", "FIELDS", 1, "activity.n", "LEVEL", "durable",
+                               "WITHMETA")[1]
+        except RuntimeError as error:
+            assert "not durable yet" in str(error), error
+            return False
+        there.q = int(value[6])
+        return value[0] == str(count).encode()
+    appliance.wait_until(there, f"{count} events of card 1", 20)
+    redis.close()
+    return there.q
+
+
+def small_train(machine, rows, *more):
+    labels = machine.folder / "labels.csv"
+    labels.write_text("card,q\n" + "".join(f"{card},{q}\n" for card, q in rows))
+    out = machine.folder / "out.csv"
+    train(machine, labels, out, "--no-status", *more)
+    return [(row["activity.n_1h"], row["activity.total"]) for row in rows_of(out)]
+
+
+def what_is_corrected_later_was_served_before():
+    definition = dataset.oracle.Definition(SMALL.split("\nviews:")[0] + "\n")
+    with tempfile.TemporaryDirectory(prefix="freshet-train-") as folder:
+        machine = appliance.Appliance(folder, streams=SMALL, data=DATA, memory="256MiB")
+        try:
+            machine.start()
+            small_send(machine, definition, 1, [(now_us(), 1, 500), (now_us(), 1, 70000)])
+            before = read_q(machine, 2)
+            assert machine.stop() == 0, machine.log.read_text()
+            done = appliance.run("correct", "--data", machine.folder / "data", "retract",
+                                 "--producer", 7, "--incarnation", 1, "--lane", 0, "--sequence", 1,
+                                 "--place", 1, *machine.files, cwd=machine.folder)
+            assert done.returncode == 0, done.stderr
+            machine.start()
+            small_send(machine, definition, 2, [(now_us(), 1, 100)])
+            after = read_q(machine, 2)
+            rows = [(1, before), (1, after), (2, after)]
+            known = small_train(machine, rows)
+            assert known == [("2", "705.00"), ("2", "6.00"), ("", "")], known
+            true = small_train(machine, rows, "--mode", "as_true")
+            assert true == [("1", "5.00"), ("2", "6.00"), ("", "")], true
+            assert machine.stop() == 0, machine.log.read_text()
+        finally:
+            machine.stop()
+
+
+def what_is_defined_later_is_as_known_by_its_events():
+    """A view that was built from the mirror knows at q what had come by then, and no more."""
+    definition = dataset.oracle.Definition(SMALL.split("\nviews:")[0] + "\n")
+    with tempfile.TemporaryDirectory(prefix="freshet-train-") as folder:
+        machine = appliance.Appliance(folder, streams=SMALL, shards=3, data=DATA,
+                                      memory="512MiB")
+        try:
+            machine.start()
+            times = [now_us() - 3 * SECOND_US, now_us() - SECOND_US]
+            small_send(machine, definition, 1, [(times[0], 1, 100)])
+            first = read_q(machine, 1)
+            small_send(machine, definition, 2, [(times[1], 1, 200)])
+            second = read_q(machine, 2)
+            assert machine.stop() == 0, machine.log.read_text()
+            machine.define(SMALL.replace("  activity:\n", "  activity:\n    version: 2\n")
+                           .replace("[1h, lifetime]", "[1h, 1d, lifetime]"), 3, DATA)
+            machine.start()
+            small_send(machine, definition, 3, [(times[0] + 1, 1, 300)])
+            third = read_q(machine, 3)
+            # The first event's time lies between others: what came later is known later.
+            rows = [(1, first), (1, second), (1, third), (1, times[0] + 10), (1, first - 10**6)]
+            known = small_train(machine, rows)
+            assert known == [("1", "1.00"), ("2", "3.00"), ("3", "6.00"), ("", ""), ("", "")], known
+            true = small_train(machine, rows, "--mode", "as_true")
+            assert true[:4] == 3 * [("3", "6.00")] + [("2", "4.00")], true
+            assert machine.stop() == 0, machine.log.read_text()
+        finally:
+            machine.stop()
+
+
+def killed_runs_go_on_and_give_the_same_bytes():
+    definition = dataset.oracle.Definition(SMALL.split("\nviews:")[0] + "\n")
+    source = random.Random(SEED)
+    with tempfile.TemporaryDirectory(prefix="freshet-train-") as folder:
+        machine = appliance.Appliance(folder, streams=SMALL, data=DATA, memory="256MiB")
+        try:
+            machine.start()
+            for number in range(200):
+                small_send(machine, definition, number + 1,
+                           [(now_us() - source.randrange(10**6), 1 + source.randrange(50),
+                             source.randrange(1000)) for _ in range(20)])
+                time.sleep(0.002)
+            small_send(machine, definition, 201, [(now_us(), 60, 1)])
+            time.sleep(0.5)
+            assert machine.stop() == 0, machine.log.read_text()
+        finally:
+            machine.stop()
+        end = now_us()
+        labels = machine.folder / "labels.csv"
+        labels.write_text("id,card,q\n" + "".join(
+            f"{n},{1 + source.randrange(52)},{end - source.randrange(2 * 10**6)}\n"
+            for n in range(3000)))
+        for out in ("whole.parquet", "whole.csv"):
+            train(machine, labels, machine.folder / out, "--part-rows", 100)
+        killed = 0
+        rows = [[str(value) for value in row[:3]] for row in duckdb.Database().query(
+            f"SELECT id, \"activity.n_1h\", \"activity.total\" "
+            f"FROM '{machine.folder}/whole.parquet' ORDER BY CAST(id AS BIGINT)")]
+        assert rows == [[row["id"], row["activity.n_1h"] or "None", row["activity.total"] or "None"]
+                        for row in rows_of(machine.folder / "whole.csv")]
+        for out in ("cut.parquet", "cut.csv"):
+            arguments = [appliance.PROGRAM, "train", *machine.files, "--service", "fraud",
+                         "--labels", labels, "--out", machine.folder / out, "--part-rows", "100"]
+            for _ in range(6):
+                process = appliance.subprocess.Popen(arguments, cwd=machine.folder,
+                                                     stdout=appliance.subprocess.DEVNULL)
+                time.sleep(source.random() * 0.25)
+                process.kill()
+                killed += process.wait() != 0
+            train(machine, labels, machine.folder / out, "--part-rows", 77)  # The old ones count.
+            assert not (machine.folder / (out + ".parts")).exists()
+            whole = (machine.folder / out.replace("cut", "whole")).read_bytes()
+            assert (machine.folder / out).read_bytes() == whole, out
+        assert killed > 3, killed
+
+
+WRONG = [  # Labels, more arguments, what is said.
+    ("card,q\n1,soon\n", [], "labels.csv:2: `q` is `soon`: no time"),
+    ("q\n1\n", [], "has no column `card` for the keys of entity `card`"),
+    ("card\n1\n", [], "has no column that says when"),
+    ("card,q\n1,5\n", ["--time", "then"], "has no column `then`"),
+    ("card,q\n1,5\n", ["--mode", "maybe"], "neither as_known nor as_true"),
+    ("card,q\n1,5\n", ["--compare"], "--compare is for --mode as_true"),
+    ("card,q\n1,5\n", ["--data", "nowhere"], "nowhere"),
+    ("card,q,activity.total\n1,5,1\n", [], "is a value of the service too"),
+    ("card,q\n1\n", [], "labels.csv:2"),
+]
+
+
+def wrong_labels_are_told_by_place():
+    with tempfile.TemporaryDirectory(prefix="freshet-train-") as folder:
+        machine = appliance.Appliance(folder, streams=SMALL, data=DATA, memory="256MiB")
+        try:
+            machine.start()
+            assert machine.stop() == 0, machine.log.read_text()
+        finally:
+            machine.stop()
+        labels = machine.folder / "labels.csv"
+        for text, more, said in WRONG:
+            labels.write_text(text)
+            done = appliance.run("train", *machine.files, "--service", "fraud", "--labels", labels,
+                                 "--out", machine.folder / "out.csv", *more, cwd=machine.folder)
+            assert done.returncode in (1, 2), (text, done.returncode)
+            assert said in done.stderr, (text, done.stderr)
+            assert not (machine.folder / "out.csv").exists()
+        labels.write_text("card,q\n1,5\n")
+        done = appliance.run("train", *machine.files, "--service", "fruad", "--labels", labels,
+                             "--out", machine.folder / "out.csv", cwd=machine.folder)
+        assert "did you mean `fraud`?" in done.stderr, done.stderr
+        # No label, and keys that are none, are no error.
+        labels.write_text("card,q\n")
+        train(machine, labels, machine.folder / "out.csv")
+        assert rows_of(machine.folder / "out.csv") == []
+        labels.write_text("card,q\nx,5\n,5\n99999999999999999999999,-5\n")
+        train(machine, labels, machine.folder / "out.csv")
+        statuses = {row["activity.total__status"] for row in rows_of(machine.folder / "out.csv")}
+        assert statuses == {"NOT_FOUND"}, statuses
+
+
 def one_shard():
     vectors_equal_what_was_served(1)
 

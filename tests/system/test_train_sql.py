@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The peer of training sets: SQL over the exported mirror (perf/duckdb_train.h) gives each label
-what `freshet train --mode as_true` gives it; both are timed by `make bench`."""
+what `freshet train --mode as_true` gives it."""
 
 import contextlib
 import pathlib
@@ -41,10 +41,12 @@ def labels_write(database, source, path):
 
 def sets_compare(database, own, peer):
     """Doubles may be two units in the last place apart; what is derived of them, four."""
-    names = [row[0] for row in database.query(f"DESCRIBE SELECT * FROM '{own}'")]
-    counts = {name: 0 for name in names}
-    for name in names:
-        text = [f'CAST({side}."{name}" AS VARCHAR)' for side in "ab"]
+    columns = database.query(f"DESCRIBE SELECT * FROM '{own}'")
+    types_of = {row[0]: row[1] for row in columns if "." in row[0]}
+    counts = {}
+    for name, type in types_of.items():
+        value = f'epoch_us(a."{name}")' if type.startswith("TIMESTAMP") else f'a."{name}"'
+        text = [f"CAST({value} AS VARCHAR)", f'CAST(b."{name}" AS VARCHAR)']
         if name in ROUNDED:
             far = f'abs(a."{name}" - b."{name}") > 1e-15 * abs(b."{name}")'
             differs = f'(a."{name}" IS NULL) <> (b."{name}" IS NULL) OR {far}'

@@ -12,6 +12,7 @@
 
 #include "controlplane/parquet_writer.h"
 #include "dataplane/base/checksum.h"
+#include "dataplane/base/random.h"
 #include "dataplane/base/units.h"
 
 #define ROWS 5000u
@@ -28,8 +29,10 @@ static int folder_make(void **state)
     assert_non_null(mkdtemp(folder));
     (void)snprintf(path, sizeof(path), "%s/a.parquet", folder);
     (void)snprintf(tmp, sizeof(tmp), "%s.tmp", path);
+    struct random random;
+    random_seed(&random, 1);
     for (uint32_t i = 0; i < ROWS; i++) {
-        noise[i] = UINT64_C(0x9e3779b97f4a7c15) * (i + 1);
+        noise[i] = random_next(&random);
     }
     return 0;
 }

@@ -101,6 +101,25 @@ static void a_computed_column_is_nowhere_in_the_event(void **state)
     }
 }
 
+static void null_is_what_is_written_as_null(void **state)
+{
+    (void)state;
+    for (int type = 0; type < FIELD_TYPE_COUNT; type++) {
+        uint8_t event[16] = {0};
+        memset(&schema, 0, sizeof(schema));
+        field_add("x", (enum field_type)type, type == FIELD_TYPE_string ? 8 : 0, 1);
+        assert_int_equal(schema_layout(&schema), RESULT_OK);
+        const struct schema_field *field = &schema.field[0];
+        memset(event, 1, sizeof(event));
+        assert_false(schema_bytes_are_null(field, event));
+        schema_event_null(&schema, 1, sizeof(event), event);
+        assert_true(schema_bytes_are_null(field, event));
+        event[field->size - 1] ^= 0x41; /* Of a string, null still. */
+        bool any = type == FIELD_TYPE_string;
+        assert_int_equal(schema_bytes_are_null(field, event), any);
+    }
+}
+
 static void a_block_above_its_limit_is_refused(void **state)
 {
     (void)state;
@@ -133,6 +152,7 @@ int main(void)
         cmocka_unit_test_setup(fields_are_found_by_their_whole_name, set_up),
         cmocka_unit_test_setup(a_rule_is_there_when_its_key_is, set_up),
         cmocka_unit_test_setup(a_computed_column_is_nowhere_in_the_event, set_up),
+        cmocka_unit_test_setup(null_is_what_is_written_as_null, set_up),
         cmocka_unit_test_setup(a_block_above_its_limit_is_refused, set_up),
         cmocka_unit_test_setup(every_type_has_a_name_and_a_size, set_up),
     };
