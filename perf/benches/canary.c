@@ -41,7 +41,7 @@ static void *events_send(void *argument)
     (void)clock_gettime(CLOCK_REALTIME, &now);
     int64_t now_us = (int64_t)now.tv_sec * US_PER_SECOND + now.tv_nsec / NS_PER_US;
     serving_send(&load->served, (uint64_t)(load->seconds * CANARY_EVENTS_RATE), CANARY_EVENTS_RATE,
-                now_us, now_us + (int64_t)(load->seconds * 1e6));
+                 now_us, now_us + (int64_t)(load->seconds * 1e6));
     return NULL;
 }
 

@@ -205,7 +205,7 @@ void serving_close(struct served *served)
 }
 
 void serving_send(struct served *served, uint64_t events, double rate, int64_t start_us,
-                 int64_t end_us)
+                  int64_t end_us)
 {
     struct schedule schedule;
     uint64_t messages = div_ceil(events, WORKLOAD_EVENTS_PER_MESSAGE);

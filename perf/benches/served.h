@@ -27,7 +27,7 @@ void serving_close(struct served *served);
 
 /* Sends events, paced at the rate, times from start_us to end_us; returns when sent. */
 void serving_send(struct served *served, uint64_t events, double rate, int64_t start_us,
-                 int64_t end_us);
+                  int64_t end_us);
 
 /* Connects to the server's socket; -1: said on stderr. */
 int serving_connect(const struct served *served);
