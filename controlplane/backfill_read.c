@@ -15,8 +15,8 @@
 /* So few records behind what was read are left for the end. */
 #define FOLLOW_LEFT_MAX 16384u
 #define FOLLOW_PASSES   16u
-/* Files are renamed while they are listed, and what the page cache has of a file may lag behind what
- * was written past it. */
+/* Files are renamed while they are listed, and what the page cache has of a file may lag behind
+ * what was written past it. */
 #define READ_TRIES 200u
 
 /* One shard's log. */

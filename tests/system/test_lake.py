@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import random
+import resource
 import shutil
 import signal
 import struct
@@ -407,6 +408,7 @@ def whole(shards, seed):
                 first["segments"] + second["segments"], third
             pieces_check(life, fresh, lake)
             kills_check(life, fresh)
+            full_check(life, fresh)
             damage_check(life)
         finally:
             life.appliance.stop()
@@ -458,6 +460,27 @@ def kills_check(life, fresh):
     assert kills > 3, "it was never ended early"
     assert tree(lake) == expected, {n for n in expected.keys() | tree(lake).keys()
                                     if expected.get(n) != tree(lake).get(n)}
+
+
+def full_check(life, fresh):
+    """A disk that takes no more, at any place, is told; with room again, the same tree."""
+    lake, expected = life.folder / "full", tree(fresh)
+    for size in (0, 100, 3000, 6000, 9000):
+        done = subprocess.run(
+            [support.PROGRAM, "export", "--data", life.data, "--out", lake], capture_output=True,
+            text=True, timeout=60, preexec_fn=lambda: files_limit(size))
+        assert done.returncode == 1 and "File too large" in done.stderr, (size, done)
+        assert not list(lake.rglob("*.tmp")), size
+        whole_files = {n for n in tree(lake) if n.endswith("parquet")}
+        assert all(tree(lake)[n] == expected[n] for n in whole_files), size
+    export(life.data, lake)
+    assert tree(lake) == expected, expected.keys() ^ tree(lake).keys()
+
+
+def files_limit(size):
+    """No file of the process grows beyond it: write() says so."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
 def tear(path, rng):
