@@ -7,7 +7,8 @@
 #include "controlplane/backfill.h"
 #include "controlplane/succession.h"
 
-/* Plans that may follow one another in a process: each takes address space for its greatest size. */
+/* Plans that may follow one another in a process: each takes address space for its greatest
+ * size. */
 #define BACKFILL_PLANS_MAX (CONFIG_LOADS_MAX - 1)
 
 struct backfill {

@@ -15,8 +15,8 @@
 /* So few records behind what was read are left for the end. */
 #define FOLLOW_LEFT_MAX 16384u
 #define FOLLOW_PASSES   16u
-/* Files are renamed while they are listed, and what the page cache has of a file may lag behind what
- * was written past it. */
+/* Files are renamed while they are listed, and what the page cache has of a file may lag behind
+ * what was written past it. */
 #define READ_TRIES 200u
 
 /* One shard's log. */
@@ -30,8 +30,8 @@ struct backfill_reading {
     struct succession *succession;
     struct replay *replay;
     struct corrections corrections; /* Made while nothing runs. */
-    struct catalog *catalog; /* Of what runs: the log may begin behind its own. */
-    struct view_set views;   /* New ones. */
+    struct catalog *catalog;        /* Of what runs: the log may begin behind its own. */
+    struct view_set views;          /* New ones. */
     struct reading_log log[SHARDS_MAX];
     uint32_t shard; /* Whose log is read. */
     bool first;     /* The pass that counts for progress. */

@@ -93,12 +93,8 @@ static int store_open(struct correct *correct)
 static const struct plan_stream *plan_stream_of(const struct correct *correct, uint16_t id)
 {
     const struct config *config = correct->order->config;
-    for (uint32_t s = 0; config != NULL && s < config->plan.stream_count; s++) {
-        if (config->plan.stream[s].schema.id == id) {
-            return &config->plan.stream[s];
-        }
-    }
-    return NULL;
+    int stream = config == NULL ? -1 : plan_stream_find_id(&config->plan, id);
+    return stream < 0 ? NULL : &config->plan.stream[stream];
 }
 
 /* The schema of an event: as the definitions have it, else as the newest plan of the store has. */

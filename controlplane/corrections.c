@@ -177,16 +177,6 @@ static void event_rows_add(const struct plan *plan, uint32_t stream,
     }
 }
 
-static int stream_of(const struct plan *plan, uint16_t id)
-{
-    for (uint32_t s = 0; s < plan->stream_count; s++) {
-        if (plan->stream[s].schema.id == id) {
-            return (int)s;
-        }
-    }
-    return -1;
-}
-
 enum result corrections_rows(const struct corrections *corrections, const struct plan *plan,
                              uint32_t epoch, struct row_set *out_rows, void **out_memory)
 {
@@ -196,7 +186,8 @@ enum result corrections_rows(const struct corrections *corrections, const struct
     *out_memory = NULL;
     for (uint32_t i = 0; i < corrections->count; i++) {
         const struct correction *record = &corrections->record[i];
-        int stream = record->kind == CORRECTION_REBUILT ? -1 : stream_of(plan, record->stream_id);
+        int stream =
+            record->kind == CORRECTION_REBUILT ? -1 : plan_stream_find_id(plan, record->stream_id);
         if (stream >= 0 && record_is_new(corrections, record, epoch)) {
             const struct plan_stream *of = &plan->stream[stream];
             rows += 2 * of->view_count;
@@ -215,7 +206,8 @@ enum result corrections_rows(const struct corrections *corrections, const struct
     row_set_init(out_rows, rows, *out_memory);
     for (uint32_t i = 0; i < corrections->count; i++) {
         const struct correction *record = &corrections->record[i];
-        int stream = record->kind == CORRECTION_REBUILT ? -1 : stream_of(plan, record->stream_id);
+        int stream =
+            record->kind == CORRECTION_REBUILT ? -1 : plan_stream_find_id(plan, record->stream_id);
         if (stream >= 0 && record_is_new(corrections, record, epoch)) {
             event_rows_add(plan, (uint32_t)stream, &record->was, out_rows);
             event_rows_add(plan, (uint32_t)stream, &record->is, out_rows);

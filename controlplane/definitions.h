@@ -15,7 +15,8 @@ int definitions_load(char *const *paths, uint32_t path_count, bool json,
 int definitions_load_telling(char *const *paths, uint32_t path_count, bool json,
                              config_expression_tell *tell, void *tell_context,
                              struct config **out_config);
-/* The same; what was read is kept in out_texts, and the config knows it and paths, both borrowed. */
+/* The same; what was read is kept in out_texts, and the config knows it and paths, both
+ * borrowed. */
 int definitions_load_keeping(char *const *paths, uint32_t path_count, bool json,
                              struct config_texts *out_texts, struct config **out_config);
 void definitions_free(struct config *config); /* NULL is fine. */

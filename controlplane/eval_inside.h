@@ -1,5 +1,5 @@
 /* What the files of `freshet eval` share: features of an entity (eval_verb.c), answers of a service
- * (eval_service.c), batch tables (eval_table.c). */
+ * (eval_service.c), batch tables (eval_table.c), a data directory's events (eval_mirror.c). */
 #pragma once
 
 #include <jansson.h>
@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "controlplane/evaluation.h"
+#include "controlplane/mirror_history.h"
 #include "controlplane/verb.h"
 
 #define EVAL_VALUE_MAX (ANSWER_LIST_SIZE_MAX + 1)
@@ -22,6 +23,7 @@ struct eval_texts {
 
 struct eval_options {
     const char *events;
+    const char *mirror; /* Instead of events: a data directory. */
     struct verb_list keys;
     struct verb_list tables; /* STREAM=FILE */
     const char *service;
@@ -36,6 +38,7 @@ struct eval {
     const struct eval_options *options;
     const struct config *config;
     struct evaluation *evaluation;
+    struct eval_mirror *mirror; /* NULL: events are evaluated. */
     struct eval_texts *texts;
     const char *key; /* Whose features; of a service unused. */
     enum read_time time;
@@ -64,6 +67,13 @@ void eval_difference_print(struct eval *eval, const char *name, uint32_t size, c
 int eval_service_check(struct eval *eval);
 /* Prints the answer, or compares it. Exit code of what went wrong besides. */
 int eval_service(struct eval *eval);
+
+bool eval_view_is_of_key(const struct eval *eval, const struct plan_view *view);
+
+/* Reads all features of the key from the mirror. On failure error says why. */
+MUST_USE enum result eval_mirror_open(struct eval *eval, char error[MIRROR_HISTORY_ERROR_SIZE_MAX]);
+const struct answer *eval_mirror_answer(const struct eval *eval, uint16_t feature);
+void eval_mirror_close(struct eval *eval); /* Also of one that was not opened. */
 
 /* Path of a --table; NULL where it has no `=`. *out_stream: -1, there is none of that name. */
 const char *eval_table_path(const struct eval *eval, uint32_t table, int *out_stream);

@@ -135,8 +135,12 @@ static const char *value_read(struct eval *eval, uint16_t feature)
 {
     struct answer answer;
     const char *id = strchr(eval->key, ':') + 1;
-    evaluation_read(eval->evaluation, id, (uint32_t)strlen(id), &feature, 1, eval->time,
-                    eval->at_us, &answer);
+    if (eval->mirror != NULL) {
+        answer = *eval_mirror_answer(eval, feature);
+    } else {
+        evaluation_read(eval->evaluation, id, (uint32_t)strlen(id), &feature, 1, eval->time,
+                        eval->at_us, &answer);
+    }
     if (answer.status == ANSWER_NOT_FOUND || answer.kind == VALUE_NULL) {
         return NULL;
     }
@@ -148,7 +152,7 @@ static const char *value_read(struct eval *eval, uint16_t feature)
     return out;
 }
 
-static bool view_is_of_key(const struct eval *eval, const struct plan_view *view)
+bool eval_view_is_of_key(const struct eval *eval, const struct plan_view *view)
 {
     size_t size = strlen(view->entity);
     return strncmp(eval->key, view->entity, size) == 0 && eval->key[size] == ':';
@@ -171,7 +175,7 @@ static void features_print(struct eval *eval)
     const struct plan *plan = &eval->config->plan;
     for (uint16_t f = 0; f < plan->feature_count; f++) {
         const struct plan_view *view = &plan->view[plan->feature[f].view];
-        if (view_is_of_key(eval, view)) {
+        if (eval_view_is_of_key(eval, view)) {
             feature_print(eval, view, &plan->feature[f], value_read(eval, f));
         }
     }
@@ -221,6 +225,10 @@ static void expectation_check(struct eval *eval, char *text, uint32_t size)
 
 static int evaluate(struct eval *eval)
 {
+    char error[MIRROR_HISTORY_ERROR_SIZE_MAX];
+    if (eval->options->mirror != NULL && eval_mirror_open(eval, error) != RESULT_OK) {
+        return eval_failed(eval->options->mirror, error);
+    }
     int sent = eval_tables_send(eval);
     if (sent != VERB_EXIT_OK) {
         return sent;
@@ -265,7 +273,7 @@ static bool key_check(const struct verb_usage *usage, struct eval *eval, const c
     for (uint32_t v = 0; v < plan->view_count; v++) {
         const struct plan_view *view = &plan->view[v];
         uint8_t bytes[KEY_SIZE_MAX];
-        if (!view_is_of_key(eval, view)) {
+        if (!eval_view_is_of_key(eval, view)) {
             continue;
         }
         const char *id = key + strlen(view->entity) + 1;
@@ -339,6 +347,7 @@ static int eval_run(const struct verb_usage *usage, const struct eval_options *o
         printf("\n");
     }
     json_decref(eval.out);
+    eval_mirror_close(&eval);
     evaluation_close(eval.evaluation);
     heap_free(eval.texts);
     return exit_code;
@@ -351,8 +360,13 @@ static int options_check(const struct verb_usage *usage, const struct eval_optio
         strcmp(options->expect, "-") == 0) {
         return verb_usage_error(usage, "--events and --expect cannot both be stdin");
     }
-    if ((options->events == NULL && options->tables.count == 0) || options->keys.count == 0) {
-        return verb_usage_error(usage, "--events and --key are needed");
+    bool events = options->events != NULL || options->tables.count > 0;
+    if ((!events && options->mirror == NULL) || options->keys.count == 0) {
+        return verb_usage_error(usage, "--events (or --mirror) and --key are needed");
+    }
+    if (options->mirror != NULL && (events || options->service != NULL)) {
+        return verb_usage_error(usage, "--mirror stands instead of --events and --table, and "
+                                       "without --service (see freshet train)");
     }
     if (options->service == NULL && (options->keys.count > 1 || options->request.count > 0)) {
         return verb_usage_error(usage, "%s needs --service",
@@ -373,6 +387,8 @@ int eval_verb(int argc, char **argv)
     const struct verb_option option[] = {
         {"events", "FILE", VERB_OPTION_TEXT, &options.events,
          "one event a line, JSON or line protocol; - is stdin"},
+        {"mirror", "DIR", VERB_OPTION_TEXT, &options.mirror,
+         "instead of events: those that a data directory recorded"},
         {"table", "STREAM=FILE", VERB_OPTION_LIST, &options.tables,
          "a batch table, CSV, NDJSON or Parquet, before the events"},
         {"key", "ENTITY:ID", VERB_OPTION_LIST, &options.keys,

@@ -64,8 +64,8 @@ static const char *why(enum result result)
 }
 
 /* Says what became of a segment. False: no further one is tried. */
-static bool segment_note(const struct store_log_segment *segment, enum result result,
-                         const struct lake_report *report, struct export_sum *sum)
+static bool segment_note(const char *name, enum result result, const struct lake_report *report,
+                         struct export_sum *sum)
 {
     char lsn[STORE_LSN_SIZE_MAX];
     sum->files += report->files;
@@ -81,10 +81,10 @@ static bool segment_note(const struct store_log_segment *segment, enum result re
         (void)fprintf(stderr,
                       "freshet export: %s: damaged at byte %" PRIu64
                       ", from LSN %s on; none of the segment is exported; see freshet verify\n",
-                      segment->name, report->damaged_place,
+                      name, report->damaged_place,
                       store_lsn_format(report->damaged_first_lsn, lsn));
     } else {
-        (void)failed(segment->name, why(result));
+        (void)failed(name, why(result));
         return false;
     }
     if (report->unread > 0) {
@@ -92,7 +92,21 @@ static bool segment_note(const struct store_log_segment *segment, enum result re
                       "freshet export: %s: %" PRIu64
                       " events of streams that no plan in the log or a manifest has; they have no "
                       "row\n",
-                      segment->name, report->unread);
+                      name, report->unread);
+    }
+    return true;
+}
+
+/* Files whose header cannot be read. False: it ended early, and said why. */
+static bool headless_tell(const char *directory, const struct store_log *log,
+                          struct export_sum *sum)
+{
+    for (uint32_t i = 0; i < log->headless_count; i++) {
+        struct lake_report report;
+        enum result result = lake_headless_check(directory, &log->headless[i], &report);
+        if (result != RESULT_OK && !segment_note(log->headless[i].name, result, &report, sum)) {
+            return false;
+        }
     }
     return true;
 }
@@ -113,7 +127,7 @@ static bool segments_export(struct lake *lake, const struct store_log *log, bool
             continue;
         }
         enum result result = lake_export(lake, log, i, &report);
-        if (!segment_note(segment, result, &report, sum)) {
+        if (!segment_note(segment->name, result, &report, sum)) {
             return false;
         }
     }
@@ -183,7 +197,8 @@ static int log_export(const struct export_options *options, struct lake_options 
     if (lake_open(lake_options, &lake, error) != RESULT_OK) {
         return failed(options->out, error);
     }
-    bool good = segments_export(lake, log, running, &sum) &&
+    bool good = headless_tell(options->data, log, &sum) &&
+                segments_export(lake, log, running, &sum) &&
                 served_export(options, lake_options, running, &sum);
     lake_close(lake);
     return sum_print(options, &sum,

@@ -152,14 +152,14 @@ static json_t *message_json(const struct mirror_entry *entry)
 {
     uint32_t refused;
     json_t *verdicts = verdicts_json(entry, &refused);
-    return json_pack("{s:I, s:i, s:I, s:I, s:b, s:b, s:i, s:i, s:i, s:i, s:o, s:i}", "producer",
-                     (json_int_t)entry->producer, "lane", (int)entry->lane, "sequence",
-                     (json_int_t)entry->sequence, "incarnation", (json_int_t)entry->incarnation,
-                     "acked", (entry->flags & MIRROR_MESSAGE_FLAG_ACKED) != 0, "text",
-                     (entry->flags & MIRROR_MESSAGE_FLAG_TEXT) != 0, "stream",
-                     (int)entry->stream_id, "version", (int)entry->version, "events",
-                     (int)entry->event_count, "event_bytes", (int)entry->event_stride, "verdicts",
-                     verdicts, "refused_by_a_view", (int)refused);
+    return json_pack(
+        "{s:I, s:i, s:I, s:I, s:i, s:b, s:b, s:i, s:i, s:i, s:i, s:o, s:i}", "producer",
+        (json_int_t)entry->producer, "lane", (int)entry->lane, "sequence",
+        (json_int_t)entry->sequence, "incarnation", (json_int_t)entry->incarnation, "place",
+        (int)entry->place, "acked", (entry->flags & MIRROR_MESSAGE_FLAG_ACKED) != 0, "text",
+        (entry->flags & MIRROR_MESSAGE_FLAG_TEXT) != 0, "stream", (int)entry->stream_id, "version",
+        (int)entry->version, "events", (int)entry->event_count, "event_bytes",
+        (int)entry->event_stride, "verdicts", verdicts, "refused_by_a_view", (int)refused);
 }
 
 static json_t *forward_json(const struct mirror_entry *entry)

@@ -48,6 +48,13 @@ void lake_close(struct lake *lake); /* NULL is fine. */
 /* Whether the segment's files are all there. */
 bool lake_has(const struct lake *lake, uint32_t shard, uint64_t segment);
 
+/* Whether good frames stand behind a header that cannot be read: damage, told in out_report.
+ * RESULT_OK: there are none; RESULT_CORRUPT, RESULT_NOT_FOUND (it is gone), RESULT_SYSTEM (errno),
+ * RESULT_NO_MEMORY. */
+MUST_USE enum result lake_headless_check(const char *directory,
+                                         const struct store_log_headless *headless,
+                                         struct lake_report *out_report);
+
 /* Writes the files of segment `index` of the log that are not there yet. RESULT_OK; RESULT_CORRUPT:
  * bytes of the segment are damaged, none of it is written; RESULT_NOT_FOUND: its file is gone, or
  * was used again meanwhile; RESULT_STOPPED; RESULT_SYSTEM (errno); RESULT_NO_MEMORY. */

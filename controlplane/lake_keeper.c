@@ -98,8 +98,20 @@ static bool segment_export(struct lake_keeper *keeper, const struct store_log *l
     return true;
 }
 
+/* Headers do not break while we run: what is damaged is counted once. */
+static void headless_count(struct lake_keeper *keeper, const struct store_log *log)
+{
+    for (uint32_t i = 0; keeper->begun == 0 && i < log->headless_count; i++) {
+        struct lake_report found;
+        enum result result =
+            lake_headless_check(keeper->options.directory, &log->headless[i], &found);
+        report_add(keeper, &found, result);
+    }
+}
+
 static bool log_export(struct lake_keeper *keeper, const struct store_log *log)
 {
+    headless_count(keeper, log);
     for (uint32_t i = 0; i < log->segment_count; i++) {
         bool sealed = store_log_next(log, i) != NULL;
         /* Shards of an earlier count have no worker: their last segment is written no more. */

@@ -1,6 +1,6 @@
-/* Which corrections a read of the mirror regards. Serving regards those that were made before it was
- * started: an epoch's corrections count from the next one's first segment on. So what was served
- * before stays what it was, and as_true has them all. */
+/* Which corrections a read of the mirror regards. Serving regards those that were made before it
+ * was started: an epoch's corrections count from the next one's first segment on. So what was
+ * served before stays what it was, and as_true has them all. */
 #include <string.h>
 
 #include "controlplane/mirror_history_inside.h"

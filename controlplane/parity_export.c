@@ -69,28 +69,33 @@ static void store_text(const uint8_t id[MIRROR_STORE_ID_BYTES], char out[LAKE_ST
 }
 
 static enum result segments_check(const struct store_log *log, const struct lake_known *known,
-                                  const char *folder, bool *out_whole,
-                                  char note[PARITY_ERROR_SIZE_MAX],
+                                  const char *folder, struct parity_export *export,
                                   char error[PARITY_ERROR_SIZE_MAX])
 {
     char store[LAKE_STORE_TEXT_SIZE];
-    *out_whole = true;
-    for (uint32_t i = 0; i < log->segment_count && *out_whole; i++) {
+    *export = (struct parity_export){.is_whole = true};
+    for (uint32_t i = 0; i < log->segment_count; i++) {
         const struct mirror_segment *header = &log->segment[i].header;
         store_text(header->store_id, store);
         if (strcmp(store, known->store) != 0) {
             return refuse(folder, "is the export of another data directory", error);
         }
-        *out_whole = lake_known_segment(known, header->shard, header->number);
-        (void)snprintf(note, PARITY_ERROR_SIZE_MAX,
-                       "%.400s lacks segment %" PRIu64 " of shard %u, which may still be written",
-                       folder, header->number, header->shard);
+        if (header->shard >= export->shard_count) {
+            export->shard_count = header->shard + 1u;
+        }
+        if (export->is_whole && !lake_known_segment(known, header->shard, header->number)) {
+            export->is_whole = false;
+            (void)snprintf(export->lacks, sizeof(export->lacks),
+                           "%.400s lacks segment %" PRIu64
+                           " of shard %u, which may still be written",
+                           folder, header->number, header->shard);
+        }
     }
     return RESULT_OK;
 }
 
-enum result parity_export_check(const char *directory, const char *folder, bool *out_whole,
-                                char note[PARITY_ERROR_SIZE_MAX], char error[PARITY_ERROR_SIZE_MAX])
+enum result parity_export_check(const char *directory, const char *folder,
+                                struct parity_export *out_export, char error[PARITY_ERROR_SIZE_MAX])
 {
     struct store_log log;
     struct lake_known known = {.whole = NULL};
@@ -99,7 +104,7 @@ enum result parity_export_check(const char *directory, const char *folder, bool 
     }
     enum result result = manifest_read(folder, &known, error);
     if (result == RESULT_OK) {
-        result = segments_check(&log, &known, folder, out_whole, note, error);
+        result = segments_check(&log, &known, folder, out_export, error);
     }
     lake_known_free(&known);
     store_log_free(&log);

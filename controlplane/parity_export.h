@@ -6,8 +6,13 @@
 
 #include "controlplane/parity_mirror.h"
 
-/* *out_whole: each segment that was begun is in it. note: the first one that is not.
- * RESULT_INVALID: it is no export, or that of another store; error says so. */
-MUST_USE enum result parity_export_check(const char *directory, const char *folder, bool *out_whole,
-                                         char note[PARITY_ERROR_SIZE_MAX],
+struct parity_export {
+    bool is_whole;        /* Each segment that was begun is in it. */
+    uint32_t shard_count; /* Whose segments there are, of any epoch. */
+    char lacks[512];      /* The first segment that is not in it. */
+};
+
+/* RESULT_INVALID: it is no export, or that of another store; error says so. */
+MUST_USE enum result parity_export_check(const char *directory, const char *folder,
+                                         struct parity_export *out_export,
                                          char error[PARITY_ERROR_SIZE_MAX]);

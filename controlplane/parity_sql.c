@@ -7,7 +7,6 @@
 
 #include "controlplane/definitions.h"
 #include "controlplane/mirror_history.h"
-#include "controlplane/parity_export.h"
 #include "controlplane/parity_sql_inside.h"
 #include "controlplane/verb.h"
 #include "dataplane/base/units.h"
@@ -133,9 +132,9 @@ static enum result keys_compare(struct parity_sql *parity, struct mirror_history
  * of one shard: what its records before T had made, at T and at such times. Of several shards
  * events are on their way from one to another: only the end, when all have come, is known; of an
  * export that is not whole, only what comes before its end. */
-static enum result moments_draw(struct parity_sql *parity, uint32_t shard_count,
-                                const int64_t *at_us, struct parity_moment *out,
-                                uint32_t *out_count, char error[PARITY_ERROR_SIZE_MAX])
+static enum result moments_draw(struct parity_sql *parity, const int64_t *at_us,
+                                struct parity_moment *out, uint32_t *out_count,
+                                char error[PARITY_ERROR_SIZE_MAX])
 {
     const struct parity_sql_options *options = parity->options;
     bool is_known = parity->events == PARITY_EVENTS_APPLIED;
@@ -147,13 +146,14 @@ static enum result moments_draw(struct parity_sql *parity, uint32_t shard_count,
     *out_count = 0;
     enum result result = parity_mirror_moments(&parity->mirror, parity->view, PARITY_EVENTS_TRUE,
                                                times, options->seed, us, &count, error);
-    if (result == RESULT_OK && is_known && shard_count == 1) {
+    if (result == RESULT_OK && is_known && parity->export.shard_count == 1) {
         result = parity_mirror_moments(&parity->mirror, parity->view, PARITY_EVENTS_APPLIED, times,
                                        options->seed, known_us, &known_count, error);
     }
+    count = at_us != NULL && !is_known && count > 1 ? 1 : count;
     for (uint32_t i = 0; i < count && result == RESULT_OK; i++) {
         bool is_end = !is_known || i + 1 >= known_count;
-        if (is_end && !parity->is_whole) {
+        if (is_end && !parity->export.is_whole) {
             break;
         }
         int64_t known = is_end ? INT64_MAX : known_us[i];
@@ -187,8 +187,15 @@ static enum result view_compare(struct parity_sql *parity, struct mirror_history
     if (result != RESULT_OK) {
         return result;
     }
-    result = moments_draw(parity, mirror_history_range(history)->shard_count, at_us, moment,
-                          &moment_count, error);
+    uint32_t corrected =
+        parity_corrected_take(&parity->corrected, &parity->config->plan, view, &keys);
+    if (corrected > 0) {
+        (void)fprintf(stderr,
+                      "freshet parity --sql: view `%s`: %" PRIu32
+                      " keys have corrected events, which an export has as they came: left out\n",
+                      parity->config->plan.view[view].name, corrected);
+    }
+    result = moments_draw(parity, at_us, moment, &moment_count, error);
     if (result == RESULT_OK && keys.count > 0 && moment_count > 0) {
         result = keys_compare(parity, history, &keys, moment, moment_count, error);
     }
@@ -220,8 +227,11 @@ static enum result events_compare(struct parity_sql *parity, enum parity_events 
     parity->events = events;
     parity->mirror.first_lsn = range->first_lsn;
     parity->mirror.shard_count = range->shard_count;
-    bool is_possible =
-        parity->is_whole || (events == PARITY_EVENTS_APPLIED && range->shard_count == 1);
+    parity_corrected_free(&parity->corrected);
+    result = parity_corrected_load(parity->options->data, range->store_id, plan, &parity->corrected,
+                                   error);
+    bool is_possible = parity->export.is_whole ||
+                       (events == PARITY_EVENTS_APPLIED && parity->export.shard_count == 1);
     for (uint32_t v = 0; v < plan->view_count && result == RESULT_OK && is_possible; v++) {
         if (view < 0 || (uint32_t)view == v) {
             result = view_compare(parity, history, v, at_us, error);
@@ -243,14 +253,13 @@ static int parity_compare(struct parity_sql *parity, int view, const int64_t *at
     memset(parity->count, 0, count_bytes);
     parity->differences = json_array();
     const struct duckdb_options cores = {.threads = 0};
-    char note[PARITY_ERROR_SIZE_MAX];
-    enum result result = parity_export_check(parity->options->data, parity->options->export,
-                                             &parity->is_whole, note, error);
-    if (result == RESULT_OK && !parity->is_whole) {
+    enum result result =
+        parity_export_check(parity->options->data, parity->options->export, &parity->export, error);
+    if (result == RESULT_OK && !parity->export.is_whole) {
         (void)fprintf(stderr,
                       "freshet parity --sql: %s: moments before its end are compared, as "
                       "known, of stores with one shard\n",
-                      note);
+                      parity->export.lacks);
     }
     result = result == RESULT_OK
                  ? parity_mirror_open(&parity->mirror, parity->options->export, plan, &cores, error)
@@ -260,6 +269,7 @@ static int parity_compare(struct parity_sql *parity, int view, const int64_t *at
         result = result == RESULT_OK
                      ? events_compare(parity, PARITY_EVENTS_TRUE, view, at_us, error)
                      : result;
+        parity_corrected_free(&parity->corrected);
         parity_mirror_close(&parity->mirror);
     }
     int exit_code = result == RESULT_OK ? parity_sql_print(parity) : failed(error);

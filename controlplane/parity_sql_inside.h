@@ -7,6 +7,8 @@
 
 #include "config/config.h"
 #include "controlplane/parity_cell.h"
+#include "controlplane/parity_corrected.h"
+#include "controlplane/parity_export.h"
 #include "controlplane/parity_mirror.h"
 #include "controlplane/sql_texts.h"
 #include "dataplane/history.h"
@@ -37,7 +39,8 @@ struct parity_sql {
     struct config *config;
     struct sql_texts texts;
     struct parity_mirror mirror;
-    bool is_whole;              /* The export has all that the log has. */
+    struct parity_export export;
+    struct parity_corrected corrected;
     struct parity_count *count; /* By feature; owned. */
     struct json_t *differences; /* With --json; the first ones. */
     uint64_t different;         /* So far. */

@@ -82,7 +82,6 @@ struct recovery_report {
     uint64_t again;          /* Forwards sent again. */
     uint64_t corrected_rows; /* Built anew, because events of theirs were corrected. */
     enum recovery_view view[VIEWS_MAX];
-    int64_t oldest_us;      /* Of a copy: since when it has all records; 0: from a checkpoint. */
     uint32_t dropped_count; /* Views of the store that the plan no longer has. */
     char dropped[RECOVERY_DROPPED_MAX][NAME_SIZE_MAX]; /* The first of them. */
 };

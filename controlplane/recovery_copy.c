@@ -136,7 +136,6 @@ enum result recovery_copy_load(struct recovery *recovery, struct worker *const *
 {
     candidate_choose(recovery);
     bytes_sum(recovery);
-    recovery->report.oldest_us = 0;
     const struct manifest *base = recovery_candidate(recovery);
     recovery->report.generation = base != NULL ? base->generation : 0;
     enum result result = copy_run(recovery, workers, error);

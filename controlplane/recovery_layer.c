@@ -233,8 +233,6 @@ static void since_set(struct recovery_layers *layers, const struct recovery_laye
         if (view_set_has(&layer->views, v)) {
             recovery->since_us[v] = since_us;
             recovery->report.view[v] = how;
-            recovery->report.oldest_us =
-                since_us > recovery->report.oldest_us ? since_us : recovery->report.oldest_us;
         }
     }
 }

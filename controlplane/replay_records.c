@@ -28,7 +28,6 @@ struct replay_records {
     int given; /* Shard whose message was given last; -1: none. */
     uint64_t done_bytes;
     uint64_t all_bytes;
-    int64_t since_us;
 };
 
 static enum result source_open(struct replay_records *records, const char *directory,
@@ -58,7 +57,6 @@ static enum result source_open(struct replay_records *records, const char *direc
 static enum result bytes_sum(struct replay_records *records,
                              char error[REPLAY_RECORDS_ERROR_SIZE_MAX])
 {
-    records->since_us = records->recovery->epochs.created_us;
     for (uint32_t i = 0; i < records->eras->count; i++) {
         struct recovery_era_logs logs;
         const struct recovery_era *era = &records->eras->era[i];
@@ -69,7 +67,6 @@ static enum result bytes_sum(struct replay_records *records,
         for (uint32_t shard = 0; shard < era->shard_count; shard++) {
             records->all_bytes += log_reader_bytes(logs.range[shard].log, 0);
         }
-        records->since_us = logs.oldest_us > records->since_us ? logs.oldest_us : records->since_us;
         recovery_era_close(&logs);
     }
     return RESULT_OK;
@@ -231,9 +228,4 @@ uint64_t replay_records_done(const struct replay_records *records)
 uint64_t replay_records_bytes(const struct replay_records *records)
 {
     return records->all_bytes;
-}
-
-int64_t replay_records_since_us(const struct replay_records *records)
-{
-    return records->since_us;
 }

@@ -33,5 +33,3 @@ void replay_records_rewind(struct replay_records *records);
 /* Bytes of logs gone over so far, and in all. */
 uint64_t replay_records_done(const struct replay_records *records);
 uint64_t replay_records_bytes(const struct replay_records *records);
-/* Since when all of them are kept. */
-int64_t replay_records_since_us(const struct replay_records *records);

@@ -55,17 +55,6 @@ static bool fail(const struct replay_send *send, const char *what, const char *w
     return false;
 }
 
-static int stream_of(const struct replay_send *send, uint16_t id)
-{
-    const struct plan *plan = &send->order->config->plan;
-    for (uint32_t s = 0; s < plan->stream_count; s++) {
-        if (plan->stream[s].schema.id == id) {
-            return (int)s;
-        }
-    }
-    return -1;
-}
-
 static bool time_is_wanted(const struct replay_send *send, int64_t apply_us)
 {
     const struct replay_order *order = send->order;
@@ -75,7 +64,7 @@ static bool time_is_wanted(const struct replay_send *send, int64_t apply_us)
 static bool message_events(struct replay_send *send, const struct mirror_entry *message,
                            uint32_t shard, replay_event *call)
 {
-    int stream = stream_of(send, message->stream_id);
+    int stream = plan_stream_find_id(&send->order->config->plan, message->stream_id);
     const struct correction_set *corrections = replay_records_corrections(send->records);
     for (uint32_t i = 0; i < message->event_count; i++) {
         bool applied = verdict_reason(mirror_entry_verdict(message, i)) == VERDICT_applied;

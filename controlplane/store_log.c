@@ -130,19 +130,43 @@ static bool segment_add(struct store_log *log, const struct store_name *name,
     return true;
 }
 
-/* False: the file is gone, or its header is not that of the segment that its name says. */
-static bool header_read(const char *path, const struct store_name *name,
-                        struct mirror_segment *out_header)
+static bool headless_add(struct store_log *log, const struct store_name *name)
 {
+    struct store_log_headless *grown =
+        heap_realloc(log->headless, (log->headless_count + 1) * sizeof(*log->headless));
+    if (grown == NULL) {
+        return false;
+    }
+    log->headless = grown;
+    struct store_log_headless *added = &grown[log->headless_count++];
+    *added = (struct store_log_headless){.shard = name->shard, .number = name->number};
+    mirror_name_format(name->shard, name->number, added->name);
+    return true;
+}
+
+/* RESULT_OK; RESULT_NOT_FOUND: the file is gone, or its segment was not begun; RESULT_CORRUPT: it
+ * has a header that is none; RESULT_SYSTEM (errno). */
+static enum result header_read(const char *path, const struct store_name *name,
+                               struct mirror_segment *out_header)
+{
+    static const uint8_t zeros[MIRROR_BLOCK_BYTES];
     uint8_t block[MIRROR_BLOCK_BYTES];
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
-        return false;
+        return errno == ENOENT ? RESULT_NOT_FOUND : RESULT_SYSTEM;
     }
     ssize_t count = pread(fd, block, sizeof(block), 0);
+    int error = errno;
     (void)close(fd);
-    return count > 0 && mirror_segment_decode(block, (uint64_t)count, out_header) == RESULT_OK &&
-           out_header->shard == name->shard && out_header->number == name->number;
+    errno = error;
+    if (count < 0) {
+        return RESULT_SYSTEM;
+    }
+    if (mirror_segment_decode(block, (uint64_t)count, out_header) != RESULT_OK) {
+        return memcmp(block, zeros, (size_t)count) == 0 ? RESULT_NOT_FOUND : RESULT_CORRUPT;
+    }
+    bool named = out_header->shard == name->shard && out_header->number == name->number;
+    return named ? RESULT_OK : RESULT_NOT_FOUND;
 }
 
 /* A segment that was begun, with the plan when its epoch begins there. Others are passed over. */
@@ -152,14 +176,18 @@ static enum result segment_look(struct log_look *look, const struct store_name *
     struct mirror_segment header;
     struct store_log *log = look->log;
     (void)snprintf(path, sizeof(path), "%s/%s", look->directory, name->name);
-    if (!header_read(path, name, &header)) {
-        return RESULT_OK;
+    enum result result = header_read(path, name, &header);
+    if (result == RESULT_CORRUPT) {
+        return headless_add(log, name) ? RESULT_OK : RESULT_NO_MEMORY;
+    }
+    if (result != RESULT_OK) {
+        return result == RESULT_NOT_FOUND ? RESULT_OK : result;
     }
     const struct store_log_segment *before =
         log->segment_count == 0 ? NULL : &log->segment[log->segment_count - 1];
     bool begins = before == NULL || before->header.shard != header.shard ||
                   before->header.epoch != header.epoch;
-    enum result result = begins ? epoch_plan_read(look, path, &header) : RESULT_OK;
+    result = begins ? epoch_plan_read(look, path, &header) : RESULT_OK;
     if (result != RESULT_OK) {
         return result;
     }
@@ -235,5 +263,6 @@ void store_log_free(struct store_log *log)
 {
     heap_free(log->segment);
     heap_free(log->plan);
+    heap_free(log->headless);
     *log = (struct store_log){0};
 }

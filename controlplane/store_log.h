@@ -22,11 +22,20 @@ struct store_log_plan {
     struct catalog_stream stream;
 };
 
+/* A file of the log whose header cannot be read, and is not zeros: what a crash tore, or damage. */
+struct store_log_headless {
+    char name[MIRROR_NAME_SIZE_MAX];
+    uint32_t shard;
+    uint64_t number;
+};
+
 struct store_log {
     struct store_log_segment *segment; /* Owned; by shard, oldest first. */
     uint32_t segment_count;
     struct store_log_plan *plan; /* Owned. */
     uint32_t plan_count;
+    struct store_log_headless *headless; /* Owned. */
+    uint32_t headless_count;
 };
 
 /* RESULT_SYSTEM (errno), RESULT_NO_MEMORY. */

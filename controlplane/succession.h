@@ -1,5 +1,6 @@
-/* A plan that follows the one that runs, and what comes with it: its definitions, patterns, catalog,
- * and the steps by which the workers take it (plan_door.h). Kept for the life of the workers. */
+/* A plan that follows the one that runs, and what comes with it: its definitions, patterns,
+ * catalog, and the steps by which the workers take it (plan_door.h). Kept for the life of the
+ * workers. */
 #pragma once
 
 #include <stdbool.h>

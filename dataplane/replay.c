@@ -217,154 +217,10 @@ static int catalog_stream_of(const struct replay *replay, uint16_t stream_id)
     return -1;
 }
 
-/* Views, as places of the stream now, that the event concerns in this pass: those of then (mask of
- * old places) that still are, or those to rebuild. */
-static uint32_t views_of(const struct replay *replay, uint32_t old_stream, uint32_t old_views,
-                         uint32_t stream)
-{
-    uint32_t views = 0;
-    const struct plan_stream *now = &replay->options.plan->stream[stream];
-    uint32_t rebuilt = 0;
-    for (uint32_t v = 0; v < now->view_count; v++) {
-        rebuilt |= (uint32_t)view_set_has(&replay->start.rebuild_views, now->view[v]) << v;
-    }
-    if (replay_rebuilds(replay)) {
-        return rebuilt;
-    }
-    for (; old_views != 0; old_views &= old_views - 1) {
-        uint8_t place = replay->place[old_stream][__builtin_ctz(old_views)];
-        if (place != REPLAY_NO_PLACE) {
-            views |= 1u << place;
-        }
-    }
-    return views & ~rebuilt;
-}
-
-/* What an entry's events have in common. */
-struct entry_events {
-    struct wire_message wire;
-    uint32_t stream;
-    uint32_t old_stream;
-    uint32_t old_views; /* Of those that the event names; all for a message. */
-};
-
-/* Views of an event that some refused, as a mask of old places. */
-static uint32_t views_without(const struct replay *replay, const struct entry_events *events,
-                              uint32_t refused)
-{
-    return views_of(replay, events->old_stream, events->old_views & ~refused, events->stream);
-}
-
-/* What became of an event of the entry: its record is the home's. */
-static const struct correction *correction_of(const struct replay *replay,
-                                              const struct mirror_entry *entry, uint32_t event)
-{
-    const struct correction_set *set = replay->options.corrections;
-    return entry->kind == MIRROR_MESSAGE
-               ? correction_find(set, replay->start.shard, entry->lsn + event)
-               : correction_find(set, entry->home, entry->home_lsn);
-}
-
-/* Events from `first` on, at most count, up to the first that was corrected, if any. */
-static uint32_t events_until(const struct replay *replay, const struct mirror_entry *entry,
-                             uint32_t first, uint32_t count,
-                             const struct correction **out_correction)
-{
-    const struct correction_set *set = replay->options.corrections;
-    *out_correction = NULL;
-    for (uint32_t i = 0; set != NULL && set->count > 0 && i < count; i++) {
-        *out_correction = correction_of(replay, entry, first + i);
-        if (*out_correction != NULL) {
-            return i + 1;
-        }
-    }
-    return count;
-}
-
-/* The last event of the burst came, and moves the watermark. What it should have been is applied
- * under its identity, from its home's record alone: no forward tells which rows that is about. */
-static enum result correction_gather(struct replay *replay, const struct mirror_entry *entry,
-                                     const struct entry_events *events,
-                                     const struct correction *correction)
-{
-    struct burst *burst = &replay->burst;
-    const struct plan_stream *stream = &replay->options.plan->stream[events->stream];
-    uint32_t came = burst->count - 1;
-    uint32_t views = replay->views[came];
-    replay->views[came] = 0;
-    if (correction->kind == CORRECTION_RETRACT || entry->kind == MIRROR_FORWARD ||
-        replay->pass == REPLAY_AGAIN) {
-        return RESULT_OK;
-    }
-    const struct wire_message wire = {.stream_id = events->wire.stream_id,
-                                      .version = correction->is.version,
-                                      .sequence = events->wire.sequence,
-                                      .event_stride = correction->is.size,
-                                      .event_count = 1,
-                                      .events = correction->is.data};
-    if (decode_check(&stream->schema, &wire) != DROP_NONE) {
-        return RESULT_CORRUPT;
-    }
-    decode_events(&stream->decode_judged, &wire, 0, 1, burst);
-    uint32_t is = burst->count - 1;
-    burst->order[is] = burst->order[came];
-    burst->lsn[is] = burst->lsn[came];
-    burst->drop[is] = DROP_event_late; /* Moves no watermark. */
-    replay->views[is] = views;
-    replay->replaced[is] = true;
-    return RESULT_OK;
-}
-
-/* Gathers events of an entry; applies bursts as they fill. */
-static enum result events_gather(struct replay *replay, const struct mirror_entry *entry,
-                                 const struct entry_events *events)
-{
-    struct burst *burst = &replay->burst;
-    const struct decode_plan *decode = &replay->options.plan->stream[events->stream].decode_judged;
-    uint32_t views = views_without(replay, events, 0);
-    uint32_t done = 0;
-    while (done < entry->event_count) {
-        /* One that was corrected takes two places. */
-        if (burst->count + 2 > BURST_EVENTS_MAX ||
-            (burst->count > 0 && burst->stream != events->stream)) {
-            enum result result = replay_burst_finish(replay);
-            if (result != RESULT_OK) {
-                return result;
-            }
-        }
-        burst->stream = (uint16_t)events->stream;
-        burst->schema = &replay->options.plan->stream[events->stream].schema;
-        uint32_t first = burst->count;
-        uint32_t room = BURST_EVENTS_MAX - first - 1;
-        uint32_t left = entry->event_count - done;
-        const struct correction *correction;
-        uint32_t count = events_until(replay, entry, done, left < room ? left : room, &correction);
-        decode_events(decode, &events->wire, done, count, burst);
-        for (uint32_t i = 0; i < count; i++) {
-            uint32_t verdict = mirror_entry_verdict(entry, done + i);
-            bool applied = (verdict & UINT8_MAX) == VERDICT_applied;
-            burst->lsn[first + i] = entry->lsn + done + i;
-            replay->replaced[first + i] = false;
-            burst->drop[first + i] = applied ? DROP_NONE : DROP_event_late;
-            replay->views[first + i] = !applied ? 0
-                                       : verdict >> 16 == 0
-                                           ? views
-                                           : views_without(replay, events, verdict >> 16);
-        }
-        done += count;
-        enum result result =
-            correction == NULL ? RESULT_OK : correction_gather(replay, entry, events, correction);
-        if (result != RESULT_OK) {
-            return result;
-        }
-    }
-    return RESULT_OK;
-}
-
 /* Finds the entry's stream, then and now; false when it is gone: nothing to apply. RESULT_CORRUPT:
  * no plan of its log has it. */
 static enum result entry_stream(struct replay *replay, const struct mirror_entry *entry,
-                                struct entry_events *out_events, bool *out_there)
+                                struct replay_events *out_events, bool *out_there)
 {
     int old = catalog_stream_of(replay, entry->stream_id);
     *out_there = false;
@@ -375,14 +231,14 @@ static enum result entry_stream(struct replay *replay, const struct mirror_entry
     }
     uint16_t now = replay->map.stream[old];
     *out_there = now != CATALOG_GONE;
-    *out_events = (struct entry_events){.old_stream = (uint32_t)old,
-                                        .stream = now,
-                                        .wire = {.stream_id = entry->stream_id,
-                                                 .version = entry->version,
-                                                 .sequence = entry->sequence,
-                                                 .event_stride = entry->event_stride,
-                                                 .event_count = entry->event_count,
-                                                 .events = entry->events}};
+    *out_events = (struct replay_events){.old_stream = (uint32_t)old,
+                                         .stream = now,
+                                         .wire = {.stream_id = entry->stream_id,
+                                                  .version = entry->version,
+                                                  .sequence = entry->sequence,
+                                                  .event_stride = entry->event_stride,
+                                                  .event_count = entry->event_count,
+                                                  .events = entry->events}};
     if (*out_there &&
         decode_check(&replay->options.plan->stream[now].schema, &out_events->wire) != DROP_NONE) {
         return RESULT_CORRUPT;
@@ -405,14 +261,14 @@ static enum result message_replay(struct replay *replay, const struct mirror_ent
             return RESULT_NO_SPACE;
         }
     }
-    struct entry_events events;
+    struct replay_events events;
     bool there = false;
     enum result result = entry_stream(replay, entry, &events, &there);
     if (result != RESULT_OK || !there) {
         return result;
     }
     events.old_views = (1u << VIEWS_PER_STREAM_MAX) - 1;
-    result = events_gather(replay, entry, &events);
+    result = replay_gather(replay, entry, &events);
     if ((entry->flags & MIRROR_MESSAGE_FLAG_TEXT) != 0 && result == RESULT_OK) {
         /* One event, whose place in its datagram its order has. */
         replay->burst.order[replay->burst.count - 1] = entry->sequence << 16 | entry->place;
@@ -431,14 +287,14 @@ static enum result forward_replay(struct replay *replay, const struct mirror_ent
     }
     uint64_t *taken = &replay->counts.forward_lsn[entry->home];
     *taken = entry->home_lsn > *taken ? entry->home_lsn : *taken;
-    struct entry_events events;
+    struct replay_events events;
     bool there = false;
     enum result result = entry_stream(replay, entry, &events, &there);
     if (result != RESULT_OK || !there) {
         return result;
     }
     events.old_views = entry->views;
-    result = events_gather(replay, entry, &events);
+    result = replay_gather(replay, entry, &events);
     if (result == RESULT_OK) {
         replay->burst.order[replay->burst.count - 1] = entry->order;
     }

@@ -78,5 +78,16 @@ static inline bool replay_row_is_ours(struct replay *replay, uint32_t view, cons
     return (entry != NULL) == (start->which == REPLAY_ROWS_ONLY);
 }
 
+/* What an entry's events have in common. */
+struct replay_events {
+    struct wire_message wire;
+    uint32_t stream;
+    uint32_t old_stream;
+    uint32_t old_views; /* Of those that the event names; all for a message. */
+};
+
+/* Gathers an entry's events; applies bursts as they fill. */
+MUST_USE enum result replay_gather(struct replay *replay, const struct mirror_entry *entry,
+                                   const struct replay_events *events);
 /* Applies the burst, or makes forwards of it, as the pass wants. */
 MUST_USE enum result replay_burst_finish(struct replay *replay);

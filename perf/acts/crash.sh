@@ -8,6 +8,10 @@ act_crash()
         say "Skipped: it needs data.directory and python3."
         return
     fi
+    if [[ " $acts " = *" truth "* ]]; then
+        say "Vectors are recorded as they are served, for the act after this one:"
+        truth_record
+    fi
     ledger=$(mktemp)
     say "A producer with acknowledgements sends one event for each of many new cards."
     python3 perf/acts/crash.py "$listen" "$((seconds + 3))" "$ledger" &

@@ -1,5 +1,5 @@
-/* A log of card payments as a store of one shard has it: a single segment, made in memory, 25 events
- * a message. What exports and training sets are measured by. */
+/* A log of card payments as a store of one shard has it: a single segment, made in memory, 25
+ * events a message. What exports and training sets are measured by. */
 #pragma once
 
 #include <stdint.h>

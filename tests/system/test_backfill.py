@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 import dataset
 import test_union
@@ -70,6 +71,12 @@ class World:
                                     and self.state()["share"] >= share), f"{states} {share}", 30)
 
     def check(self, times):
+        """Once the owners have what the homes forwarded to them."""
+        def are_taken():
+            shards = self.redis.status()["shards"]
+            return (sum(shard["forwards_applied"] for shard in shards)
+                    >= sum(shard["events_forwarded"] for shard in shards))
+        support.wait_until(are_taken, "owners have all forwards")
         test_union.check(self.redis, self.model, times)
 
     def restart_with_new_files(self):
@@ -124,12 +131,13 @@ def views_are_filled_while_events_come(shards):
         world.send(10)
         test_union.durable_await(world.redis, world.model)
         appliance.kill()
+        verified = support.run("verify", appliance.folder / "data")
+        assert verified.returncode == 0, verified
         world.restart_with_new_files()
         views = appliance.status()["store"]["recovery"]["views"]
         assert set(views.values()) == {"loaded"}, views
         world.check(times)
         world.send(20)
-        test_union.durable_await(world.redis, world.model)
         world.check(times)
 
 
@@ -242,6 +250,10 @@ def the_client_may_go_and_others_wait(shards):
         versions = sorted(view["version"] for view in world.appliance.status()["views"]
                           if view["view"] == "alone")
         assert versions == [1, 2, 3], versions
+        with urllib.request.urlopen(f"http://127.0.0.1:{appliance.http}/metrics") as reply:
+            lines = reply.read().decode().splitlines()
+        series = [line.rsplit(" ", 1)[0] for line in lines if not line.startswith("#")]
+        assert len(series) == len(set(series)), "a series stands twice"
         appliance.stop()
         world.restart_with_new_files()
         world.check(times)
@@ -320,6 +332,72 @@ def wrong_files_change_nothing(_):
         verb = world.backfill("exact")
         assert verb.wait() == 0, verb.communicate()
         world.check(times)
+
+
+def a_view_without_memory_is_given_up(_):
+    """The others go on, its rows go, and a start with more memory has it."""
+    stream = dataset.oracle.Definition(VISITS).streams["visit"]
+    base_us, users = dataset.utc_us(2022, 1, 1), 25000
+    with support.running(streams=VISITS, data=DATA, memory="20MiB") as appliance:
+        redis, sender = dataset.opened(appliance)
+
+        def users_send(first, end, sequence):
+            for place in range(first, end, 50):
+                events = [(base_us + user, user, 100) for user in range(place, place + 50)]
+                message = dataset.oracle.Message(stream, events, sequence + place // 50)
+                sender.send(dataset.client.pack_message(stream, message), 50)
+            sender.sync()
+
+        users_send(0, users, 1)
+        used = redis.status()["shards"][0]["memory_used_bytes"]
+        appliance.define(VISITS + LIVES, 1, DATA)
+        done = appliance.verb("backfill", "lives", check=False)
+        assert done.returncode == 1 and "does not fit `state.memory`" in done.stderr, done
+        again = appliance.verb("backfill", "lives", check=False)
+        assert again.returncode == 1 and "failed half-way" in again.stderr, again
+        users_send(0, 1000, 10000)
+        assert redis.call("FS.GET", "user:7", "FIELDS", 1, "plain.n_1h", "LATEST")[1] == b"2"
+        support.wait_until(
+            lambda: redis.status()["shards"][0]["memory_used_bytes"] < used + 2 * 2**20,
+            "rows that are not served are gone", 20)
+        appliance.stop()
+        appliance.memory = "256MiB"
+        appliance.define(VISITS + LIVES, 1, DATA)
+        appliance.start()
+        redis, sender = dataset.opened(appliance)
+        assert redis.call("FS.GET", "user:7", "FIELDS", 2, "plain.n_1h", "lives.n",
+                          "LATEST")[1::2] == [b"2", b"2"]
+
+
+SERVICE = """
+services:
+  ask:
+    version: 1
+    features: [plain.n_1h, lives.n]
+"""
+
+
+def services_change_with_the_switch(shards):
+    stream = dataset.oracle.Definition(VISITS).streams["visit"]
+    with support.running(streams=VISITS, shards=shards, data=DATA, memory=ROOM) as appliance:
+        redis, sender = dataset.opened(appliance)
+        event = (dataset.utc_us(2022, 1, 1), 3, 100)
+        message = dataset.oracle.Message(stream, [event], 1)
+        sender.send(dataset.client.pack_message(stream, message), 1)
+        sender.sync()
+        appliance.define(VISITS + LIVES + SERVICE, shards, DATA)
+        for words, said in [(("FS.GET", "user:3", "SERVICE", "ask", "LATEST"), "unknown service"),
+                            (("FS.BACKFILL", "START", "lives", "RATE", "0"), "RATE is above 0"),
+                            (("FS.BACKFILL", "START", ""), "no name of a view"),
+                            (("FS.BACKFILL", "STOP"), "unknown subcommand")]:
+            try:
+                raise AssertionError(redis.call(*words))
+            except RuntimeError as error:
+                assert said in str(error), error
+        assert json.loads(redis.call("FS.BACKFILL", "STATUS")) == {"state": "idle"}
+        appliance.verb("backfill", "lives")
+        assert redis.call("FS.GET", "user:3", "SERVICE", "ask", "LATEST")[1::2] == [b"1", b"1"]
+        assert appliance.status()["services"][0]["service"] == "ask"
 
 
 def memory_alone_has_no_history(_):
@@ -472,7 +550,8 @@ def history_is_folded_as_it_was(shards):
 SCENES = [views_are_filled_while_events_come, a_crash_leaves_no_half_filled_view,
           a_view_is_read_whole_or_not_at_all, the_client_may_go_and_others_wait,
           history_is_folded_as_it_was, history_begins_where_the_mirror_does,
-          wrong_files_change_nothing, memory_alone_has_no_history]
+          wrong_files_change_nothing, a_view_without_memory_is_given_up,
+          services_change_with_the_switch, memory_alone_has_no_history]
 
 if __name__ == "__main__":
     shard_count = int(sys.argv[1]) if len(sys.argv) > 1 else 1

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import random
+import resource
 import shutil
 import signal
 import struct
@@ -220,7 +221,7 @@ class Sent:
 
 def export(data, lake, *words, check=0):
     done = support.run("export", "--data", data, "--out", lake, "--json", *words)
-    assert done.returncode == check, done.stdout + done.stderr
+    assert done.returncode == check, done
     return json.loads(done.stdout) if done.stdout else done.stderr
 
 
@@ -290,10 +291,11 @@ def manifest_check(database, lake):
     """The manifest names every file, and says what is in it."""
     files, segments = manifest(lake)
     on_disk = {str(p.relative_to(lake)) for p in lake.rglob("*.parquet")}
-    assert {f["path"] for f in files} == on_disk and len(files) == len(on_disk)
-    assert not list(lake.rglob("*.tmp"))
-    assert sum(s["files"] for s in segments) == len(files)
-    assert sum(s["rows"] for s in segments) == sum(f["rows"] for f in files)
+    named = [line["path"] for line in files]
+    assert sorted(named) == sorted(on_disk), set(named) ^ on_disk
+    assert not list(lake.rglob("*.tmp")), list(lake.rglob("*.tmp"))
+    assert [sum(s[what] for s in segments) for what in ("files", "rows")] == \
+        [len(files), sum(line["rows"] for line in files)], segments
     for line in files:
         path = lake / line["path"]
         lsn = '"__lsn"' if line["stream"] == "wide" else '"_lsn"'
@@ -306,9 +308,9 @@ def manifest_check(database, lake):
         assert said == [str(v) for v in (
             line["rows"], line["event_us_min"], line["event_us_max"], line["apply_us_min"],
             line["apply_us_max"], *lsns, line["shard"], sorted(line["schema_versions"]))], line
-        assert line["bytes"] == path.stat().st_size
+        assert line["bytes"] == path.stat().st_size, line
         assert line["event_us_min"] // HOUR_US == line["hour_us"] // HOUR_US == \
-            line["event_us_max"] // HOUR_US
+            line["event_us_max"] // HOUR_US, line
         assert line["crc32c"] == f"{store.crc32c(path.read_bytes()):08x}", line
 
 
@@ -356,13 +358,13 @@ class Life:
         return max(log["segment"] for log in self.appliance.status()["store"]["logs"])
 
     def again(self, messages):
-        assert self.appliance.stop() == 0
+        assert self.appliance.stop() == 0, self.appliance.log.read_text()
         self.appliance.define(definitions(2), self.appliance_shards(),
                               self.options)
         self.sent.events = 0
         self.appliance.start()
         self.sent.send(messages, versions=(1, 2))
-        assert self.appliance.stop() == 0
+        assert self.appliance.stop() == 0, self.appliance.log.read_text()
 
     def appliance_shards(self):
         return len({p.name.split("-")[1] for p in self.data.glob("mirror-*.log")})
@@ -393,7 +395,8 @@ def whole(shards, seed):
             assert first["segments_open"] == shards and first["rows"] > 0, first
             life.again(300)
             second = export(life.data, lake)
-            assert second["segments_known"] == first["segments"] and second["segments_open"] == 0
+            assert second["segments_known"] == first["segments"] and \
+                second["segments_open"] == 0, (first, second)
             found = rows_by_duckdb(database, lake, "plain")
             expected = life.expected(found)
             rows_differ(found, expected)
@@ -405,6 +408,7 @@ def whole(shards, seed):
                 first["segments"] + second["segments"], third
             pieces_check(life, fresh, lake)
             kills_check(life, fresh)
+            full_check(life, fresh)
             damage_check(life)
         finally:
             life.appliance.stop()
@@ -422,14 +426,17 @@ def pieces_check(life, fresh, lake):
     part = life.folder / "part"
     export(life.data, part, "--stream", "plain")
     hours = sorted(line["hour_us"] for line in manifest(part)[0])
-    assert {n for n in tree(part) if n.endswith("parquet")} == \
-        {n for n in parquet if n.startswith("stream=plain/")}
+    found, expected = ({n for n in names if n.endswith("parquet") and "stream=wide" not in n}
+                       for names in (tree(part), parquet))
+    assert found == expected and not list(part.glob("stream=wide")), found ^ expected
     some = life.folder / "some"
     export(life.data, some, "--since", str(hours[0] + 1), "--until", str(hours[0] + 2))
-    assert {n for n in tree(some) if n.endswith("parquet")} == \
-        {line["path"] for line in manifest(fresh)[0] if line["hour_us"] == hours[0]}
+    found = {n for n in tree(some) if n.endswith("parquet")}
+    expected = {line["path"] for line in manifest(fresh)[0] if line["hour_us"] == hours[0]}
+    assert found == expected, found ^ expected
     export(life.data, some)
-    assert {n: v for n, v in tree(some).items() if n.endswith("parquet")} == parquet
+    found = {n: v for n, v in tree(some).items() if n.endswith("parquet")}
+    assert found == parquet, {n for n in found.keys() | parquet if found.get(n) != parquet.get(n)}
 
 
 def kills_check(life, fresh):
@@ -455,6 +462,27 @@ def kills_check(life, fresh):
                                     if expected.get(n) != tree(lake).get(n)}
 
 
+def full_check(life, fresh):
+    """A disk that takes no more, at any place, is told; with room again, the same tree."""
+    lake, expected = life.folder / "full", tree(fresh)
+    for size in (0, 100, 3000, 6000, 9000):
+        done = subprocess.run(
+            [support.PROGRAM, "export", "--data", life.data, "--out", lake], capture_output=True,
+            text=True, timeout=60, preexec_fn=lambda: files_limit(size))
+        assert done.returncode == 1 and "File too large" in done.stderr, (size, done)
+        assert not list(lake.rglob("*.tmp")), size
+        whole_files = {n for n in tree(lake) if n.endswith("parquet")}
+        assert all(tree(lake)[n] == expected[n] for n in whole_files), size
+    export(life.data, lake)
+    assert tree(lake) == expected, expected.keys() ^ tree(lake).keys()
+
+
+def files_limit(size):
+    """No file of the process grows beyond it: write() says so."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
 def tear(path, rng):
     """The last line as a crash leaves it: without its end."""
     text = path.read_bytes()
@@ -469,16 +497,23 @@ def damage_check(life):
     shutil.copytree(life.data, data)
     path = sorted(data.glob("mirror-000-*.log"))[0]
     with open(path, "r+b") as file:
-        file.seek(4096 * 3 + 100)
+        file.seek(4096 + 64 + 8)  # In the first frame's entries; what pads a frame proves nothing.
         byte = file.read(1)
         file.seek(-1, os.SEEK_CUR)
         file.write(bytes([byte[0] ^ 1]))
+    # And one whose header has one: it is none, with frames behind it.
+    headless = sorted(data.glob("mirror-000-*.log"))[1]
+    with open(headless, "r+b") as file:
+        file.seek(40)
+        file.write(b"\xff")
     done = support.run("export", "--data", data, "--out", lake)
-    assert done.returncode == 1 and path.name in done.stderr and "damaged at byte" in done.stderr
+    assert done.returncode == 1 and f"{headless.name}: damaged at byte 0" in done.stderr, done
+    assert done.returncode == 1 and path.name in done.stderr and \
+        "damaged at byte" in done.stderr, done
     number = int(path.stem.split("-")[2])
     files, segments = manifest(lake)
-    assert files and not [f for f in files + segments if f["shard"] == 0 and
-                          f["segment"] == number]
+    assert files and not [line for line in files + segments
+                          if (line["shard"], line["segment"]) == (0, number)], (number, files)
     # A manifest that is damaged is not built upon.
     text = (lake / "manifest.jsonl").read_text().splitlines()
     (lake / "manifest.jsonl").write_text("\n".join([text[0][:-9], *text[1:]]) + "\n")
@@ -516,7 +551,7 @@ def an_appliance_keeps_a_lake():
             said = life.appliance.status()["store"]["lake"]
             assert said["missed"] == said["damaged"] == said["failed"] == 0, said
             assert said["rows"] > 0 and said["error"] == "", said
-            assert life.appliance.stop() == 0
+            assert life.appliance.stop() == 0, life.appliance.log.read_text()
             assert not (life.data / "mirror-000-00000001.log").exists(), "nothing was let go"
             last = export(life.data, lake)
             assert last["segments"] in (1, 2), last

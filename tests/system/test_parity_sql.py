@@ -114,6 +114,19 @@ def what_is_not_whole_is_compared_before_its_end(path, folder, shards):
     manifest.write_text(kept)
 
 
+def corrected_keys_are_left_out(path, folder):
+    """Of an event that was retracted: the export has it, and what is true has not."""
+    done = dataset.support.run("correct", "--data", folder / "data", "retract", "--producer", 100,
+                               "--incarnation", 1, "--sequence", 2, "--place", 0, "--why", "a test",
+                               path)
+    assert done.returncode == 0, done
+    done = dataset.support.run("parity", "--sql", path, "--data", folder / "data", "--export",
+                               folder / "lake", "--json", "--times", 2, timeout=60)
+    report = json.loads(done.stdout)
+    assert done.returncode == 0 and report["different"] == 0 < report["compared"], done.stderr
+    assert " 1 keys have corrected events" in done.stderr, done.stderr
+
+
 def streams_of(path):
     """Of definitions whose views the oracle may not know."""
     tree = dataset.oracle.parse_yaml(path.read_text().split("\nviews:")[0])
@@ -148,6 +161,7 @@ def run(name, shards):
         assert done.returncode == 0, done
         is_quiet(path, folder, source.randrange(10**6), least)
         what_is_not_whole_is_compared_before_its_end(path, folder, shards)
+        corrected_keys_are_left_out(path, folder)
         fault_is_found(path, folder, field)
 
 
