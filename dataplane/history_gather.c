@@ -27,8 +27,21 @@ static void keys_make(struct history *history, uint32_t stream, uint32_t w)
         history->key_size[w][i] = (uint16_t)size;
         if (size > 0) {
             history->key_hash[w][i] = hash_owner(key, size);
-            history_slot_prefetch(&history->slots,
-                                  history_slot_hash(history->key_hash[w][i], view_index));
+            history_slot_prefetch_tag(&history->slots,
+                                      history_slot_hash(history->key_hash[w][i], view_index));
+        }
+    }
+}
+
+/* Tags are near by now: rows that may be there come nearer. */
+static void slots_prefetch(const struct history *history, uint32_t stream, uint32_t w)
+{
+    uint32_t place = history->stream[stream]->place[w];
+    uint32_t view = history->options.plan->stream[stream].view[place];
+    for (uint32_t i = 0; i < history->probe.count; i++) {
+        if (history->key_size[w][i] > 0) {
+            history_slot_prefetch_slot(&history->slots,
+                                       history_slot_hash(history->key_hash[w][i], view));
         }
     }
 }
@@ -44,6 +57,9 @@ void history_probe(struct history *history, uint32_t stream, const struct wire_m
     decode_events(&own->probe, wire, first, count, probe);
     for (uint32_t w = 0; w < own->view_count; w++) {
         keys_make(history, stream, w);
+    }
+    for (uint32_t w = 0; w < own->view_count; w++) {
+        slots_prefetch(history, stream, w);
     }
 }
 

@@ -1,5 +1,6 @@
 #include "dataplane/history_slots.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "dataplane/base/assert.h"
@@ -46,9 +47,33 @@ static uint64_t place_of(const struct history_slots *slots, uint64_t hash)
     return hash >> 24 & slots->mask;
 }
 
-void history_slot_prefetch(const struct history_slots *slots, uint64_t hash)
+void history_slot_prefetch_tag(const struct history_slots *slots, uint64_t hash)
 {
     __builtin_prefetch(&slots->tag[place_of(slots, hash)], 0, 2);
+}
+
+void history_slot_prefetch_slot(const struct history_slots *slots, uint64_t hash)
+{
+    uint64_t place = place_of(slots, hash);
+    if (slots->tag[place] == tag_of(hash)) {
+        __builtin_prefetch(&slots->slot[place], 1, 2);
+    }
+}
+
+/* The first bytes of a key, zeros behind it. */
+static inline uint64_t key_word_of(const uint8_t *key, uint32_t key_size)
+{
+    uint64_t word = 0;
+    memcpy(&word, key, key_size < sizeof(word) ? key_size : sizeof(word));
+    return word;
+}
+
+static inline bool slot_is(const struct history_slot *slot, uint64_t hash, uint32_t view,
+                           const uint8_t *key, uint32_t key_size)
+{
+    return slot->hash == hash && slot->view == view && slot->key_size == key_size &&
+           slot->key_word == key_word_of(key, key_size) &&
+           (key_size <= sizeof(uint64_t) || memcmp(slot->key, key, key_size) == 0);
 }
 
 /* The row's place, or the free one where it would be. */
@@ -57,12 +82,8 @@ static uint64_t place_find(const struct history_slots *slots, uint64_t hash, uin
 {
     uint16_t tag = tag_of(hash);
     uint64_t place = place_of(slots, hash);
-    while (slots->tag[place] != 0) {
-        const struct history_slot *slot = &slots->slot[place];
-        if (slots->tag[place] == tag && slot->hash == hash && slot->view == view &&
-            slot->key_size == key_size && memcmp(slot->key, key, key_size) == 0) {
-            break;
-        }
+    while (slots->tag[place] != 0 &&
+           (slots->tag[place] != tag || !slot_is(&slots->slot[place], hash, view, key, key_size))) {
         place = (place + 1) & slots->mask;
     }
     return place;
@@ -75,6 +96,7 @@ uint32_t history_slot_add(struct history_slots *slots, uint64_t hash, uint32_t v
     if (slots->tag[place] == 0) {
         slots->tag[place] = tag_of(hash);
         slots->slot[place] = (struct history_slot){.hash = hash,
+                                                   .key_word = key_word_of(key, key_size),
                                                    .key = key,
                                                    .view = (uint16_t)view,
                                                    .key_size = (uint16_t)key_size,

@@ -10,7 +10,8 @@
 
 struct history_slot {
     uint64_t hash;
-    const uint8_t *key; /* Borrowed. */
+    uint64_t key_word;  /* The first 8 bytes of the key, */
+    const uint8_t *key; /* which is borrowed. */
     uint16_t view;
     uint16_t key_size;
     uint32_t burst;  /* Generation of the burst that has an event of it; 0: none. */
@@ -33,7 +34,9 @@ uint64_t history_slot_hash(uint64_t owner_hash, uint32_t view);
 /* Index of the row, which is added when it is not there. */
 uint32_t history_slot_add(struct history_slots *slots, uint64_t hash, uint32_t view,
                           const uint8_t *key, uint32_t key_size);
-void history_slot_prefetch(const struct history_slots *slots, uint64_t hash);
+/* What history_slot_find() looks at comes near, in two steps some events apart. */
+void history_slot_prefetch_tag(const struct history_slots *slots, uint64_t hash);
+void history_slot_prefetch_slot(const struct history_slots *slots, uint64_t hash);
 /* HISTORY_SLOT_NONE: it is no row of this history. */
 uint32_t history_slot_find(const struct history_slots *slots, uint64_t hash, uint32_t view,
                            const uint8_t *key, uint32_t key_size);
