@@ -14,8 +14,6 @@
 
 /* Rows of every size take a chunk of each: less is no use. */
 #define STATE_BYTES_MIN (128 * MIB)
-/* A running appliance may write while the end of a log is looked for. */
-#define END_TRIES 4u
 
 enum result mirror_history_fail(char error[MIRROR_HISTORY_ERROR_SIZE_MAX], enum result result,
                                 const char *format, ...)
@@ -74,53 +72,6 @@ static enum result first_catalog_read(struct mirror_history *history, uint64_t g
     return memory ? RESULT_OK : RESULT_NO_MEMORY;
 }
 
-/* Begin and end of one shard's log. */
-static enum result log_find(struct mirror_history *history, uint32_t shard,
-                            char error[MIRROR_HISTORY_ERROR_SIZE_MAX])
-{
-    struct mirror_range *range = &history->range;
-    enum result result = RESULT_OK;
-    struct log_damage damage = {.reason = "it changes while it is read"};
-    for (uint32_t i = 0; i < END_TRIES; i++) {
-        struct log_reader *reader;
-        struct log_end end;
-        uint32_t kept = 0;
-        result = log_reader_open(history->disk, history->epochs.store_id, shard, &reader);
-        if (result != RESULT_OK) {
-            break;
-        }
-        log_reader_stop_set(reader, history->options.stop_asked, history->options.stop_context);
-        uint32_t count = log_reader_segment_count(reader);
-        result = log_reader_whole(reader, &kept);
-        if (result == RESULT_OK && count > 0) {
-            uint64_t last = log_reader_segment(reader, count - 1)->before_lsn;
-            result = log_reader_end(reader, last, &end, &damage);
-        }
-        if (result == RESULT_OK && count > 0) {
-            const struct mirror_segment *oldest = log_reader_segment(reader, kept);
-            history->after_lsn[shard] = oldest->before_lsn;
-            range->first_lsn[shard] = oldest->before_lsn + 1;
-            range->last_lsn[shard] = end.lsn;
-            range->until_us = end.apply_us > range->until_us ? end.apply_us : range->until_us;
-            range->since_us = oldest->before_lsn != 0 && oldest->created_us > range->since_us
-                                  ? oldest->created_us
-                                  : range->since_us;
-            for (uint32_t s = kept; s < count; s++) {
-                range->bytes += log_reader_segment(reader, s)->size_bytes;
-            }
-        }
-        log_reader_close(reader);
-        if (result != RESULT_CORRUPT && result != RESULT_NOT_FOUND) {
-            break;
-        }
-    }
-    return result == RESULT_OK
-               ? RESULT_OK
-               : mirror_history_fail(
-                     error, result, "the log of shard %u cannot be read: %s (see `freshet verify`)",
-                     shard, result == RESULT_CORRUPT ? damage.reason : result_name(result));
-}
-
 static enum result store_open(struct mirror_history *history,
                               char error[MIRROR_HISTORY_ERROR_SIZE_MAX])
 {
@@ -156,11 +107,15 @@ static enum result range_find(struct mirror_history *history,
                                    .since_us = history->epochs.created_us,
                                    .until_us = INT64_MIN};
     memcpy(range->store_id, history->epochs.store_id, sizeof(range->store_id));
-    for (uint32_t shard = 0; shard < history->log_count; shard++) {
-        enum result result = log_find(history, shard, error);
-        if (result != RESULT_OK) {
-            return result;
-        }
+    enum result result = mirror_eras_find(history, error);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    const struct mirror_era *era =
+        history->era_count == 0 ? NULL : &history->era[history->era_count - 1];
+    for (uint32_t shard = 0; era != NULL && shard < era->shard_count; shard++) {
+        range->first_lsn[shard] = era->after_lsn[shard] + 1;
+        range->last_lsn[shard] = era->last_lsn[shard];
     }
     uint32_t views = history->options.plan->view_count;
     history->since_us = heap_alloc((views + 1) * sizeof(*history->since_us));
@@ -219,6 +174,7 @@ void mirror_history_close(struct mirror_history *history)
     disk_close(history->disk);
     heap_free(history->first);
     heap_free(history->since_us);
+    heap_free(history->era);
     corrections_free(&history->corrections);
     heap_free(history->level);
     heap_free(history->item);
@@ -411,9 +367,10 @@ uint64_t mirror_history_corrections(const struct mirror_history *history)
 
 void mirror_history_end_set(struct mirror_history *history, const uint64_t last_lsn[SHARDS_MAX])
 {
-    for (uint32_t shard = 0; shard < SHARDS_MAX; shard++) {
-        uint64_t *last = &history->range.last_lsn[shard];
+    for (uint32_t shard = 0; history->era_count > 0 && shard < SHARDS_MAX; shard++) {
+        uint64_t *last = &history->era[history->era_count - 1].last_lsn[shard];
         *last = last_lsn[shard] < *last ? last_lsn[shard] : *last;
+        history->range.last_lsn[shard] = *last;
     }
 }
 

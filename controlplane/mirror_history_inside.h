@@ -15,15 +15,27 @@ struct mirror_level {
     int64_t since_us;
 };
 
+/* Records of an era are of its shards. */
+struct mirror_era {
+    uint32_t first_epoch;
+    uint32_t last_epoch; /* The last era goes on. */
+    uint32_t shard_count;
+    bool has_hole;                  /* Some log of it is gone. */
+    int64_t begin_us;               /* Of what is kept; INT64_MAX: nothing is. */
+    uint64_t after_lsn[SHARDS_MAX]; /* Records from the next one on are kept, */
+    uint64_t last_lsn[SHARDS_MAX];  /* up to this one. */
+};
+
 struct mirror_history {
     struct mirror_history_options options;
     struct disk *disk;
     struct epochs epochs;
     struct mirror_range range;
-    uint64_t after_lsn[SHARDS_MAX]; /* Records from the next one on are kept. */
-    uint32_t log_count;             /* Shards that any epoch had. */
-    struct catalog *first;          /* For entries before any plan of their log; NULL: none. */
-    int64_t *since_us;              /* By view. */
+    struct mirror_era *era; /* Owned; oldest first. */
+    uint32_t era_count;
+    uint32_t log_count;    /* Shards that any epoch had. */
+    struct catalog *first; /* For entries before any plan of their log; NULL: none. */
+    int64_t *since_us;     /* By view. */
     struct pattern_sets patterns;
     struct corrections corrections;
     struct mirror_level *level; /* Owned; by epoch. */
@@ -45,6 +57,13 @@ struct mirror_scan_run {
     enum result result;
 };
 
+/* Finds eras, and begin and end of their logs; fills the range. */
+MUST_USE enum result mirror_eras_find(struct mirror_history *history,
+                                      char error[MIRROR_HISTORY_ERROR_SIZE_MAX]);
+/* A reader of an era's segments of one log. */
+MUST_USE enum result mirror_era_log_open(const struct mirror_history *history,
+                                         const struct mirror_era *era, uint32_t shard,
+                                         struct log_reader **out_reader);
 /* Finds the levels of the corrections, once the range is known. */
 MUST_USE enum result mirror_levels_find(struct mirror_history *history,
                                         char error[MIRROR_HISTORY_ERROR_SIZE_MAX]);

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "controlplane/mirror_history_inside.h"
-#include "controlplane/recovery.h"
 #include "dataplane/base/assert.h"
 #include "drivers/memory.h"
 
@@ -16,17 +15,15 @@ struct scan_log {
     uint32_t at;            /* Behind the entry. */
     bool has_entry;
     struct mirror_entry entry;
-    uint32_t epoch; /* Of the entry. */
 };
 
 struct scan {
     struct mirror_scan_run *run;
     struct mirror_history *own;
     struct history *history;
-    struct scan_log *log; /* own->log_count */
+    const struct mirror_era *era; /* That is read. */
+    struct scan_log *log;         /* SHARDS_MAX */
     struct catalog *catalog;
-    uint32_t epoch;       /* That is read; 0: none yet. */
-    uint32_t shard_count; /* Of it. */
 };
 
 static enum result log_fail(struct scan *scan, uint32_t shard, enum result result)
@@ -59,7 +56,6 @@ static enum result log_step(struct scan *scan, uint32_t shard)
                 mirror_entry_decode(log->entries, log->frame.size, &log->at, &log->entry);
             if (result == RESULT_OK) {
                 log->has_entry = true;
-                log->epoch = lsn_epoch(log->entry.lsn);
                 return RESULT_OK;
             }
             if (result != RESULT_NOT_FOUND) {
@@ -95,25 +91,17 @@ static enum result catalog_take(struct scan *scan, uint32_t shard, const struct 
     return result == RESULT_OK ? RESULT_OK : log_fail(scan, shard, result);
 }
 
-/* Shards that wrote an epoch, as its segments say; 0: the segment is not this epoch's. */
-static uint32_t epoch_shards(const struct scan *scan, uint32_t shard)
-{
-    const struct scan_log *log = &scan->log[shard];
-    const struct mirror_segment *segment = log_reader_segment(log->reader, log->cursor.segment);
-    return segment->epoch == log->epoch ? segment->shard_count : 0;
-}
-
-static enum result log_open(struct scan *scan, uint32_t shard, uint64_t after_lsn, uint64_t last)
+static enum result log_open(struct scan *scan, uint32_t shard)
 {
     struct scan_log *log = &scan->log[shard];
-    enum result result =
-        log_reader_open(scan->own->disk, scan->own->epochs.store_id, shard, &log->reader);
+    enum result result = mirror_era_log_open(scan->own, scan->era, shard, &log->reader);
     if (result != RESULT_OK) {
         return log_fail(scan, shard, result);
     }
     log_reader_stop_set(log->reader, scan->own->options.stop_asked,
                         scan->own->options.stop_context);
-    log_cursor_init(&log->cursor, log->reader, after_lsn, last);
+    log_cursor_init(&log->cursor, log->reader, scan->era->after_lsn[shard],
+                    scan->era->last_lsn[shard]);
     log->entries = NULL;
     return RESULT_OK;
 }
@@ -128,24 +116,24 @@ static void log_close(struct scan *scan, uint32_t shard)
     }
 }
 
-/* What a home's owners never logged, of the epoch that ended: the store was opened with another
- * number of shards then, and took it from the home's log. */
-static enum result home_again(struct scan *scan, uint32_t home, const struct epoch_cut *cut)
+/* What a home's owners never logged, of an era that ended: the store was opened with another number
+ * of shards then, and took it from the home's log. */
+static enum result home_again(struct scan *scan, uint32_t home)
 {
-    uint64_t after = cut->cut[home];
-    for (uint32_t owner = 0; owner < cut->shard_count; owner++) {
+    const struct mirror_era *era = scan->era;
+    uint64_t after = era->last_lsn[home];
+    for (uint32_t owner = 0; owner < era->shard_count; owner++) {
         uint64_t had = history_forward_lsn(scan->history, owner, home);
         after = owner != home && had < after ? had : after;
     }
-    after = after < scan->own->after_lsn[home] ? scan->own->after_lsn[home] : after;
+    after = after < era->after_lsn[home] ? era->after_lsn[home] : after;
     struct log_reader *reader;
     struct log_cursor cursor;
-    enum result result =
-        log_reader_open(scan->own->disk, scan->own->epochs.store_id, home, &reader);
+    enum result result = mirror_era_log_open(scan->own, era, home, &reader);
     if (result != RESULT_OK) {
         return log_fail(scan, home, result);
     }
-    log_cursor_init(&cursor, reader, after, cut->cut[home]);
+    log_cursor_init(&cursor, reader, after, era->last_lsn[home]);
     struct mirror_frame frame;
     const uint8_t *entries;
     while (result == RESULT_OK) {
@@ -162,43 +150,9 @@ static enum result home_again(struct scan *scan, uint32_t home, const struct epo
     return result == RESULT_NOT_FOUND ? RESULT_OK : log_fail(scan, home, result);
 }
 
-static const struct epoch_cut *cut_of(const struct scan *scan, uint32_t epoch)
-{
-    for (uint32_t i = 0; i < scan->own->epochs.cut_count; i++) {
-        if (scan->own->epochs.cut[i].epoch == epoch) {
-            return &scan->own->epochs.cut[i];
-        }
-    }
-    return NULL;
-}
-
-/* The first entry of a later epoch. */
-static enum result epoch_begin(struct scan *scan, uint32_t shard)
-{
-    uint32_t count = epoch_shards(scan, shard);
-    count = count == 0 || count > SHARDS_MAX ? scan->own->epochs.shard_count : count;
-    const struct epoch_cut *cut = scan->epoch == 0 ? NULL : cut_of(scan, scan->epoch);
-    enum result result = RESULT_OK;
-    for (uint32_t home = 0; cut != NULL && count != scan->shard_count && cut->shard_count > 1 &&
-                            result == RESULT_OK && home < cut->shard_count;
-         home++) {
-        result = home_again(scan, home, cut);
-    }
-    scan->epoch = scan->log[shard].epoch;
-    scan->shard_count = count;
-    history_shards_set(scan->history, count);
-    return result;
-}
-
 static enum result entry_give(struct scan *scan, uint32_t shard)
 {
     const struct mirror_entry *entry = &scan->log[shard].entry;
-    if (scan->log[shard].epoch > scan->epoch) {
-        enum result result = epoch_begin(scan, shard);
-        if (result != RESULT_OK) {
-            return result;
-        }
-    }
     if (entry->kind == MIRROR_PLAN) {
         enum result result = catalog_decode(entry->note, entry->note_size, scan->catalog);
         return result == RESULT_OK ? catalog_take(scan, shard, scan->catalog)
@@ -213,7 +167,7 @@ static int next_log(const struct scan *scan, int64_t *out_until_us)
 {
     int next = -1;
     *out_until_us = INT64_MAX;
-    for (uint32_t shard = 0; shard < scan->own->log_count; shard++) {
+    for (uint32_t shard = 0; shard < scan->era->shard_count; shard++) {
         const struct scan_log *log = &scan->log[shard];
         if (!log->has_entry) {
             continue;
@@ -242,25 +196,41 @@ static enum result logs_merge(struct scan *scan)
     return result;
 }
 
-/* All logs, from the first entry that is kept to the end. */
-static enum result logs_scan(struct scan *scan)
+/* The logs of one era, from the first entry that is kept to the end. */
+static enum result era_scan(struct scan *scan)
 {
+    const struct mirror_era *era = scan->era;
     enum result result = RESULT_OK;
-    scan->epoch = 0;
-    for (uint32_t shard = 0; result == RESULT_OK && shard < scan->own->log_count; shard++) {
-        if (scan->own->range.last_lsn[shard] <= scan->own->after_lsn[shard]) {
+    history_shards_set(scan->history, era->shard_count);
+    for (uint32_t shard = 0; result == RESULT_OK && shard < era->shard_count; shard++) {
+        if (era->last_lsn[shard] <= era->after_lsn[shard]) {
             continue;
         }
-        result =
-            log_open(scan, shard, scan->own->after_lsn[shard], scan->own->range.last_lsn[shard]);
+        result = log_open(scan, shard);
         if (result == RESULT_OK && scan->own->first != NULL) {
             result = catalog_take(scan, shard, scan->own->first);
         }
         result = result == RESULT_OK ? log_step(scan, shard) : result;
     }
     result = result == RESULT_OK ? logs_merge(scan) : result;
-    for (uint32_t shard = 0; shard < scan->own->log_count; shard++) {
+    bool ended = era != &scan->own->era[scan->own->era_count - 1] && !era->has_hole;
+    for (uint32_t home = 0;
+         result == RESULT_OK && ended && era->shard_count > 1 && home < era->shard_count; home++) {
+        result = home_again(scan, home);
+    }
+    for (uint32_t shard = 0; shard < era->shard_count; shard++) {
         log_close(scan, shard);
+        scan->log[shard].has_entry = false;
+    }
+    return result;
+}
+
+static enum result logs_scan(struct scan *scan)
+{
+    enum result result = RESULT_OK;
+    for (uint32_t i = 0; result == RESULT_OK && i < scan->own->era_count; i++) {
+        scan->era = &scan->own->era[i];
+        result = era_scan(scan);
     }
     return result;
 }
@@ -268,7 +238,7 @@ static enum result logs_scan(struct scan *scan)
 enum result mirror_history_scan(struct mirror_scan_run *run)
 {
     struct scan scan = {.run = run, .own = run->own, .history = run->history};
-    scan.log = heap_alloc_lines((run->own->log_count + 1) * sizeof(*scan.log));
+    scan.log = heap_alloc_lines(SHARDS_MAX * sizeof(*scan.log));
     scan.catalog = heap_alloc(sizeof(*scan.catalog));
     enum result result = RESULT_NO_MEMORY;
     bool more = scan.log != NULL && scan.catalog != NULL;

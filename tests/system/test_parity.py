@@ -224,9 +224,10 @@ def holds(shards, seed):
                 else:
                     assert appliance.stop() == 0
         found = report(appliance, data)
-        drops = len(found["services"])
-        assert drops == 1 and found["mismatch"] == found["extra"] == found["missing"] == 0, found
-        assert found["answers"] > 1000, (found["answers"], answers)
+        assert len(found["services"]) == 1, found
+        assert found["mismatch"] == found["extra"] == found["missing"] == 0, found
+        # Thousands, but of instrumented builds.
+        assert found["answers"] > 200, (found["answers"], answers)
         assert found["checked"] == 18 * found["answers"], found
         assert found["damaged"] == 0, found
         with_value = sum(v["numbers"]["count"] for v in found["services"][0]["values"]

@@ -167,15 +167,17 @@ def differences(rows, served):
     return found
 
 
-def vectors_equal_what_was_served(shards):
-    source = random.Random(SEED + shards)
+def vectors_equal_what_was_served(lives):
+    """lives: with so many shards, each ends by kill -9."""
+    source = random.Random(SEED + sum(lives))
     definition = dataset.oracle.Definition(DEFINITIONS.read_text().split("\nviews:")[0] + "\n")
     with tempfile.TemporaryDirectory(prefix="freshet-train-") as folder:
-        machine = appliance.Appliance(folder, shards=shards, streams="", files=[DEFINITIONS],
+        machine = appliance.Appliance(folder, shards=max(lives), streams="", files=[DEFINITIONS],
                                       data=DATA, memory="512MiB")
         served = []
         try:
-            for number in range(2):
+            for number, shards in enumerate(lives):
+                machine.define("", shards, DATA)
                 machine.start()
                 served += life(machine, definition, source, SEED * 100 + number * 10)
                 machine.kill()
@@ -518,11 +520,15 @@ def wrong_labels_are_told_by_place():
 
 
 def one_shard():
-    vectors_equal_what_was_served(1)
+    vectors_equal_what_was_served([1, 1])
 
 
 def three_shards():
-    vectors_equal_what_was_served(3)
+    vectors_equal_what_was_served([3, 3])
+
+
+def another_number_of_shards_in_each_life():
+    vectors_equal_what_was_served([2, 3, 1])
 
 
 if __name__ == "__main__":
