@@ -397,6 +397,19 @@ static uint64_t records_left(const struct backfill_reading *reading)
     return left;
 }
 
+/* Waits until the workers have applied all that was handed on. */
+static enum result rings_await(const struct backfill_reading *reading)
+{
+    for (uint32_t i = 0; i < appliance_of(reading)->shard_count; i++) {
+        while (!ring_is_drained(&reading->succession->ring[i])) {
+            if (!backfill_pause(reading->backfill)) {
+                return RESULT_STOPPED;
+            }
+        }
+    }
+    return RESULT_OK;
+}
+
 enum result reading_follow(struct backfill_reading *reading, char error[BACKFILL_ERROR_SIZE_MAX])
 {
     uint64_t left_before = UINT64_MAX;
@@ -415,7 +428,8 @@ enum result reading_follow(struct backfill_reading *reading, char error[BACKFILL
         }
         left_before = left;
     }
-    return RESULT_OK;
+    /* Live events shall not come before what came days before them. */
+    return rings_await(reading);
 }
 
 /* Waits until the home's records up to last_lsn are durable. */
@@ -447,12 +461,9 @@ enum result reading_finish(struct backfill_reading *reading, const uint64_t last
             return result;
         }
     }
-    for (uint32_t i = 0; i < count; i++) {
-        while (!ring_is_drained(&reading->succession->ring[i])) {
-            if (!backfill_pause(reading->backfill)) {
-                return RESULT_STOPPED;
-            }
-        }
+    enum result result = rings_await(reading);
+    if (result != RESULT_OK) {
+        return result;
     }
     if (is_refused(reading)) {
         (void)snprintf(error, BACKFILL_ERROR_SIZE_MAX,
