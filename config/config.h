@@ -171,6 +171,7 @@ MUST_USE enum result config_load_beside(const struct config_running *running,
                                         const char *const *paths, uint32_t path_count,
                                         config_pattern_try *pattern_try,
                                         struct config_texts *out_texts, struct config *out_config);
-/* As config_load(), from one text in memory (tests, fuzzing). name stands for the file in errors. */
+/* As config_load(), from one text in memory (tests, fuzzing). name stands for the file in
+ * errors. */
 MUST_USE enum result config_load_text(const char *name, const char *text, uint64_t size,
                                       struct config *out_config);

@@ -1,4 +1,5 @@
 /* freshet eval --mirror DIR: the same features, of the events that a data directory recorded. */
+#include <stdio.h>
 #include <string.h>
 
 #include "controlplane/eval_inside.h"
@@ -65,7 +66,7 @@ enum result eval_mirror_open(struct eval *eval, char error[MIRROR_HISTORY_ERROR_
     enum result result =
         memory ? mirror_history_open(&options, &eval->mirror->history, error) : RESULT_NO_MEMORY;
     if (!memory) {
-        (void)strcpy(error, "the machine gave no memory");
+        (void)snprintf(error, MIRROR_HISTORY_ERROR_SIZE_MAX, "the machine gave no memory");
     } else if (result == RESULT_OK) {
         uint32_t count = reads_make(eval, eval->mirror, read);
         result = mirror_history_read(eval->mirror->history, read, count, error);

@@ -50,13 +50,12 @@ def datagram(sequence, events):
 
 def send(life, made):
     """Sends the messages and waits until their events are applied."""
-    applied = life.appliance.status()["applied"]
-    count = sum(len(events) for events in made.values())
-    for sequence, events in made.items():
+    wanted = life.appliance.status()["applied"]
+    for number, (sequence, events) in enumerate(made.items(), 1):
         life.appliance.send(datagram(sequence, events))
-        if sequence % 50 == 0:
-            time.sleep(0.01)
-    support.wait_until(lambda: life.appliance.status()["applied"] >= applied + count, "all applied")
+        wanted += len(events)
+        if number % 200 == 0 or number == len(made):
+            support.wait_until(lambda: life.appliance.status()["applied"] >= wanted, "all applied")
 
 
 def recompute(made):
