@@ -21,6 +21,7 @@ GOOD = sorted([*(support.SOURCE / "config" / "examples").glob("*.yaml"),
                *(support.SOURCE / "tests" / "system" / "data").glob("*.yaml")])
 STREAM = "streams: {s: {id: 1, time: t, fields: {t: {type: timestamp}, k: {type: u64}}}}\n"
 VIEW = "views: {v: {entity: k, source: s, windows: [1h], aggregates: {c: count()}%s}}\n"
+SERVICE = "services: {f: {features: [v.c_1h], log: %s}}\n"
 WRONG = {
     "an unknown key": STREAM + VIEW % ", wher: k > 1",
     "no windows": STREAM + "views: {v: {entity: k, source: s, aggregates: {c: count()}}}\n",
@@ -31,6 +32,8 @@ WRONG = {
     "an objective without a target": STREAM + VIEW % ", slo: {read: 1ms}",
     "an objective without a limit": STREAM + VIEW % ", slo: {target: 99.9}",
     "all of them": STREAM + VIEW % ", slo: {read: 1ms, target: 100}",
+    "a log without a share": STREAM + VIEW % "" + SERVICE % "{}",
+    "a share above one": STREAM + VIEW % "" + SERVICE % "{sample: 1.5}",
     "a name with a capital": STREAM + VIEW.replace("v:", "View:") % "",
 }
 
