@@ -235,7 +235,7 @@ static enum result run_open(struct mirror_history *history, struct share *share,
 {
     const struct mirror_history_options *options = &history->options;
     uint64_t bytes = options->memory_bytes / options->thread_count;
-    uint64_t state = options->mode == HISTORY_TRUE ? bytes / 2 : bytes;
+    uint64_t state = bytes / 2;
     struct history_options own = {.plan = options->plan,
                                   .mode = options->mode,
                                   .read = share->read,

@@ -156,7 +156,8 @@ static enum result parts_open(struct history *history)
     if (history->shard == NULL || history->key == NULL) {
         return RESULT_NO_MEMORY;
     }
-    return history->options.mode == HISTORY_TRUE ? history_true_open(history) : RESULT_OK;
+    return history->options.mode == HISTORY_TRUE ? history_true_open(history)
+                                                 : history_chunk_open(history);
 }
 
 enum result history_open(const struct history_options *options, struct history **out_history)
@@ -214,7 +215,11 @@ void history_close(struct history *history)
     heap_free(history->slot);
     heap_free(history->shard);
     heap_free(history->key);
-    heap_free(history->event);
+    if (history->chunk_region.base != NULL) {
+        memory_unmap(&history->chunk_region);
+    } else {
+        heap_free(history->event);
+    }
     heap_free(history);
 }
 
@@ -378,15 +383,11 @@ static enum result part_take(struct history *history, uint32_t shard,
         return history_true_keep(history, stream, wire, part.first, part.order);
     }
     enum result result = RESULT_OK;
-    for (uint32_t i = 0; result == RESULT_OK && i < count;) {
-        uint32_t end = i;
-        while (end < count && history->take[end] != 0) {
-            end++;
+    for (uint32_t i = 0; result == RESULT_OK && i < count; i++) {
+        if (history->take[i] != 0) {
+            result =
+                history_chunk_event(history, shard, stream, wire, part.first + i, i, part.order);
         }
-        if (end > i) {
-            result = history_gather(history, stream, wire, part.first, i, end - i, part.order);
-        }
-        i = end > i ? end : i + 1;
     }
     return result;
 }
@@ -538,9 +539,11 @@ enum result history_end(struct history *history, bool *out_more)
         result = history_true_apply(history, out_more);
     }
     if (result == RESULT_OK && !*out_more) {
-        result = history_flush(history);
-        result = result == RESULT_OK ? history_reads_take(history, INT64_MAX) : result;
-        result = result == RESULT_OK ? history_reads_run(history) : result;
+        result = history_reads_take(history, INT64_MAX);
+        if (result == RESULT_OK && history->options.mode == HISTORY_KNOWN) {
+            result = history_chunk_take(history);
+        }
+        result = result == RESULT_OK ? history_flush(history) : result;
     }
     return result;
 }

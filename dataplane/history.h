@@ -10,8 +10,8 @@
  *   true   a read knows all events before its q, whenever they came: late ones too, those that were
  *          set aside not. No event at or behind q is in any tile: the head is cut exactly
  *
- * Order between rows is free, so events are gathered into bursts and reads into batches; a row's
- * own events and reads keep their order. */
+ * Order between rows is free: what rows take is kept, and taken row by row; a row's own events and
+ * reads keep their order. */
 #pragma once
 
 #include <stdbool.h>
@@ -52,7 +52,7 @@ struct history_options {
     struct history_read *read;
     uint32_t read_count;
     uint64_t state_bytes; /* Of rows and table. */
-    uint64_t event_bytes; /* TRUE: of events that wait for their place. */
+    uint64_t event_bytes; /* Of events that wait for their turn. */
     /* Events that are taken otherwise than they came, or not at all; NULL: none are. */
     const struct correction_set *corrections;
     const int64_t *since_us;                 /* By view. */

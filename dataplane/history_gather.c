@@ -96,8 +96,7 @@ static enum result rows_mark(struct history *history, uint32_t stream, uint32_t 
     return RESULT_OK;
 }
 
-/* The first event of a burst: horizons stay where they were before its T. */
-static void horizons_note(struct history *history)
+void history_horizons_note(struct history *history)
 {
     if (history->gathers) {
         return;
@@ -134,7 +133,7 @@ enum result history_gather(struct history *history, uint32_t stream,
             return result;
         }
     }
-    horizons_note(history);
+    history_horizons_note(history);
     for (uint32_t i = first; i < first + count; i++) {
         enum result result = rows_mark(history, stream, i);
         if (result != RESULT_OK) {
@@ -187,6 +186,10 @@ static void horizon_set(struct history *history, uint64_t owners)
         for (uint64_t left = owners; left != 0; left &= left - 1) {
             int64_t own_us = history->shard[__builtin_ctzll(left)].watermark_burst_us[s];
             least_us = own_us != INT64_MIN && own_us < least_us ? own_us : least_us;
+        }
+        const struct history_stream *own = history->stream[s];
+        if (history->options.mode == HISTORY_KNOWN && own != NULL && own->burst->count > 0) {
+            least_us = own->watermark_us == INT64_MIN ? INT64_MAX : own->watermark_us;
         }
         history->worker->shard.fold_us[s] =
             least_us == INT64_MAX ? INT64_MIN : sub_clamped(least_us, plan->stream[s].history_us);
@@ -263,6 +266,6 @@ enum result history_flush(struct history *history)
                              : (UINT64_C(1) << history->shard_count) - 1);
     shard_turn(&history->worker->shard, /* idle= */ false);
     history->generation_burst++;
-    history->gathers = false;
+    history->gathers = history->gathers && history->options.mode == HISTORY_KNOWN;
     return result;
 }

@@ -1,6 +1,7 @@
 /* What the files of history share. */
 #pragma once
 
+#include "dataplane/base/sort.h"
 #include "dataplane/feature/burst.h"
 #include "dataplane/feature/compute.h"
 #include "dataplane/feature/decode.h"
@@ -25,6 +26,7 @@ struct history_stream {
     uint8_t *space; /* Blocks of its events. */
     uint64_t space_used;
     uint32_t views[BURST_EVENTS_MAX]; /* Places of views that take each event. */
+    int64_t watermark_us;             /* KNOWN: the least before the T of an event of the burst. */
 };
 
 /* What a shard's entries mean now. */
@@ -46,11 +48,11 @@ struct history_text {
     char data[];
 };
 
-/* TRUE: an event that waits for its time. Its block follows, to a multiple of 8 bytes. */
+/* An event that is kept. Its block follows, to a multiple of 8 bytes. */
 struct history_event {
     int64_t time_us; /* As the edges of its views have it. */
     uint64_t order;
-    int64_t came_us; /* T; INT64_MAX: it was too late. */
+    int64_t came_us; /* TRUE: T; INT64_MAX: it was too late. KNOWN: its shard's watermark before. */
     uint32_t views;  /* Places. */
     uint16_t stream;
     uint16_t version;
@@ -90,7 +92,12 @@ struct history {
     uint32_t query_answers;
     struct history_text *text;
     uint64_t events;
-    /* TRUE */
+    /* KNOWN: what is kept for rows, and in which order it is taken. */
+    struct sort_pair *op; /* op_max, and as many to sort by. */
+    uint64_t op_count;
+    uint64_t op_max;
+    uint32_t chunk; /* Which one; waves of slots are of it. */
+    struct memory_region chunk_region;
     uint8_t *event; /* options.event_bytes */
     uint64_t event_used;
     uint64_t event_count;
@@ -109,6 +116,20 @@ void history_apply_begin(struct history *history, uint32_t shard, int64_t apply_
 
 /* Applies what is gathered; reads that wait are answered first. */
 MUST_USE enum result history_flush(struct history *history);
+/* KNOWN: see history_chunk.c. An event of the probe that history->take says who takes; place: among
+ * those of wire. */
+MUST_USE enum result history_chunk_open(struct history *history);
+MUST_USE enum result history_chunk_event(struct history *history, uint32_t shard, uint32_t stream,
+                                         const struct wire_message *wire, uint32_t place,
+                                         uint32_t event, const uint64_t *order);
+MUST_USE enum result history_chunk_read(struct history *history, uint32_t read);
+/* Takes all that is kept. */
+MUST_USE enum result history_chunk_take(struct history *history);
+/* The first event of a burst, or of a chunk: horizons stay where they were before its T. */
+void history_horizons_note(struct history *history);
+/* Asks for an answer, in a batch; what is gathered of its row is applied. */
+MUST_USE enum result history_read_ask(struct history *history, uint32_t read);
+
 /* Answers the reads that wait. */
 MUST_USE enum result history_reads_run(struct history *history);
 /* Takes the reads that are due up to a moment, it included. */

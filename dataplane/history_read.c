@@ -95,33 +95,58 @@ static void query_add(struct history *history, uint32_t index, bool latest)
     history->query_answers += read->feature_count;
 }
 
+static bool read_is_latest(const struct plan_view *view, const struct history_read *read)
+{
+    return read->time == READ_LATEST || (read->time == READ_NOW && view->leading_newest);
+}
+
+enum result history_read_ask(struct history *history, uint32_t index)
+{
+    const struct history_read *read = &history->options.read[index];
+    enum result result = RESULT_OK;
+    if (history->query_count == HISTORY_BATCH_MAX ||
+        history->query_answers + read->feature_count > READER_ANSWERS_MAX) {
+        result = history_reads_run(history);
+    }
+    if (result == RESULT_OK) {
+        query_add(history, index, read_is_latest(&history->options.plan->view[read->view], read));
+    }
+    return result;
+}
+
+/* A read whose answer goes by horizons: when all that came before is applied, and alone. */
+static enum result read_take_alone(struct history *history, uint32_t index)
+{
+    enum result result = history->options.mode == HISTORY_KNOWN ? history_chunk_take(history)
+                                                                : history_flush(history);
+    result = result == RESULT_OK ? history_read_ask(history, index) : result;
+    if (result == RESULT_OK) {
+        moment_publish(history, &history->options.read[index]);
+        result = history_reads_run(history);
+    }
+    return result;
+}
+
 static enum result read_take(struct history *history, uint32_t index)
 {
     struct history_read *read = &history->options.read[index];
-    const struct plan_view *view = &history->options.plan->view[read->view];
     struct history_slot *slot = history->slot[index] == HISTORY_SLOT_NONE
                                     ? NULL
                                     : &history->slots.slot[history->slot[index]];
-    bool alone = read_asks_horizon(view, read);
     read->is_hindsight = slot != NULL && slot->came_us >= history_due_us(history, index);
+    if (read_asks_horizon(&history->options.plan->view[read->view], read)) {
+        return read_take_alone(history, index);
+    }
+    if (history->options.mode == HISTORY_KNOWN) {
+        return history_chunk_read(history, index);
+    }
     enum result result = RESULT_OK;
-    if (alone || (slot != NULL && slot->burst == history->generation_burst)) {
+    if (slot != NULL && slot->burst == history->generation_burst) {
         result = history_flush(history);
-    } else if (history->query_count == HISTORY_BATCH_MAX ||
-               history->query_answers + read->feature_count > READER_ANSWERS_MAX) {
-        result = history_reads_run(history);
     }
-    if (result != RESULT_OK) {
-        return result;
-    }
-    bool latest = read->time == READ_LATEST || (read->time == READ_NOW && view->leading_newest);
-    query_add(history, index, latest);
+    result = result == RESULT_OK ? history_read_ask(history, index) : result;
     if (slot != NULL) {
         slot->batch = history->generation_batch;
-    }
-    if (alone) {
-        moment_publish(history, read);
-        result = history_reads_run(history);
     }
     return result;
 }

@@ -24,7 +24,6 @@
 
 #define TRAIN_EVENTS       UINT64_C(10000000)
 #define TRAIN_LABELS       UINT64_C(100000)
-#define EVENTS_PER_CARD    50u
 #define MONTH_US           (30 * INT64_C(86400) * US_PER_SECOND)
 #define PATH_BYTES         4200u
 #define NUMBER_BYTES       16u
@@ -208,14 +207,14 @@ static int file_remove(const char *path, const struct stat *status, int kind, st
 
 static void train_run(struct bench_run *run, const void *context)
 {
-    (void)context;
+    const uint64_t *events_per_card = context;
     static struct train_bench bench;
     uint16_t cores[CPU_COUNT_MAX];
     bench = (struct train_bench){.thread_count = cpu_list(cores)};
     bench.label_count = results_scaled(TRAIN_LABELS);
     bench.log.events =
         results_scaled(TRAIN_EVENTS) / EVENT_LOG_MESSAGE_EVENTS * EVENT_LOG_MESSAGE_EVENTS;
-    bench.log.cards = bench.log.events / EVENTS_PER_CARD;
+    bench.log.cards = bench.log.events / *events_per_card;
     bench.log.gap_us = MONTH_US / (int64_t)bench.log.events;
     if (disk_rate_folder_make(bench.folder) != 0) {
         bench_fail(run, strerror(errno));
@@ -232,5 +231,8 @@ static void train_run(struct bench_run *run, const void *context)
 
 void train_register(void)
 {
-    bench_register("train", train_run, NULL);
+    static const uint64_t few = 50;    /* A card's month. */
+    static const uint64_t many = 1000; /* A merchant's. */
+    bench_register("train", train_run, &few);
+    bench_register("train/events_per_key:1000", train_run, &many);
 }

@@ -13,6 +13,7 @@ SOURCE = os.environ["FRESHET_SOURCE"]
 BUILD = os.environ["FRESHET_BUILD"]
 
 INGEST = ["events_per_second", "ns_per_event", "lines_per_event", "roofline_ratio"]
+TRAIN = ["rows_per_second", "true_rows_per_second", "ratio_to_duckdb", "true_ratio_to_duckdb"]
 DURABLE = ["events_per_second", "ratio", "log_bytes_per_event", "log_mb_per_second",
            "disk_mb_per_second", "disk_flush_p50_us"]
 WANTED = {
@@ -47,8 +48,8 @@ WANTED = {
     "canary": ["core_share"],
     "check/views:1000": ["seconds", "peak_mb"],
     "parquet_export": ["rows_per_second", "ns_per_row", "bytes_per_row"],
-    "train": ["rows_per_second", "true_rows_per_second", "ratio_to_duckdb",
-              "true_ratio_to_duckdb"],
+    "train": TRAIN,
+    "train/events_per_key:1000": TRAIN,
     "redis_ingest": ["events_per_second", "ratio"],
     "redis_read_under_ingest": ["p99_us", "ratio"],
 }
