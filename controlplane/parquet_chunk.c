@@ -100,8 +100,7 @@ uint64_t parquet_chunk_bytes(const struct parquet_chunk *chunk)
     return chunk->pages.size + chunk->plain.size + dictionary;
 }
 
-/* Bytes of a value in the caller's memory. */
-static uint32_t stride_of(enum parquet_type type)
+uint32_t parquet_type_bytes(enum parquet_type type)
 {
     switch (type) {
     case PARQUET_BOOL:
@@ -204,7 +203,7 @@ static uint32_t rows_fit(const struct parquet_chunk *chunk, const struct parquet
 enum result parquet_chunk_append(struct parquet_chunk *chunk, struct parquet_press *press,
                                  const struct parquet_values *values, uint32_t first, uint32_t rows)
 {
-    uint32_t stride = stride_of(chunk->column.type);
+    uint32_t stride = parquet_type_bytes(chunk->column.type);
     enum result result = RESULT_OK;
     ASSERT(rows <= PARQUET_SLICE_ROWS);
     for (uint32_t end = first + rows; first < end && result == RESULT_OK; first += rows) {

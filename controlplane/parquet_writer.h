@@ -39,6 +39,9 @@ enum parquet_type {
     PARQUET_DECIMAL_WIDE, /* __int128 times 10^scale, DECIMAL(38, scale): |value| < 10^38 */
 };
 
+/* Of a value in the caller's memory. */
+uint32_t parquet_type_bytes(enum parquet_type type);
+
 struct parquet_column {
     char name[PARQUET_NAME_SIZE_MAX];
     enum parquet_type type;

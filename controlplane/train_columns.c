@@ -11,27 +11,6 @@
 #define NUMBER_TEXT_MAX   128u
 #define DECIMAL_SCALE_MAX 38u
 
-static uint32_t width_of(enum parquet_type type)
-{
-    switch (type) {
-    case PARQUET_BOOL:
-        return 1;
-    case PARQUET_INT64:
-    case PARQUET_UINT64:
-    case PARQUET_DOUBLE:
-    case PARQUET_TIMESTAMP_US:
-    case PARQUET_DECIMAL:
-    case PARQUET_DECIMAL_LONG:
-        return sizeof(int64_t);
-    case PARQUET_STRING:
-    case PARQUET_BYTES:
-        return sizeof(struct parquet_string);
-    case PARQUET_DECIMAL_WIDE:
-        return sizeof(__int128);
-    }
-    return 0;
-}
-
 static void name_set(struct parquet_column *column, const char *name)
 {
     (void)snprintf(column->name, sizeof(column->name), "%s", name);
@@ -116,7 +95,8 @@ struct parquet_column train_column_of_label(const struct label_column *label)
 enum result train_column_init(struct train_column *column, const struct parquet_column *parquet)
 {
     column->parquet = *parquet;
-    column->data = heap_alloc_lines((uint64_t)TRAIN_COLUMN_ROWS * width_of(parquet->type));
+    column->data =
+        heap_alloc_lines((uint64_t)TRAIN_COLUMN_ROWS * parquet_type_bytes(parquet->type));
     column->valid = heap_alloc(TRAIN_COLUMN_ROWS);
     return column->data == NULL || column->valid == NULL ? RESULT_NO_MEMORY : RESULT_OK;
 }
@@ -130,7 +110,7 @@ void train_column_deinit(struct train_column *column)
 
 static void put(struct train_column *column, uint32_t row, const void *value)
 {
-    uint32_t width = width_of(column->parquet.type);
+    uint32_t width = parquet_type_bytes(column->parquet.type);
     memcpy(column->data + (uint64_t)row * width, value, width);
 }
 
@@ -194,7 +174,8 @@ bool train_column_put_answer(struct train_column *column, uint32_t row, const st
     column->valid[row] = answer->kind != VALUE_NULL;
     bool is_number = answer->kind == VALUE_NUMBER || answer->kind == VALUE_DOUBLE;
     if (answer->kind == VALUE_NULL) {
-        memset(column->data + (uint64_t)row * width_of(type), 0, width_of(type));
+        memset(column->data + (uint64_t)row * parquet_type_bytes(type), 0,
+               parquet_type_bytes(type));
         return true;
     }
     if (type == PARQUET_DOUBLE && is_number) {
@@ -239,7 +220,8 @@ bool train_column_put_cell(struct train_column *column, uint32_t row, const stru
     enum parquet_type type = column->parquet.type;
     column->valid[row] = !cell->is_null;
     if (cell->is_null) {
-        memset(column->data + (uint64_t)row * width_of(type), 0, width_of(type));
+        memset(column->data + (uint64_t)row * parquet_type_bytes(type), 0,
+               parquet_type_bytes(type));
         return true;
     }
     if (type == PARQUET_STRING) {

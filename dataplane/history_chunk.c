@@ -82,7 +82,7 @@ static enum result event_add(struct history *history, const struct history_event
     return RESULT_OK;
 }
 
-/* Rows of the event with the key of its view `first`: their views, and the wave that they are in. */
+/* Rows of the event with the key of its view `first`: their views, and the wave they are in. */
 static uint32_t views_of_key(struct history *history, uint32_t stream, uint32_t event,
                              uint32_t first, uint32_t *out_wave)
 {
