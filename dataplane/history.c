@@ -156,8 +156,15 @@ static enum result parts_open(struct history *history)
     if (history->shard == NULL || history->key == NULL) {
         return RESULT_NO_MEMORY;
     }
-    return history->options.mode == HISTORY_TRUE ? history_true_open(history)
-                                                 : history_chunk_open(history);
+    if (history->options.mode == HISTORY_TRUE) {
+        return history_true_open(history);
+    }
+    history->keeps = true;
+    for (uint32_t i = 0; history->keeps && i < history->options.read_count; i++) {
+        const struct history_read *read = &history->options.read[i];
+        history->keeps = !history_read_asks_horizon(&history->options.plan->view[read->view], read);
+    }
+    return history->keeps ? history_chunk_open(history) : RESULT_OK;
 }
 
 enum result history_open(const struct history_options *options, struct history **out_history)
@@ -383,11 +390,21 @@ static enum result part_take(struct history *history, uint32_t shard,
         return history_true_keep(history, stream, wire, part.first, part.order);
     }
     enum result result = RESULT_OK;
-    for (uint32_t i = 0; result == RESULT_OK && i < count; i++) {
+    for (uint32_t i = 0; history->keeps && result == RESULT_OK && i < count; i++) {
         if (history->take[i] != 0) {
             result =
                 history_chunk_event(history, shard, stream, wire, part.first + i, i, part.order);
         }
+    }
+    for (uint32_t i = 0; !history->keeps && result == RESULT_OK && i < count;) {
+        uint32_t end = i;
+        while (end < count && history->take[end] != 0) {
+            end++;
+        }
+        if (end > i) {
+            result = history_gather(history, stream, wire, part.first, i, end - i, part.order);
+        }
+        i = end > i ? end : i + 1;
     }
     return result;
 }
@@ -540,7 +557,7 @@ enum result history_end(struct history *history, bool *out_more)
     }
     if (result == RESULT_OK && !*out_more) {
         result = history_reads_take(history, INT64_MAX);
-        if (result == RESULT_OK && history->options.mode == HISTORY_KNOWN) {
+        if (result == RESULT_OK && history->keeps) {
             result = history_chunk_take(history);
         }
         result = result == RESULT_OK ? history_flush(history) : result;

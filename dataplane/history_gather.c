@@ -188,7 +188,7 @@ static void horizon_set(struct history *history, uint64_t owners)
             least_us = own_us != INT64_MIN && own_us < least_us ? own_us : least_us;
         }
         const struct history_stream *own = history->stream[s];
-        if (history->options.mode == HISTORY_KNOWN && own != NULL && own->burst->count > 0) {
+        if (history->keeps && own != NULL && own->burst->count > 0) {
             least_us = own->watermark_us == INT64_MIN ? INT64_MAX : own->watermark_us;
         }
         history->worker->shard.fold_us[s] =
@@ -266,6 +266,6 @@ enum result history_flush(struct history *history)
                              : (UINT64_C(1) << history->shard_count) - 1);
     shard_turn(&history->worker->shard, /* idle= */ false);
     history->generation_burst++;
-    history->gathers = history->gathers && history->options.mode == HISTORY_KNOWN;
+    history->gathers = history->gathers && history->keeps;
     return result;
 }

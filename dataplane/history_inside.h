@@ -92,7 +92,8 @@ struct history {
     uint32_t query_answers;
     struct history_text *text;
     uint64_t events;
-    /* KNOWN: what is kept for rows, and in which order it is taken. */
+    bool keeps; /* What rows take is kept: KNOWN, and no read asks horizons. */
+    /* Then: what is kept for rows, and in which order it is taken. */
     struct sort_pair *op; /* op_max, and as many to sort by. */
     uint64_t op_count;
     uint64_t op_max;
@@ -116,7 +117,7 @@ void history_apply_begin(struct history *history, uint32_t shard, int64_t apply_
 
 /* Applies what is gathered; reads that wait are answered first. */
 MUST_USE enum result history_flush(struct history *history);
-/* KNOWN: see history_chunk.c. An event of the probe that history->take says who takes; place: among
+/* See history_chunk.c. An event of the probe that history->take says who takes; place: among
  * those of wire. */
 MUST_USE enum result history_chunk_open(struct history *history);
 MUST_USE enum result history_chunk_event(struct history *history, uint32_t shard, uint32_t stream,
@@ -127,7 +128,10 @@ MUST_USE enum result history_chunk_read(struct history *history, uint32_t read);
 MUST_USE enum result history_chunk_take(struct history *history);
 /* The first event of a burst, or of a chunk: horizons stay where they were before its T. */
 void history_horizons_note(struct history *history);
-/* Asks for an answer, in a batch; what is gathered of its row is applied. */
+/* Whether its answer goes by the horizon of its moment: q may be before it, or a decayed sum weighs
+ * tiles as they are folded then. Such reads want rows folded as they were. */
+bool history_read_asks_horizon(const struct plan_view *view, const struct history_read *read);
+/* Asks for an answer, in a batch where it can be; what is gathered of its row is applied. */
 MUST_USE enum result history_read_ask(struct history *history, uint32_t read);
 
 /* Answers the reads that wait. */

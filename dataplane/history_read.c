@@ -53,25 +53,32 @@ enum result history_reads_run(struct history *history)
     return result;
 }
 
-/* A read whose q may be before the horizon: its answer goes by the horizon of that moment. */
-static bool read_asks_horizon(const struct plan_view *view, const struct history_read *read)
+bool history_read_asks_horizon(const struct plan_view *view, const struct history_read *read)
 {
-    return read->time != READ_NOW || view->leading_newest;
+    bool decays = false;
+    for (uint32_t i = 0; i < view->aggregate_count; i++) {
+        decays = decays || view->aggregate[i].kind == AGGREGATE_decayed_sum;
+    }
+    return decays || read->time != READ_NOW || view->leading_newest;
 }
 
-/* What the shard of the row had published: horizons by the records before its latest T. */
-static void moment_publish(struct history *history, const struct history_read *read)
+/* The horizons of a read's moment. KNOWN: by the records before its shard's latest T, as it had
+ * published them. TRUE: as if events came up to q. */
+static void moment_publish(struct history *history, uint32_t index)
 {
     const struct plan *plan = history->options.plan;
+    const struct history_read *read = &history->options.read[index];
     uint32_t owner = read->key_size == 0
                          ? 0
                          : mesh_owner(hash_owner(read->key, read->key_size), history->shard_count);
     const struct history_shard *shard = &history->shard[owner];
     bool last = shard->apply_us >= sub_clamped(read->known_us, 1);
-    const int64_t *watermark_us = last ? shard->watermark_before_us : shard->watermark_us;
+    const int64_t *known_us = last ? shard->watermark_before_us : shard->watermark_us;
+    int64_t true_us = sub_clamped(history_due_us(history, index), 1);
     int64_t fold_us[STREAMS_MAX];
     for (uint32_t s = 0; s < plan->stream_count; s++) {
-        fold_us[s] = sub_clamped(watermark_us[s], plan->stream[s].history_us);
+        fold_us[s] = sub_clamped(history->options.mode == HISTORY_TRUE ? true_us : known_us[s],
+                                 plan->stream[s].history_us);
     }
     publish_fold_set(&history->worker->fold, fold_us, plan->stream_count);
     atomic_store_explicit(&history->worker->shared_apply_us, sub_clamped(read->known_us, 1),
@@ -100,7 +107,8 @@ static bool read_is_latest(const struct plan_view *view, const struct history_re
     return read->time == READ_LATEST || (read->time == READ_NOW && view->leading_newest);
 }
 
-enum result history_read_ask(struct history *history, uint32_t index)
+/* Adds a read to the batch. */
+static enum result read_batch(struct history *history, uint32_t index)
 {
     const struct history_read *read = &history->options.read[index];
     enum result result = RESULT_OK;
@@ -114,14 +122,16 @@ enum result history_read_ask(struct history *history, uint32_t index)
     return result;
 }
 
-/* A read whose answer goes by horizons: when all that came before is applied, and alone. */
-static enum result read_take_alone(struct history *history, uint32_t index)
+enum result history_read_ask(struct history *history, uint32_t index)
 {
-    enum result result = history->options.mode == HISTORY_KNOWN ? history_chunk_take(history)
-                                                                : history_flush(history);
-    result = result == RESULT_OK ? history_read_ask(history, index) : result;
+    const struct history_read *read = &history->options.read[index];
+    if (!history_read_asks_horizon(&history->options.plan->view[read->view], read)) {
+        return read_batch(history, index);
+    }
+    enum result result = history_reads_run(history);
+    result = result == RESULT_OK ? read_batch(history, index) : result;
     if (result == RESULT_OK) {
-        moment_publish(history, &history->options.read[index]);
+        moment_publish(history, index);
         result = history_reads_run(history);
     }
     return result;
@@ -134,19 +144,17 @@ static enum result read_take(struct history *history, uint32_t index)
                                     ? NULL
                                     : &history->slots.slot[history->slot[index]];
     read->is_hindsight = slot != NULL && slot->came_us >= history_due_us(history, index);
-    if (read_asks_horizon(&history->options.plan->view[read->view], read)) {
-        return read_take_alone(history, index);
-    }
-    if (history->options.mode == HISTORY_KNOWN) {
+    bool alone = history_read_asks_horizon(&history->options.plan->view[read->view], read);
+    enum result result = RESULT_OK;
+    if (history->keeps) {
         return history_chunk_read(history, index);
     }
-    enum result result = RESULT_OK;
-    if (slot != NULL && slot->burst == history->generation_burst) {
+    if (alone || (slot != NULL && slot->burst == history->generation_burst)) {
         result = history_flush(history);
     }
     result = result == RESULT_OK ? history_read_ask(history, index) : result;
     if (slot != NULL) {
-        slot->batch = history->generation_batch;
+        slot->batch = alone ? 0 : history->generation_batch;
     }
     return result;
 }

@@ -12,10 +12,11 @@ import tempfile
 import threading
 import time
 
-import appliance
-import client
 import dataset
-import duckdb
+
+import appliance  # noqa: E402 (dataset has put tests/support on the path)
+import client  # noqa: E402
+import duckdb  # noqa: E402
 
 SEED = int(os.environ.get("SEED", "5"))
 READS = 1200  # In each of two lives.
