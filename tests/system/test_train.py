@@ -3,6 +3,7 @@
 order, late, twice, and over a crash, equal `freshet train` at those moments, byte for byte."""
 
 import csv
+import fcntl
 import json
 import os
 import pathlib
@@ -486,6 +487,7 @@ WRONG = [  # Labels, more arguments, what is said.
     ("card,q\n1,5\n", ["--data", "nowhere"], "nowhere"),
     ("card,q,activity.total\n1,5,1\n", [], "is a value of the service too"),
     ("card,q\n1\n", [], "labels.csv:2"),
+    ("card,q\n1,5\n", ["--memory", "99999999999999"], "--memory 99999999999999: the machine has"),
 ]
 
 
@@ -509,6 +511,21 @@ def wrong_labels_are_told_by_place():
         done = appliance.run("train", *machine.files, "--service", "fruad", "--labels", labels,
                              "--out", machine.folder / "out.csv", cwd=machine.folder)
         assert "did you mean `fraud`?" in done.stderr, done.stderr
+        # Nor does the set take the place of its labels.
+        (machine.folder / "also.csv").hardlink_to(labels)
+        for out in ("labels.csv", "also.csv"):
+            done = appliance.run("train", *machine.files, "--service", "fraud", "--labels", labels,
+                                 "--out", machine.folder / out, cwd=machine.folder)
+            assert done.returncode == 1 and "is the file of --labels" in done.stderr, done.stderr
+            assert labels.read_text() == "card,q\n1,5\n"
+        # Of two runs that make one set one does: here the other one has its folder.
+        (machine.folder / "out.csv.parts").mkdir(exist_ok=True)
+        other = os.open(machine.folder / "out.csv.parts", os.O_RDONLY)
+        fcntl.flock(other, fcntl.LOCK_EX)
+        done = appliance.run("train", *machine.files, "--service", "fraud", "--labels", labels,
+                             "--out", machine.folder / "out.csv", cwd=machine.folder)
+        assert done.returncode == 1 and "another run makes this set" in done.stderr, done.stderr
+        os.close(other)
         # No label, and keys that are none, are no error.
         labels.write_text("card,q\n")
         train(machine, labels, machine.folder / "out.csv")
