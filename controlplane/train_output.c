@@ -244,6 +244,7 @@ static enum result row_write(struct output *output, const struct label_cell *cel
         }
         const char *status = answer_status_name(answer.status);
         output->train->status_count[answer.status]++;
+        output->train->joined += (flags & TRAIN_SPOOL_JOINED) != 0;
         output->train->differ[item] += (flags & TRAIN_SPOOL_DIFFERS) != 0;
         output->train->unexplained[item] += (flags & TRAIN_SPOOL_UNEXPLAINED) != 0;
         if (output->csv != NULL) {
