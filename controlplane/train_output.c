@@ -202,8 +202,11 @@ static enum result value_fail(const struct output *output, uint32_t column, uint
 {
     char place[256];
     label_place_format(output->train->labels, line, 0, place, sizeof(place));
-    return train_fail(output->train, "%s: `%s` does not fit its column", place,
-                      output->column[column].parquet.name);
+    return train_fail(
+        output->train,
+        "%s: `%s` does not fit its column: it is of another type, or has more digits; "
+        "a set that is CSV takes it",
+        place, output->column[column].parquet.name);
 }
 
 static void csv_answer_write(const struct output *output, const struct answer *answer)

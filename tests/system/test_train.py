@@ -475,6 +475,26 @@ def killed_runs_go_on_and_give_the_same_bytes():
             whole = (machine.folder / out.replace("cut", "whole")).read_bytes()
             assert (machine.folder / out).read_bytes() == whole, out
         assert killed > 3, killed
+        what_goes_meanwhile_is_told(machine, labels)
+
+
+def what_goes_meanwhile_is_told(machine, labels):
+    """A running appliance lets old segments go: of a set that is half made nobody says that there
+    were no events."""
+    out = machine.folder / "gone.csv"
+    process = appliance.subprocess.Popen(
+        [appliance.PROGRAM, "train", *machine.files, "--service", "fraud", "--labels", labels,
+         "--out", out, "--part-rows", "20"], cwd=machine.folder, text=True,
+        stdout=appliance.subprocess.DEVNULL, stderr=appliance.subprocess.PIPE)
+    appliance.wait_until((machine.folder / "gone.csv.parts" / "part-000001").exists, "two parts")
+    process.send_signal(appliance.signal.SIGSTOP)
+    log = machine.folder / "data" / "mirror-000-00000001.log"
+    log.rename(machine.folder / "kept.log")
+    process.send_signal(appliance.signal.SIGCONT)
+    error = process.communicate()[1]
+    (machine.folder / "kept.log").rename(log)
+    assert process.returncode == 1 and "no longer, which it had when this began" in error, error
+    assert not out.exists()
 
 
 WRONG = [  # Labels, more arguments, what is said.
