@@ -479,11 +479,12 @@ def a_run_that_failed_goes_on(appliance, data, card):
     again = ["train", appliance.definitions, "--from-logged", "--service", "f",
              "--labels", appliance.folder / "labels.csv", "--out", appliance.folder / "set.csv",
              "--data", data, "--part-rows", "1"]
-    limit = (1200, resource.getrlimit(resource.RLIMIT_FSIZE)[1])
-    done = subprocess.run([support.PROGRAM, *map(str, again)], capture_output=True, text=True,
-                          check=False, timeout=60,
-                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit))
-    assert done.returncode == 1 and "File too large" in done.stderr, (done.returncode, done.stderr)
+    for size, said in ((50, "the disk is full"), (1200, "File too large")):
+        limit = (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1])
+        done = subprocess.run([support.PROGRAM, *map(str, again)], capture_output=True, text=True,
+                              check=False, timeout=60, preexec_fn=lambda to=limit:
+                              resource.setrlimit(resource.RLIMIT_FSIZE, to))
+        assert done.returncode == 1 and said in done.stderr, (size, done.returncode, done.stderr)
     assert support.run(*map(str, again)).returncode == 0
     assert (appliance.folder / "set.csv").read_bytes() == whole
     card_again = json.loads((appliance.folder / "set.csv.card.json").read_text())
