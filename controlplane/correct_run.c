@@ -156,6 +156,22 @@ static bool rules_allow(struct correct *correct, const struct schema *schema, co
     return false;
 }
 
+/* An event from the future was none when it was applied either: its row would be as new as that for
+ * good. Of the event that rules_allow() decoded last. */
+static bool time_allows(const struct correct *correct, const struct correct_item *item,
+                        char error[EVENT_FILE_ERROR_SIZE_MAX])
+{
+    const struct plan_stream *stream = plan_stream_of(correct, correct->ruled.id);
+    if (stream == NULL ||
+        correct->burst->time_us[0] <= add_clamped(item->apply_us, stream->future_us)) {
+        return true;
+    }
+    (void)snprintf(error, EVENT_FILE_ERROR_SIZE_MAX, "field `%s`: %s (%s), of when it was applied",
+                   correct->ruled.field[correct->ruled.time_field].name,
+                   drop_name(DROP_event_future), drop_sentence(DROP_event_future));
+    return false;
+}
+
 static int event_parse(struct correct *correct, struct correct_item *item)
 {
     char error[EVENT_FILE_ERROR_SIZE_MAX];
@@ -182,7 +198,7 @@ static int event_parse(struct correct *correct, struct correct_item *item)
                        file->ignored, schema->name);
         good = false;
     }
-    good = good && rules_allow(correct, schema, block, error);
+    good = good && rules_allow(correct, schema, block, error) && time_allows(correct, item, error);
     event_file_close(file);
     (void)fclose(in);
     item->is = (struct correction_event){schema->version, schema->block_size, block};

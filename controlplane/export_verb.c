@@ -6,12 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "controlplane/inspect.h"
 #include "controlplane/lake.h"
 #include "controlplane/served_parquet.h"
 #include "controlplane/store_check.h"
+#include "controlplane/suggest.h"
 #include "controlplane/verb.h"
 #include "dataplane/base/units.h"
 
@@ -226,7 +228,48 @@ static bool options_check(const struct verb_usage *usage, const struct export_op
                                "2026-01-31T12:00:00Z");
         return false;
     }
+    if (out->until_us <= out->since_us) {
+        (void)verb_usage_error(usage, "--until is not behind --since: no hour is between them");
+        return false;
+    }
     return true;
+}
+
+static bool is_same_folder(const char *a, const char *b)
+{
+    struct stat folder_a;
+    struct stat folder_b;
+    return stat(a, &folder_a) == 0 && stat(b, &folder_b) == 0 &&
+           folder_a.st_dev == folder_b.st_dev && folder_a.st_ino == folder_b.st_ino;
+}
+
+/* The first stream that is asked for and that no plan has; NULL: there is none. */
+static const char *stream_unknown(const struct store_log *log, const struct export_options *options)
+{
+    for (uint32_t i = 0; i < options->streams.count; i++) {
+        const char *name = options->streams.value[i];
+        bool known = strcmp(name, SERVED_STREAM) == 0;
+        for (uint32_t p = 0; p < log->plan_count && !known; p++) {
+            known = strcmp(name, log->plan[p].stream.name) == 0;
+        }
+        if (!known) {
+            return name;
+        }
+    }
+    return NULL;
+}
+
+/* Says which stream is unknown, and what the log has. */
+static int stream_unknown_tell(const struct store_log *log, const char *name)
+{
+    struct suggest suggest = suggest_begin(name, (uint32_t)strlen(name));
+    for (uint32_t p = 0; p < log->plan_count; p++) {
+        suggest_offer(&suggest, log->plan[p].stream.name);
+    }
+    bool any = suggest.best != NULL;
+    (void)fprintf(stderr, "freshet export: --stream %s: no plan in the log has it%s%s%s\n", name,
+                  any ? "; did you mean `" : "", any ? suggest.best : "", any ? "`?" : "");
+    return VERB_EXIT_FAILED;
 }
 
 int export_verb(int argc, char **argv)
@@ -260,13 +303,19 @@ int export_verb(int argc, char **argv)
     if (!options_check(&usage, &options, &lake_options)) {
         return VERB_EXIT_USAGE;
     }
+    if (is_same_folder(options.data, options.out)) {
+        return failed(options.out, "is the data directory; --out takes a folder of its own");
+    }
     enum result result = store_log_read(options.data, &log);
     if (result != RESULT_OK) {
         return failed(options.data, why(result));
     }
+    const char *unknown = stream_unknown(&log, &options);
     if (log.segment_count == 0) {
         exit_code = failed(options.data, "no segment of a log is there; --data takes the folder "
                                          "that `data.directory` names");
+    } else if (unknown != NULL) {
+        exit_code = stream_unknown_tell(&log, unknown);
     } else {
         /* Asked behind the list: no process writes what is on it when none runs now. */
         bool running = appliance_is_running(options.data);

@@ -24,8 +24,26 @@ static uint64_t segment_last(const struct log_cursor *cursor)
     return last < cursor->last_lsn ? last : cursor->last_lsn;
 }
 
+/* A running appliance lets the oldest segments go, and uses their files again. RESULT_CORRUPT: this
+ * one went, what it had from due_lsn on is missing. */
+static enum result segment_check(struct log_cursor *cursor, uint64_t due_lsn,
+                                 struct log_damage *out_damage)
+{
+    const struct log_file *file = log_reader_file(cursor->reader, cursor->segment);
+    struct log_file now = {.number = file->number};
+    enum result result = log_reader_header_read(cursor->reader, &now);
+    bool same =
+        result == RESULT_OK && now.begun && now.segment.before_lsn == file->segment.before_lsn;
+    if (same || (result != RESULT_OK && result != RESULT_NOT_FOUND)) {
+        return result;
+    }
+    log_damage_set(out_damage, file->number, 0, due_lsn, segment_last(cursor), LOG_GONE_SENTENCE);
+    out_damage->is_gone = true;
+    return RESULT_CORRUPT;
+}
+
 /* Opens the segment that the next frame is in. RESULT_NOT_FOUND: there is none. */
-static enum result segment_enter(struct log_cursor *cursor)
+static enum result segment_enter(struct log_cursor *cursor, struct log_damage *out_damage)
 {
     struct log_reader *reader = cursor->reader;
     while (cursor->after_lsn < cursor->last_lsn &&
@@ -33,6 +51,10 @@ static enum result segment_enter(struct log_cursor *cursor)
         if (!cursor->is_open) {
             enum result result = log_reader_walk_open(
                 reader, log_reader_file(reader, cursor->segment), &cursor->walk);
+            if (result == RESULT_NOT_FOUND) {
+                result = segment_check(cursor, cursor->walk.scan.due_lsn, out_damage);
+                result = result == RESULT_OK ? RESULT_IO : result;
+            }
             if (result != RESULT_OK) {
                 return result;
             }
@@ -51,7 +73,7 @@ enum result log_cursor_next(struct log_cursor *cursor, struct mirror_frame *out_
                             const uint8_t **out_entries, struct log_damage *out_damage)
 {
     for (;;) {
-        enum result result = segment_enter(cursor);
+        enum result result = segment_enter(cursor, out_damage);
         if (result != RESULT_OK) {
             return result;
         }
@@ -63,6 +85,10 @@ enum result log_cursor_next(struct log_cursor *cursor, struct mirror_frame *out_
             return result;
         }
         if (find != MIRROR_FIND_frame || mirror_frame_check(out_frame, *out_entries) != RESULT_OK) {
+            result = segment_check(cursor, due_lsn, out_damage);
+            if (result != RESULT_OK) {
+                return result;
+            }
             log_damage_set(
                 out_damage, log_reader_file(cursor->reader, cursor->segment)->number, place,
                 due_lsn, segment_last(cursor),

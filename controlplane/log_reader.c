@@ -44,7 +44,7 @@ static enum result file_open(struct log_reader *reader, const struct log_file *f
     return disk_file_open(reader->disk, name, mode, out_file);
 }
 
-static enum result header_read(struct log_reader *reader, struct log_file *file)
+enum result log_reader_header_read(struct log_reader *reader, struct log_file *file)
 {
     struct disk_file *open;
     enum result result = file_open(reader, file, DISK_READ, &open);
@@ -62,6 +62,27 @@ static enum result header_read(struct log_reader *reader, struct log_file *file)
                   memcmp(segment->store_id, reader->store_id, sizeof(reader->store_id)) == 0 &&
                   segment->shard == reader->shard && segment->number == file->number;
     return RESULT_OK;
+}
+
+/* A file that went since the folder was listed is as one that had gone before. */
+static enum result headers_read(struct log_reader *reader)
+{
+    uint32_t kept = 0;
+    enum result result = RESULT_OK;
+    for (uint32_t i = 0; result == RESULT_OK && i < reader->file_count; i++) {
+        result = log_reader_header_read(reader, &reader->file[i]);
+        if (result == RESULT_NOT_FOUND) {
+            result = RESULT_OK;
+            continue;
+        }
+        reader->file[kept] = reader->file[i];
+        if (reader->file[kept].begun) {
+            reader->begun[reader->begun_count++] = kept;
+        }
+        kept++;
+    }
+    reader->file_count = kept;
+    return result;
 }
 
 enum result log_reader_open(struct disk *disk, const uint8_t store_id[MIRROR_STORE_ID_BYTES],
@@ -88,12 +109,7 @@ enum result log_reader_open(struct disk *disk, const uint8_t store_id[MIRROR_STO
         reader->begun = heap_alloc(reader->file_count * sizeof(uint32_t));
         result = reader->begun == NULL ? RESULT_NO_MEMORY : RESULT_OK;
     }
-    for (uint32_t i = 0; result == RESULT_OK && i < reader->file_count; i++) {
-        result = header_read(reader, &reader->file[i]);
-        if (reader->file[i].begun) {
-            reader->begun[reader->begun_count++] = i;
-        }
-    }
+    result = result == RESULT_OK ? headers_read(reader) : result;
     if (result == RESULT_OK) {
         *out_reader = reader;
         return RESULT_OK;

@@ -29,6 +29,7 @@ struct log_damage {
     uint64_t first_lsn; /* Damaged or missing from here */
     uint64_t last_lsn;  /* to here, at least. */
     const char *reason; /* A constant sentence. */
+    bool is_gone;       /* Nothing is broken: a running appliance let them go meanwhile. */
 };
 
 /* Lists and opens nothing yet; a directory without segments of the shard is an empty log. */

@@ -12,6 +12,8 @@ struct log_file {
     struct mirror_segment segment; /* When begun. */
 };
 
+#define LOG_GONE_SENTENCE "it is kept no longer: its segment went while the log was read"
+
 struct log_reader {
     struct disk *disk; /* Borrowed. */
     uint8_t store_id[MIRROR_STORE_ID_BYTES];
@@ -27,6 +29,8 @@ struct log_reader {
     void *stop_context;
 };
 
+/* Fills begun and segment, by number. RESULT_NOT_FOUND: the file is gone. */
+MUST_USE enum result log_reader_header_read(struct log_reader *reader, struct log_file *file);
 /* Of the begun ones. */
 const struct log_file *log_reader_file(const struct log_reader *reader, uint32_t index);
 /* Index of the segment that has the record behind lsn: the last that begins at or before it. */

@@ -122,6 +122,8 @@ int main(int argc, char **argv)
 {
     /* A reader of our output that goes away is an error of write(), not our end. */
     (void)signal(SIGPIPE, SIG_IGN);
+    /* So is a file that reaches the size that ulimit allows. */
+    (void)signal(SIGXFSZ, SIG_IGN);
     if (argc < 2) {
         verbs_print(stderr);
         return VERB_EXIT_USAGE;

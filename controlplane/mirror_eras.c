@@ -71,7 +71,8 @@ static enum result log_look(struct mirror_history *history, struct mirror_era *e
         }
     }
     log_reader_close(reader);
-    return result;
+    /* A segment went meanwhile: the next try has the others. */
+    return result == RESULT_NOT_FOUND && count > 0 ? RESULT_CORRUPT : result;
 }
 
 static enum result log_find(struct mirror_history *history, struct mirror_era *era, uint32_t shard,

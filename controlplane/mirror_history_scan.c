@@ -1,6 +1,7 @@
 /* One thread's way through the logs of all shards, merged by apply time. */
 #include <string.h>
 
+#include "controlplane/log_reader_inside.h"
 #include "controlplane/mirror_history_inside.h"
 #include "dataplane/base/assert.h"
 #include "drivers/memory.h"
@@ -30,6 +31,13 @@ static enum result log_fail(struct scan *scan, uint32_t shard, enum result resul
 {
     const struct log_damage *damage = &scan->log[shard].damage;
     char *error = scan->run->error;
+    if (result == RESULT_CORRUPT && damage->is_gone) {
+        return mirror_history_fail(error, result,
+                                   "the log of shard %u keeps LSN %llu to %llu no longer, which it "
+                                   "had when this began: run it again, or keep more of the mirror",
+                                   shard, (unsigned long long)damage->first_lsn,
+                                   (unsigned long long)damage->last_lsn);
+    }
     if (result == RESULT_CORRUPT) {
         return mirror_history_fail(
             error, result,
@@ -97,6 +105,16 @@ static enum result log_open(struct scan *scan, uint32_t shard)
     enum result result = mirror_era_log_open(scan->own, scan->era, shard, &log->reader);
     if (result != RESULT_OK) {
         return log_fail(scan, shard, result);
+    }
+    uint64_t after_lsn = scan->era->after_lsn[shard];
+    uint32_t first = log_reader_segment_find(log->reader, after_lsn);
+    uint32_t count = log_reader_segment_count(log->reader);
+    if (count == 0 || log_reader_segment(log->reader, first)->before_lsn > after_lsn) {
+        uint64_t kept = count == 0 ? scan->era->last_lsn[shard]
+                                   : log_reader_segment(log->reader, first)->before_lsn;
+        log_damage_set(&log->damage, 0, 0, after_lsn + 1, kept, LOG_GONE_SENTENCE);
+        log->damage.is_gone = true;
+        return log_fail(scan, shard, RESULT_CORRUPT);
     }
     log_reader_stop_set(log->reader, scan->own->options.stop_asked,
                         scan->own->options.stop_context);

@@ -83,6 +83,7 @@ struct train {
     uint32_t part_rows;
     uint64_t rows; /* Done. */
     uint64_t status_count[4];
+    uint64_t joined;       /* Labels that a recorded answer was found for. */
     uint64_t *differ;      /* By item: values that serving returned otherwise, */
     uint64_t *unexplained; /* of which no event that came late says why. */
     _Atomic uint64_t shared_rows;

@@ -1,6 +1,7 @@
 #include "controlplane/train_logged.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +18,6 @@ struct train_logged {
     struct served_reader *reader;
     struct logged_index index;
     struct logged_key key;
-    uint64_t joined;
 };
 
 enum result train_logged_open(struct train *train, const char *directory, int64_t within_us)
@@ -37,6 +37,14 @@ enum result train_logged_open(struct train *train, const char *directory, int64_
     if (result != RESULT_OK) {
         return train_fail(train, "%s: %s", directory,
                           result == RESULT_SYSTEM ? strerror(errno) : result_name(result));
+    }
+    struct served_reader_report report;
+    served_reader_report_read(logged->reader, &report);
+    if (report.damaged > 0) {
+        (void)fprintf(stderr,
+                      "freshet train: %" PRIu64 " places in files of served answers are damaged, "
+                      "and what they had is left out; see freshet verify\n",
+                      report.damaged);
     }
     uint64_t part[] = {train->identity, (uint64_t)within_us, logged->index.count,
                        logged->index.print};
@@ -163,7 +171,6 @@ enum result train_logged_spool(struct train *train, const struct train_part *par
         return train_fail(train, "%s: %s", logged->directory,
                           result == RESULT_SYSTEM ? strerror(errno) : result_name(result));
     }
-    logged->joined += record != NULL ? 1 : 0;
     result = RESULT_OK;
     for (uint32_t i = 0; result == RESULT_OK && i < train->service->item_count; i++) {
         const char *name = train->service->item[i].name;
@@ -176,7 +183,8 @@ enum result train_logged_spool(struct train *train, const struct train_part *par
                                                                 : (int)NUMBER_SIZE_MAX,
                               item->text.data);
         }
-        result = train_spool_add(values, &answer, 0);
+        result =
+            train_spool_add(values, &answer, record != NULL && i == 0 ? TRAIN_SPOOL_JOINED : 0);
     }
     return result;
 }
@@ -184,7 +192,10 @@ enum result train_logged_spool(struct train *train, const struct train_part *par
 json_t *train_logged_json(const struct train *train)
 {
     const struct train_logged *logged = train->logged;
-    return json_pack("{s:I, s:I, s:I, s:I}", "answers", (json_int_t)logged->index.count,
+    struct served_reader_report report;
+    served_reader_report_read(logged->reader, &report);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "answers", (json_int_t)logged->index.count,
                      "of_other_versions", (json_int_t)logged->index.passed_over, "labels_joined",
-                     (json_int_t)logged->joined, "within_us", (json_int_t)logged->within_us);
+                     (json_int_t)train->joined, "damaged_places", (json_int_t)report.damaged,
+                     "within_us", (json_int_t)logged->within_us);
 }

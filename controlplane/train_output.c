@@ -202,8 +202,11 @@ static enum result value_fail(const struct output *output, uint32_t column, uint
 {
     char place[256];
     label_place_format(output->train->labels, line, 0, place, sizeof(place));
-    return train_fail(output->train, "%s: `%s` does not fit its column", place,
-                      output->column[column].parquet.name);
+    return train_fail(
+        output->train,
+        "%s: `%s` does not fit its column: it is of another type, or has more digits; "
+        "a set that is CSV takes it",
+        place, output->column[column].parquet.name);
 }
 
 static void csv_answer_write(const struct output *output, const struct answer *answer)
@@ -244,6 +247,7 @@ static enum result row_write(struct output *output, const struct label_cell *cel
         }
         const char *status = answer_status_name(answer.status);
         output->train->status_count[answer.status]++;
+        output->train->joined += (flags & TRAIN_SPOOL_JOINED) != 0;
         output->train->differ[item] += (flags & TRAIN_SPOOL_DIFFERS) != 0;
         output->train->unexplained[item] += (flags & TRAIN_SPOOL_UNEXPLAINED) != 0;
         if (output->csv != NULL) {

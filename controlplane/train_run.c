@@ -1,6 +1,10 @@
 /* The parts of a training set, one by one; those that are there already are passed over. */
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "controlplane/train_inside.h"
@@ -114,16 +118,38 @@ static enum result part_run(struct train *train, uint32_t number, struct service
     return result;
 }
 
+/* One run at a time has the folder of parts, until *out_lock is closed; -1: none does. */
+static enum result parts_lock(struct train *train, int *out_lock)
+{
+    char path[TRAIN_PATH_SIZE_MAX + 32];
+    char name[DISK_NAME_SIZE_MAX];
+    struct stat folder;
+    folder_name(train, name);
+    enum result result = disk_folder_make(train->disk, name);
+    if (result != RESULT_OK) {
+        return train_fail(train, "%s: cannot be made: %s", name, result_name(result));
+    }
+    (void)snprintf(path, sizeof(path), "%s.parts", train->options->out);
+    *out_lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*out_lock < 0) {
+        return train_fail(train, "%s: %s", path, strerror(errno));
+    }
+    /* Without links: the run that had it is at its end, and has removed it. */
+    bool ours = flock(*out_lock, LOCK_EX | LOCK_NB) == 0 && fstat(*out_lock, &folder) == 0 &&
+                folder.st_nlink > 0;
+    return ours ? RESULT_OK
+                : train_fail(train, "%s: another run makes this set", train->options->out);
+}
+
 /* Goes on with what a run before left, if it was about the same; else begins anew. */
 static enum result state_enter(struct train *train)
 {
     char name[DISK_NAME_SIZE_MAX];
     struct train_state state = {.identity = train->identity, .part_rows = train->part_rows};
-    folder_name(train, name);
-    enum result result = disk_folder_make(train->disk, name);
+    enum result result = RESULT_OK;
     state_name(train, name);
     struct train_state before;
-    if (result == RESULT_OK && train_state_read(train->disk, name, &before) == RESULT_OK &&
+    if (train_state_read(train->disk, name, &before) == RESULT_OK &&
         before.identity == train->identity) {
         train->part_rows = before.part_rows;
         if (train->mirror != NULL) {
@@ -169,8 +195,10 @@ enum result train_run(struct train *train)
 {
     struct service_run *run = heap_alloc_lines(sizeof(*run));
     struct program_space *space = heap_alloc_lines(sizeof(*space));
+    int lock = -1;
     enum result result =
-        run == NULL || space == NULL ? train_fail(train, "no memory") : state_enter(train);
+        run == NULL || space == NULL ? train_fail(train, "no memory") : parts_lock(train, &lock);
+    result = result == RESULT_OK ? state_enter(train) : result;
     uint32_t part_count = 0;
     uint32_t rows = 1;
     if (run != NULL) {
@@ -188,6 +216,9 @@ enum result train_run(struct train *train)
     result = result == RESULT_OK ? train_card_write(train) : result;
     if (result == RESULT_OK) {
         parts_remove(train, part_count);
+    }
+    if (lock >= 0) {
+        (void)close(lock);
     }
     heap_free(run);
     heap_free(space);

@@ -12,7 +12,7 @@
 #define SPOOL_VERSION 1u
 #define SPOOL_CHECKED 16u /* The CRC is of what begins here. */
 
-#define FLAGS (TRAIN_SPOOL_DIFFERS | TRAIN_SPOOL_UNEXPLAINED)
+#define FLAGS (TRAIN_SPOOL_DIFFERS | TRAIN_SPOOL_UNEXPLAINED | TRAIN_SPOOL_JOINED)
 
 enum result train_spool_add(struct buffer *values, const struct answer *answer, uint8_t flags)
 {

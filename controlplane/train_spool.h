@@ -23,6 +23,8 @@
 /* Of a value as it truly was: serving returned another one; and nothing that came late says why. */
 #define TRAIN_SPOOL_DIFFERS     0x80u
 #define TRAIN_SPOOL_UNEXPLAINED 0x40u
+/* Of a row's first value: a recorded answer was found for its label. */
+#define TRAIN_SPOOL_JOINED 0x20u
 
 struct train_spool {
     uint64_t identity;

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -217,21 +218,38 @@ static enum result mirror_open(struct train *train)
     return RESULT_OK;
 }
 
-static void sizes_choose(struct train *train)
+static enum result sizes_choose(struct train *train)
 {
     uint16_t cores[CPU_COUNT_MAX];
     uint64_t threads = train->options->threads == 0 ? cpu_list(cores) : train->options->threads;
     train->thread_count = threads > SHARDS_MAX ? SHARDS_MAX : (uint32_t)threads;
-    uint64_t machine =
-        (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / MEMORY_SHARE;
+    uint64_t machine = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    if (train->options->memory_mib > machine / MIB) {
+        return train_fail(train, "--memory %" PRIu64 ": the machine has %" PRIu64 " MiB",
+                          train->options->memory_mib, machine / MIB);
+    }
     train->memory_bytes =
-        train->options->memory_mib == 0 ? machine : train->options->memory_mib * MIB;
+        train->options->memory_mib == 0 ? machine / MEMORY_SHARE : train->options->memory_mib * MIB;
     uint64_t row = train->view_count * sizeof(struct history_read) +
                    train->service->read_count * sizeof(struct answer) + 4 * CACHE_LINE_BYTES;
     uint64_t rows = train->memory_bytes / 2 / row;
     rows = rows < PART_ROWS_MIN ? PART_ROWS_MIN : rows > PART_ROWS_MAX ? PART_ROWS_MAX : rows;
     train->part_rows =
         train->options->part_rows == 0 ? (uint32_t)rows : (uint32_t)train->options->part_rows;
+    return RESULT_OK;
+}
+
+/* The set never takes the place of its labels. */
+static enum result output_check(struct train *train)
+{
+    struct stat labels;
+    struct stat out;
+    bool same = stat(train->options->labels, &labels) == 0 &&
+                stat(train->options->out, &out) == 0 && labels.st_dev == out.st_dev &&
+                labels.st_ino == out.st_ino;
+    return same ? train_fail(train, "--out `%s` is the file of --labels: name another",
+                             train->options->out)
+                : RESULT_OK;
 }
 
 static enum result train_open(struct train *train)
@@ -242,7 +260,11 @@ static enum result train_open(struct train *train)
         return result;
     }
     reads_place(train);
-    sizes_choose(train);
+    result = sizes_choose(train);
+    result = result == RESULT_OK ? output_check(train) : result;
+    if (result != RESULT_OK) {
+        return result;
+    }
     if (label_table_open(train->options->labels, &train->labels, error) != RESULT_OK) {
         return train_fail(train, "%s", error);
     }

@@ -28,6 +28,7 @@ enum result files_result_of(int error_number)
         return RESULT_EXISTS;
     case ENOSPC:
     case EDQUOT:
+    case EFBIG: /* The limit of ulimit. */
         return RESULT_NO_SPACE;
     case ENOMEM:
         return RESULT_NO_MEMORY;

@@ -429,6 +429,14 @@ def pieces_check(life, fresh, lake):
     found, expected = ({n for n in names if n.endswith("parquet") and "stream=wide" not in n}
                        for names in (tree(part), parquet))
     assert found == expected and not list(part.glob("stream=wide")), found ^ expected
+    for lake, more, said in (
+            (life.data, [], "is the data directory; --out takes a folder of its own"),
+            (part, ["--stream", "plian"], "no plan in the log has it; did you mean `plain`?"),
+            (part, ["--since", "7", "--until", "7"], "--until is not behind --since")):
+        before = tree(lake)
+        done = support.run("export", "--data", life.data, "--out", lake, *more)
+        assert done.returncode in (1, 2) and said in done.stderr, (more, done.stderr)
+        assert tree(lake) == before, more
     some = life.folder / "some"
     export(life.data, some, "--since", str(hours[0] + 1), "--until", str(hours[0] + 2))
     found = {n for n in tree(some) if n.endswith("parquet")}

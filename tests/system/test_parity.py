@@ -10,8 +10,10 @@ import os
 import pathlib
 import random
 import re
+import resource
 import shutil
 import struct
+import subprocess
 import sys
 import tempfile
 import time
@@ -469,6 +471,34 @@ def logged_train(appliance, data, labels, *arguments, code=0):
         return list(csv.DictReader(file))
 
 
+def a_run_that_failed_goes_on(appliance, data, card):
+    """Files of 1200 bytes hold parts, but not the set: that is told, and the next run says the same
+    of its labels as one that did not fail. What is damaged is told too."""
+    whole = (appliance.folder / "set.csv").read_bytes()
+    assert len(whole) > 1200
+    again = ["train", appliance.definitions, "--from-logged", "--service", "f",
+             "--labels", appliance.folder / "labels.csv", "--out", appliance.folder / "set.csv",
+             "--data", data, "--part-rows", "1"]
+    for size, said in ((50, "the disk is full"), (1200, "File too large")):
+        limit = (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1])
+        done = subprocess.run([support.PROGRAM, *map(str, again)], capture_output=True, text=True,
+                              check=False, timeout=60, preexec_fn=lambda to=limit:
+                              resource.setrlimit(resource.RLIMIT_FSIZE, to))
+        assert done.returncode == 1 and said in done.stderr, (size, done.returncode, done.stderr)
+    assert support.run(*map(str, again)).returncode == 0
+    assert (appliance.folder / "set.csv").read_bytes() == whole
+    card_again = json.loads((appliance.folder / "set.csv.card.json").read_text())
+    assert card_again["logged"] == card["logged"] and card["logged"]["damaged_places"] == 0
+    path = data / "served-00000001.log"
+    good = path.read_bytes()
+    path.write_bytes(good[:100] + bytes([good[100] ^ 1]) + good[101:])
+    done = support.run(*map(str, again))
+    card_again = json.loads((appliance.folder / "set.csv.card.json").read_text())
+    assert "1 places in files of served answers are damaged" in done.stderr, done.stderr
+    assert card_again["logged"]["damaged_places"] == 1, card_again
+    path.write_bytes(good)
+
+
 def a_training_set_of_what_was_served_has_the_newest_answer_before_each_label():
     with tempfile.TemporaryDirectory(prefix="freshet-parity-") as folder:
         appliance = small(folder)
@@ -511,6 +541,7 @@ def a_training_set_of_what_was_served_has_the_newest_answer_before_each_label():
         card = json.loads((appliance.folder / "set.csv.card.json").read_text())
         assert card["mode"] == "from_logged" and card["logged"]["answers"] == 40, card
         assert card["logged"]["labels_joined"] == sum(1 for w in wanted if w[0]), card
+        a_run_that_failed_goes_on(appliance, data, card)
         rows = logged_train(appliance, data, "\n".join(labels) + "\n", "--within", "30m")
         assert [r["v.n_1h"] for r in rows if r["note"] == "late"] == [""] * 4, rows
         assert "no column `e`" in logged_train(appliance, data, "x,time\n1,2\n", code=1)

@@ -3,6 +3,7 @@
 order, late, twice, and over a crash, equal `freshet train` at those moments, byte for byte."""
 
 import csv
+import fcntl
 import json
 import os
 import pathlib
@@ -475,6 +476,26 @@ def killed_runs_go_on_and_give_the_same_bytes():
             whole = (machine.folder / out.replace("cut", "whole")).read_bytes()
             assert (machine.folder / out).read_bytes() == whole, out
         assert killed > 3, killed
+        what_goes_meanwhile_is_told(machine, labels)
+
+
+def what_goes_meanwhile_is_told(machine, labels):
+    """A running appliance lets old segments go: of a set that is half made nobody says that there
+    were no events."""
+    out = machine.folder / "gone.csv"
+    process = appliance.subprocess.Popen(
+        [appliance.PROGRAM, "train", *machine.files, "--service", "fraud", "--labels", labels,
+         "--out", out, "--part-rows", "20"], cwd=machine.folder, text=True,
+        stdout=appliance.subprocess.DEVNULL, stderr=appliance.subprocess.PIPE)
+    appliance.wait_until((machine.folder / "gone.csv.parts" / "part-000001").exists, "two parts")
+    process.send_signal(appliance.signal.SIGSTOP)
+    log = machine.folder / "data" / "mirror-000-00000001.log"
+    log.rename(machine.folder / "kept.log")
+    process.send_signal(appliance.signal.SIGCONT)
+    error = process.communicate()[1]
+    (machine.folder / "kept.log").rename(log)
+    assert process.returncode == 1 and "no longer, which it had when this began" in error, error
+    assert not out.exists()
 
 
 WRONG = [  # Labels, more arguments, what is said.
@@ -487,6 +508,7 @@ WRONG = [  # Labels, more arguments, what is said.
     ("card,q\n1,5\n", ["--data", "nowhere"], "nowhere"),
     ("card,q,activity.total\n1,5,1\n", [], "is a value of the service too"),
     ("card,q\n1\n", [], "labels.csv:2"),
+    ("card,q\n1,5\n", ["--memory", "99999999999999"], "--memory 99999999999999: the machine has"),
 ]
 
 
@@ -510,6 +532,21 @@ def wrong_labels_are_told_by_place():
         done = appliance.run("train", *machine.files, "--service", "fruad", "--labels", labels,
                              "--out", machine.folder / "out.csv", cwd=machine.folder)
         assert "did you mean `fraud`?" in done.stderr, done.stderr
+        # Nor does the set take the place of its labels.
+        (machine.folder / "also.csv").hardlink_to(labels)
+        for out in ("labels.csv", "also.csv"):
+            done = appliance.run("train", *machine.files, "--service", "fraud", "--labels", labels,
+                                 "--out", machine.folder / out, cwd=machine.folder)
+            assert done.returncode == 1 and "is the file of --labels" in done.stderr, done.stderr
+            assert labels.read_text() == "card,q\n1,5\n"
+        # Of two runs that make one set one does: here the other one has its folder.
+        (machine.folder / "out.csv.parts").mkdir(exist_ok=True)
+        other = os.open(machine.folder / "out.csv.parts", os.O_RDONLY)
+        fcntl.flock(other, fcntl.LOCK_EX)
+        done = appliance.run("train", *machine.files, "--service", "fraud", "--labels", labels,
+                             "--out", machine.folder / "out.csv", cwd=machine.folder)
+        assert done.returncode == 1 and "another run makes this set" in done.stderr, done.stderr
+        os.close(other)
         # No label, and keys that are none, are no error.
         labels.write_text("card,q\n")
         train(machine, labels, machine.folder / "out.csv")

@@ -343,6 +343,31 @@ static void a_broken_segment_ends_where_the_next_one_says(void **state)
     world_close();
 }
 
+/* The appliance lets the oldest go, and uses its file again under another name. */
+static void a_segment_that_goes_while_the_log_is_read_is_no_end(void **state)
+{
+    (void)state;
+    for (uint32_t gone = 0; gone < SEGMENTS; gone++) {
+        char name[MIRROR_NAME_SIZE_MAX];
+        char other[MIRROR_NAME_SIZE_MAX];
+        world_open();
+        files_write();
+        mirror_name_format(SHARD, gone + 1, name);
+        mirror_name_format(SHARD, SEGMENTS + 1, other);
+        ok(disk_rename(world.disk, name, other));
+        struct frames_seen seen = {.next_lsn = START_LSN + 1};
+        struct log_damage damage = {.segment = 0};
+        assert_int_equal(log_reader_read(world.reader, START_LSN, world.last_lsn[SEGMENTS - 1],
+                                         frame_see, &seen, &damage),
+                         RESULT_CORRUPT);
+        assert_int_equal(seen.frames, gone * FRAMES);
+        assert_int_equal(damage.segment, gone + 1);
+        assert_int_equal(damage.first_lsn, seen.next_lsn);
+        assert_true(damage.is_gone);
+        world_close();
+    }
+}
+
 static void other_stores_and_shards_are_not_this_log(void **state)
 {
     (void)state;
@@ -388,6 +413,7 @@ int main(void)
         cmocka_unit_test(a_damaged_header_before_good_frames_is_damage),
         cmocka_unit_test(a_missing_segment_is_a_hole),
         cmocka_unit_test(a_broken_segment_ends_where_the_next_one_says),
+        cmocka_unit_test(a_segment_that_goes_while_the_log_is_read_is_no_end),
         cmocka_unit_test(other_stores_and_shards_are_not_this_log),
         cmocka_unit_test(a_disk_that_does_not_read_is_an_error_and_not_an_end),
     };
