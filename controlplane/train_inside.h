@@ -36,6 +36,7 @@ struct train_options {
     bool compare;       /* as_true: with what serving returned. */
     bool no_status;
     bool quiet;
+    bool json;
     bool from_logged;
     const char *within; /* NULL: a day. */
     int argument_count; /* The command line, for the card. */

@@ -1,6 +1,7 @@
 /* freshet train: for each label the vector that serving would have returned then. */
 #include <errno.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 
 #include "config/scalar.h"
 #include "controlplane/definitions.h"
+#include "controlplane/json_text.h"
 #include "controlplane/suggest.h"
 #include "controlplane/train_logged.h"
 #include "controlplane/verb.h"
@@ -337,6 +339,23 @@ static void progress_end(struct progress *progress)
     }
 }
 
+static void summary_print(const struct train *train, double seconds)
+{
+    const struct train_options *options = train->options;
+    double rate = (double)train->rows / (seconds > 0 ? seconds : 1);
+    if (options->json) {
+        json_t *out = json_pack("{s:o, s:I, s:i, s:f}", "out", json_text(options->out), "rows",
+                                (json_int_t)train->rows, "features",
+                                (int)train->service->item_count, "seconds", seconds);
+        (void)json_dumpf(out, stdout, JSON_INDENT(2));
+        printf("\n");
+        json_decref(out);
+    } else if (!options->quiet) {
+        printf("%s: %" PRIu64 " rows x %u features in %.1f s (%.0f rows/s)\n", options->out,
+               train->rows, train->service->item_count, seconds, rate);
+    }
+}
+
 static int train_do(const struct train_options *options, const struct config *config,
                     enum history_mode mode)
 {
@@ -357,11 +376,8 @@ static int train_do(const struct train_options *options, const struct config *co
         progress_end(&progress);
     }
     int exit_code = result == RESULT_OK ? VERB_EXIT_OK : told(train);
-    if (result == RESULT_OK && !options->quiet) {
-        double seconds = seconds_now() - begin;
-        printf("%s: %" PRIu64 " rows x %u features in %.1f s (%.0f rows/s)\n", options->out,
-               train->rows, train->service->item_count, seconds,
-               (double)train->rows / (seconds > 0 ? seconds : 1));
+    if (result == RESULT_OK) {
+        summary_print(train, seconds_now() - begin);
     }
     label_table_close(train->labels);
     mirror_history_close(train->mirror);
@@ -427,6 +443,8 @@ int train_verb(int argc, char **argv)
         {"compare", NULL, VERB_OPTION_FLAG, &options.compare,
          "as_true: the card says how many values serving returned otherwise"},
         {"no-status", NULL, VERB_OPTION_FLAG, &options.no_status, "leave the statuses out"},
+        {"json", NULL, VERB_OPTION_FLAG, &options.json,
+         "rows and seconds as one JSON object on stdout"},
         {"quiet", NULL, VERB_OPTION_FLAG, &options.quiet, "no progress, no summary"},
     };
     const struct verb_usage usage = {
@@ -462,7 +480,7 @@ int train_verb(int argc, char **argv)
         return exit_code;
     }
     struct config *config;
-    exit_code = definitions_load(&argv[1], (uint32_t)argc - 1, /* json= */ false, &config);
+    exit_code = definitions_load(&argv[1], (uint32_t)argc - 1, options.json, &config);
     if (exit_code == VERB_EXIT_OK) {
         bool as_true = options.mode != NULL && strcmp(options.mode, "as_true") == 0;
         exit_code = train_do(&options, config, as_true ? HISTORY_TRUE : HISTORY_KNOWN);

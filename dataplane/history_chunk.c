@@ -1,5 +1,6 @@
 /* What rows take is kept for a while, and taken row by row: a row's events and reads in their
- * order, rows in any. For reads whose answers do not hang on how far rows are folded. So a row is in the cache while it is worked on.
+ * order, rows in any. So a row is in the cache while it is worked on. For reads whose answers do
+ * not hang on how far rows are folded.
  *
  * A row's wave counts its reads: its events before the first read are of wave 0. What is kept is
  * sorted by a part of the keys' hash, in it by waves, events before reads, and by hash. An event of

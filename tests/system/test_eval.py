@@ -349,7 +349,7 @@ class EvalTest(unittest.TestCase):
                 (("--key", "card:7", "--events", "-", "--expect", "-"), 2, "both be stdin"),
                 (("--key", "card:7", "--at", "noon"), 2, "is no time"),
                 (("--key", "card:7", "--stream", "frob"), 2, "is no stream"),
-                ((), 2, "--events and --key are needed"),
+                ((), 2, "--events (or --mirror) and --key are needed"),
                 (("--key", "card:7", "--expect", "/no/such"), 1, "No such file")]:
             done = self.run_eval(*words)
             self.assertEqual(done.returncode, code, words)

@@ -55,7 +55,7 @@ def write_config(folder):
                      ("127.0.0.1:6566", f"127.0.0.1:{http}"),
                      ("run/freshet.sock", f"{folder}/freshet.sock"),
                      ("directory: var/freshet", f"directory: {folder}/data"),
-                     ("shards: auto", "shards: 1"), ("memory: 2GiB", "memory: 512MiB")):
+                     ("shards: auto", "shards: 1"), ("memory: 2GiB", "memory: 1536MiB")):
         assert old in text, old
         before = "unix: " if "sock" in old else "data: {" if "directory" in old else ""
         text = text.replace(before + old, before + new, 1)
