@@ -204,7 +204,7 @@ static enum result show_open(struct show *show, const char *directory,
     if (result == RESULT_OK) {
         result = event_show_open(&show->event);
     }
-    (void)snprintf(error, DISK_ERROR_SIZE_MAX, "%.200s: %s", directory,
+    (void)snprintf(error, DISK_ERROR_SIZE_MAX, "%.180s: %s", directory,
                    told ? what : result_name(result));
     return result;
 }
