@@ -190,9 +190,13 @@ static enum result show_open(struct show *show, const char *directory,
         return result;
     }
     result = epochs_load(disk, &show->epochs);
+    const char *what =
+        result == RESULT_CORRUPT ? "the file `epochs` is damaged" : "no store is there";
     if (result == RESULT_OK) {
         result = corrections_load(disk, show->epochs.store_id, &show->corrections);
+        what = "the file `" CORRECTIONS_NAME "` is damaged; bring it back from a copy";
     }
+    bool told = result == RESULT_NOT_FOUND || result == RESULT_CORRUPT;
     disk_close(disk);
     if (result == RESULT_OK) {
         result = store_log_read(directory, &show->log);
@@ -200,8 +204,8 @@ static enum result show_open(struct show *show, const char *directory,
     if (result == RESULT_OK) {
         result = event_show_open(&show->event);
     }
-    (void)snprintf(error, DISK_ERROR_SIZE_MAX, "%.200s: %s", directory,
-                   result == RESULT_NOT_FOUND ? "no store is there" : result_name(result));
+    (void)snprintf(error, DISK_ERROR_SIZE_MAX, "%.180s: %s", directory,
+                   told ? what : result_name(result));
     return result;
 }
 

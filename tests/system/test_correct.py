@@ -457,6 +457,7 @@ def what_cannot_be_corrected_is_told(life):
     (life.directory / "corrections").write_bytes(damaged)
     life.refused(1, "the file `corrections` of the data directory is damaged")
     assert "damaged" in correct(life, "retract", *identity(1), code=1).stderr
+    assert "the file `corrections` is damaged" in correct(life, "list", code=1).stderr
     verified = support.run("verify", life.directory)
     assert verified.returncode == 1 and "damaged  corrections" in verified.stdout, verified
 
