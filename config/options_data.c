@@ -157,6 +157,29 @@ static void directory_require(struct config *config, const struct node *const *v
     }
 }
 
+static uint32_t path_size(const char *path)
+{
+    size_t size = strlen(path);
+    while (size > 1 && path[size - 1] == '/') {
+        size--;
+    }
+    return (uint32_t)size;
+}
+
+/* What reads a lake's folder expects Parquet, and what reads the data directory its own files. */
+static void lake_check(struct config *config, const struct node *lake)
+{
+    const struct config_options *options = &config->options;
+    uint32_t size = path_size(options->mirror_lake);
+    if (size == path_size(options->data_directory) &&
+        memcmp(options->mirror_lake, options->data_directory, size) == 0) {
+        error_at(config, lake,
+                 "`lake` is `%s`, as `directory` is; a folder of its own is allowed, as lake: "
+                 "var/lake",
+                 lake->text);
+    }
+}
+
 void options_data_read(struct config *config, const struct node *map)
 {
     struct config_options *options = &config->options;
@@ -188,6 +211,10 @@ void options_data_read(struct config *config, const struct node *map)
         mirror_read(config, value[KEYWORD_data_mirror]);
     }
     if (options->data_directory[0] != '\0') {
+        const struct node *mirror = value[KEYWORD_data_mirror];
+        if (options->mirror_lake[0] != '\0') {
+            lake_check(config, node_map_find(mirror, "lake"));
+        }
         mirror_size_check(config, map);
     }
 }

@@ -7,6 +7,7 @@
 #include "controlplane/definitions.h"
 #include "controlplane/verb.h"
 #include "dataplane/base/units.h"
+#include "dataplane/base/utf8.h"
 
 /* No sequence is that great: producers count from 1. */
 #define NOT_GIVEN UINT64_MAX
@@ -49,6 +50,17 @@ static bool one_check(const struct verb_usage *usage, const struct correct_argum
     return *out_exit == VERB_EXIT_OK;
 }
 
+static bool is_printable(const char *text)
+{
+    size_t size = strlen(text);
+    for (size_t i = 0; i < size; i++) {
+        if ((unsigned char)text[i] < ' ' || text[i] == '\x7f') {
+            return false;
+        }
+    }
+    return utf8_is_valid(text, (uint32_t)size);
+}
+
 static bool arguments_check(const struct verb_usage *usage, struct correct_arguments *arguments,
                             int argc, int *out_exit)
 {
@@ -64,6 +76,8 @@ static bool arguments_check(const struct verb_usage *usage, struct correct_argum
     } else if (arguments->order.why != NULL &&
                strlen(arguments->order.why) > CORRECTION_TEXT_SIZE_MAX) {
         *out_exit = verb_usage_error(usage, "--why: at most %u bytes", CORRECTION_TEXT_SIZE_MAX);
+    } else if (arguments->order.why != NULL && !is_printable(arguments->order.why)) {
+        *out_exit = verb_usage_error(usage, "--why: one line of UTF-8 without control characters");
     } else if (arguments->file != NULL && known) {
         *out_exit = verb_usage_error(usage, "--file says itself what is retracted and replaced");
     } else if (is_one(arguments)) {

@@ -444,6 +444,7 @@ def what_cannot_be_corrected_is_told(life):
             (2, "--event is for replace", "retract", "--event", good, *identity(1)),
             (2, "who sent the event", "retract", "--producer", 5),
             (2, "retract, replace and list are known", "undo", *identity(1)),
+            (2, "without control characters", "retract", *identity(1), "--why", "a\x1b[2Jb"),
             (2, "list takes", "list", "--file", asked)]:
         done = correct(life, *arguments, code=code)
         assert word in done.stderr, (arguments, done.stderr)

@@ -334,6 +334,11 @@ static const struct config_row rows[] = {
      "  data: {directory: d}\n" STREAM_S,
      "f:4:9: `bytes` of `mirror` is 50GiB; at least 51GiB is allowed, 4 segments of 256MiB for "
      "each shard\n"},
+    {"lake, in the data directory",
+     "appliance:\n"
+     "  data: {directory: var/d, mirror: {lake: var/d/}}\n" STREAM_S,
+     "f:2:43: `lake` is `var/d/`, as `directory` is; a folder of its own is allowed, as lake: "
+     "var/lake\n"},
     {"archive, elsewhere",
      "appliance:\n"
      "  data: {directory: d, mirror: {archive: /var/archive}}\n" STREAM_S,
