@@ -19,6 +19,7 @@
 #include "dataplane/feature/service.h"
 #include "drivers/disk.h"
 
+#define TRAIN_PART_ROWS_MAX  (4u << 20)
 #define TRAIN_ERROR_SIZE_MAX 1600u
 #define TRAIN_PATH_SIZE_MAX  4096u
 #define TRAIN_COLUMN_NONE    (-1)
@@ -107,6 +108,10 @@ __attribute__((format(printf, 2, 3))) enum result train_fail(struct train *train
 
 /* "as_known", "as_true", "from_logged" */
 const char *train_mode_name(const struct train *train);
+/* Opens what the options name; options, config and mode are set. After an error train_close is due
+ * too. */
+MUST_USE enum result train_open(struct train *train);
+void train_close(struct train *train);
 /* Finds the columns that the service needs. */
 MUST_USE enum result train_columns_find(struct train *train);
 /* Reads the next rows of the label file, at most rows_max; part->rows 0: there are no more. */

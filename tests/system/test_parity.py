@@ -440,7 +440,8 @@ def what_a_crash_tore_is_told_and_the_rest_is_there():
         data = appliance.folder / "data"
         filled(appliance)
         path = data / "served-00000001.log"
-        support.wait_until(lambda: path.stat().st_size > FILE_HEADER_BYTES, "a block in the file")
+        support.wait_until(lambda: path.exists() and path.stat().st_size > FILE_HEADER_BYTES,
+                           "a block in the file")
         client.Redis(port=appliance.tcp).call("FS.GET", "e:7", "SERVICE", "f")  # In another block.
         assert appliance.stop() == 0
         whole = path.read_bytes()

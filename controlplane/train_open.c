@@ -1,0 +1,262 @@
+/* What a training set needs open before it is made, and what it is known by. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config/scalar.h"
+#include "controlplane/suggest.h"
+#include "controlplane/train_logged.h"
+#include "dataplane/base/hash.h"
+#include "dataplane/base/units.h"
+#include "drivers/cpu.h"
+#include "drivers/memory.h"
+
+#define PART_ROWS_MIN   1024u
+#define MEMORY_SHARE    4 /* Of the machine's: one part in so many. */
+#define HASH_READ_BYTES (1 * MIB)
+
+/* Places of reads: by view, so that a view's are together. */
+static void reads_place(struct train *train)
+{
+    const struct plan_service *service = train->service;
+    uint16_t at = 0;
+    for (uint32_t i = 0; i < service->read_count; i++) {
+        const struct plan_service_read *read = &service->read[i];
+        bool seen = false;
+        for (uint32_t j = 0; j < i; j++) {
+            seen = seen || service->read[j].view == read->view;
+        }
+        if (seen) {
+            continue;
+        }
+        struct train_view *view = &train->view[train->view_count++];
+        *view = (struct train_view){.view = read->view, .entity = read->entity, .first = at};
+        for (uint32_t j = i; j < service->read_count; j++) {
+            if (service->read[j].view == read->view) {
+                train->base[j] = at;
+                train->feature[at++] = service->read[j].feature;
+            }
+        }
+        view->count = (uint16_t)(at - view->first);
+    }
+}
+
+static enum result labels_hash(struct train *train)
+{
+    FILE *file = fopen(train->options->labels, "re");
+    XXH3_state_t *state = XXH3_createState();
+    uint8_t *data = heap_alloc(HASH_READ_BYTES);
+    bool good =
+        file != NULL && state != NULL && data != NULL && XXH3_128bits_reset(state) == XXH_OK;
+    size_t size;
+    while (good && (size = fread(data, 1, HASH_READ_BYTES, file)) > 0) {
+        good = XXH3_128bits_update(state, data, size) == XXH_OK;
+    }
+    good = good && ferror(file) == 0;
+    if (good) {
+        XXH128_canonical_t canonical;
+        XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(state));
+        memcpy(train->label_hash, canonical.digest, sizeof(train->label_hash));
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    (void)XXH3_freeState(state);
+    heap_free(data);
+    return good ? RESULT_OK : train_fail(train, "%s: %s", train->options->labels, strerror(errno));
+}
+
+/* A number of everything that decides the bytes of the set. */
+static void identity_make(struct train *train)
+{
+    static const uint8_t no_store[MIRROR_STORE_ID_BYTES];
+    const uint8_t *store =
+        train->mirror == NULL ? no_store : mirror_history_range(train->mirror)->store_id;
+    uint64_t part[] = {train->config->plan.fingerprint,
+                       service_fingerprint(&train->config->plan, train->service),
+                       train->label_hash[0],
+                       train->label_hash[1],
+                       XXH3_64bits(store, MIRROR_STORE_ID_BYTES),
+                       train->mirror == NULL ? 0 : mirror_history_corrections(train->mirror),
+                       train->mode + 2u * (uint64_t)train->options->compare,
+                       train->options->time == NULL
+                           ? 0
+                           : XXH3_64bits(train->options->time, strlen(train->options->time))};
+    train->identity = XXH3_64bits(part, sizeof(part));
+}
+
+static enum result service_find_named(struct train *train)
+{
+    const struct plan *plan = &train->config->plan;
+    const char *name = train->options->service;
+    int index = service_find(plan, name, (uint32_t)strlen(name));
+    if (index >= 0) {
+        train->service = &plan->service[index];
+        return RESULT_OK;
+    }
+    struct suggest suggest = suggest_begin(name, (uint32_t)strlen(name));
+    for (uint32_t i = 0; i < plan->service_count; i++) {
+        suggest_offer(&suggest, plan->service[i].name);
+    }
+    return train_fail(train, "the definitions have no service `%s`%s%s%s", name,
+                      suggest.best == NULL ? "" : "; did you mean `",
+                      suggest.best == NULL ? "" : suggest.best, suggest.best == NULL ? "" : "`?");
+}
+
+static enum result output_open(struct train *train)
+{
+    static char folder[TRAIN_PATH_SIZE_MAX];
+    const char *out = train->options->out;
+    const char *slash = strrchr(out, '/');
+    train->name = slash == NULL ? out : slash + 1;
+    int size = slash == NULL ? 1 : slash == out ? 1 : (int)(slash - out);
+    (void)snprintf(folder, sizeof(folder), "%.*s", size, slash == NULL ? "." : out);
+    if (strlen(train->name) == 0 || strlen(train->name) > 96) {
+        return train_fail(train, "--out `%s` has no name of 1 to 96 bytes", out);
+    }
+    struct disk_options options = {.driver = DISK_DRIVER_THREADS, .directory = folder};
+    char error[DISK_ERROR_SIZE_MAX];
+    enum result result = disk_open(&options, &train->disk, error);
+    return result == RESULT_OK ? RESULT_OK : train_fail(train, "%s", error);
+}
+
+/* NULL after saying that nobody names one. */
+static const char *data_directory(struct train *train)
+{
+    const char *data =
+        train->options->data != NULL ? train->options->data : train->config->options.data_directory;
+    if (data[0] == '\0') {
+        (void)train_fail(train, "the definitions have no `data.directory`: name the data "
+                                "directory by --data");
+        return NULL;
+    }
+    return data;
+}
+
+static enum result logged_open(struct train *train)
+{
+    const char *data = data_directory(train);
+    int64_t within_us = TRAIN_LOGGED_WITHIN_US;
+    if (train->options->within != NULL && !duration_parse(train->options->within, &within_us)) {
+        return train_fail(train,
+                          "--within `%s` is no duration; a whole number and a unit, as 1h, "
+                          "is allowed",
+                          train->options->within);
+    }
+    return data == NULL ? RESULT_INVALID : train_logged_open(train, data, within_us);
+}
+
+static enum result sums_make(struct train *train)
+{
+    train->differ = heap_alloc(train->service->item_count * sizeof(*train->differ));
+    train->unexplained = heap_alloc(train->service->item_count * sizeof(*train->unexplained));
+    if (train->differ == NULL || train->unexplained == NULL) {
+        return train_fail(train, "no memory");
+    }
+    memset(train->differ, 0, train->service->item_count * sizeof(*train->differ));
+    memset(train->unexplained, 0, train->service->item_count * sizeof(*train->unexplained));
+    return RESULT_OK;
+}
+
+static enum result mirror_open(struct train *train)
+{
+    const char *data = data_directory(train);
+    if (data == NULL) {
+        return RESULT_INVALID;
+    }
+    struct mirror_history_options options = {.directory = data,
+                                             .plan = &train->config->plan,
+                                             .mode = train->mode,
+                                             .thread_count = train->thread_count,
+                                             .memory_bytes = train->memory_bytes / 2};
+    char error[MIRROR_HISTORY_ERROR_SIZE_MAX];
+    enum result result = mirror_history_open(&options, &train->mirror, error);
+    if (result == RESULT_OK && train->options->compare) {
+        options.mode = HISTORY_KNOWN;
+        result = mirror_history_open(&options, &train->known, error);
+    }
+    if (result != RESULT_OK) {
+        return train_fail(train, "%s", error);
+    }
+    if (train->known != NULL) {
+        mirror_history_end_set(train->known, mirror_history_range(train->mirror)->last_lsn);
+    }
+    return RESULT_OK;
+}
+
+static enum result sizes_choose(struct train *train)
+{
+    uint16_t cores[CPU_COUNT_MAX];
+    uint64_t threads = train->options->threads == 0 ? cpu_list(cores) : train->options->threads;
+    train->thread_count = threads > SHARDS_MAX ? SHARDS_MAX : (uint32_t)threads;
+    uint64_t machine = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    if (train->options->memory_mib > machine / MIB) {
+        return train_fail(train, "--memory %" PRIu64 ": the machine has %" PRIu64 " MiB",
+                          train->options->memory_mib, machine / MIB);
+    }
+    train->memory_bytes =
+        train->options->memory_mib == 0 ? machine / MEMORY_SHARE : train->options->memory_mib * MIB;
+    uint64_t row = train->view_count * sizeof(struct history_read) +
+                   train->service->read_count * sizeof(struct answer) + 4 * CACHE_LINE_BYTES;
+    uint64_t rows = train->memory_bytes / 2 / row;
+    rows = rows < PART_ROWS_MIN         ? PART_ROWS_MIN
+           : rows > TRAIN_PART_ROWS_MAX ? TRAIN_PART_ROWS_MAX
+                                        : rows;
+    train->part_rows =
+        train->options->part_rows == 0 ? (uint32_t)rows : (uint32_t)train->options->part_rows;
+    return RESULT_OK;
+}
+
+/* The set never takes the place of its labels. */
+static enum result output_check(struct train *train)
+{
+    struct stat labels;
+    struct stat out;
+    bool same = stat(train->options->labels, &labels) == 0 &&
+                stat(train->options->out, &out) == 0 && labels.st_dev == out.st_dev &&
+                labels.st_ino == out.st_ino;
+    return same ? train_fail(train, "--out `%s` is the file of --labels: name another",
+                             train->options->out)
+                : RESULT_OK;
+}
+
+enum result train_open(struct train *train)
+{
+    char error[LABEL_ERROR_SIZE_MAX];
+    enum result result = service_find_named(train);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    reads_place(train);
+    result = sizes_choose(train);
+    result = result == RESULT_OK ? output_check(train) : result;
+    if (result != RESULT_OK) {
+        return result;
+    }
+    if (label_table_open(train->options->labels, &train->labels, error) != RESULT_OK) {
+        return train_fail(train, "%s", error);
+    }
+    result = train_columns_find(train);
+    result = result == RESULT_OK ? labels_hash(train) : result;
+    result = result == RESULT_OK ? sums_make(train) : result;
+    result = result == RESULT_OK && !train->options->from_logged ? mirror_open(train) : result;
+    result = result == RESULT_OK ? output_open(train) : result;
+    if (result == RESULT_OK) {
+        identity_make(train);
+    }
+    return result == RESULT_OK && train->options->from_logged ? logged_open(train) : result;
+}
+
+void train_close(struct train *train)
+{
+    label_table_close(train->labels);
+    mirror_history_close(train->mirror);
+    train_logged_close(train->logged);
+    mirror_history_close(train->known);
+    heap_free(train->differ);
+    heap_free(train->unexplained);
+    disk_close(train->disk);
+}
