@@ -10,6 +10,7 @@
 #include "controlplane/appliance.h"
 #include "dataplane/base/units.h"
 #include "dataplane/counters.h"
+#include "dataplane/feature/service.h"
 #include "drivers/memory.h"
 
 #define VALUES_MAX   (1u << 14) /* Of a round. */
@@ -19,11 +20,17 @@
 #define ROUND_NS     NS_PER_SECOND /* Between two rounds at least. */
 #define NICE_LEAST   19
 
-struct canary {
-    /* Constant after open. */
+/* What came of the values of one plan's services. */
+struct values {
     const struct plan *plan;
+    struct values *before;        /* Owned: of the plan before, which a reader may still look at. */
     uint32_t first[SERVICES_MAX]; /* Of each service's values. */
-    uint32_t value_count;
+    uint32_t count;
+    _Atomic uint64_t shared_value[][PARITY_COUNT];
+};
+
+struct canary {
+    const struct appliance *appliance; /* Constant after open. */
     /* Owner: the thread. */
     struct served_reader *reader;
     struct parity *parity;
@@ -38,16 +45,56 @@ struct canary {
     _Atomic uint64_t shared_gone;
     _Atomic uint64_t shared_failed;
     _Atomic uint64_t shared_cpu_ns;
-    _Atomic uint64_t (*shared_value)[PARITY_COUNT]; /* Owned. */
+    _Atomic(struct values *) shared_values; /* Owned: of the newest plan. */
 };
 
-uint32_t canary_value_count(const struct plan *plan)
+static const struct values *values_of(const struct canary *canary)
+{
+    /* Acquire, pairs with the release in plan_enter(): they are whole. */
+    return atomic_load_explicit(&canary->shared_values, memory_order_acquire);
+}
+
+/* Counts go on where service and feature are called the same. */
+static void values_continue(struct values *values, uint32_t s, const struct values *before)
+{
+    const struct plan_service *service = &values->plan->service[s];
+    int old = service_find(before->plan, service->name, (uint32_t)strlen(service->name));
+    for (uint32_t i = 0; old >= 0 && i < service->item_count; i++) {
+        const struct plan_service *then = &before->plan->service[old];
+        uint32_t place = 0;
+        while (place < then->item_count &&
+               strcmp(then->item[place].name, service->item[i].name) != 0) {
+            place++;
+        }
+        for (uint32_t outcome = 0; place < then->item_count && outcome < PARITY_COUNT; outcome++) {
+            counter_add(&values->shared_value[values->first[s] + i][outcome],
+                        counter_read(&before->shared_value[before->first[old] + place][outcome]));
+        }
+    }
+}
+
+/* NULL: no memory. */
+static struct values *values_make(const struct plan *plan, struct values *before)
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < plan->service_count; i++) {
-        count += plan->service[i].item_count;
+    for (uint32_t s = 0; s < plan->service_count; s++) {
+        count += plan->service[s].item_count;
     }
-    return count;
+    struct values *values =
+        heap_alloc_lines(sizeof(*values) + count * sizeof(values->shared_value[0]));
+    if (values == NULL) {
+        return NULL;
+    }
+    values->plan = plan;
+    values->before = before;
+    for (uint32_t s = 0; s < plan->service_count; s++) {
+        values->first[s] = values->count;
+        values->count += plan->service[s].item_count;
+        if (before != NULL) {
+            values_continue(values, s, before);
+        }
+    }
+    return values;
 }
 
 static int64_t cpu_used_ns(void)
@@ -102,9 +149,10 @@ static void answer_count(void *context, const struct parity_answer *answer)
         return;
     }
     counter_add(&canary->shared_answers, 1);
-    uint32_t first = canary->first[answer->service];
+    struct values *values = atomic_load_explicit(&canary->shared_values, memory_order_relaxed);
+    uint32_t first = values->first[answer->service];
     for (uint32_t i = 0; i < answer->record->item_count; i++) {
-        counter_add(&canary->shared_value[first + i][answer->outcome[i]], 1);
+        counter_add(&values->shared_value[first + i][answer->outcome[i]], 1);
     }
 }
 
@@ -128,6 +176,39 @@ static enum result round_gather(struct canary *canary)
     return result == RESULT_NOT_FOUND ? RESULT_OK : result;
 }
 
+/* Checks by the plan that is served now. After an error the one before goes on. */
+static enum result plan_enter(struct canary *canary)
+{
+    const struct plan *plan = appliance_plan(canary->appliance);
+    struct values *before = atomic_load_explicit(&canary->shared_values, memory_order_relaxed);
+    if (before != NULL && before->plan == plan) {
+        return RESULT_OK;
+    }
+    const struct parity_options options = {.plan = plan,
+                                           .directory =
+                                               canary->appliance->config->options.data_directory,
+                                           .values_max = VALUES_MAX,
+                                           .thread_count = 1, /* The calling one. */
+                                           .memory_bytes = MEMORY_BYTES,
+                                           .stop_asked = pace_reading,
+                                           .stop_context = canary};
+    struct parity *parity;
+    enum result result = parity_open(&options, &parity);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    struct values *values = values_make(plan, before);
+    if (values == NULL) {
+        parity_close(parity);
+        return RESULT_NO_MEMORY;
+    }
+    parity_close(canary->parity);
+    canary->parity = parity;
+    /* Release, pairs with the acquire in values_of(). */
+    atomic_store_explicit(&canary->shared_values, values, memory_order_release);
+    return RESULT_OK;
+}
+
 static void *canary_run(void *argument)
 {
     struct canary *canary = argument;
@@ -135,7 +216,8 @@ static void *canary_run(void *argument)
     (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE_LEAST);
     canary->cpu_ns = cpu_used_ns();
     do {
-        enum result result = round_gather(canary);
+        enum result result = plan_enter(canary);
+        result = result == RESULT_OK ? round_gather(canary) : result;
         if (result == RESULT_OK) {
             result = parity_run(canary->parity, answer_count, canary, error);
         }
@@ -146,29 +228,14 @@ static void *canary_run(void *argument)
     return NULL;
 }
 
-static enum result canary_make(struct canary *canary, const struct appliance *appliance)
+static enum result canary_make(struct canary *canary)
 {
-    const char *directory = appliance->config->options.data_directory;
-    const struct parity_options options = {.plan = canary->plan,
-                                           .directory = directory,
-                                           .values_max = VALUES_MAX,
-                                           .thread_count = 1, /* The calling one. */
-                                           .memory_bytes = MEMORY_BYTES,
-                                           .stop_asked = pace_reading,
-                                           .stop_context = canary};
-    for (uint32_t i = 0; i < canary->plan->service_count; i++) {
-        canary->first[i] = canary->value_count;
-        canary->value_count += canary->plan->service[i].item_count;
-    }
-    canary->shared_value = heap_alloc_lines(canary->value_count * sizeof(*canary->shared_value));
-    if (canary->shared_value == NULL) {
-        return RESULT_NO_MEMORY;
-    }
+    const char *directory = canary->appliance->config->options.data_directory;
     enum result result = served_reader_open(directory, &canary->reader);
     if (result == RESULT_OK) {
         result = served_reader_skip_all(canary->reader);
     }
-    return result == RESULT_OK ? parity_open(&options, &canary->parity) : result;
+    return result == RESULT_OK ? plan_enter(canary) : result;
 }
 
 enum result canary_open(const struct appliance *appliance, struct canary **out_canary)
@@ -183,8 +250,8 @@ enum result canary_open(const struct appliance *appliance, struct canary **out_c
     (void)pthread_cond_init(&canary->wake, &attributes);
     (void)pthread_condattr_destroy(&attributes);
     (void)pthread_mutex_init(&canary->lock, NULL);
-    canary->plan = appliance->plan;
-    enum result result = canary_make(canary, appliance);
+    canary->appliance = appliance;
+    enum result result = canary_make(canary);
     if (result == RESULT_OK) {
         result =
             cpu_thread_start(&appliance->layout, -1, "canary", canary_run, canary, &canary->thread);
@@ -219,7 +286,12 @@ void canary_close(struct canary *canary)
     canary_stop(canary);
     parity_close(canary->parity);
     served_reader_close(canary->reader);
-    heap_free(canary->shared_value);
+    struct values *values = atomic_load_explicit(&canary->shared_values, memory_order_relaxed);
+    while (values != NULL) {
+        struct values *before = values->before;
+        heap_free(values);
+        values = before;
+    }
     (void)pthread_cond_destroy(&canary->wake);
     (void)pthread_mutex_destroy(&canary->lock);
     heap_free(canary);
@@ -233,11 +305,21 @@ void canary_report_read(const struct canary *canary, struct canary_report *out)
                                   .cpu_ns = counter_read(&canary->shared_cpu_ns)};
 }
 
-void canary_values_read(const struct canary *canary, uint64_t (*out)[PARITY_COUNT])
+enum result canary_values_read(const struct canary *canary, const struct plan **out_plan,
+                               uint32_t *out_count, uint64_t (**out)[PARITY_COUNT])
 {
-    for (uint32_t i = 0; i < canary->value_count; i++) {
+    const struct values *values = values_of(canary);
+    uint64_t(*value)[PARITY_COUNT] = heap_alloc((values->count + 1) * sizeof(*value));
+    if (value == NULL) {
+        return RESULT_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i < values->count; i++) {
         for (uint32_t outcome = 0; outcome < PARITY_COUNT; outcome++) {
-            out[i][outcome] = counter_read(&canary->shared_value[i][outcome]);
+            value[i][outcome] = counter_read(&values->shared_value[i][outcome]);
         }
     }
+    *out_plan = values->plan;
+    *out_count = values->count;
+    *out = value;
+    return RESULT_OK;
 }

@@ -1,6 +1,6 @@
 /* The parity canary: answers that are recorded while the appliance runs are computed again from its
  * own mirror, and compared (parity.h). It takes the newest ones and leaves out what it cannot keep
- * up with: `freshet parity report` checks all.
+ * up with: `freshet parity report` checks all. Each round is by the plan that is served then.
  *
  * One thread of the lowest priority, which measures the core time that it uses and rests 99 times
  * as long: about a hundredth of a core. */
@@ -27,6 +27,7 @@ struct canary_report {
 
 /* Any thread. */
 void canary_report_read(const struct canary *canary, struct canary_report *out);
-/* Values of all services of the plan, one behind the other, each by its outcome. */
-uint32_t canary_value_count(const struct plan *plan);
-void canary_values_read(const struct canary *canary, uint64_t (*out)[PARITY_COUNT]);
+/* Any thread. Values of all services of *out_plan, one behind the other, each by its outcome; the
+ * caller owns them (heap_free()). The plan is the served one, or for some moments that before. */
+MUST_USE enum result canary_values_read(const struct canary *canary, const struct plan **out_plan,
+                                        uint32_t *out_count, uint64_t (**out)[PARITY_COUNT]);

@@ -487,7 +487,7 @@ static void served_bytes(const struct metrics *metrics)
 /* One series for each value of each service: the sum of its outcomes from first to last. */
 static void parity_write(const struct metrics *metrics, uint32_t first, uint32_t last)
 {
-    const struct plan *plan = metrics->snapshot->plan;
+    const struct plan *plan = metrics->snapshot->parity_plan;
     uint32_t value = 0;
     for (uint32_t s = 0; metrics->snapshot->parity != NULL && s < plan->service_count; s++) {
         for (uint32_t i = 0; i < plan->service[s].item_count; i++, value++) {

@@ -14,8 +14,7 @@ static json_t *parity_json(const struct snapshot *snapshot)
 {
     const struct canary_report *canary = &snapshot->canary;
     uint64_t sum[PARITY_COUNT] = {0};
-    uint32_t values = canary_value_count(snapshot->plan);
-    for (uint32_t i = 0; i < values; i++) {
+    for (uint32_t i = 0; i < snapshot->parity_count; i++) {
         for (uint32_t outcome = 0; outcome < PARITY_COUNT; outcome++) {
             sum[outcome] += snapshot->parity[i][outcome];
         }

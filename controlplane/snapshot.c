@@ -189,12 +189,8 @@ static enum result served_take(const struct appliance *appliance, struct snapsho
         return RESULT_OK;
     }
     canary_report_read(appliance->canary, &snapshot->canary);
-    snapshot->parity = heap_alloc(canary_value_count(appliance->plan) * sizeof(*snapshot->parity));
-    if (snapshot->parity == NULL) {
-        return RESULT_NO_MEMORY;
-    }
-    canary_values_read(appliance->canary, snapshot->parity);
-    return RESULT_OK;
+    return canary_values_read(appliance->canary, &snapshot->parity_plan, &snapshot->parity_count,
+                              &snapshot->parity);
 }
 
 enum result snapshot_take(const struct appliance *appliance, struct snapshot **out_snapshot)

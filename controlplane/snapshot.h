@@ -108,6 +108,8 @@ struct snapshot {
     /* Zeros while no answers are recorded. */
     struct served_report served;
     struct canary_report canary;
+    const struct plan *parity_plan; /* Borrowed: of whose services parity has the values. */
+    uint32_t parity_count;
     uint64_t (*parity)[PARITY_COUNT]; /* Owned: as canary_values_read() has it; NULL: no canary. */
 };
 

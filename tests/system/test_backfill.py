@@ -369,22 +369,45 @@ def a_view_without_memory_is_given_up(_):
                           "LATEST")[1::2] == [b"2", b"2"]
 
 
-SERVICE = """
+FIRST = """
 services:
+  first:
+    version: 1
+    log: {sample: 1}
+    features: [plain.n_1h]
+"""
+SERVICE = FIRST + """
   ask:
     version: 1
+    log: {sample: 1}
     features: [plain.n_1h, lives.n]
 """
 
 
+def parity_of(appliance, answers):
+    """What the canary says once it has checked so many answers."""
+    def parity():
+        return appliance.status()["served"]["parity"]
+    support.wait_until(lambda: parity()["answers"] + parity()["gone"] >= answers,
+                       f"{answers} checked answers", 20)
+    found = parity()
+    assert (found["answers"], found["gone"], found["mismatch"], found["missing"], found["extra"],
+            found["failed"]) == (answers, 0, 0, 0, 0, 0), found
+    return found["checked"]
+
+
 def services_change_with_the_switch(shards):
+    """So do those whose answers the canary checks."""
     stream = dataset.oracle.Definition(VISITS).streams["visit"]
-    with support.running(streams=VISITS, shards=shards, data=DATA, memory=ROOM) as appliance:
+    with support.running(streams=VISITS + FIRST, shards=shards, data=DATA,
+                         memory=ROOM) as appliance:
         redis, sender = dataset.opened(appliance)
         event = (dataset.utc_us(2022, 1, 1), 3, 100)
         message = dataset.oracle.Message(stream, [event], 1)
         sender.send(dataset.client.pack_message(stream, message), 1)
         sender.sync()
+        assert redis.call("FS.GET", "user:3", "SERVICE", "first", "LATEST")[1::2] == [b"1"]
+        assert parity_of(appliance, 1) == 1
         appliance.define(VISITS + LIVES + SERVICE, shards, DATA)
         for words, said in [(("FS.GET", "user:3", "SERVICE", "ask", "LATEST"), "unknown service"),
                             (("FS.BACKFILL", "START", "lives", "RATE", "0"), "RATE is above 0"),
@@ -397,7 +420,9 @@ def services_change_with_the_switch(shards):
         assert json.loads(redis.call("FS.BACKFILL", "STATUS")) == {"state": "idle"}
         appliance.verb("backfill", "lives")
         assert redis.call("FS.GET", "user:3", "SERVICE", "ask", "LATEST")[1::2] == [b"1", b"1"]
-        assert appliance.status()["services"][0]["service"] == "ask"
+        assert redis.call("FS.GET", "user:3", "SERVICE", "first", "LATEST")[1::2] == [b"1"]
+        assert [s["service"] for s in appliance.status()["services"]] == ["first", "ask"]
+        assert parity_of(appliance, 3) == 4
 
 
 def memory_alone_has_no_history(_):

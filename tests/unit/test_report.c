@@ -251,6 +251,8 @@ static void parity_is_told_by_value_and_in_sum(void **state)
     plan.service[0].item_count = 2;
     strcpy(plan.service[0].item[0].name, "a.n");
     strcpy(plan.service[0].item[1].name, "b");
+    snapshot.parity_plan = &plan;
+    snapshot.parity_count = 2;
     snapshot.parity = counts;
     snapshot.served = (struct served_report){.recorded = 15, .dropped = 3};
     snapshot.canary = (struct canary_report){.answers = 14, .cpu_ns = 500000000};
