@@ -129,6 +129,8 @@ MUST_USE enum result train_row_spool(struct train *train, const struct train_par
                                      struct service_run *run, uint32_t row, struct buffer *values);
 /* Name of a part's spool, below the folder of train->disk. */
 void train_spool_name(const struct train *train, uint32_t part, char out[DISK_NAME_SIZE_MAX]);
+/* Whether the set's columns have names of their own, before work is done for them. */
+MUST_USE enum result train_output_check(struct train *train);
 /* Writes the training set, of all spools, beside the labels. */
 MUST_USE enum result train_output_write(struct train *train, uint32_t part_count);
 /* All of it: parts, the set, its card. */

@@ -211,7 +211,7 @@ static enum result sizes_choose(struct train *train)
 }
 
 /* The set never takes the place of its labels. */
-static enum result output_check(struct train *train)
+static enum result output_path_check(struct train *train)
 {
     struct stat labels;
     struct stat out;
@@ -232,7 +232,7 @@ enum result train_open(struct train *train)
     }
     reads_place(train);
     result = sizes_choose(train);
-    result = result == RESULT_OK ? output_check(train) : result;
+    result = result == RESULT_OK ? output_path_check(train) : result;
     if (result != RESULT_OK) {
         return result;
     }
@@ -240,6 +240,7 @@ enum result train_open(struct train *train)
         return train_fail(train, "%s", error);
     }
     result = train_columns_find(train);
+    result = result == RESULT_OK ? train_output_check(train) : result;
     result = result == RESULT_OK ? labels_hash(train) : result;
     result = result == RESULT_OK ? sums_make(train) : result;
     result = result == RESULT_OK && !train->options->from_logged ? mirror_open(train) : result;

@@ -98,6 +98,23 @@ static enum result columns_make(struct output *output)
     return result;
 }
 
+static void columns_free(struct output *output)
+{
+    for (uint32_t i = 0; i < output->column_count; i++) {
+        train_column_deinit(&output->column[i]);
+    }
+    heap_free(output->column);
+    heap_free(output->values);
+}
+
+enum result train_output_check(struct train *train)
+{
+    struct output output = {.train = train};
+    enum result result = columns_make(&output);
+    columns_free(&output);
+    return result;
+}
+
 static enum result file_open(struct output *output)
 {
     struct train *train = output->train;
@@ -341,10 +358,6 @@ enum result train_output_write(struct train *train, uint32_t part_count)
     }
     train_spool_close(&output.spool);
     buffer_deinit(&output.text);
-    for (uint32_t i = 0; i < output.column_count; i++) {
-        train_column_deinit(&output.column[i]);
-    }
-    heap_free(output.column);
-    heap_free(output.values);
+    columns_free(&output);
     return result;
 }

@@ -198,7 +198,8 @@ enum result train_run(struct train *train)
     int lock = -1;
     enum result result =
         run == NULL || space == NULL ? train_fail(train, "no memory") : parts_lock(train, &lock);
-    result = result == RESULT_OK ? state_enter(train) : result;
+    bool ours = result == RESULT_OK;
+    result = ours ? state_enter(train) : result;
     uint32_t part_count = 0;
     uint32_t rows = 1;
     if (run != NULL) {
@@ -210,11 +211,11 @@ enum result train_run(struct train *train)
         } else {
             result = part_run(train, part_count, run, &rows);
         }
-        part_count += rows > 0;
+        part_count += result == RESULT_OK && rows > 0;
     }
     result = result == RESULT_OK ? train_output_write(train, part_count) : result;
     result = result == RESULT_OK ? train_card_write(train) : result;
-    if (result == RESULT_OK) {
+    if (ours && (result == RESULT_OK || part_count == 0)) {
         parts_remove(train, part_count);
     }
     if (lock >= 0) {
