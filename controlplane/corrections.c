@@ -91,29 +91,6 @@ void corrections_free(struct corrections *corrections)
     memset(corrections, 0, sizeof(*corrections));
 }
 
-static enum result file_replace(struct disk *disk, const uint8_t *data, uint64_t size)
-{
-    static const char name[] = CORRECTIONS_NAME ".tmp";
-    struct disk_file *file;
-    enum result result = disk_file_open(disk, name, DISK_CREATE, &file);
-    if (result == RESULT_EXISTS) {
-        result = disk_remove(disk, name);
-        result = result == RESULT_OK ? disk_file_open(disk, name, DISK_CREATE, &file) : result;
-    }
-    if (result != RESULT_OK) {
-        return result;
-    }
-    result = disk_file_write(file, 0, data, size);
-    if (result == RESULT_OK) {
-        result = disk_file_sync(file);
-    }
-    disk_file_close(file);
-    if (result == RESULT_OK) {
-        result = disk_rename(disk, name, CORRECTIONS_NAME);
-    }
-    return result == RESULT_OK ? disk_folder_sync(disk, "") : result;
-}
-
 enum result corrections_append(struct disk *disk, const uint8_t store_id[MIRROR_STORE_ID_BYTES],
                                const struct corrections *corrections,
                                const struct correction *record, uint32_t count)
@@ -135,7 +112,7 @@ enum result corrections_append(struct disk *disk, const uint8_t store_id[MIRROR_
     enum result result = RESULT_NO_SPACE;
     if (size <= CORRECTION_FILE_BYTES_MAX) {
         correction_encode_head(store_id, corrections->count + count, data, (uint32_t)size);
-        result = file_replace(disk, data, size);
+        result = disk_file_replace(disk, CORRECTIONS_NAME, &(struct disk_piece){data, size}, 1);
     }
     heap_free(data);
     return result;

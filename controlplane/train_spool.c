@@ -1,6 +1,5 @@
 #include "controlplane/train_spool.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "dataplane/base/bytes.h"
@@ -66,26 +65,10 @@ static void header_make(const struct train_spool *spool, const struct buffer *va
 enum result train_spool_write(struct disk *disk, const char *name, const struct train_spool *spool,
                               const struct buffer *values)
 {
-    char tmp[DISK_NAME_SIZE_MAX];
     uint8_t header[TRAIN_SPOOL_HEADER];
-    struct disk_file *file;
+    const struct disk_piece pieces[] = {{header, sizeof(header)}, {values->data, values->size}};
     header_make(spool, values, header);
-    (void)snprintf(tmp, sizeof(tmp), "%s.tmp", name);
-    enum result result = disk_remove(disk, tmp);
-    if (result != RESULT_OK && result != RESULT_NOT_FOUND) {
-        return result;
-    }
-    result = disk_file_open(disk, tmp, DISK_CREATE, &file);
-    if (result != RESULT_OK) {
-        return result;
-    }
-    result = disk_file_write(file, 0, header, sizeof(header));
-    result = result == RESULT_OK && values->size > 0
-                 ? disk_file_write(file, sizeof(header), values->data, values->size)
-                 : result;
-    result = result == RESULT_OK ? disk_file_sync(file) : result;
-    disk_file_close(file);
-    return result == RESULT_OK ? disk_rename(disk, tmp, name) : result;
+    return disk_file_replace(disk, name, pieces, ARRAY_COUNT(pieces));
 }
 
 enum result train_spool_decode(const uint8_t *data, uint64_t size,

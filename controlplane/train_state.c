@@ -1,6 +1,5 @@
 #include "controlplane/train_state.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "dataplane/base/bytes.h"
@@ -50,7 +49,6 @@ enum result train_state_read(struct disk *disk, const char *name, struct train_s
 enum result train_state_write(struct disk *disk, const char *name, const struct train_state *state)
 {
     uint8_t data[TRAIN_STATE_BYTES];
-    char tmp[DISK_NAME_SIZE_MAX];
     struct bytes_writer writer = bytes_writer_of(data, sizeof(data));
     bytes_write_u64(&writer, STATE_MAGIC);
     bytes_write_u32(&writer, STATE_VERSION);
@@ -63,17 +61,5 @@ enum result train_state_write(struct disk *disk, const char *name, const struct 
     }
     uint32_t crc = checksum_crc32c(0, data + STATE_CHECKED, sizeof(data) - STATE_CHECKED);
     memcpy(data + STATE_CHECKED - sizeof(crc), &crc, sizeof(crc));
-    (void)snprintf(tmp, sizeof(tmp), "%s.tmp", name);
-    enum result result = disk_remove(disk, tmp);
-    struct disk_file *file;
-    result = result == RESULT_OK || result == RESULT_NOT_FOUND
-                 ? disk_file_open(disk, tmp, DISK_CREATE, &file)
-                 : result;
-    if (result != RESULT_OK) {
-        return result;
-    }
-    result = disk_file_write(file, 0, data, sizeof(data));
-    result = result == RESULT_OK ? disk_file_sync(file) : result;
-    disk_file_close(file);
-    return result == RESULT_OK ? disk_rename(disk, tmp, name) : result;
+    return disk_file_replace(disk, name, &(struct disk_piece){data, sizeof(data)}, 1);
 }

@@ -1,5 +1,6 @@
 #include "drivers/disk.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,6 +140,42 @@ enum result disk_folder_make(struct disk *disk, const char *name)
 enum result disk_folder_sync(struct disk *disk, const char *folder)
 {
     return folder_is_good(folder) ? disk->operations->folder_sync(disk, folder) : RESULT_INVALID;
+}
+
+static enum result folder_of_sync(struct disk *disk, const char *name)
+{
+    char folder[DISK_NAME_SIZE_MAX];
+    const char *slash = strrchr(name, '/');
+    (void)snprintf(folder, sizeof(folder), "%.*s", slash == NULL ? 0 : (int)(slash - name), name);
+    return disk_folder_sync(disk, folder);
+}
+
+enum result disk_file_replace(struct disk *disk, const char *name, const struct disk_piece *piece,
+                              uint32_t count)
+{
+    char tmp[DISK_NAME_SIZE_MAX];
+    struct disk_file *file;
+    int size = snprintf(tmp, sizeof(tmp), "%s.tmp", name);
+    ASSERT(size > 0 && size < (int)sizeof(tmp));
+    enum result result = disk_remove(disk, tmp);
+    if (result != RESULT_OK && result != RESULT_NOT_FOUND) {
+        return result;
+    }
+    result = disk_file_open(disk, tmp, DISK_CREATE, &file);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    uint64_t at = 0;
+    for (uint32_t i = 0; result == RESULT_OK && i < count; i++) {
+        if (piece[i].size > 0) {
+            result = disk_file_write(file, at, piece[i].data, piece[i].size);
+        }
+        at += piece[i].size;
+    }
+    result = result == RESULT_OK ? disk_file_sync(file) : result;
+    disk_file_close(file);
+    result = result == RESULT_OK ? disk_rename(disk, tmp, name) : result;
+    return result == RESULT_OK ? folder_of_sync(disk, name) : result;
 }
 
 enum result disk_listing_push(struct disk_listing *listing, const char *name, uint64_t size)

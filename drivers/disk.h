@@ -80,6 +80,14 @@ MUST_USE enum result disk_file_write(struct disk_file *file, uint64_t offset, co
                                      uint64_t size);
 /* Durable: content and length (fdatasync). A failed sync is never tried again by the caller. */
 MUST_USE enum result disk_file_sync(struct disk_file *file);
+/* A file of these pieces, one behind the other, in the place of name: all or none, and durable
+ * when it is there. `<name>.tmp` is its own. */
+struct disk_piece {
+    const void *data;
+    uint64_t size;
+};
+MUST_USE enum result disk_file_replace(struct disk *disk, const char *name,
+                                       const struct disk_piece *piece, uint32_t count);
 MUST_USE enum result disk_rename(struct disk *disk, const char *from, const char *to);
 MUST_USE enum result disk_remove(struct disk *disk, const char *name);
 /* A folder below the directory ("archive"); one that is there already is fine. */

@@ -182,6 +182,31 @@ static void list_add(void *context, const char *name, uint64_t size)
     snprintf(text + length, 200 - length, "%s=%lu ", name, size);
 }
 
+static void a_file_is_replaced_by_pieces_whatever_was_left_beside_it(void **state)
+{
+    (void)state;
+    ok(disk_folder_make(disk, "parts"));
+    disk_file_close(file_open("parts/state.tmp", DISK_CREATE));
+    static const char *const whole[] = {"12345", "9"};
+    for (size_t i = 0; i < ARRAY_COUNT(whole); i++) {
+        uint64_t size = strlen(whole[i]);
+        const struct disk_piece pieces[] = {
+            {whole[i], size / 2}, {NULL, 0}, {whole[i] + size / 2, size - size / 2}};
+        ok(disk_file_replace(disk, "parts/state", pieces, ARRAY_COUNT(pieces)));
+        char back[16];
+        struct disk_file *file = file_open("parts/state", DISK_READ);
+        ok(disk_file_read(file, 0, back, sizeof(back), &size));
+        disk_file_close(file);
+        assert_int_equal(size, strlen(whole[i]));
+        assert_memory_equal(back, whole[i], size);
+    }
+    char text[200] = "";
+    ok(disk_folder_list(disk, "parts", list_add, text));
+    assert_string_equal(text, "state=1 ");
+    assert_int_equal(disk_file_replace(disk, "gone/state", &(struct disk_piece){"1", 1}, 1),
+                     RESULT_NOT_FOUND);
+}
+
 static void renames_removes_and_listings_agree(void **state)
 {
     (void)state;
@@ -297,6 +322,7 @@ int main(void)
         ROW(a_fill_that_fails_says_so),
         ROW(names_stay_inside),
         ROW(links_are_not_followed),
+        ROW(a_file_is_replaced_by_pieces_whatever_was_left_beside_it),
         ROW(renames_removes_and_listings_agree),
         ROW(a_listing_is_in_name_order_however_long),
         ROW(one_process_has_the_directory),
