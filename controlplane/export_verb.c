@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "controlplane/inspect.h"
@@ -235,14 +234,6 @@ static bool options_check(const struct verb_usage *usage, const struct export_op
     return true;
 }
 
-static bool is_same_folder(const char *a, const char *b)
-{
-    struct stat folder_a;
-    struct stat folder_b;
-    return stat(a, &folder_a) == 0 && stat(b, &folder_b) == 0 &&
-           folder_a.st_dev == folder_b.st_dev && folder_a.st_ino == folder_b.st_ino;
-}
-
 /* The first stream that is asked for and that no plan has; NULL: there is none. */
 static const char *stream_unknown(const struct store_log *log, const struct export_options *options)
 {
@@ -303,7 +294,7 @@ int export_verb(int argc, char **argv)
     if (!options_check(&usage, &options, &lake_options)) {
         return VERB_EXIT_USAGE;
     }
-    if (is_same_folder(options.data, options.out)) {
+    if (verb_is_same_file(options.data, options.out)) {
         return failed(options.out, "is the data directory; --out takes a folder of its own");
     }
     enum result result = store_log_read(options.data, &log);

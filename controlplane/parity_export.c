@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controlplane/inspect.h"
 #include "controlplane/lake_manifest.h"
 #include "controlplane/store_log.h"
 #include "drivers/memory.h"
@@ -61,23 +62,16 @@ static enum result manifest_read(const char *folder, struct lake_known *known,
     return RESULT_OK;
 }
 
-static void store_text(const uint8_t id[MIRROR_STORE_ID_BYTES], char out[LAKE_STORE_TEXT_SIZE])
-{
-    for (uint32_t i = 0; i < MIRROR_STORE_ID_BYTES; i++) {
-        (void)snprintf(out + 2 * i, 3, "%02x", id[i]);
-    }
-}
-
 static enum result segments_check(const struct store_log *log, const struct lake_known *known,
                                   const char *folder, struct parity_export *export,
                                   char error[PARITY_ERROR_SIZE_MAX])
 {
-    char store[LAKE_STORE_TEXT_SIZE];
+    char store[INSPECT_STORE_SIZE_MAX];
     *export = (struct parity_export){.is_whole = true};
     for (uint32_t i = 0; i < log->segment_count; i++) {
         const struct mirror_segment *header = &log->segment[i].header;
-        store_text(header->store_id, store);
-        if (strcmp(store, known->store) != 0) {
+        if (strcmp(inspect_store_format(header->store_id, MIRROR_STORE_ID_BYTES, store),
+                   known->store) != 0) {
             return refuse(folder, "is the export of another data directory", error);
         }
         if (header->shard >= export->shard_count) {

@@ -3,12 +3,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config/scalar.h"
 #include "controlplane/suggest.h"
 #include "controlplane/train_logged.h"
+#include "controlplane/verb.h"
 #include "dataplane/base/hash.h"
 #include "dataplane/base/units.h"
 #include "drivers/cpu.h"
@@ -213,11 +213,7 @@ static enum result sizes_choose(struct train *train)
 /* The set never takes the place of its labels. */
 static enum result output_path_check(struct train *train)
 {
-    struct stat labels;
-    struct stat out;
-    bool same = stat(train->options->labels, &labels) == 0 &&
-                stat(train->options->out, &out) == 0 && labels.st_dev == out.st_dev &&
-                labels.st_ino == out.st_ino;
+    bool same = verb_is_same_file(train->options->labels, train->options->out);
     return same ? train_fail(train, "--out `%s` is the file of --labels: name another",
                              train->options->out)
                 : RESULT_OK;

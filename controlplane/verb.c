@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "dataplane/feature/text_time.h"
 
@@ -178,4 +179,12 @@ bool verb_time_read(const char *text, int64_t *out_us)
     }
     return text_time_read_rfc3339(text, (uint32_t)strlen(text), &time) &&
            text_time_to_unit(time, TIME_UNIT_us, out_us);
+}
+
+bool verb_is_same_file(const char *a, const char *b)
+{
+    struct stat status_a;
+    struct stat status_b;
+    return stat(a, &status_a) == 0 && stat(b, &status_b) == 0 &&
+           status_a.st_dev == status_b.st_dev && status_a.st_ino == status_b.st_ino;
 }

@@ -62,6 +62,9 @@ bool verb_parse(const struct verb_usage *usage, int *argc, char **argv, int *out
 int verb_usage_error(const struct verb_usage *usage, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Whether both are there and one file or folder, by whatever name or link. */
+bool verb_is_same_file(const char *a, const char *b);
+
 /* A time as options take it: microseconds since 1970, or RFC 3339. */
 bool verb_time_read(const char *text, int64_t *out_us);
 /* For verb_usage_error(), with the text. */

@@ -92,7 +92,8 @@ struct history {
     uint32_t query_answers;
     struct history_text *text;
     uint64_t events;
-    bool keeps; /* What rows take is kept: KNOWN, and no read asks horizons. */
+    bool asks_horizon[VIEWS_MAX]; /* At any q: see history_read_asks_horizon(). */
+    bool keeps;                   /* What rows take is kept: KNOWN, and no read asks horizons. */
     /* Then: what is kept for rows, and in which order it is taken. */
     struct sort_pair *op; /* op_max, and as many to sort by. */
     uint64_t op_count;
@@ -130,7 +131,7 @@ MUST_USE enum result history_chunk_take(struct history *history);
 void history_horizons_note(struct history *history);
 /* Whether its answer goes by the horizon of its moment: q may be before it, or a decayed sum weighs
  * tiles as they are folded then. Such reads want rows folded as they were. */
-bool history_read_asks_horizon(const struct plan_view *view, const struct history_read *read);
+bool history_read_asks_horizon(const struct history *history, const struct history_read *read);
 /* Asks for an answer, in a batch where it can be; what is gathered of its row is applied. */
 MUST_USE enum result history_read_ask(struct history *history, uint32_t read);
 

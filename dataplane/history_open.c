@@ -20,6 +20,10 @@ static enum result view_ask(struct history *history, uint32_t view_index)
 {
     const struct plan *plan = history->options.plan;
     const struct plan_view *view = &plan->view[view_index];
+    history->asks_horizon[view_index] = view->leading_newest;
+    for (uint32_t i = 0; i < view->aggregate_count; i++) {
+        history->asks_horizon[view_index] |= view->aggregate[i].kind == AGGREGATE_decayed_sum;
+    }
     for (uint32_t source = 0; source < plan_source_count(view); source++) {
         uint32_t s = plan_source_stream(view, source);
         struct history_stream *own = history->stream[s];
@@ -157,7 +161,7 @@ static enum result parts_open(struct history *history)
     history->keeps = true;
     for (uint32_t i = 0; history->keeps && i < history->options.read_count; i++) {
         const struct history_read *read = &history->options.read[i];
-        history->keeps = !history_read_asks_horizon(&history->options.plan->view[read->view], read);
+        history->keeps = !history_read_asks_horizon(history, read);
     }
     return history->keeps ? history_chunk_open(history) : RESULT_OK;
 }

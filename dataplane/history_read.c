@@ -53,13 +53,9 @@ enum result history_reads_run(struct history *history)
     return result;
 }
 
-bool history_read_asks_horizon(const struct plan_view *view, const struct history_read *read)
+bool history_read_asks_horizon(const struct history *history, const struct history_read *read)
 {
-    bool decays = false;
-    for (uint32_t i = 0; i < view->aggregate_count; i++) {
-        decays = decays || view->aggregate[i].kind == AGGREGATE_decayed_sum;
-    }
-    return decays || read->time != READ_NOW || view->leading_newest;
+    return read->time != READ_NOW || history->asks_horizon[read->view];
 }
 
 /* The horizons of a read's moment. KNOWN: by the records before its shard's latest T, as it had
@@ -125,7 +121,7 @@ static enum result read_batch(struct history *history, uint32_t index)
 enum result history_read_ask(struct history *history, uint32_t index)
 {
     const struct history_read *read = &history->options.read[index];
-    if (!history_read_asks_horizon(&history->options.plan->view[read->view], read)) {
+    if (!history_read_asks_horizon(history, read)) {
         return read_batch(history, index);
     }
     enum result result = history_reads_run(history);
@@ -144,11 +140,11 @@ static enum result read_take(struct history *history, uint32_t index)
                                     ? NULL
                                     : &history->slots.slot[history->slot[index]];
     read->is_hindsight = slot != NULL && slot->came_us >= history_due_us(history, index);
-    bool alone = history_read_asks_horizon(&history->options.plan->view[read->view], read);
-    enum result result = RESULT_OK;
     if (history->keeps) {
         return history_chunk_read(history, index);
     }
+    bool alone = history_read_asks_horizon(history, read);
+    enum result result = RESULT_OK;
     if (alone || (slot != NULL && slot->burst == history->generation_burst)) {
         result = history_flush(history);
     }
