@@ -5,6 +5,7 @@
 #include "controlplane/client.h"
 #include "controlplane/verb.h"
 #include "dataplane/base/units.h"
+#include "drivers/clock.h"
 
 #define WAIT_SECONDS_DEFAULT 120.0
 #define LOOK_NS              (20 * NS_PER_SECOND / 1000)
@@ -15,13 +16,6 @@ struct checkpoint_order {
     double wait_seconds;
     bool json;
 };
-
-static int64_t monotonic_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * NS_PER_SECOND + now.tv_nsec;
-}
 
 /* What FS.STATUS says of checkpoints: a new reference, or NULL with the reason on stderr. */
 static json_t *checkpoint_look(struct client *client)
@@ -61,7 +55,7 @@ static json_t *checkpoint_await(struct client *client, const struct checkpoint_o
                                 json_int_t asked, json_int_t failed_before)
 {
     const struct timespec pause = {.tv_nsec = LOOK_NS};
-    int64_t end_ns = monotonic_ns() + (int64_t)(options->wait_seconds * (double)NS_PER_SECOND);
+    int64_t end_ns = clock_steady_ns() + (int64_t)(options->wait_seconds * (double)NS_PER_SECOND);
     json_t *checkpoint = checkpoint_look(client);
     while (checkpoint != NULL && number_of(checkpoint, "count") < asked) {
         bool failed = number_of(checkpoint, "failed") > failed_before;
@@ -70,7 +64,7 @@ static json_t *checkpoint_await(struct client *client, const struct checkpoint_o
         if (failed) {
             (void)fprintf(stderr, "freshet checkpoint: it could not be written; is the disk full? "
                                   "(freshet status, freshet doctor)\n");
-        } else if (monotonic_ns() > end_ns) {
+        } else if (clock_steady_ns() > end_ns) {
             (void)fprintf(stderr,
                           "freshet checkpoint: not published within %g s; it goes on, and freshet "
                           "status shows it (--timeout waits longer)\n",

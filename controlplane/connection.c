@@ -4,27 +4,20 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "controlplane/appliance.h"
 #include "dataplane/base/units.h"
+#include "drivers/clock.h"
 
 #define RECEIVE_BYTES (64u * 1024)
 #define KEEP_BYTES    (64u * 1024) /* Empty buffers larger than this are given back. */
-
-int64_t connection_now_ns(void)
-{
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
-}
 
 void connection_open(struct connection *connection, int fd, uint64_t id, int64_t now_us)
 {
     memset(connection, 0, sizeof(*connection));
     connection->fd = fd;
-    connection->received_ns = connection_now_ns();
+    connection->received_ns = clock_steady_ns();
     connection->progress_ns = connection->received_ns;
     connection->opened_ns = connection->received_ns;
     session_init(&connection->session, id, now_us);
@@ -68,7 +61,7 @@ static void output_send(struct connection *connection, struct serving_counters *
         }
         counter_add(&counters->shared_bytes_out, (uint64_t)sent);
         connection->output_sent += (uint64_t)sent;
-        connection->progress_ns = connection_now_ns();
+        connection->progress_ns = clock_steady_ns();
     }
     if (connection_output_waiting(connection) == 0) {
         output->size = 0;
@@ -98,7 +91,7 @@ static void input_receive(struct connection *connection, struct serving_counters
     } else {
         buffer_took(input, (uint64_t)received);
         counter_add(&counters->shared_bytes_in, (uint64_t)received);
-        connection->received_ns = connection_now_ns();
+        connection->received_ns = clock_steady_ns();
         connection->more = true;
     }
 }
@@ -128,7 +121,7 @@ static void request_run(struct connection *connection, struct command_host *host
     counter_add(&counters->shared_commands, 1);
     counter_add(&counters->shared_errors, reply.error_count);
     if (command != NULL && (command->flags & COMMAND_FLAG_READ) != 0) {
-        int64_t duration_ns = connection_now_ns() - connection->received_ns;
+        int64_t duration_ns = clock_steady_ns() - connection->received_ns;
         histogram_record(&counters->read_duration_ns, (uint64_t)duration_ns, 1);
         objective_marks_count(&host->marks, host->plan, duration_ns, reply.error_count > 0,
                               counters->objective);

@@ -57,8 +57,6 @@ struct connection {
     struct connection *wait_next;
 };
 
-int64_t connection_now_ns(void);
-
 /* Takes fd over. */
 void connection_open(struct connection *connection, int fd, uint64_t id, int64_t now_us);
 void connection_close(struct connection *connection);

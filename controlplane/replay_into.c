@@ -19,6 +19,7 @@
 #include "dataplane/counters.h"
 #include "dataplane/replay.h"
 #include "dataplane/worker.h"
+#include "drivers/clock.h"
 #include "drivers/disk.h"
 #include "drivers/memory.h"
 
@@ -41,17 +42,10 @@ struct into {
     uint64_t *vshard; /* VSHARD_COUNT of them; NULL: not asked for. */
 };
 
-static int64_t steady_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * NS_PER_SECOND + now.tv_nsec;
-}
-
 static void progress_show(void *context, uint64_t done_bytes, uint64_t all_bytes)
 {
     struct into *into = context;
-    int64_t now_ns = steady_ns();
+    int64_t now_ns = clock_steady_ns();
     if (!into->progress || now_ns < into->shown_ns) {
         return;
     }
@@ -293,7 +287,7 @@ int replay_into_run(const struct replay_order *order)
     }
     memset(into, 0, sizeof(*into));
     into->order = order;
-    into->begin_ns = steady_ns();
+    into->begin_ns = clock_steady_ns();
     into->shard_count = offline_shard_count(order->config, order->shards, error);
     int exit_code = into->shard_count == 0 ? fail(into, error) : disks_open(into);
     if (exit_code == VERB_EXIT_OK) {

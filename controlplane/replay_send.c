@@ -16,6 +16,7 @@
 #include "dataplane/base/units.h"
 #include "dataplane/feature/text.h"
 #include "dataplane/feature/text_time.h"
+#include "drivers/clock.h"
 #include "drivers/memory.h"
 #include "drivers/secret.h"
 
@@ -212,15 +213,15 @@ static void pace(struct replay_send *send, int64_t apply_us)
 {
     if (send->first_us == INT64_MIN) {
         send->first_us = apply_us;
-        send->begin_ns = send_now_ns();
+        send->begin_ns = clock_steady_ns();
     }
     if (send->order->speed <= 0) {
         return;
     }
     double after_ns = (double)(apply_us - send->first_us) * NS_PER_US / send->order->speed;
     int64_t due_ns = send->begin_ns + (int64_t)after_ns;
-    for (int64_t left_ns = due_ns - send_now_ns(); left_ns > PACE_NS_MIN;
-         left_ns = due_ns - send_now_ns()) {
+    for (int64_t left_ns = due_ns - clock_steady_ns(); left_ns > PACE_NS_MIN;
+         left_ns = due_ns - clock_steady_ns()) {
         senders_poll(send);
         const struct timespec pause = {.tv_nsec =
                                            (long)(left_ns < PACE_NS_MAX ? left_ns : PACE_NS_MAX)};
@@ -230,7 +231,7 @@ static void pace(struct replay_send *send, int64_t apply_us)
 
 static void progress_show(struct replay_send *send, bool last)
 {
-    int64_t now_ns = send_now_ns();
+    int64_t now_ns = clock_steady_ns();
     if (!send->progress || (!last && now_ns < send->shown_ns)) {
         return;
     }
@@ -342,7 +343,7 @@ static int account_print(const struct replay_send *send, const struct account *a
 static int send_all(struct replay_send *send)
 {
     send->first_us = INT64_MIN;
-    send->begin_ns = send_now_ns();
+    send->begin_ns = clock_steady_ns();
     bool good = shift_find(send) && events_each(send, event_send);
     progress_show(send, true);
     struct account account = senders_finish(send);

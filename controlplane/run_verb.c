@@ -14,6 +14,7 @@
 #include "controlplane/verb.h"
 #include "controlplane/watch.h"
 #include "dataplane/base/units.h"
+#include "drivers/clock.h"
 
 #define HEAP_BYTES_MAX     (1 * GIB)
 #define DESCRIPTORS_WANTED 4096u
@@ -34,13 +35,6 @@ static int signal_wait(const sigset_t *signals, int64_t left_ns)
     return number > 0 ? number : 0;
 }
 
-static int64_t monotonic_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * NS_PER_SECOND + now.tv_nsec;
-}
-
 static void keys_reload_log(struct appliance *appliance, struct log *log)
 {
     char error[APPLIANCE_ERROR_SIZE_MAX];
@@ -57,10 +51,10 @@ static void run_until_end(struct appliance *appliance, const struct run_options 
     struct log *log = watch->log;
     int64_t end_ns = INT64_MAX;
     if (options->seconds > 0 && options->seconds < 1e9) {
-        end_ns = monotonic_ns() + (int64_t)(options->seconds * 1e9);
+        end_ns = clock_steady_ns() + (int64_t)(options->seconds * 1e9);
     }
     for (;;) {
-        int64_t left_ns = end_ns - monotonic_ns();
+        int64_t left_ns = end_ns - clock_steady_ns();
         if (left_ns <= 0) {
             log_write(log, LOG_LEVEL_INFO, "stop", "the time of --for is over");
             return;

@@ -10,18 +10,12 @@
 
 #include "dataplane/base/units.h"
 #include "dataplane/feature/wire.h"
+#include "drivers/clock.h"
 
 /* A message waits at most that long for its last event. */
 #define FILLS_PER_SECOND   100u
 #define BATCHES_PER_SECOND 1000u
 #define HOST_SIZE_MAX      256u
-
-int64_t send_now_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * NS_PER_SECOND + now.tv_nsec;
-}
 
 int64_t send_time_us(void)
 {
@@ -133,7 +127,7 @@ void send_lane_close(struct send_lane *lane)
 static void rate_wait(struct send_lane *lane)
 {
     if (lane->start_ns == 0) {
-        lane->start_ns = send_now_ns();
+        lane->start_ns = clock_steady_ns();
     }
     int64_t due_ns = lane->start_ns +
                      (int64_t)((unsigned __int128)lane->events_sent * NS_PER_SECOND / lane->rate);

@@ -40,6 +40,5 @@ void send_lane_close(struct send_lane *lane);
 MUST_USE enum result send_lane_step(struct send_lane *lane, bool all,
                                     char error[SEND_ERROR_SIZE_MAX]);
 
-/* CLOCK_MONOTONIC and CLOCK_REALTIME. */
-int64_t send_now_ns(void);
+/* CLOCK_REALTIME. */
 int64_t send_time_us(void);

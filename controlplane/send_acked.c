@@ -8,6 +8,7 @@
 #include "dataplane/feature/key.h"
 #include "dataplane/feature/text.h"
 #include "dataplane/feature/wire.h"
+#include "drivers/clock.h"
 #include "drivers/secret.h"
 
 /* Shorter waits are not worth a system call. */
@@ -85,12 +86,12 @@ static enum freshet_producer_result pace(struct send_acked *acked)
     int64_t due_ns = acked->start_ns + (int64_t)((unsigned __int128)acked->stats.events_taken *
                                                  NS_PER_SECOND / acked->rate);
     enum freshet_producer_result result = FRESHET_PRODUCER_OK;
-    int64_t now_ns = send_now_ns();
+    int64_t now_ns = clock_steady_ns();
     while (due_ns - now_ns > PACE_NS && result == FRESHET_PRODUCER_OK) {
         int64_t wait_us = (due_ns - now_ns) / NS_PER_US;
         result = freshet_producer_poll(
             acked->producer, (uint32_t)(wait_us < US_PER_SECOND ? wait_us : US_PER_SECOND));
-        now_ns = send_now_ns();
+        now_ns = clock_steady_ns();
     }
     return result;
 }
@@ -100,7 +101,7 @@ enum result send_acked_add(struct send_acked *acked, char error[SEND_ERROR_SIZE_
     uint8_t key[KEY_SIZE_MAX];
     uint32_t key_bytes = 0;
     if (acked->start_ns == 0) {
-        acked->start_ns = send_now_ns();
+        acked->start_ns = clock_steady_ns();
     }
     if (acked->view != NULL) {
         key_bytes = key_of_block(acked->view, acked->stream, acked->schema, acked->block, key);
@@ -124,19 +125,19 @@ enum result send_acked_add(struct send_acked *acked, char error[SEND_ERROR_SIZE_
 void send_acked_finish(struct send_acked *acked)
 {
     uint64_t held = UINT64_MAX;
-    int64_t moved_ns = send_now_ns();
+    int64_t moved_ns = clock_steady_ns();
     while (freshet_producer_flush(acked->producer, US_PER_SECOND / 10) ==
            FRESHET_PRODUCER_TIMEOUT) {
         freshet_producer_stats(acked->producer, &acked->stats);
         if (acked->stats.events_held < held) {
             held = acked->stats.events_held;
-            moved_ns = send_now_ns();
-        } else if (send_now_ns() - moved_ns > STANDSTILL_NS) {
+            moved_ns = clock_steady_ns();
+        } else if (clock_steady_ns() - moved_ns > STANDSTILL_NS) {
             break;
         }
     }
     freshet_producer_stats(acked->producer, &acked->stats);
-    acked->end_ns = send_now_ns();
+    acked->end_ns = clock_steady_ns();
     /* Whatever is still held is given up: closing says so. */
     acked->stats.events_lost[FRESHET_PRODUCER_LOST_CLOSED] += acked->stats.events_held;
     for (uint32_t reason = 0; reason < FRESHET_PRODUCER_REASON_COUNT; reason++) {

@@ -12,6 +12,7 @@
 #include "dataplane/base/units.h"
 #include "dataplane/feature/text.h"
 #include "dataplane/feature/text_time.h"
+#include "drivers/clock.h"
 #include "drivers/memory.h"
 #include "drivers/secret.h"
 
@@ -47,7 +48,7 @@ static enum event_file_step event_take(struct send_run *run, uint8_t *block)
 
 static void progress_show(struct send_run *run, bool last)
 {
-    int64_t now_ns = send_now_ns();
+    int64_t now_ns = clock_steady_ns();
     if (!run->progress || (!last && now_ns < run->progress_ns)) {
         return;
     }
@@ -191,7 +192,7 @@ static int send_all(struct send_run *run)
         return VERB_EXIT_FAILED;
     }
     bool sent = run->retime != NULL ? send_retimed(run) : send_streaming(run);
-    run->end_ns = send_now_ns();
+    run->end_ns = clock_steady_ns();
     if (reachable) {
         send_answer_ask(run, &client, &before, &answer);
     }

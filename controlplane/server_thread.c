@@ -7,6 +7,7 @@
 #include "controlplane/served_take.h"
 #include "controlplane/server_inside.h"
 #include "dataplane/base/assert.h"
+#include "drivers/clock.h"
 
 #define EVENTS_PER_TURN 64
 #define LOOK_MS         1000
@@ -179,7 +180,7 @@ static void *thread_run(void *argument)
             waits_turn(thread);
         }
         queue_turn(thread);
-        int64_t now_ns = connection_now_ns();
+        int64_t now_ns = clock_steady_ns();
         if (now_ns - thread->looked_ns > LOOK_MS * INT64_C(1000000)) {
             thread->looked_ns = now_ns;
             stalled_close(thread, now_ns);

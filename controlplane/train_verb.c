@@ -5,13 +5,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "controlplane/definitions.h"
 #include "controlplane/json_text.h"
 #include "controlplane/train_logged.h"
 #include "controlplane/verb.h"
+#include "dataplane/base/units.h"
+#include "drivers/clock.h"
 #include "drivers/memory.h"
 
 #define PROGRESS_US 500000
@@ -51,9 +52,7 @@ struct progress {
 
 static double seconds_now(void)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+    return (double)clock_steady_ns() / (double)NS_PER_SECOND;
 }
 
 static void *progress_run(void *argument)

@@ -10,6 +10,7 @@
 #include "dataplane/base/assert.h"
 #include "dataplane/base/siphash.h"
 #include "dataplane/base/units.h"
+#include "drivers/clock.h"
 #include "drivers/memory.h"
 #include "drivers/secret.h"
 
@@ -51,13 +52,6 @@ struct verifier {
     struct login_list refused; /* Not told yet, in the order they are due. */
     struct remembered remembered[USERS_MAX];
 };
-
-static int64_t now_ns(void)
-{
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
-}
 
 static void list_push(struct login_list *list, struct login *login)
 {
@@ -133,7 +127,7 @@ static void login_verify(struct verifier *verifier)
         login_tell(verifier, login, LOGIN_TAKEN);
     } else {
         atomic_fetch_add_explicit(&verifier->shared_refused, 1, memory_order_relaxed);
-        login->due_ns = now_ns() + VERIFIER_REFUSAL_DELAY_NS;
+        login->due_ns = clock_steady_ns() + VERIFIER_REFUSAL_DELAY_NS;
         list_push(&verifier->refused, login);
     }
 }
@@ -151,7 +145,7 @@ static void *verifier_run(void *argument)
     (void)pthread_mutex_lock(&verifier->lock);
     while (!verifier->stopped) {
         struct login *refused = verifier->refused.first;
-        if (refused != NULL && refused->due_ns <= now_ns()) {
+        if (refused != NULL && refused->due_ns <= clock_steady_ns()) {
             login_tell(verifier, list_pop(&verifier->refused), LOGIN_REFUSED);
         } else if (verifier->asked.first != NULL) {
             login_verify(verifier);

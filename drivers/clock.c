@@ -181,14 +181,19 @@ int64_t clock_now_ns(const struct clock *clock)
     return ns + ticks_to_ns(__rdtsc() - tsc, rate);
 }
 
+int64_t clock_steady_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * NS_PER_SECOND + now.tv_nsec;
+}
+
 int64_t clock_steady_us(const struct clock *clock)
 {
     if (clock->is_virtual) {
         return clock_now_us(clock);
     }
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * US_PER_SECOND + now.tv_nsec / NS_PER_US;
+    return clock_steady_ns() / NS_PER_US;
 }
 
 double clock_ns_per_tick(const struct clock *clock)

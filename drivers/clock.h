@@ -43,7 +43,9 @@ static inline int64_t clock_now_us(const struct clock *clock)
     return clock_now_ns(clock) / 1000;
 }
 
-/* Microseconds since some moment: what nobody sets. For how long to wait. */
+/* Nanoseconds since some moment, by the machine's steady clock, which nobody sets. */
+int64_t clock_steady_ns(void);
+/* Microseconds of that, or of a virtual clock. For how long to wait. */
 int64_t clock_steady_us(const struct clock *clock);
 
 /* Raw ticks and their length, for measuring short spans on one core. */
