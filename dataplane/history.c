@@ -180,7 +180,8 @@ static enum result part_take(struct history *history, uint32_t shard,
             end++;
         }
         if (end > i) {
-            result = history_gather(history, stream, wire, part.first, i, end - i, part.order);
+            result =
+                history_gather(history, shard, stream, wire, part.first, i, end - i, part.order);
         }
         i = end > i ? end : i + 1;
     }

@@ -193,8 +193,7 @@ static enum result event_gather(struct history *history, const struct history_ev
     decode_events(&stream->decode_judged, &wire, 0, 1, burst);
     burst->order[at] = event->order;
     own->views[at] = event->views;
-    own->watermark_us =
-        at == 0 || event->came_us < own->watermark_us ? event->came_us : own->watermark_us;
+    own->came_us[at] = event->came_us;
     return RESULT_OK;
 }
 

@@ -119,10 +119,11 @@ void history_apply_begin(struct history *history, uint32_t shard, int64_t apply_
     }
 }
 
-enum result history_gather(struct history *history, uint32_t stream,
+enum result history_gather(struct history *history, uint32_t shard, uint32_t stream,
                            const struct wire_message *wire, uint32_t probe_first, uint32_t first,
                            uint32_t count, const uint64_t *order)
 {
+    int64_t came_us = history->shard[shard].watermark_before_us[stream];
     struct history_stream *own = history->stream[stream];
     struct burst *burst = own->burst;
     uint64_t bytes = (uint64_t)count * wire->event_stride;
@@ -152,6 +153,7 @@ enum result history_gather(struct history *history, uint32_t stream,
         burst->order[base + i] =
             order != NULL ? *order : wire->sequence << 16 | (probe_first + first + i);
         own->views[base + i] = history->take[first + i];
+        own->came_us[base + i] = came_us;
     }
     history->events += count;
     return RESULT_OK;
@@ -175,25 +177,40 @@ static void burst_compute(struct history *history, struct history_stream *own)
     }
 }
 
+static int64_t fold_of(const struct history *history, uint32_t stream, int64_t watermark_us)
+{
+    int64_t history_us = history->options.plan->stream[stream].history_us;
+    return watermark_us == INT64_MAX ? INT64_MIN : sub_clamped(watermark_us, history_us);
+}
+
 /* Horizons are of owners, and of before the events that are gathered: none of them was later than
  * its stream allows. A batch goes by the least that its rows have. A stream that an owner has not
- * seen yet says nothing. */
-static void horizon_set(struct history *history, uint64_t owners)
+ * seen yet says nothing. latest: of before the events that came last instead. */
+static void horizon_set(struct history *history, uint64_t owners, bool latest)
 {
-    const struct plan *plan = history->options.plan;
-    for (uint32_t s = 0; s < plan->stream_count; s++) {
+    for (uint32_t s = 0; s < history->options.plan->stream_count; s++) {
         int64_t least_us = INT64_MAX;
         for (uint64_t left = owners; left != 0; left &= left - 1) {
-            int64_t own_us = history->shard[__builtin_ctzll(left)].watermark_burst_us[s];
+            const struct history_shard *shard = &history->shard[__builtin_ctzll(left)];
+            int64_t own_us = latest ? shard->watermark_before_us[s] : shard->watermark_burst_us[s];
             least_us = own_us != INT64_MIN && own_us < least_us ? own_us : least_us;
         }
-        const struct history_stream *own = history->stream[s];
-        if (history->keeps && own != NULL && own->burst->count > 0) {
-            least_us = own->watermark_us == INT64_MIN ? INT64_MAX : own->watermark_us;
-        }
-        history->worker->shard.fold_us[s] =
-            least_us == INT64_MAX ? INT64_MIN : sub_clamped(least_us, plan->stream[s].history_us);
+        history->worker->shard.fold_us[s] = fold_of(history, s, least_us);
     }
+}
+
+/* The burst's stream goes by the least that some of its events had. */
+static void horizon_set_least(struct history *history, const struct history_stream *own,
+                              const uint16_t *event, uint32_t count)
+{
+    int64_t least_us = INT64_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t came_us = own->came_us[event[i]];
+        least_us = came_us < least_us ? came_us : least_us;
+    }
+    uint32_t stream = own->burst->stream;
+    least_us = least_us == INT64_MIN ? INT64_MAX : least_us;
+    history->worker->shard.fold_us[stream] = fold_of(history, stream, least_us);
 }
 
 static uint64_t drop_count(const struct history *history, uint32_t view, enum drop drop)
@@ -201,41 +218,77 @@ static uint64_t drop_count(const struct history *history, uint32_t view, enum dr
     return counter_read(&history->worker->shard.counters->view[view].shared_drop[drop]);
 }
 
+/* Puts an event into the view's batch, if it has its key; returns its owner as a mask. */
+static uint64_t batch_add(const struct history *history, const struct history_stream *own,
+                          uint32_t view_index, struct shard_batch *batch, uint32_t event)
+{
+    const struct plan_view *view = &history->options.plan->view[view_index];
+    const struct plan_source *source = plan_source_of(view, own->burst->stream);
+    uint64_t sure = source == NULL ? view->sure_fields : source->sure_fields;
+    uint8_t *key = batch->keys + (uint64_t)batch->count * batch->key_stride;
+    /* An older definition applied null where this view counts on a value. */
+    if ((own->burst->null_mask[event] & sure) != 0) {
+        return 0;
+    }
+    uint32_t size = key_of_event(view, own->burst, event, key);
+    ASSERT(size > 0);
+    batch->event[batch->count] = (uint16_t)event;
+    batch->key_size[batch->count] = (uint16_t)size;
+    batch->count++;
+    uint32_t owner =
+        history->shard_count == 1 ? 0 : mesh_owner(hash_owner(key, size), history->shard_count);
+    return UINT64_C(1) << owner;
+}
+
+/* Rows that had no room folded by horizons of the burst's begin: when these events came they had
+ * been folded further. By the least horizon of those that are left some row always gets room. */
+static void refused_apply(struct history *history, struct history_stream *own, uint32_t view,
+                          uint64_t owners, struct shard_batch *batch)
+{
+    uint16_t event[BURST_EVENTS_MAX];
+    uint32_t before = UINT32_MAX;
+    horizon_set(history, owners, /* latest= */ true);
+    while (batch->refused_count > 0 && batch->refused_count < before) {
+        before = batch->refused_count;
+        memcpy(event, batch->refused, before * sizeof(event[0]));
+        horizon_set_least(history, own, event, before);
+        batch->count = 0;
+        for (uint32_t i = 0; i < before; i++) {
+            (void)batch_add(history, own, view, batch, event[i]);
+        }
+        (void)shard_apply(&history->worker->shard, (uint16_t)view, own->burst, batch);
+    }
+}
+
 /* Applies the events that one view takes. */
 static enum result view_apply(struct history *history, struct history_stream *own, uint32_t place)
 {
     const struct plan *plan = history->options.plan;
     struct burst *burst = own->burst;
-    uint32_t view_index = plan->stream[burst->stream].view[place];
-    const struct plan_view *view = &plan->view[view_index];
-    const struct plan_source *source = plan_source_of(view, burst->stream);
-    uint64_t sure = source == NULL ? view->sure_fields : source->sure_fields;
+    uint32_t view = plan->stream[burst->stream].view[place];
     struct shard_batch *batch = &history->worker->batch[place];
     batch->count = 0;
-    batch->key_stride = (uint32_t)align_up(view->key_size_max, sizeof(uint64_t));
+    batch->key_stride = (uint32_t)align_up(plan->view[view].key_size_max, sizeof(uint64_t));
     uint64_t owners = 0;
     for (uint32_t i = 0; i < burst->count; i++) {
-        uint8_t *key = batch->keys + (uint64_t)batch->count * batch->key_stride;
-        /* An older definition applied null where this view counts on a value. */
-        if ((own->views[i] >> place & 1) == 0 || (burst->null_mask[i] & sure) != 0) {
-            continue;
+        if ((own->views[i] >> place & 1) != 0) {
+            owners |= batch_add(history, own, view, batch, i);
         }
-        uint32_t size = key_of_event(view, burst, i, key);
-        ASSERT(size > 0);
-        if (history->shard_count > 1) {
-            owners |= UINT64_C(1) << mesh_owner(hash_owner(key, size), history->shard_count);
-        }
-        batch->event[batch->count] = (uint16_t)i;
-        batch->key_size[batch->count] = (uint16_t)size;
-        batch->count++;
     }
     if (batch->count == 0) {
         return RESULT_OK;
     }
-    horizon_set(history, owners == 0 ? 1 : owners);
-    uint64_t before = drop_count(history, view_index, DROP_view_memory);
-    (void)shard_apply(&history->worker->shard, view_index, burst, batch);
-    return drop_count(history, view_index, DROP_view_memory) > before ? RESULT_NO_SPACE : RESULT_OK;
+    horizon_set(history, owners, /* latest= */ false);
+    if (history->keeps) {
+        horizon_set_least(history, own, batch->event, batch->count);
+    }
+    uint64_t before = drop_count(history, view, DROP_view_memory);
+    (void)shard_apply(&history->worker->shard, (uint16_t)view, burst, batch);
+    if (drop_count(history, view, DROP_view_memory) > before) {
+        return RESULT_NO_SPACE;
+    }
+    refused_apply(history, own, view, owners, batch);
+    return drop_count(history, view, DROP_view_memory) > before ? RESULT_NO_SPACE : RESULT_OK;
 }
 
 static enum result stream_apply(struct history *history, struct history_stream *own)
@@ -261,9 +314,10 @@ enum result history_flush(struct history *history)
             result = stream_apply(history, history->stream[s]);
         }
     }
-    horizon_set(history, history->shard_count == SHARDS_MAX
-                             ? UINT64_MAX
-                             : (UINT64_C(1) << history->shard_count) - 1);
+    horizon_set(history,
+                history->shard_count == SHARDS_MAX ? UINT64_MAX
+                                                   : (UINT64_C(1) << history->shard_count) - 1,
+                /* latest= */ false);
     shard_turn(&history->worker->shard, /* idle= */ false);
     history->generation_burst++;
     history->gathers = history->gathers && history->keeps;

@@ -26,7 +26,8 @@ struct history_stream {
     uint8_t *space; /* Blocks of its events. */
     uint64_t space_used;
     uint32_t views[BURST_EVENTS_MAX]; /* Places of views that take each event. */
-    int64_t watermark_us;             /* KNOWN: the least before the T of an event of the burst. */
+    /* Of each event of the burst: its shard's watermark before its T. */
+    int64_t came_us[BURST_EVENTS_MAX];
 };
 
 /* What a shard's entries mean now. */
@@ -149,8 +150,8 @@ void history_probe(struct history *history, uint32_t stream, const struct wire_m
 uint32_t history_probe_slot(const struct history *history, uint32_t stream, uint32_t w,
                             uint32_t event);
 /* Gathers events [first, first + count) of the probe, which one another's bytes follow, by
- * history->take. order: NULL where it is the message's. */
-MUST_USE enum result history_gather(struct history *history, uint32_t stream,
+ * history->take. order: NULL where it is the message's. shard: whose horizon they had. */
+MUST_USE enum result history_gather(struct history *history, uint32_t shard, uint32_t stream,
                                     const struct wire_message *wire, uint32_t probe_first,
                                     uint32_t first, uint32_t count, const uint64_t *order);
 

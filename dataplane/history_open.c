@@ -106,7 +106,7 @@ static enum result worker_open(struct history *history)
     memcpy(history->worker->since_us, options->since_us,
            options->plan->view_count * sizeof(options->since_us[0]));
     /* Nothing is refused that has room: it had, when it came. */
-    history->worker->shard.obeying = options->mode == HISTORY_KNOWN;
+    history->worker->shard.obeying = true;
     history->worker->shard.apply_us = 0;
     return reader_open(&history->worker, 1, 0, &history->reader);
 }

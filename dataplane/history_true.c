@@ -159,7 +159,7 @@ static enum result event_apply(struct history *history, const struct history_eve
             *came_us = event->came_us > *came_us ? event->came_us : *came_us;
         }
     }
-    return history_gather(history, event->stream, &wire, 0, 0, 1, &event->order);
+    return history_gather(history, 0, event->stream, &wire, 0, 0, 1, &event->order);
 }
 
 enum result history_true_apply(struct history *history, bool *out_more)

@@ -432,6 +432,39 @@ def what_is_defined_later_is_as_known_by_its_events():
             machine.stop()
 
 
+LONG = SMALL.replace("lifetime]", "30d]").replace("    ttl: 2d\n", "").replace(
+    "activity.total]", "activity.n_30d]")
+
+
+def rows_of_more_tiles_than_fit_unfolded():
+    """2000 tiles of one row, which was folded while they came: history folds it as well, however
+    many of its events it takes at a time."""
+    definition = dataset.oracle.Definition(LONG.split("\nviews:")[0] + "\n")
+    with tempfile.TemporaryDirectory(prefix="freshet-train-") as folder:
+        machine = appliance.Appliance(folder, streams=LONG, data=DATA, memory="256MiB")
+        try:
+            machine.start()
+            redis = client.Redis(path=machine.socket)
+            end = now_us()
+            for number in range(2000):
+                small_send(machine, definition, number + 1,
+                           [(end - (2000 - number) * 20 * 60 * SECOND_US, 1, 100)])
+                if number % 20 == 19:
+                    appliance.wait_until(lambda: redis.status()["applied"] == number + 1, "sent")
+            answer = redis.call("FS.GET", "card:1", "FIELDS", 1, "activity.n_30d", "WITHMETA")[1]
+            redis.close()
+            assert answer[0] == b"2000", answer
+            assert machine.stop() == 0, machine.log.read_text()
+            labels = machine.folder / "labels.csv"
+            labels.write_text(f"card,q\n1,{int(answer[6])}\n")
+            for mode in ("as_known", "as_true"):
+                train(machine, labels, machine.folder / "out.csv", "--mode", mode)
+                known = [row["activity.n_30d"] for row in rows_of(machine.folder / "out.csv")]
+                assert known == ["2000"], (mode, known)
+        finally:
+            machine.stop()
+
+
 def killed_runs_go_on_and_give_the_same_bytes():
     definition = dataset.oracle.Definition(SMALL.split("\nviews:")[0] + "\n")
     source = random.Random(SEED)
