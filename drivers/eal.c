@@ -21,21 +21,22 @@
 #define POOL_MIB_BASE     256  /* Untouched pages of the pool cost nothing. */
 #define POOL_MIB_PER_CORE 64
 
+struct eal_arguments {
+    int count;
+    char *list[ARGUMENTS_MAX + 1];
+    char text[ARGUMENTS_MAX][ARGUMENT_SIZE_MAX];
+};
+
 /* The process's one environment: DPDK's own state is global, so its owner is too. */
 static struct {
     pthread_mutex_t lock;
     bool tried;
     enum result result;
     bool hugepages;
+    struct eal_arguments *arguments; /* Owned. DPDK keeps pointers into them until it is closed. */
     char error[NET_ERROR_SIZE_MAX];
     char description[96];
 } eal = {.lock = PTHREAD_MUTEX_INITIALIZER, .description = "DPDK is not open"};
-
-struct eal_arguments {
-    int count;
-    char *list[ARGUMENTS_MAX + 1];
-    char text[ARGUMENTS_MAX][ARGUMENT_SIZE_MAX];
-};
 
 __attribute__((format(printf, 2, 3))) static void argument_add(struct eal_arguments *arguments,
                                                                const char *format, ...)
@@ -126,8 +127,8 @@ static enum result eal_start(void)
     if (known) {
         (void)sched_setaffinity(0, sizeof(before), &before);
     }
-    /* DPDK keeps pointers into its arguments' text, so it stays for the process's life. */
     if (started >= 0) {
+        eal.arguments = arguments;
         return RESULT_OK;
     }
     heap_free(arguments);
@@ -158,6 +159,8 @@ void eal_close(void)
     pthread_mutex_lock(&eal.lock);
     if (eal.tried && eal.result == RESULT_OK) {
         rte_eal_cleanup();
+        heap_free(eal.arguments);
+        eal.arguments = NULL;
         eal.result = RESULT_CLOSED;
         snprintf(eal.description, sizeof(eal.description), "DPDK is closed");
         net_error(eal.error, "DPDK was closed; a process can open it only once");

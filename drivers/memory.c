@@ -14,8 +14,9 @@
 #define HUGE_PAGE_BYTES  (2 * MIB)
 #define SMALL_PAGE_BYTES (4 * KIB)
 
-#ifdef __SANITIZE_THREAD__
-/* TSan cannot see how mimalloc passes a block from its last owner to the next: they would race. */
+#ifdef FRESHET_LIBC_HEAP
+/* TSan cannot see how mimalloc passes a block from its last owner to the next: they would race.
+ * ASan sees only what libc's heap gave: the edges of a block, and one that was given back. */
 #include <malloc.h>
 #include <stdlib.h>
 #define mi_malloc      malloc

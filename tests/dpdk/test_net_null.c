@@ -6,6 +6,7 @@
 
 #include "drivers/cpu.h"
 #include "drivers/eal.h"
+#include "drivers/memory.h"
 #include "tests/dpdk/port_count.h"
 
 static void frames_of_zeros_are_no_ip(void **state)
@@ -136,6 +137,14 @@ static void threads_of_dpdk_leave_the_polling_cores(void **state)
     assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
 }
 
+static void closed_dpdk_holds_no_memory_of_ours(void **state)
+{
+    (void)state;
+    assert_true(heap_used_bytes() > 0);
+    eal_close();
+    assert_int_equal(heap_used_bytes(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,8 +153,7 @@ int main(void)
         cmocka_unit_test(a_device_that_is_not_there_is_an_error_with_its_name),
         cmocka_unit_test(a_device_is_free_again_after_close),
         cmocka_unit_test(threads_of_dpdk_leave_the_polling_cores),
+        cmocka_unit_test(closed_dpdk_holds_no_memory_of_ours),
     };
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    eal_close();
-    return failed;
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
