@@ -69,37 +69,75 @@ static enum result segment_enter(struct log_cursor *cursor, struct log_damage *o
     return RESULT_NOT_FOUND;
 }
 
+/* The next good frame; whether it has a record that is wanted. */
+static enum result frame_step(struct log_cursor *cursor, struct mirror_frame *out_frame,
+                              const uint8_t **out_entries, bool *out_wanted,
+                              struct log_damage *out_damage)
+{
+    enum result result = segment_enter(cursor, out_damage);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    enum mirror_find find = MIRROR_FIND_end;
+    uint64_t place = cursor->walk.scan.place;
+    uint64_t due_lsn = cursor->walk.scan.due_lsn;
+    result = log_walk_next(&cursor->walk, &find, out_frame, out_entries);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    if (find != MIRROR_FIND_frame || mirror_frame_check(out_frame, *out_entries) != RESULT_OK) {
+        result = segment_check(cursor, due_lsn, out_damage);
+        if (result != RESULT_OK) {
+            return result;
+        }
+        log_damage_set(
+            out_damage, log_reader_file(cursor->reader, cursor->segment)->number, place, due_lsn,
+            segment_last(cursor),
+            mirror_find_sentence(find == MIRROR_FIND_frame ? MIRROR_FIND_bad_entries : find));
+        return RESULT_CORRUPT;
+    }
+    *out_wanted =
+        out_frame->count > 0 && out_frame->first_lsn + out_frame->count - 1 > cursor->after_lsn;
+    return RESULT_OK;
+}
+
 enum result log_cursor_next(struct log_cursor *cursor, struct mirror_frame *out_frame,
                             const uint8_t **out_entries, struct log_damage *out_damage)
 {
-    for (;;) {
-        enum result result = segment_enter(cursor, out_damage);
-        if (result != RESULT_OK) {
-            return result;
-        }
-        enum mirror_find find = MIRROR_FIND_end;
-        uint64_t place = cursor->walk.scan.place;
-        uint64_t due_lsn = cursor->walk.scan.due_lsn;
-        result = log_walk_next(&cursor->walk, &find, out_frame, out_entries);
-        if (result != RESULT_OK) {
-            return result;
-        }
-        if (find != MIRROR_FIND_frame || mirror_frame_check(out_frame, *out_entries) != RESULT_OK) {
-            result = segment_check(cursor, due_lsn, out_damage);
-            if (result != RESULT_OK) {
-                return result;
-            }
-            log_damage_set(
-                out_damage, log_reader_file(cursor->reader, cursor->segment)->number, place,
-                due_lsn, segment_last(cursor),
-                mirror_find_sentence(find == MIRROR_FIND_frame ? MIRROR_FIND_bad_entries : find));
-            return RESULT_CORRUPT;
-        }
-        if (out_frame->count > 0 &&
-            out_frame->first_lsn + out_frame->count - 1 > cursor->after_lsn) {
-            return RESULT_OK;
-        }
+    bool wanted = false;
+    enum result result = RESULT_OK;
+    while (result == RESULT_OK && !wanted) {
+        result = frame_step(cursor, out_frame, out_entries, &wanted, out_damage);
     }
+    return result;
+}
+
+/* Whether the next frame, if there is one, is in the buffer. */
+static bool frame_is_near(const struct log_cursor *cursor)
+{
+    return cursor->is_open && cursor->walk.scan.due_lsn <= segment_last(cursor) &&
+           log_walk_is_near(&cursor->walk);
+}
+
+enum result log_cursor_next_frames(struct log_cursor *cursor, struct log_frames *frames,
+                                   struct log_damage *out_damage)
+{
+    enum result result = RESULT_OK;
+    frames->count = 0;
+    while (result == RESULT_OK && (frames->count == 0 || frame_is_near(cursor)) &&
+           frames->count < LOG_FRAMES_MAX) {
+        bool wanted = false;
+        result = frame_step(cursor, &frames->frame[frames->count], &frames->entries[frames->count],
+                            &wanted, out_damage);
+        frames->count += result == RESULT_OK && wanted;
+    }
+    /* The walk reads on into the caller's buffer, the caller has the walk's. */
+    uint8_t *read = cursor->reader->buffer;
+    cursor->reader->buffer = frames->buffer;
+    cursor->walk.buffer = frames->buffer;
+    cursor->walk.buffer_size = 0;
+    frames->buffer = read;
+    return frames->count > 0 && result == RESULT_NOT_FOUND ? RESULT_OK : result;
 }
 
 enum result log_reader_read(struct log_reader *reader, uint64_t after_lsn, uint64_t last_lsn,

@@ -8,6 +8,8 @@
 #include "controlplane/log_reader.h"
 #include "controlplane/log_walk.h"
 
+#define LOG_FRAMES_MAX ((uint32_t)(LOG_WALK_BUFFER_BYTES / MIRROR_BLOCK_BYTES))
+
 struct log_cursor {
     struct log_reader *reader;
     uint64_t after_lsn;
@@ -25,3 +27,17 @@ void log_cursor_deinit(struct log_cursor *cursor);
  * end. RESULT_CORRUPT: a hole or a bad frame before it; out_damage says where. */
 MUST_USE enum result log_cursor_next(struct log_cursor *cursor, struct mirror_frame *out_frame,
                                      const uint8_t **out_entries, struct log_damage *out_damage);
+
+/* Frames that came in one read of the file, whole and good; their entries are in the buffer. */
+struct log_frames {
+    uint8_t *buffer; /* Owned by the caller, LOG_WALK_BUFFER_BYTES of the heap; another after each
+                        call. */
+    uint32_t count;
+    struct mirror_frame frame[LOG_FRAMES_MAX];
+    const uint8_t *entries[LOG_FRAMES_MAX];
+};
+/* The next frames, at least one, in a buffer that is the caller's until it calls again: other
+ * threads may go on with the cursor meanwhile, one at a time. Results as log_cursor_next() has
+ * them. */
+MUST_USE enum result log_cursor_next_frames(struct log_cursor *cursor, struct log_frames *frames,
+                                            struct log_damage *out_damage);

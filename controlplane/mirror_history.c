@@ -1,13 +1,11 @@
 #include "controlplane/mirror_history.h"
 
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "controlplane/mirror_history_inside.h"
 #include "dataplane/base/assert.h"
-#include "dataplane/base/hash.h"
 #include "dataplane/feature/manifest.h"
 #include "drivers/disk.h"
 #include "drivers/memory.h"
@@ -162,6 +160,10 @@ static void last_close(struct mirror_history *history)
         history_close(history->last[i]);
     }
     history->last_count = 0;
+    for (uint32_t i = 0; i < history->last_team_count; i++) {
+        history_team_close(history->last_team[i]);
+    }
+    history->last_team_count = 0;
 }
 
 void mirror_history_close(struct mirror_history *history)
@@ -179,43 +181,8 @@ void mirror_history_close(struct mirror_history *history)
     heap_free(history->level);
     heap_free(history->item);
     heap_free(history->last);
+    heap_free(history->last_team);
     heap_free(history);
-}
-
-/* The reads of one thread, by their keys. They move to one another's side and back. */
-struct share {
-    struct history_read *read; /* Owned: copies. */
-    uint32_t *from;            /* Of each, its place among all. */
-    uint32_t count;
-};
-
-static uint32_t thread_of(const struct history_read *read, uint32_t thread_count)
-{
-    uint64_t hash = read->key_size == 0 ? 0 : hash_owner(read->key, read->key_size);
-    /* Not the top bits: those are the owner's, and reads may all be of one. */
-    return (uint32_t)((hash & UINT32_MAX) * thread_count >> 32);
-}
-
-static enum result shares_make(const struct history_read *reads, uint32_t count,
-                               uint32_t thread_count, struct share *share)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        share[thread_of(&reads[i], thread_count)].count++;
-    }
-    for (uint32_t t = 0; t < thread_count; t++) {
-        share[t].read = heap_alloc((share[t].count + 1) * sizeof(*share[t].read));
-        share[t].from = heap_alloc((share[t].count + 1) * sizeof(*share[t].from));
-        if (share[t].read == NULL || share[t].from == NULL) {
-            return RESULT_NO_MEMORY;
-        }
-        share[t].count = 0;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        struct share *own = &share[thread_of(&reads[i], thread_count)];
-        own->from[own->count] = i;
-        own->read[own->count++] = reads[i];
-    }
-    return RESULT_OK;
 }
 
 static bool is_void(void *context, uint32_t home, uint64_t home_lsn)
@@ -223,96 +190,41 @@ static bool is_void(void *context, uint32_t home, uint64_t home_lsn)
     return epochs_is_void(context, home, home_lsn);
 }
 
-static void *run_scan(void *argument)
-{
-    struct mirror_scan_run *run = argument;
-    run->result = mirror_history_scan(run);
-    return NULL;
-}
-
-static enum result run_open(struct mirror_history *history, struct share *share,
-                            struct mirror_scan_run *run)
+struct history_options mirror_history_options_of(struct mirror_history *history,
+                                                 struct history_read *read, uint32_t count)
 {
     const struct mirror_history_options *options = &history->options;
     uint64_t bytes = options->memory_bytes / options->thread_count;
     uint64_t state = bytes / 2;
-    struct history_options own = {.plan = options->plan,
-                                  .mode = options->mode,
-                                  .read = share->read,
-                                  .read_count = share->count,
-                                  .state_bytes = state < STATE_BYTES_MIN ? STATE_BYTES_MIN : state,
-                                  .event_bytes = bytes - bytes / 2,
-                                  .corrections = history->set.count == 0 ? NULL : &history->set,
-                                  .since_us = history->since_us,
-                                  .patterns = history->patterns.set,
-                                  .pattern_scratch = history->patterns.scratch[run->thread],
-                                  .is_void = is_void,
-                                  .context = &history->epochs};
-    enum result result = history_open(&own, &run->history);
-    if (result == RESULT_OK) {
-        history->last[history->last_count++] = run->history;
-    }
-    return result == RESULT_OK
-               ? RESULT_OK
-               : mirror_history_fail(run->error, result, "no memory: %s", result_name(result));
-}
-
-/* Runs all shares, each on its thread; returns the first that failed. */
-static enum result shares_run(struct mirror_history *history, struct share *share,
-                              struct mirror_scan_run *run,
-                              char error[MIRROR_HISTORY_ERROR_SIZE_MAX])
-{
-    uint32_t count = history->options.thread_count;
-    pthread_t thread[SHARDS_MAX];
-    bool started[SHARDS_MAX] = {false};
-    for (uint32_t t = 0; t < count; t++) {
-        run[t] = (struct mirror_scan_run){.own = history, .thread = t};
-        run[t].result = share[t].count == 0 ? RESULT_OK : run_open(history, &share[t], &run[t]);
-        if (run[t].history == NULL || run[t].result != RESULT_OK) {
-            continue;
-        }
-        /* The last one needs no thread of its own. */
-        started[t] = t + 1 < count && pthread_create(&thread[t], NULL, run_scan, &run[t]) == 0;
-        if (!started[t]) {
-            (void)run_scan(&run[t]);
-        }
-    }
-    enum result result = RESULT_OK;
-    for (uint32_t t = 0; t < count; t++) {
-        if (started[t]) {
-            (void)pthread_join(thread[t], NULL);
-        }
-        if (run[t].result != RESULT_OK && result == RESULT_OK) {
-            result = mirror_history_fail(error, run[t].result, "%s", run[t].error);
-        }
-    }
-    return result;
+    return (struct history_options){.plan = options->plan,
+                                    .mode = options->mode,
+                                    .read = read,
+                                    .read_count = count,
+                                    .state_bytes =
+                                        state < STATE_BYTES_MIN ? STATE_BYTES_MIN : state,
+                                    .event_bytes = bytes - bytes / 2,
+                                    .corrections = history->set.count == 0 ? NULL : &history->set,
+                                    .since_us = history->since_us,
+                                    .patterns = history->patterns.set,
+                                    .is_void = is_void,
+                                    .context = &history->epochs};
 }
 
 /* Answers reads that regard the same corrections. */
 static enum result batch_read(struct mirror_history *history, struct history_read *reads,
                               uint32_t count, char error[MIRROR_HISTORY_ERROR_SIZE_MAX])
 {
-    uint32_t threads = history->options.thread_count;
-    struct share share[SHARDS_MAX] = {0};
-    struct mirror_scan_run *run = heap_alloc(threads * sizeof(*run));
-    struct history **last =
-        heap_realloc(history->last, (history->last_count + threads) * sizeof(*last));
-    history->last = last == NULL ? history->last : last;
-    bool memory = run != NULL && last != NULL;
-    enum result result = memory ? shares_make(reads, count, threads, share) : RESULT_NO_MEMORY;
-    result = result == RESULT_OK ? shares_run(history, share, run, error)
-                                 : mirror_history_fail(error, result, "no memory");
-    for (uint32_t t = 0; t < threads; t++) {
-        for (uint32_t i = 0; result == RESULT_OK && i < share[t].count; i++) {
-            reads[share[t].from[i]].found = share[t].read[i].found;
-            reads[share[t].from[i]].is_hindsight = share[t].read[i].is_hindsight;
+    if (history_team_fits(history->options.plan, reads, count)) {
+        struct history_options options = mirror_history_options_of(history, reads, count);
+        enum result result = mirror_history_share(history, &options, error);
+        if (result != RESULT_NO_SPACE) {
+            return result;
         }
-        heap_free(share[t].read);
-        heap_free(share[t].from);
     }
-    heap_free(run);
-    return result;
+    atomic_fetch_add_explicit(&history->shared_all,
+                              history->options.thread_count * history->range.bytes,
+                              memory_order_relaxed);
+    return mirror_history_apart(history, reads, count, error);
 }
 
 /* Those reads that regard a level's corrections, of all; the others are passed over. */
@@ -334,9 +246,6 @@ static enum result level_read(struct mirror_history *history, uint32_t level,
     }
     if (result == RESULT_OK && picked > 0) {
         mirror_level_enter(history, level);
-        atomic_fetch_add_explicit(&history->shared_all,
-                                  history->options.thread_count * history->range.bytes,
-                                  memory_order_relaxed);
         result = batch_read(history, some, picked, error);
     }
     for (uint32_t i = 0; result == RESULT_OK && i < picked; i++) {
@@ -384,13 +293,4 @@ void mirror_history_progress(const struct mirror_history *history, uint64_t *out
 {
     *out_done = atomic_load_explicit(&history->shared_done, memory_order_relaxed);
     *out_all = atomic_load_explicit(&history->shared_all, memory_order_relaxed);
-}
-
-uint64_t mirror_history_events(const struct mirror_history *history)
-{
-    uint64_t events = 0;
-    for (uint32_t i = 0; i < history->last_count; i++) {
-        events += history_events(history->last[i]);
-    }
-    return events;
 }

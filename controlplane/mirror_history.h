@@ -1,11 +1,10 @@
 /* The mirror of a data directory, read back: what serving would have answered at moments of the
- * past. Reads only, also beside a running appliance; rows are shared among threads by their keys,
- * and each thread reads the logs.
+ * past. Reads only, also beside a running appliance; threads share one reading of the logs, but for
+ * reads that go by how far rows were folded.
  *
  * Corrections count as they did for serving: from the start after they were made. as_true has all.
  *
- * The logs of all shards are merged by apply time: epochs follow one another in it, and a shard's
- * records never go back. */
+ * Epochs follow one another in apply time, and a shard's records never go back. */
 #pragma once
 
 #include <stdbool.h>
@@ -60,5 +59,3 @@ void mirror_history_progress(const struct mirror_history *history, uint64_t *out
                              uint64_t *out_all);
 /* Number of the newest correction that is noted; 0: there is none. */
 uint64_t mirror_history_corrections(const struct mirror_history *history);
-/* Records of rows that the last read asked for. */
-uint64_t mirror_history_events(const struct mirror_history *history);

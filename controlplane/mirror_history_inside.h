@@ -42,13 +42,15 @@ struct mirror_history {
     uint32_t level_count;
     struct correction *item;   /* Owned; of set. */
     struct correction_set set; /* That the read in progress regards. */
-    struct history **last;     /* Owned; of the last read: they own its texts. */
-    uint32_t last_count;
+    struct history **last;     /* Owned; of the last read: they own its texts, */
+    uint32_t last_count;       /* as do */
+    struct history_team **last_team;
+    uint32_t last_team_count;
     _Atomic uint64_t shared_done;
     _Atomic uint64_t shared_all;
 };
 
-/* One thread's way through all logs. */
+/* One thread's way through all logs, merged by apply time. */
 struct mirror_scan_run {
     struct mirror_history *own; /* Constant meanwhile, but its shared fields. */
     struct history *history;
@@ -72,8 +74,47 @@ uint32_t mirror_level_of(const struct mirror_history *history, const struct hist
 /* Makes history->set of them; level 0 is none. */
 void mirror_level_enter(struct mirror_history *history, uint32_t level);
 
+/* A shard's log of one era. */
+struct mirror_log {
+    struct log_reader *reader; /* NULL: nothing is kept of it, or it is not open. */
+    struct log_cursor cursor;
+    struct log_damage damage;
+};
+MUST_USE enum result mirror_log_open(const struct mirror_history *own, const struct mirror_era *era,
+                                     uint32_t shard, struct mirror_log *log,
+                                     char error[MIRROR_HISTORY_ERROR_SIZE_MAX]);
+void mirror_log_close(struct mirror_log *log); /* Zeros are fine. */
+/* Writes why, and returns the result. */
+enum result mirror_log_fail(const struct mirror_log *log, uint32_t shard, enum result result,
+                            char error[MIRROR_HISTORY_ERROR_SIZE_MAX]);
+enum result mirror_catalog_fail(const struct mirror_log *log, uint32_t shard, enum result result,
+                                const struct catalog_conflict *conflict,
+                                char error[MIRROR_HISTORY_ERROR_SIZE_MAX]);
+/* What a home's owners never logged, of an era that ended: the store was opened with another number
+ * of shards then, and took it from the home's log. */
+MUST_USE enum result mirror_home_again(const struct mirror_history *own,
+                                       const struct mirror_era *era, uint32_t home,
+                                       struct history *history,
+                                       char error[MIRROR_HISTORY_ERROR_SIZE_MAX]);
+static inline bool mirror_era_ended(const struct mirror_history *own, const struct mirror_era *era)
+{
+    return era != &own->era[own->era_count - 1] && !era->has_hole;
+}
+
 /* Gives the history all entries, until it needs no more. */
 MUST_USE enum result mirror_history_scan(struct mirror_scan_run *run);
 __attribute__((format(printf, 3, 4))) enum result
 mirror_history_fail(char error[MIRROR_HISTORY_ERROR_SIZE_MAX], enum result result,
                     const char *format, ...);
+
+/* Of a history of one thread, but for its scratch of patterns. */
+struct history_options mirror_history_options_of(struct mirror_history *history,
+                                                 struct history_read *read, uint32_t count);
+/* Answers reads that go by how far rows were folded, and those that a team has no room for. */
+MUST_USE enum result mirror_history_apart(struct mirror_history *history,
+                                          struct history_read *reads, uint32_t count,
+                                          char error[MIRROR_HISTORY_ERROR_SIZE_MAX]);
+/* Answers reads whose rows a team may keep, on all threads. RESULT_NO_SPACE: they do not fit. */
+MUST_USE enum result mirror_history_share(struct mirror_history *history,
+                                          const struct history_options *options,
+                                          char error[MIRROR_HISTORY_ERROR_SIZE_MAX]);

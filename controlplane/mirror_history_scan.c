@@ -1,16 +1,13 @@
 /* One thread's way through the logs of all shards, merged by apply time. */
 #include <string.h>
 
-#include "controlplane/log_reader_inside.h"
 #include "controlplane/mirror_history_inside.h"
 #include "dataplane/base/assert.h"
 #include "drivers/memory.h"
 
 /* A shard's log, at an entry. */
 struct scan_log {
-    struct log_reader *reader; /* NULL: nothing is kept of it. */
-    struct log_cursor cursor;
-    struct log_damage damage;
+    struct mirror_log log;
     struct mirror_frame frame;
     const uint8_t *entries; /* Of the frame; borrowed. */
     uint32_t at;            /* Behind the entry. */
@@ -29,29 +26,7 @@ struct scan {
 
 static enum result log_fail(struct scan *scan, uint32_t shard, enum result result)
 {
-    const struct log_damage *damage = &scan->log[shard].damage;
-    char *error = scan->run->error;
-    if (result == RESULT_CORRUPT && damage->is_gone) {
-        return mirror_history_fail(error, result,
-                                   "the log of shard %u keeps LSN %llu to %llu no longer, which it "
-                                   "had when this began: run it again, or keep more of the mirror",
-                                   shard, (unsigned long long)damage->first_lsn,
-                                   (unsigned long long)damage->last_lsn);
-    }
-    if (result == RESULT_CORRUPT) {
-        return mirror_history_fail(
-            error, result,
-            "the log of shard %u is damaged: segment %llu at byte %llu, LSN %llu to %llu: %s",
-            shard, (unsigned long long)damage->segment, (unsigned long long)damage->place,
-            (unsigned long long)damage->first_lsn, (unsigned long long)damage->last_lsn,
-            damage->reason == NULL ? "an entry that no plan of its log explains" : damage->reason);
-    }
-    if (result == RESULT_NO_SPACE) {
-        return mirror_history_fail(error, result,
-                                   "the rows do not fit the memory: allow more by `--memory`");
-    }
-    return mirror_history_fail(error, result, "the log of shard %u cannot be read: %s", shard,
-                               result_name(result));
+    return mirror_log_fail(&scan->log[shard].log, shard, result, scan->run->error);
 }
 
 /* Moves a log to its next entry, if it has one. */
@@ -73,7 +48,7 @@ static enum result log_step(struct scan *scan, uint32_t shard)
                                       memory_order_relaxed);
         }
         enum result result =
-            log_cursor_next(&log->cursor, &log->frame, &log->entries, &log->damage);
+            log_cursor_next(&log->log.cursor, &log->frame, &log->entries, &log->log.damage);
         log->at = 0;
         log->has_entry = false;
         if (result == RESULT_NOT_FOUND) {
@@ -90,82 +65,9 @@ static enum result catalog_take(struct scan *scan, uint32_t shard, const struct 
 {
     struct catalog_conflict conflict;
     enum result result = history_catalog(scan->history, shard, catalog, &conflict);
-    if (result == RESULT_INVALID) {
-        return mirror_history_fail(scan->run->error, result,
-                                   "the definitions cannot read the mirror: stream `%s`%s%s: %s",
-                                   conflict.stream, conflict.field[0] == '\0' ? "" : ", field ",
-                                   conflict.field, conflict.reason);
-    }
-    return result == RESULT_OK ? RESULT_OK : log_fail(scan, shard, result);
-}
-
-static enum result log_open(struct scan *scan, uint32_t shard)
-{
-    struct scan_log *log = &scan->log[shard];
-    enum result result = mirror_era_log_open(scan->own, scan->era, shard, &log->reader);
-    if (result != RESULT_OK) {
-        return log_fail(scan, shard, result);
-    }
-    uint64_t after_lsn = scan->era->after_lsn[shard];
-    uint32_t first = log_reader_segment_find(log->reader, after_lsn);
-    uint32_t count = log_reader_segment_count(log->reader);
-    if (count == 0 || log_reader_segment(log->reader, first)->before_lsn > after_lsn) {
-        uint64_t kept = count == 0 ? scan->era->last_lsn[shard]
-                                   : log_reader_segment(log->reader, first)->before_lsn;
-        log_damage_set(&log->damage, 0, 0, after_lsn + 1, kept, LOG_GONE_SENTENCE);
-        log->damage.is_gone = true;
-        return log_fail(scan, shard, RESULT_CORRUPT);
-    }
-    log_reader_stop_set(log->reader, scan->own->options.stop_asked,
-                        scan->own->options.stop_context);
-    log_cursor_init(&log->cursor, log->reader, scan->era->after_lsn[shard],
-                    scan->era->last_lsn[shard]);
-    log->entries = NULL;
-    return RESULT_OK;
-}
-
-static void log_close(struct scan *scan, uint32_t shard)
-{
-    struct scan_log *log = &scan->log[shard];
-    if (log->reader != NULL) {
-        log_cursor_deinit(&log->cursor);
-        log_reader_close(log->reader);
-        log->reader = NULL;
-    }
-}
-
-/* What a home's owners never logged, of an era that ended: the store was opened with another number
- * of shards then, and took it from the home's log. */
-static enum result home_again(struct scan *scan, uint32_t home)
-{
-    const struct mirror_era *era = scan->era;
-    uint64_t after = era->last_lsn[home];
-    for (uint32_t owner = 0; owner < era->shard_count; owner++) {
-        uint64_t had = history_forward_lsn(scan->history, owner, home);
-        after = owner != home && had < after ? had : after;
-    }
-    after = after < era->after_lsn[home] ? era->after_lsn[home] : after;
-    struct log_reader *reader;
-    struct log_cursor cursor;
-    enum result result = mirror_era_log_open(scan->own, era, home, &reader);
-    if (result != RESULT_OK) {
-        return log_fail(scan, home, result);
-    }
-    log_cursor_init(&cursor, reader, after, era->last_lsn[home]);
-    struct mirror_frame frame;
-    const uint8_t *entries;
-    while (result == RESULT_OK) {
-        result = log_cursor_next(&cursor, &frame, &entries, &scan->log[home].damage);
-        uint32_t at = 0;
-        struct mirror_entry entry;
-        while (result == RESULT_OK &&
-               mirror_entry_decode(entries, frame.size, &at, &entry) == RESULT_OK) {
-            result = history_entry_again(scan->history, home, &entry);
-        }
-    }
-    log_cursor_deinit(&cursor);
-    log_reader_close(reader);
-    return result == RESULT_NOT_FOUND ? RESULT_OK : log_fail(scan, home, result);
+    return result == RESULT_OK ? result
+                               : mirror_catalog_fail(&scan->log[shard].log, shard, result,
+                                                     &conflict, scan->run->error);
 }
 
 static enum result entry_give(struct scan *scan, uint32_t shard)
@@ -224,20 +126,21 @@ static enum result era_scan(struct scan *scan)
         if (era->last_lsn[shard] <= era->after_lsn[shard]) {
             continue;
         }
-        result = log_open(scan, shard);
+        scan->log[shard].entries = NULL;
+        result = mirror_log_open(scan->own, era, shard, &scan->log[shard].log, scan->run->error);
         if (result == RESULT_OK && scan->own->first != NULL) {
             result = catalog_take(scan, shard, scan->own->first);
         }
         result = result == RESULT_OK ? log_step(scan, shard) : result;
     }
     result = result == RESULT_OK ? logs_merge(scan) : result;
-    bool ended = era != &scan->own->era[scan->own->era_count - 1] && !era->has_hole;
+    bool ended = mirror_era_ended(scan->own, era);
     for (uint32_t home = 0;
          result == RESULT_OK && ended && era->shard_count > 1 && home < era->shard_count; home++) {
-        result = home_again(scan, home);
+        result = mirror_home_again(scan->own, era, home, scan->history, scan->run->error);
     }
     for (uint32_t shard = 0; shard < era->shard_count; shard++) {
-        log_close(scan, shard);
+        mirror_log_close(&scan->log[shard].log);
         scan->log[shard].has_entry = false;
     }
     return result;

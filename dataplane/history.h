@@ -10,8 +10,7 @@
  *   true   a read knows all events before its q, whenever they came: late ones too, those that were
  *          set aside not. No event at or behind q is in any tile: the head is cut exactly
  *
- * Order between rows is free: what rows take is kept, and taken row by row; a row's own events and
- * reads keep their order. */
+ * Order between rows is free; a row's own events and reads keep theirs. */
 #pragma once
 
 #include <stdbool.h>
@@ -26,6 +25,7 @@
 #include "dataplane/feature/row_read.h"
 
 struct history;
+struct history_team;
 struct pattern_set;
 struct pattern_scratch;
 
@@ -82,6 +82,8 @@ MUST_USE enum result history_entry(struct history *history, uint32_t shard,
  * and got it when the store was opened with another number of shards. */
 MUST_USE enum result history_entry_again(struct history *history, uint32_t home,
                                          const struct mirror_entry *entry);
+/* The bytes of the entries that were given may go. */
+MUST_USE enum result history_entries_end(struct history *history);
 /* LSN of the last forward of a home that its owner logged: what came later is for
  * history_entry_again(). */
 uint64_t history_forward_lsn(const struct history *history, uint32_t owner, uint32_t home);
@@ -90,5 +92,50 @@ uint64_t history_forward_lsn(const struct history *history, uint32_t owner, uint
  * once more, from the first on (TRUE only). */
 MUST_USE enum result history_end(struct history *history, bool *out_more);
 
-/* Records of rows that were asked for. */
-uint64_t history_events(const struct history *history);
+/* A team: threads that share one reading of the logs, each by a hand of its own. What rows take of
+ * the logs is kept, in parts of the rows; then rows are answered one by one. What has no room is
+ * left to another reading. For reads whose answers do not hang on how far rows are folded.
+ *
+ *   per reading: an era begins -> stretches of its shards' logs, each given to some hand ->
+ *   history_team_again() and what homes had more, to hand 0 -> the next era -> ... ->
+ *   history_team_read() -> each part is answered by some hand -> history_team_next() */
+bool history_team_fits(const struct plan *plan, const struct history_read *read, uint32_t count);
+/* options.event_bytes is of one hand; state_bytes and pattern_scratch are not looked at. */
+MUST_USE enum result history_team_open(const struct history_options *options,
+                                       struct pattern_scratch *const *pattern_scratch,
+                                       uint32_t hand_count, struct history_team **out_team);
+void history_team_close(struct history_team *team); /* NULL is fine. */
+/* Its own thread's, between the calls below that have the team. */
+struct history *history_team_hand(struct history_team *team, uint32_t hand);
+
+/* The next stretches are of so many shards, and come later than all before. */
+void history_team_era_begin(struct history_team *team, uint32_t shard_count);
+
+/* Where views of this plan were among those of their streams, when a shard's entries were written.
+ */
+struct history_places {
+    uint8_t then[STREAMS_MAX][VIEWS_PER_STREAM_MAX];
+};
+void history_places_init(struct history_places *places); /* No view lived. */
+/* As history_catalog() has it. */
+MUST_USE enum result history_places_of(const struct plan *plan, const struct catalog *catalog,
+                                       struct history_places *out_places,
+                                       struct catalog_conflict *out_conflict);
+
+/* A stretch of a shard's log: numbers, from 0 on without a gap, go up in it. Its entries go to
+ * history_entry(); their bytes stay until the end. RESULT_NO_SPACE: one part alone has no room. */
+void history_stretch_begin(struct history *hand, uint32_t number, uint32_t shard,
+                           const struct history_places *places);
+MUST_USE enum result history_stretch_end(struct history *hand);
+
+/* All stretches of the era are at their end: a stretch of hand 0 may have records of homes for
+ * history_entry_again() now; history_forward_lsn() of hand 0 is of all. */
+void history_team_again(struct history_team *team);
+/* All is read: rows may be answered. */
+MUST_USE enum result history_team_read(struct history_team *team);
+/* Parts [*out_first, *out_end), each to be answered once, by any hand. */
+void history_team_parts(const struct history_team *team, uint32_t *out_first, uint32_t *out_end);
+/* RESULT_NO_SPACE: a row has no room within its view's limits. */
+MUST_USE enum result history_part_answer(struct history *hand, uint32_t part);
+/* False: all is answered, and only texts of answers are kept. Else all must be read once more. */
+bool history_team_next(struct history_team *team);

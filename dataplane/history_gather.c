@@ -27,7 +27,7 @@ static void keys_make(struct history *history, uint32_t stream, uint32_t w)
         history->key_size[w][i] = (uint16_t)size;
         if (size > 0) {
             history->key_hash[w][i] = hash_owner(key, size);
-            history_slot_prefetch_tag(&history->slots,
+            history_slot_prefetch_tag(&history->rows->slots,
                                       history_slot_hash(history->key_hash[w][i], view_index));
         }
     }
@@ -40,7 +40,7 @@ static void slots_prefetch(const struct history *history, uint32_t stream, uint3
     uint32_t view = history->options.plan->stream[stream].view[place];
     for (uint32_t i = 0; i < history->probe.count; i++) {
         if (history->key_size[w][i] > 0) {
-            history_slot_prefetch_slot(&history->slots,
+            history_slot_prefetch_slot(&history->rows->slots,
                                        history_slot_hash(history->key_hash[w][i], view));
         }
     }
@@ -70,7 +70,7 @@ uint32_t history_probe_slot(const struct history *history, uint32_t stream, uint
     uint32_t view = history->options.plan->stream[stream].view[place];
     uint32_t size = history->key_size[w][event];
     return size == 0 ? HISTORY_SLOT_NONE
-                     : history_slot_find(&history->slots,
+                     : history_slot_find(&history->rows->slots,
                                          history_slot_hash(history->key_hash[w][event], view), view,
                                          key_at(history, w, event), size);
 }
@@ -84,7 +84,7 @@ static enum result rows_mark(struct history *history, uint32_t stream, uint32_t 
             continue;
         }
         uint32_t index = history_probe_slot(history, stream, w, event);
-        struct history_slot *slot = &history->slots.slot[index];
+        struct history_slot *slot = &history->rows->slots.slot[index];
         if (slot->batch == history->generation_batch) {
             enum result result = history_reads_run(history);
             if (result != RESULT_OK) {
@@ -123,7 +123,7 @@ enum result history_gather(struct history *history, uint32_t shard, uint32_t str
                            const struct wire_message *wire, uint32_t probe_first, uint32_t first,
                            uint32_t count, const uint64_t *order)
 {
-    int64_t came_us = history->shard[shard].watermark_before_us[stream];
+    int64_t before_us = history->shard[shard].watermark_before_us[stream];
     struct history_stream *own = history->stream[stream];
     struct burst *burst = own->burst;
     uint64_t bytes = (uint64_t)count * wire->event_stride;
@@ -153,14 +153,12 @@ enum result history_gather(struct history *history, uint32_t shard, uint32_t str
         burst->order[base + i] =
             order != NULL ? *order : wire->sequence << 16 | (probe_first + first + i);
         own->views[base + i] = history->take[first + i];
-        own->came_us[base + i] = came_us;
+        own->before_us[base + i] = before_us;
     }
-    history->events += count;
     return RESULT_OK;
 }
 
-/* Computed columns, and which views take each event. */
-static void burst_compute(struct history *history, struct history_stream *own)
+void history_burst_compute(struct history *history, struct history_stream *own)
 {
     struct burst *burst = own->burst;
     const struct plan_stream *stream = &history->options.plan->stream[burst->stream];
@@ -205,8 +203,8 @@ static void horizon_set_least(struct history *history, const struct history_stre
 {
     int64_t least_us = INT64_MAX;
     for (uint32_t i = 0; i < count; i++) {
-        int64_t came_us = own->came_us[event[i]];
-        least_us = came_us < least_us ? came_us : least_us;
+        int64_t before_us = own->before_us[event[i]];
+        least_us = before_us < least_us ? before_us : least_us;
     }
     uint32_t stream = own->burst->stream;
     least_us = least_us == INT64_MIN ? INT64_MAX : least_us;
@@ -279,9 +277,6 @@ static enum result view_apply(struct history *history, struct history_stream *ow
         return RESULT_OK;
     }
     horizon_set(history, owners, /* latest= */ false);
-    if (history->keeps) {
-        horizon_set_least(history, own, batch->event, batch->count);
-    }
     uint64_t before = drop_count(history, view, DROP_view_memory);
     (void)shard_apply(&history->worker->shard, (uint16_t)view, burst, batch);
     if (drop_count(history, view, DROP_view_memory) > before) {
@@ -294,7 +289,7 @@ static enum result view_apply(struct history *history, struct history_stream *ow
 static enum result stream_apply(struct history *history, struct history_stream *own)
 {
     enum result result = RESULT_OK;
-    burst_compute(history, own);
+    history_burst_compute(history, own);
     for (uint32_t i = 0; i < own->burst->count; i++) {
         own->burst->lsn[i] = history->worker->shard.lsn + 1;
     }
@@ -320,6 +315,6 @@ enum result history_flush(struct history *history)
                 /* latest= */ false);
     shard_turn(&history->worker->shard, /* idle= */ false);
     history->generation_burst++;
-    history->gathers = history->gathers && history->keeps;
+    history->gathers = false;
     return result;
 }

@@ -6,7 +6,8 @@
 #include "dataplane/feature/compute.h"
 #include "dataplane/feature/decode.h"
 #include "dataplane/history.h"
-#include "dataplane/history_slots.h"
+#include "dataplane/history_keep.h"
+#include "dataplane/history_rows.h"
 #include "dataplane/reader.h"
 #include "dataplane/worker_state.h"
 #include "drivers/clock.h"
@@ -27,6 +28,9 @@ struct history_stream {
     uint64_t space_used;
     uint32_t views[BURST_EVENTS_MAX]; /* Places of views that take each event. */
     /* Of each event of the burst: its shard's watermark before its T. */
+    int64_t before_us[BURST_EVENTS_MAX];
+    /* Of a team's hand: each event's row, by place; and T, TRUE: INT64_MAX: it was too late. */
+    uint32_t row[VIEWS_PER_STREAM_MAX][BURST_EVENTS_MAX];
     int64_t came_us[BURST_EVENTS_MAX];
 };
 
@@ -38,7 +42,7 @@ struct history_shard {
     int64_t watermark_burst_us[STREAMS_MAX];  /* Before the first event that is gathered. */
     uint64_t forward_lsn[SHARDS_MAX];         /* By home, the last forward that is not void. */
     /* By stream and place now: the place then; none: the view did not live. */
-    uint8_t place_then[STREAMS_MAX][VIEWS_PER_STREAM_MAX];
+    struct history_places places;
 };
 
 /* Texts of answers. */
@@ -49,11 +53,11 @@ struct history_text {
     char data[];
 };
 
-/* An event that is kept. Its block follows, to a multiple of 8 bytes. */
+/* TRUE: an event that waits. Its block follows, to a multiple of 8 bytes. */
 struct history_event {
     int64_t time_us; /* As the edges of its views have it. */
     uint64_t order;
-    int64_t came_us; /* TRUE: T; INT64_MAX: it was too late. KNOWN: its shard's watermark before. */
+    int64_t came_us; /* T; INT64_MAX: it was too late. */
     uint32_t views;  /* Places. */
     uint16_t stream;
     uint16_t version;
@@ -67,10 +71,9 @@ struct history {
     struct memory_region region;
     struct worker *worker;
     struct reader *reader;
-    struct history_slots slots;
-    uint32_t *order; /* Of reads, by the time when they are due. */
-    uint32_t *slot;  /* Of each read. */
-    uint32_t next;   /* Read in order that is not due yet. */
+    struct history_rows *rows; /* A hand's are its team's: it does not write them. */
+    struct history_team *team; /* NULL: it is no hand of one. */
+    uint32_t next;             /* Read in the order of rows that is not due yet. */
     uint32_t shard_count;
     struct history_shard *shard;                /* SHARDS_MAX */
     struct history_stream *stream[STREAMS_MAX]; /* NULL: no view of it is asked for. */
@@ -92,15 +95,11 @@ struct history {
     uint32_t query_count;
     uint32_t query_answers;
     struct history_text *text;
-    uint64_t events;
-    bool asks_horizon[VIEWS_MAX]; /* At any q: see history_read_asks_horizon(). */
-    bool keeps;                   /* What rows take is kept: KNOWN, and no read asks horizons. */
-    /* Then: what is kept for rows, and in which order it is taken. */
-    struct sort_pair *op; /* op_max, and as many to sort by. */
-    uint64_t op_count;
-    uint64_t op_max;
-    uint32_t chunk; /* Which one; waves of slots are of it. */
-    struct memory_region chunk_region;
+    /* Of a hand: */
+    struct history_keep keep;  /* what rows take, */
+    struct history_hand *hand; /* and where it is in the logs. */
+    int64_t again_us;          /* T of records that are given again. */
+    /* TRUE, of no team: events that wait. */
     uint8_t *event; /* options.event_bytes */
     uint64_t event_used;
     uint64_t event_count;
@@ -108,34 +107,28 @@ struct history {
     int64_t until_us; /* those from here on have no room. */
 };
 
-static inline int64_t history_due_us(const struct history *history, uint32_t read)
-{
-    const struct history_read *r = &history->options.read[read];
-    return history->options.mode == HISTORY_TRUE && r->time == READ_AT ? r->at_us : r->known_us;
-}
+/* Events of a record that are in the probe. */
+struct history_part {
+    uint32_t first; /* Of the record's. */
+    bool again;
+    bool corrected;        /* One event, as it should have been: whichever rows it is about. */
+    const uint64_t *order; /* NULL where it is the message's. */
+};
 
 /* Begins a T of a shard: its watermarks stand as they were before it. */
 void history_apply_begin(struct history *history, uint32_t shard, int64_t apply_us);
 
 /* Applies what is gathered; reads that wait are answered first. */
 MUST_USE enum result history_flush(struct history *history);
-/* See history_chunk.c. An event of the probe that history->take says who takes; place: among
- * those of wire. */
-MUST_USE enum result history_chunk_open(struct history *history);
-MUST_USE enum result history_chunk_event(struct history *history, uint32_t shard, uint32_t stream,
-                                         const struct wire_message *wire, uint32_t place,
-                                         uint32_t event, const uint64_t *order);
-MUST_USE enum result history_chunk_read(struct history *history, uint32_t read);
-/* Takes all that is kept. */
-MUST_USE enum result history_chunk_take(struct history *history);
-/* The first event of a burst, or of a chunk: horizons stay where they were before its T. */
+/* Computed columns, and which views take each event. */
+void history_burst_compute(struct history *history, struct history_stream *own);
+/* The first event of a burst: horizons stay where they were before its T. */
 void history_horizons_note(struct history *history);
-/* Whether its answer goes by the horizon of its moment: q may be before it, or a decayed sum weighs
- * tiles as they are folded then. Such reads want rows folded as they were. */
-bool history_read_asks_horizon(const struct history *history, const struct history_read *read);
 /* Asks for an answer, in a batch where it can be; what is gathered of its row is applied. */
 MUST_USE enum result history_read_ask(struct history *history, uint32_t read);
 
+/* What of an answer the reader borrows, kept as long as the history. */
+MUST_USE enum result history_answers_keep(struct history *history, const struct history_read *read);
 /* Answers the reads that wait. */
 MUST_USE enum result history_reads_run(struct history *history);
 /* Takes the reads that are due up to a moment, it included. */
@@ -161,3 +154,27 @@ MUST_USE enum result history_true_keep(struct history *history, uint32_t stream,
                                        const struct wire_message *wire, uint32_t probe_first,
                                        const uint64_t *order);
 MUST_USE enum result history_true_apply(struct history *history, bool *out_more);
+
+/* A message or forward, from which rows take what is theirs. again: for owners that never logged
+ * it. */
+MUST_USE enum result history_record_take(struct history *history, uint32_t shard,
+                                         const struct mirror_entry *entry, bool again);
+/* Whether a view's event is this record's to apply: a message's is its own shard's, but of views
+ * that did not live; what a forward names is its owner's. */
+bool history_event_is_ours(const struct history *history, uint32_t shard,
+                           const struct mirror_entry *entry, uint32_t w, struct history_part part,
+                           uint32_t event);
+
+/* Of a team's hand: keeps the events of the probe that rows take. See history_hand.c. */
+MUST_USE enum result history_hand_take(struct history *history, uint32_t shard,
+                                       const struct mirror_entry *entry,
+                                       const struct wire_message *wire, struct history_part part);
+/* Keeps what the hand has gathered. */
+MUST_USE enum result history_hand_flush(struct history *history);
+/* Before a T of a shard. */
+MUST_USE enum result history_hand_apply_begin(struct history *history, uint32_t shard,
+                                              int64_t apply_us);
+
+/* Bursts and space of the streams that are asked for, and what a probe needs; a hand needs no
+ * more. */
+MUST_USE enum result history_parts_open(struct history *history);

@@ -1,29 +1,14 @@
 /* A history's memory: what is asked, and where it is gathered. */
 #include <string.h>
 
-#include "dataplane/base/sort.h"
 #include "dataplane/history_inside.h"
 #include "dataplane/worker.h"
-
-static bool view_is_asked(const struct history *history, uint32_t view)
-{
-    for (uint32_t i = 0; i < history->options.read_count; i++) {
-        if (history->options.read[i].view == view) {
-            return true;
-        }
-    }
-    return false;
-}
 
 /* Bursts and probes of the streams that the view has. */
 static enum result view_ask(struct history *history, uint32_t view_index)
 {
     const struct plan *plan = history->options.plan;
     const struct plan_view *view = &plan->view[view_index];
-    history->asks_horizon[view_index] = view->leading_newest;
-    for (uint32_t i = 0; i < view->aggregate_count; i++) {
-        history->asks_horizon[view_index] |= view->aggregate[i].kind == AGGREGATE_decayed_sum;
-    }
     for (uint32_t source = 0; source < plan_source_count(view); source++) {
         uint32_t s = plan_source_stream(view, source);
         struct history_stream *own = history->stream[s];
@@ -70,7 +55,7 @@ static enum result streams_open(struct history *history)
 {
     const struct plan *plan = history->options.plan;
     for (uint32_t v = 0; v < plan->view_count; v++) {
-        enum result result = view_is_asked(history, v) ? view_ask(history, v) : RESULT_OK;
+        enum result result = history->rows->is_asked[v] ? view_ask(history, v) : RESULT_OK;
         if (result != RESULT_OK) {
             return result;
         }
@@ -111,41 +96,9 @@ static enum result worker_open(struct history *history)
     return reader_open(&history->worker, 1, 0, &history->reader);
 }
 
-static enum result reads_order(struct history *history)
+enum result history_parts_open(struct history *history)
 {
-    uint32_t count = history->options.read_count;
-    struct sort_pair *due = heap_alloc((2 * (uint64_t)count + 1) * sizeof(*due));
-    history->order = heap_alloc((count + 1) * sizeof(*history->order));
-    history->slot = heap_alloc((count + 1) * sizeof(*history->slot));
-    if (due == NULL || history->order == NULL || history->slot == NULL) {
-        heap_free(due);
-        return RESULT_NO_MEMORY;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        const struct history_read *read = &history->options.read[i];
-        due[i] = (struct sort_pair){.key = history_due_us(history, i), .item = i};
-        history->slot[i] =
-            read->key_size == 0
-                ? HISTORY_SLOT_NONE
-                : history_slot_add(
-                      &history->slots,
-                      history_slot_hash(hash_owner(read->key, read->key_size), read->view),
-                      read->view, read->key, read->key_size);
-    }
-    sort_pairs(due, due + count, count);
-    for (uint32_t i = 0; i < count; i++) {
-        history->order[i] = (uint32_t)due[i].item;
-    }
-    heap_free(due);
-    return RESULT_OK;
-}
-
-static enum result parts_open(struct history *history)
-{
-    enum result result = history_slots_init(&history->slots, history->options.read_count);
-    result = result == RESULT_OK ? reads_order(history) : result;
-    result = result == RESULT_OK ? streams_open(history) : result;
-    result = result == RESULT_OK ? worker_open(history) : result;
+    enum result result = streams_open(history);
     if (result != RESULT_OK) {
         return result;
     }
@@ -155,15 +108,32 @@ static enum result parts_open(struct history *history)
     if (history->shard == NULL || history->key == NULL) {
         return RESULT_NO_MEMORY;
     }
-    if (history->options.mode == HISTORY_TRUE) {
-        return history_true_open(history);
+    for (uint32_t shard = 0; shard < SHARDS_MAX; shard++) {
+        struct history_shard *own = &history->shard[shard];
+        for (uint32_t s = 0; s < STREAMS_MAX; s++) {
+            own->watermark_us[s] = INT64_MIN;
+            own->watermark_before_us[s] = INT64_MIN;
+            own->watermark_burst_us[s] = INT64_MIN;
+        }
+        own->apply_us = INT64_MIN;
+        history_places_init(&own->places);
     }
-    history->keeps = true;
-    for (uint32_t i = 0; history->keeps && i < history->options.read_count; i++) {
-        const struct history_read *read = &history->options.read[i];
-        history->keeps = !history_read_asks_horizon(history, read);
+    history->shard_count = 1;
+    return RESULT_OK;
+}
+
+static enum result alone_open(struct history *history)
+{
+    history->rows = heap_alloc_lines(sizeof(*history->rows));
+    enum result result = history->rows == NULL
+                             ? RESULT_NO_MEMORY
+                             : history_rows_init(history->rows, &history->options);
+    result = result == RESULT_OK ? history_parts_open(history) : result;
+    result = result == RESULT_OK ? worker_open(history) : result;
+    if (result == RESULT_OK && history->options.mode == HISTORY_TRUE) {
+        result = history_true_open(history);
     }
-    return history->keeps ? history_chunk_open(history) : RESULT_OK;
+    return result;
 }
 
 enum result history_open(const struct history_options *options, struct history **out_history)
@@ -175,22 +145,11 @@ enum result history_open(const struct history_options *options, struct history *
     history->options = *options;
     history->generation_burst = 1;
     history->generation_batch = 1;
-    enum result result = parts_open(history);
+    enum result result = alone_open(history);
     if (result != RESULT_OK) {
         history_close(history);
         return result;
     }
-    for (uint32_t shard = 0; shard < SHARDS_MAX; shard++) {
-        struct history_shard *own = &history->shard[shard];
-        for (uint32_t s = 0; s < STREAMS_MAX; s++) {
-            own->watermark_us[s] = INT64_MIN;
-            own->watermark_before_us[s] = INT64_MIN;
-            own->watermark_burst_us[s] = INT64_MIN;
-        }
-        own->apply_us = INT64_MIN;
-        memset(own->place_then, HISTORY_PLACE_NONE, sizeof(own->place_then));
-    }
-    history->shard_count = 1;
     *out_history = history;
     return RESULT_OK;
 }
@@ -216,15 +175,13 @@ void history_close(struct history *history)
         heap_free(history->text);
         history->text = next;
     }
-    history_slots_deinit(&history->slots);
-    heap_free(history->order);
-    heap_free(history->slot);
+    if (history->rows != NULL && history->team == NULL) {
+        history_rows_deinit(history->rows);
+        heap_free(history->rows);
+    }
+    history_keep_deinit(&history->keep);
     heap_free(history->shard);
     heap_free(history->key);
-    if (history->chunk_region.base != NULL) {
-        memory_unmap(&history->chunk_region);
-    } else {
-        heap_free(history->event);
-    }
+    heap_free(history->event);
     heap_free(history);
 }

@@ -23,7 +23,7 @@ static const char *text_keep(struct history *history, const char *text, uint32_t
     return kept;
 }
 
-static enum result answers_keep(struct history *history, const struct history_read *read)
+enum result history_answers_keep(struct history *history, const struct history_read *read)
 {
     for (uint32_t i = 0; i < read->feature_count; i++) {
         struct answer *answer = &read->answer[i];
@@ -45,17 +45,12 @@ enum result history_reads_run(struct history *history)
     for (uint32_t i = 0; result == RESULT_OK && i < history->query_count; i++) {
         struct history_read *read = &history->options.read[history->query_read[i]];
         read->found = history->query[i].found;
-        result = answers_keep(history, read);
+        result = history_answers_keep(history, read);
     }
     history->query_count = 0;
     history->query_answers = 0;
     history->generation_batch++;
     return result;
-}
-
-bool history_read_asks_horizon(const struct history *history, const struct history_read *read)
-{
-    return read->time != READ_NOW || history->asks_horizon[read->view];
 }
 
 /* The horizons of a read's moment. KNOWN: by the records before its shard's latest T, as it had
@@ -70,7 +65,7 @@ static void moment_publish(struct history *history, uint32_t index)
     const struct history_shard *shard = &history->shard[owner];
     bool last = shard->apply_us >= sub_clamped(read->known_us, 1);
     const int64_t *known_us = last ? shard->watermark_before_us : shard->watermark_us;
-    int64_t true_us = sub_clamped(history_due_us(history, index), 1);
+    int64_t true_us = sub_clamped(history_due_us(&history->options, index), 1);
     int64_t fold_us[STREAMS_MAX];
     for (uint32_t s = 0; s < plan->stream_count; s++) {
         fold_us[s] = sub_clamped(history->options.mode == HISTORY_TRUE ? true_us : known_us[s],
@@ -121,7 +116,7 @@ static enum result read_batch(struct history *history, uint32_t index)
 enum result history_read_ask(struct history *history, uint32_t index)
 {
     const struct history_read *read = &history->options.read[index];
-    if (!history_read_asks_horizon(history, read)) {
+    if (!history_read_asks_horizon(history->options.plan, read)) {
         return read_batch(history, index);
     }
     enum result result = history_reads_run(history);
@@ -136,14 +131,11 @@ enum result history_read_ask(struct history *history, uint32_t index)
 static enum result read_take(struct history *history, uint32_t index)
 {
     struct history_read *read = &history->options.read[index];
-    struct history_slot *slot = history->slot[index] == HISTORY_SLOT_NONE
+    struct history_slot *slot = history->rows->slot[index] == HISTORY_SLOT_NONE
                                     ? NULL
-                                    : &history->slots.slot[history->slot[index]];
-    read->is_hindsight = slot != NULL && slot->came_us >= history_due_us(history, index);
-    if (history->keeps) {
-        return history_chunk_read(history, index);
-    }
-    bool alone = history_read_asks_horizon(history, read);
+                                    : &history->rows->slots.slot[history->rows->slot[index]];
+    read->is_hindsight = slot != NULL && slot->came_us >= history_due_us(&history->options, index);
+    bool alone = history_read_asks_horizon(history->options.plan, read);
     enum result result = RESULT_OK;
     if (alone || (slot != NULL && slot->burst == history->generation_burst)) {
         result = history_flush(history);
@@ -159,8 +151,8 @@ enum result history_reads_take(struct history *history, int64_t until_us)
 {
     enum result result = RESULT_OK;
     while (result == RESULT_OK && history->next < history->options.read_count &&
-           history_due_us(history, history->order[history->next]) <= until_us) {
-        result = read_take(history, history->order[history->next++]);
+           history_due_us(&history->options, history->rows->order[history->next]) <= until_us) {
+        result = read_take(history, history->rows->order[history->next++]);
     }
     return result;
 }

@@ -16,7 +16,7 @@ enum result history_slots_init(struct history_slots *slots, uint32_t count)
     ASSERT(places <= UINT32_MAX);
     *slots = (struct history_slots){.mask = places - 1};
     slots->tag = heap_alloc(places * sizeof(*slots->tag));
-    slots->slot = heap_alloc(places * sizeof(*slots->slot));
+    slots->slot = heap_alloc_lines(places * sizeof(*slots->slot));
     if (slots->tag == NULL || slots->slot == NULL) {
         history_slots_deinit(slots);
         return RESULT_NO_MEMORY;
@@ -100,6 +100,7 @@ uint32_t history_slot_add(struct history_slots *slots, uint64_t hash, uint32_t v
                                                    .key = key,
                                                    .view = (uint16_t)view,
                                                    .key_size = (uint16_t)key_size,
+                                                   .due_us = INT64_MIN,
                                                    .came_us = INT64_MIN};
     }
     return (uint32_t)place;

@@ -8,16 +8,22 @@
 
 #define HISTORY_SLOT_NONE UINT32_MAX
 
+/* One line. */
 struct history_slot {
     uint64_t hash;
-    uint64_t key_word;  /* The first 8 bytes of the key, */
-    const uint8_t *key; /* which is borrowed. */
+    uint64_t key_word;   /* The first 8 bytes of the key, */
+    const uint8_t *key;  /* which is borrowed. */
+    int64_t due_us;      /* When the last of its reads is due: what comes then is none's. */
+    int64_t came_us;     /* TRUE: latest T of its events; INT64_MAX: some were too late. */
+    uint32_t burst;      /* Generation of the burst that has an event of it; 0: none. */
+    uint32_t batch;      /* The same of a batch of reads. */
+    uint32_t read_first; /* Its reads, in the order in which they are due: */
+    uint32_t read_count; /* history_rows.by_slot. */
     uint16_t view;
     uint16_t key_size;
-    uint32_t burst;  /* Generation of the burst that has an event of it; 0: none. */
-    uint32_t batch;  /* The same of a batch of reads. */
-    int64_t came_us; /* TRUE: latest T of its events; INT64_MAX: some were too late. */
 };
+
+_Static_assert(sizeof(struct history_slot) <= 64, "a row is one line");
 
 struct history_slots {
     uint64_t mask;

@@ -155,7 +155,7 @@ static enum result event_apply(struct history *history, const struct history_eve
         uint32_t place = history->stream[event->stream]->place[w];
         if ((event->views >> place & 1) != 0) {
             uint32_t index = history_probe_slot(history, event->stream, w, 0);
-            int64_t *came_us = &history->slots.slot[index].came_us;
+            int64_t *came_us = &history->rows->slots.slot[index].came_us;
             *came_us = event->came_us > *came_us ? event->came_us : *came_us;
         }
     }

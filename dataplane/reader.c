@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "dataplane/base/assert.h"
-#include "dataplane/feature/derive.h"
 #include "dataplane/feature/row.h"
 #include "dataplane/publish.h"
+#include "dataplane/row_answer.h"
 #include "dataplane/worker_state.h"
 #include "drivers/memory.h"
 
@@ -15,14 +15,6 @@
 /* Lines of a row asked for ahead; longer rows stream in behind them. */
 #define READ_PREFETCH_LINES 8u
 
-/* Space of derived features: their view's inputs, and what a program runs in. */
-struct derive_space {
-    uint16_t feature[PROGRAM_INPUTS_MAX];
-    struct answer input[PROGRAM_INPUTS_MAX];
-    char strings[PROGRAM_INPUTS_MAX * STRING_SIZE_MAX];
-    struct program_space program;
-};
-
 struct reader {
     /* Constant after open. */
     struct worker *worker[SHARDS_MAX];
@@ -30,8 +22,7 @@ struct reader {
     uint32_t thread_index;
     struct memory_region region;
     uint64_t *row; /* Private copy: ROW_SIZE_MAX. */
-    struct row_read_space *space;
-    struct derive_space *derive;
+    struct row_answer_space *space;
     /* Owner: the reading thread. */
     const struct plan *plan;
     struct text_space texts;
@@ -48,8 +39,8 @@ enum result reader_open(struct worker *const *workers, uint32_t shard_count, uin
     ASSERT(shard_count > 0);
     ASSERT(shard_count <= SHARDS_MAX);
     uint64_t head = align_up(sizeof(struct reader), CACHE_LINE_BYTES);
-    uint64_t bytes = head + ROW_SIZE_MAX + sizeof(struct row_read_space) + READER_TEXT_BYTES +
-                     sizeof(struct derive_space) + CACHE_LINE_BYTES;
+    uint64_t space = align_up(sizeof(struct row_answer_space), CACHE_LINE_BYTES);
+    uint64_t bytes = head + ROW_SIZE_MAX + space + READER_TEXT_BYTES;
     struct memory_region region;
     enum result result = memory_map(bytes, /* touch= */ 0, &region);
     if (result != RESULT_OK) {
@@ -61,11 +52,9 @@ enum result reader_open(struct worker *const *workers, uint32_t shard_count, uin
     reader->thread_index = thread_index;
     reader->plan = workers[0]->plan_first;
     reader->row = (uint64_t *)((uint8_t *)region.base + head);
-    reader->space = (struct row_read_space *)(reader->row + ROW_SIZE_MAX / sizeof(uint64_t));
+    reader->space = (struct row_answer_space *)((uint8_t *)reader->row + ROW_SIZE_MAX);
     reader->texts =
-        (struct text_space){.data = (char *)(reader->space + 1), .size = READER_TEXT_BYTES};
-    reader->derive = (struct derive_space *)align_up(
-        (uint64_t)(uintptr_t)(reader->texts.data + READER_TEXT_BYTES), CACHE_LINE_BYTES);
+        (struct text_space){.data = (char *)reader->space + space, .size = READER_TEXT_BYTES};
     for (uint32_t i = 0; i < shard_count; i++) {
         ASSERT(thread_index < workers[i]->options.readers_max);
         reader->worker[i] = workers[i];
@@ -289,46 +278,6 @@ static int64_t absent_q(const struct reader_query *query, int64_t published_us)
     return query->time == READ_AT ? query->at_us : add_clamped(published_us, 1);
 }
 
-static bool query_has_derived(const struct reader *reader, const struct reader_query *query)
-{
-    for (uint32_t i = 0; i < query->feature_count; i++) {
-        if (reader->plan->feature[query->feature[i]].is_derived) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Derived features of the row in hand: its view's inputs in a sweep of their own, then the
- * program. */
-static void query_derive(struct reader *reader, const struct plan_view *view, uint32_t lines,
-                         const struct row_read_at *at, struct reader_query *query)
-{
-    struct derive_space *derive = reader->derive;
-    const struct program *program = &view->derived_program;
-    struct text_space texts = {.data = derive->strings, .size = sizeof(derive->strings)};
-    for (uint32_t i = 0; i < program->input_count; i++) {
-        derive->feature[i] = (uint16_t)(view->feature_first + program->input[i]);
-    }
-    row_read(reader->plan, view, reader->row, lines, at, derive->feature, program->input_count,
-             derive->input, reader->space, &texts);
-    derive_run(view, derive->input, &derive->program);
-    for (uint32_t i = 0; i < query->feature_count; i++) {
-        const struct plan_feature *asked = &reader->plan->feature[query->feature[i]];
-        struct answer *answer = &query->answer[i];
-        if (!asked->is_derived) {
-            continue;
-        }
-        derive_answer(view, asked->aggregate, derive->input, &derive->program, answer);
-        if (answer->kind == VALUE_STRING) {
-            char *kept = reader->texts.data + reader->texts.used;
-            memcpy(kept, answer->text, answer->text_size);
-            answer->text = kept;
-            reader->texts.used += answer->text_size;
-        }
-    }
-}
-
 /* Copies the row, if there is one, with the T that it is known up to, and the horizon of that T.
  * False: there is none. */
 static bool row_take(struct reader *reader, const struct probe *probe, struct reader_query *query,
@@ -367,21 +316,9 @@ static void query_answer(struct reader *reader, struct reader_query *query,
         return;
     }
     at.q_us = row_read_q(view, reader->row, query->time, query->at_us, published_us);
-    /* A sweep may have taken it, or may not have come to it yet. */
-    bool swept = !row_read_alive(view, reader->row, at.fold_us);
-    if (swept || !row_read_alive(view, reader->row, at.q_us)) {
-        int64_t q_us = swept ? absent_q(query, published_us) : at.q_us;
-        row_read_absent(q_us, shard, query->feature_count, query->answer);
-        return;
-    }
-    query->found = true;
-    lines = row_read_settle(view, reader->row, lines, ROW_SIZE_MAX / CACHE_LINE_BYTES, &at,
-                            reader->space);
-    row_read(reader->plan, view, reader->row, lines, &at, query->feature, query->feature_count,
-             query->answer, reader->space, &reader->texts);
-    if (view->derived_count > 0 && query_has_derived(reader, query)) {
-        query_derive(reader, view, lines, &at, query);
-    }
+    query->found = row_answer(reader->plan, view, reader->row, lines, &at,
+                              absent_q(query, published_us), query->feature, query->feature_count,
+                              query->answer, reader->space, &reader->texts);
 }
 
 void reader_read(struct reader *reader, struct reader_query *queries, uint32_t count)

@@ -70,6 +70,7 @@
 #define MIRROR_STORE_ID_BYTES     16u
 #define MIRROR_SEGMENT_FIELDS     96u /* Bytes of the header that are not padding. */
 #define MIRROR_FRAME_HEADER       64u
+#define MIRROR_FRAME_SIZE_OFFSET  8u /* Of the size of its entries. */
 #define MIRROR_ENTRY_HEADER       8u
 #define MIRROR_MESSAGE_HEADER     56u
 #define MIRROR_FORWARD_HEADER     56u

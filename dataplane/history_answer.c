@@ -1,0 +1,357 @@
+/* Rows of a part, one by one: a row's events and its reads in their order, in memory that the next
+ * row uses again. No row is looked up, copied or grown in a store, and all that it takes stays in
+ * the cache. */
+#include <string.h>
+
+#include "dataplane/base/assert.h"
+#include "dataplane/base/sort.h"
+#include "dataplane/history_team.h"
+
+/* Items ahead of the one that is taken: their bytes come near. */
+#define ITEMS_AHEAD 12u
+/* A row begins with as many lines: most never fold. */
+#define ROW_LINES_FIRST 32u
+#define TEXT_BYTES      ((uint64_t)UINT16_MAX * STRING_SIZE_MAX + READER_LIST_BYTES)
+/* Of every event, as replay of a store's first epoch gives it. */
+#define ITEM_LSN lsn_of(1, 1)
+
+/* A row while its items are taken. */
+struct taking {
+    struct history *history;
+    struct history_slot *slot;
+    const struct plan_view *view;
+    uint64_t *row; /* NULL: no item was taken yet. */
+    uint32_t lines;
+    struct ladder ladder; /* Of an item before this one, or this one. */
+    int64_t apply_us;     /* What the item goes by: T, or of `true` its time. */
+};
+
+enum result history_answer_init(struct history_hand *hand)
+{
+    uint64_t space = align_up(sizeof(struct row_answer_space), CACHE_LINE_BYTES);
+    uint64_t fold = align_up(sizeof(struct row_fold_space), CACHE_LINE_BYTES);
+    enum result result =
+        memory_map(2 * ROW_SIZE_MAX + space + fold + TEXT_BYTES, /* touch= */ 0, &hand->region);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    uint8_t *base = hand->region.base;
+    hand->row[0] = (uint64_t *)base;
+    hand->row[1] = (uint64_t *)(base + ROW_SIZE_MAX);
+    hand->space = (struct row_answer_space *)(base + 2 * ROW_SIZE_MAX);
+    hand->fold = (struct row_fold_space *)(base + 2 * ROW_SIZE_MAX + space);
+    hand->texts = (struct text_space){.data = (char *)base + 2 * ROW_SIZE_MAX + space + fold,
+                                      .size = TEXT_BYTES};
+    return RESULT_OK;
+}
+
+void history_answer_deinit(struct history_hand *hand)
+{
+    if (hand->region.base != NULL) {
+        memory_unmap(&hand->region);
+    }
+    heap_free(hand->order);
+    heap_free(hand->end);
+    hand->region = (struct memory_region){0};
+    hand->order = NULL;
+    hand->end = NULL;
+    hand->order_max = 0;
+}
+
+/* The horizon before the item's T: of `true`, as if events came up to its time. */
+static int64_t item_fold_us(const struct taking *taking, const struct history_item *item)
+{
+    const struct history_team *team = taking->history->team;
+    const struct plan *plan = team->options.plan;
+    const struct plan_view *view = taking->view;
+    int64_t own_us[SOURCES_MAX];
+    for (uint32_t i = 0; i < plan_source_count(view); i++) {
+        uint32_t stream = plan_source_stream(view, i);
+        int64_t watermark_us = sub_clamped((int64_t)item->words[SINGLE_TIME], 1);
+        if (team->options.mode == HISTORY_KNOWN) {
+            watermark_us =
+                team->watermark_us[(uint64_t)item->stretch * plan->stream_count + stream];
+            if (view->outlives_tiles) {
+                int64_t own = (int64_t)item->words[view->single_words + i];
+                watermark_us = own > watermark_us ? own : watermark_us;
+            }
+        }
+        own_us[i] = sub_clamped(watermark_us, plan->stream[stream].history_us);
+    }
+    return view->other_count == 0 ? own_us[0] : ladder_fold_of_sources_us(view, own_us);
+}
+
+/* An empty row; its ladder folds nothing yet. */
+static void row_begin(struct taking *taking)
+{
+    const struct history_slot *slot = taking->slot;
+    uint32_t first = row_lines_first(taking->view, slot->key_size);
+    taking->row = taking->history->hand->row[0];
+    taking->lines = first > ROW_LINES_FIRST ? first : ROW_LINES_FIRST;
+    taking->row[ROW_VERSION] = 0;
+    row_init(taking->view, slot->view, slot->key, slot->key_size, /* slot= */ 0, taking->row);
+    ladder_init(taking->view, INT64_MIN, &taking->ladder);
+}
+
+/* Single events stand at a row's end: it moves to the other place. */
+static void row_grow(struct taking *taking, uint32_t lines)
+{
+    struct history_hand *hand = taking->history->hand;
+    if (taking->view->exact_us > 0) {
+        uint64_t *other = taking->row == hand->row[0] ? hand->row[1] : hand->row[0];
+        row_move(taking->view, taking->row, taking->lines, other, lines);
+        taking->row = other;
+    }
+    taking->lines = lines;
+}
+
+/* Makes room for one more cell or single: folds, and grows when folding frees little, as a row of a
+ * shard does. */
+static enum result room_make(struct taking *taking, const struct history_item *item)
+{
+    const struct plan_view *view = taking->view;
+    /* Whatever was applied had room then: a horizon that comes after costs room, never an event. */
+    const uint32_t most = ROW_SIZE_MAX / CACHE_LINE_BYTES;
+    uint32_t needed = row_room_words(view);
+    ladder_init(view, item_fold_us(taking, item), &taking->ladder);
+    uint32_t folded =
+        row_fold(view, &taking->ladder, taking->row, taking->lines, taking->history->hand->fold);
+    uint32_t free_words = row_free_words(view, taking->row, taking->lines);
+    if (folded > 0 && free_words >= needed && free_words >= taking->lines * LINE_WORDS / 8) {
+        return RESULT_OK;
+    }
+    uint32_t wish = taking->lines + taking->lines / 2;
+    uint32_t least = taking->lines + (uint32_t)div_ceil(needed, LINE_WORDS);
+    wish = wish > least ? wish : least;
+    wish = wish < most ? wish : most;
+    if (wish > taking->lines) {
+        row_grow(taking, wish);
+        return RESULT_OK;
+    }
+    /* Each fold leaves fewer cells and singles, so trying again comes to an end. */
+    return folded > 0 ? RESULT_OK : RESULT_NO_SPACE;
+}
+
+static enum result item_take(struct taking *taking, const struct history_item *item)
+{
+    const struct plan_view *view = taking->view;
+    if (taking->row == NULL) {
+        row_begin(taking);
+    }
+    if (view->outlives_tiles && (int64_t)taking->row[ROW_APPLY] != taking->apply_us) {
+        ladder_init(view, item_fold_us(taking, item), &taking->ladder);
+        if (row_newest_us(taking->row) < taking->ladder.expire_us) {
+            row_restart(view, taking->row);
+        }
+    }
+    taking->slot->came_us =
+        item->came_us > taking->slot->came_us ? item->came_us : taking->slot->came_us;
+    while (row_apply(view, &taking->ladder, taking->row, taking->lines, item->words,
+                     taking->apply_us, ITEM_LSN) == ROW_FULL) {
+        enum result result = room_make(taking, item);
+        if (result != RESULT_OK) {
+            return result;
+        }
+    }
+    return RESULT_OK;
+}
+
+static enum result read_answer(struct taking *taking, uint32_t index)
+{
+    struct history *history = taking->history;
+    struct history_hand *hand = history->hand;
+    struct history_read *read = &history->options.read[index];
+    const struct row_read_at at = {.q_us = read->known_us,
+                                   .fold_us = INT64_MIN,
+                                   .since_us = history->options.since_us[read->view]};
+    read->is_hindsight = history->options.mode == HISTORY_TRUE &&
+                         taking->slot->came_us >= history_due_us(&history->options, index);
+    if (taking->row == NULL) {
+        read->found = false;
+        row_read_absent(read->known_us, at.shard, read->feature_count, read->answer);
+        return RESULT_OK;
+    }
+    hand->texts.used = 0;
+    hand->texts.list_left = READER_LIST_BYTES;
+    read->found = row_answer(history->options.plan, taking->view, taking->row, taking->lines, &at,
+                             read->known_us, read->feature, read->feature_count, read->answer,
+                             hand->space, &hand->texts);
+    return history_answers_keep(history, read);
+}
+
+/* A row's items, by what reads go by, and its reads between them. */
+static enum result row_take(struct history *history, uint32_t slot, const struct sort_pair *pair,
+                            uint64_t count)
+{
+    const struct history_rows *rows = history->rows;
+    struct taking taking = {.history = history,
+                            .slot = &rows->slots.slot[slot],
+                            .view = &history->options.plan->view[rows->slots.slot[slot].view]};
+    const uint32_t *read = rows->by_slot + taking.slot->read_first;
+    const uint32_t *end = read + taking.slot->read_count;
+    enum result result = RESULT_OK;
+    for (uint64_t i = 0; result == RESULT_OK && i < count; i++) {
+        __builtin_prefetch((const void *)(uintptr_t)pair[i + ITEMS_AHEAD].item);
+        while (result == RESULT_OK && read < end &&
+               history_due_us(&history->options, *read) <= pair[i].key) {
+            result = read_answer(&taking, *read++);
+        }
+        taking.apply_us = pair[i].key;
+        result = result == RESULT_OK
+                     ? item_take(&taking, (const struct history_item *)(uintptr_t)pair[i].item)
+                     : result;
+    }
+    while (result == RESULT_OK && read < end) {
+        result = read_answer(&taking, *read++);
+    }
+    return result;
+}
+
+/* The way through a hand's items of a part. */
+struct item_cursor {
+    const struct history_block *block;
+    uint64_t at;
+};
+
+static const struct history_item *cursor_item(struct item_cursor *cursor)
+{
+    while (cursor->block != NULL && cursor->at == cursor->block->used) {
+        cursor->block = cursor->block->next;
+        cursor->at = 0;
+    }
+    return cursor->block == NULL ? NULL
+                                 : (const struct history_item *)(cursor->block->data + cursor->at);
+}
+
+static void cursor_step(const struct history_team *team, struct item_cursor *cursor,
+                        const struct history_item *item)
+{
+    const struct plan_view *view =
+        &team->options.plan->view[team->rows.slots.slot[item->slot].view];
+    uint32_t words = view->single_words + (view->outlives_tiles ? plan_source_count(view) : 0);
+    cursor->at += sizeof(*item) + words * sizeof(uint64_t);
+}
+
+/* What reads go by: T; of `true` the event's time, or one microsecond before it where windows hold
+ * their ends. */
+static int64_t item_key(const struct history_team *team, const struct history_item *item)
+{
+    if (team->options.mode == HISTORY_KNOWN) {
+        return item->came_us;
+    }
+    const struct plan_view *view =
+        &team->options.plan->view[team->rows.slots.slot[item->slot].view];
+    int64_t time_us = (int64_t)item->words[SINGLE_TIME];
+    return view->edges == EDGES_CLOSED_CLOSED ? sub_clamped(time_us, 1) : time_us;
+}
+
+/* Counts each row's items; returns how many there are. */
+static uint64_t items_count(const struct history_team *team, uint32_t part, uint32_t *count)
+{
+    uint32_t base = part << team->part_shift;
+    uint64_t all = 0;
+    for (uint32_t h = 0; h < team->hand_count; h++) {
+        struct item_cursor cursor = {.block = team->hand[h]->keep.first[part]};
+        const struct history_item *item;
+        while ((item = cursor_item(&cursor)) != NULL) {
+            count[item->slot - base]++;
+            all++;
+            cursor_step(team, &cursor, item);
+        }
+    }
+    return all;
+}
+
+/* Gives each row's items their places, in the order of the logs: stretch by stretch. */
+static void items_place(const struct history_team *team, uint32_t part, uint32_t *next,
+                        struct sort_pair *order)
+{
+    uint32_t base = part << team->part_shift;
+    struct item_cursor cursor[SHARDS_MAX];
+    for (uint32_t h = 0; h < team->hand_count; h++) {
+        cursor[h] = (struct item_cursor){.block = team->hand[h]->keep.first[part]};
+    }
+    for (;;) {
+        struct item_cursor *first = NULL;
+        uint32_t stretch = UINT32_MAX;
+        for (uint32_t h = 0; h < team->hand_count; h++) {
+            const struct history_item *item = cursor_item(&cursor[h]);
+            if (item != NULL && item->stretch < stretch) {
+                first = &cursor[h];
+                stretch = item->stretch;
+            }
+        }
+        if (first == NULL) {
+            return;
+        }
+        const struct history_item *item;
+        while ((item = cursor_item(first)) != NULL && item->stretch == stretch) {
+            order[next[item->slot - base]++] =
+                (struct sort_pair){.key = item_key(team, item), .item = (uint64_t)(uintptr_t)item};
+            cursor_step(team, first, item);
+        }
+    }
+}
+
+static bool is_sorted(const struct sort_pair *pair, uint64_t count)
+{
+    for (uint64_t i = 1; i < count; i++) {
+        if (pair[i].key < pair[i - 1].key) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum result order_reserve(struct history_hand *hand, uint64_t count)
+{
+    /* What is asked for ahead may be behind the end; as many to sort by. */
+    uint64_t pairs = 2 * count + ITEMS_AHEAD;
+    if (pairs > hand->order_max) {
+        heap_free(hand->order);
+        hand->order = heap_alloc_lines(pairs * sizeof(*hand->order));
+        hand->order_max = hand->order == NULL ? 0 : pairs;
+    }
+    return hand->order == NULL ? RESULT_NO_MEMORY : RESULT_OK;
+}
+
+enum result history_part_answer(struct history *history, uint32_t part)
+{
+    const struct history_team *team = history->team;
+    struct history_hand *hand = history->hand;
+    uint32_t slots = 1u << team->part_shift;
+    uint32_t base = part << team->part_shift;
+    if (hand->end == NULL) {
+        hand->end = heap_alloc(slots * sizeof(*hand->end));
+    }
+    if (hand->end == NULL) {
+        return RESULT_NO_MEMORY;
+    }
+    memset(hand->end, 0, slots * sizeof(*hand->end));
+    uint64_t count = items_count(team, part, hand->end);
+    enum result result = order_reserve(hand, count);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    uint32_t next = 0;
+    for (uint32_t s = 0; s < slots; s++) {
+        uint32_t own = hand->end[s];
+        hand->end[s] = next;
+        next += own;
+    }
+    items_place(team, part, hand->end, hand->order);
+    uint32_t first = 0;
+    for (uint32_t s = 0; result == RESULT_OK && s < slots; s++) {
+        struct sort_pair *pair = hand->order + first;
+        uint64_t own = hand->end[s] - first;
+        first = hand->end[s];
+        if (team->rows.slots.tag[base + s] == 0) {
+            continue;
+        }
+        if (!is_sorted(pair, own)) {
+            sort_pairs(pair, hand->order + count + ITEMS_AHEAD, own);
+        }
+        result = row_take(history, base + s, pair, own);
+    }
+    return result;
+}

@@ -1,0 +1,32 @@
+/* The rows that reads ask for, and the reads of each in the order in which they are due. Made once;
+ * the threads of a team share one. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/history.h"
+#include "dataplane/history_slots.h"
+
+struct history_rows {
+    struct history_slots slots;
+    uint32_t *order;   /* Of reads, by the time when they are due. */
+    uint32_t *slot;    /* Of each read; NONE: it has no key. */
+    uint32_t *by_slot; /* Reads, row by row, each row's as they are due. */
+    bool is_asked[VIEWS_MAX];
+};
+
+MUST_USE enum result history_rows_init(struct history_rows *rows,
+                                       const struct history_options *options);
+void history_rows_deinit(struct history_rows *rows);
+
+/* A read knows what has a time before this one: T, or of `true` the event's. */
+static inline int64_t history_due_us(const struct history_options *options, uint32_t read)
+{
+    const struct history_read *r = &options->read[read];
+    return options->mode == HISTORY_TRUE && r->time == READ_AT ? r->at_us : r->known_us;
+}
+
+/* Whether its answer goes by the horizon of its moment: q may be before it, or a decayed sum weighs
+ * tiles as they are folded then. Such reads want rows folded as they were. */
+bool history_read_asks_horizon(const struct plan *plan, const struct history_read *read);
