@@ -165,7 +165,7 @@ static enum result reader_open_log(struct backfill_reading *reading, uint32_t sh
     struct store *store = appliance_of(reading)->store;
     enum result result = RESULT_NOT_FOUND;
     for (uint32_t i = 0; i < READ_TRIES && result == RESULT_NOT_FOUND; i++) {
-        result = log_reader_open(store_disk(store), store_id(store), shard, out_reader);
+        result = log_reader_open_all(store_disk(store), store_id(store), shard, out_reader);
         if (result == RESULT_NOT_FOUND && !backfill_pause(reading->backfill)) {
             return RESULT_STOPPED;
         }

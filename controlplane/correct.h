@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "config/config.h"
+#include "controlplane/epochs.h"
 #include "controlplane/store_log.h"
 #include "dataplane/base/result.h"
 #include "dataplane/feature/correction.h"
@@ -64,6 +65,11 @@ MUST_USE enum result correct_list_read(FILE *in, const char *name, struct correc
  * or were not applied; error says which, and the oldest record that is kept. */
 MUST_USE enum result correct_find(const char *directory, const struct store_log *log,
                                   struct correct_list *list, char error[CORRECT_ERROR_SIZE_MAX]);
+
+/* Since when all records of a directory are kept, in the log and its archives; INT64_MIN: since the
+ * store began. */
+int64_t correct_kept_since_us(const char *directory, const struct store_log *log,
+                              const struct epochs *epochs);
 
 /* Both return an exit code; what is wrong is said. */
 int correct_run(const struct correct_order *order, struct correct_list *list);

@@ -9,7 +9,6 @@
 
 #include "controlplane/correct.h"
 #include "controlplane/corrections.h"
-#include "controlplane/epochs.h"
 #include "controlplane/event_file.h"
 #include "controlplane/inspect.h"
 #include "controlplane/store_check.h"
@@ -205,33 +204,6 @@ static int event_parse(struct correct *correct, struct correct_item *item)
     return good ? VERB_EXIT_OK : fail_item(item, error);
 }
 
-static bool shard_was(const struct epochs *epochs, uint32_t shard, uint32_t epoch)
-{
-    for (uint32_t i = 0; i < epochs->cut_count; i++) {
-        if (epochs->cut[i].epoch < epoch && epochs->cut[i].shard_count > shard) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Since when all records are kept; INT64_MIN: since the store began. */
-static int64_t kept_since_us(const struct correct *correct)
-{
-    int64_t since_us = INT64_MIN;
-    for (uint32_t i = 0; i < correct->log.segment_count; i++) {
-        const struct mirror_segment *header = &correct->log.segment[i].header;
-        bool first = i == 0 || correct->log.segment[i - 1].header.shard != header->shard;
-        uint64_t before = header->before_lsn;
-        bool cut = before != 0 && (lsn_number(before) != 0 ||
-                                   shard_was(&correct->epochs, header->shard, lsn_epoch(before)));
-        if (first && cut && header->created_us > since_us) {
-            since_us = header->created_us;
-        }
-    }
-    return since_us;
-}
-
 /* How far back the view looks: without end where a window is no span of time. */
 static int64_t view_reach_us(const struct plan_view *view)
 {
@@ -248,7 +220,7 @@ static int64_t view_reach_us(const struct plan_view *view)
 static int loss_check(const struct correct *correct)
 {
     char time[INSPECT_TIME_SIZE_MAX];
-    int64_t since_us = kept_since_us(correct);
+    int64_t since_us = correct_kept_since_us(correct->order->data, &correct->log, &correct->epochs);
     const struct config *config = correct->order->config;
     if (since_us == INT64_MIN || correct->order->forget_older) {
         return VERB_EXIT_OK;

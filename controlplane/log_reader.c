@@ -1,5 +1,6 @@
 #include "controlplane/log_reader.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,22 +27,42 @@ static void file_add(void *context, const char *name, uint64_t size)
         reader->file = file;
         reader->file_capacity = capacity;
     }
-    reader->file[reader->file_count++] = (struct log_file){.number = number, .size = size};
+    reader->file[reader->file_count++] =
+        (struct log_file){.number = number, .size = size, .folder = reader->listing};
 }
 
 static int file_compare(const void *left, const void *right)
 {
     const struct log_file *a = left;
     const struct log_file *b = right;
-    return a->number < b->number ? -1 : a->number > b->number;
+    if (a->number != b->number) {
+        return a->number < b->number ? -1 : 1;
+    }
+    return (a->folder > b->folder) - (a->folder < b->folder);
 }
 
+static enum result file_open_in(struct log_reader *reader, const struct log_file *file,
+                                uint32_t folder, enum disk_mode mode, struct disk_file **out_file)
+{
+    char name[MIRROR_NAME_SIZE_MAX];
+    char path[ARCHIVES_PATH_SIZE_MAX];
+    mirror_name_format(reader->shard, file->number, name);
+    if (folder == 0) {
+        return disk_file_open(reader->disk, name, mode, out_file);
+    }
+    (void)snprintf(path, sizeof(path), "%s/%s", reader->archives.folder[folder - 1], name);
+    return disk_file_open(reader->disk, path, mode, out_file);
+}
+
+/* Where it was; or in an archive, where a running appliance may have moved it meanwhile. */
 static enum result file_open(struct log_reader *reader, const struct log_file *file,
                              enum disk_mode mode, struct disk_file **out_file)
 {
-    char name[MIRROR_NAME_SIZE_MAX];
-    mirror_name_format(reader->shard, file->number, name);
-    return disk_file_open(reader->disk, name, mode, out_file);
+    enum result result = file_open_in(reader, file, file->folder, mode, out_file);
+    for (uint32_t i = 1; result == RESULT_NOT_FOUND && i <= reader->archives.count; i++) {
+        result = file_open_in(reader, file, i, mode, out_file);
+    }
+    return result;
 }
 
 enum result log_reader_header_read(struct log_reader *reader, struct log_file *file)
@@ -64,25 +85,69 @@ enum result log_reader_header_read(struct log_reader *reader, struct log_file *f
     return RESULT_OK;
 }
 
-/* A file that went since the folder was listed is as one that had gone before. */
+/* Reads headers that were not read yet. A file that went since its folder was listed is as one that
+ * had gone before. */
 static enum result headers_read(struct log_reader *reader)
 {
     uint32_t kept = 0;
     enum result result = RESULT_OK;
+    reader->begun_count = 0;
     for (uint32_t i = 0; result == RESULT_OK && i < reader->file_count; i++) {
-        result = log_reader_header_read(reader, &reader->file[i]);
+        struct log_file *file = &reader->file[i];
+        result = file->looked ? RESULT_OK : log_reader_header_read(reader, file);
         if (result == RESULT_NOT_FOUND) {
             result = RESULT_OK;
             continue;
         }
-        reader->file[kept] = reader->file[i];
-        if (reader->file[kept].begun) {
+        file->looked = true;
+        reader->file[kept] = *file;
+        if (file->begun) {
             reader->begun[reader->begun_count++] = kept;
         }
         kept++;
     }
     reader->file_count = kept;
     return result;
+}
+
+/* By number, each once: one that moved while folders were listed is in both. */
+static void files_sort(struct log_reader *reader)
+{
+    uint32_t kept = 0;
+    qsort(reader->file, reader->file_count, sizeof(*reader->file), file_compare);
+    for (uint32_t i = 0; i < reader->file_count; i++) {
+        if (kept == 0 || reader->file[kept - 1].number != reader->file[i].number) {
+            reader->file[kept++] = reader->file[i];
+        }
+    }
+    reader->file_count = kept;
+}
+
+/* Adds the files of a folder: 0 is the directory, others are archives. One that was taken away has
+ * none. */
+static enum result folder_add(struct log_reader *reader, uint32_t folder)
+{
+    const char *name = folder == 0 ? "" : reader->archives.folder[folder - 1];
+    reader->listing = folder;
+    enum result result = disk_folder_list(reader->disk, name, file_add, reader);
+    if (result == RESULT_NOT_FOUND && folder > 0) {
+        return RESULT_OK;
+    }
+    return result == RESULT_OK ? reader->listed : result;
+}
+
+static enum result files_look(struct log_reader *reader)
+{
+    if (reader->file_count == 0) {
+        return RESULT_OK;
+    }
+    files_sort(reader);
+    uint32_t *begun = heap_realloc(reader->begun, reader->file_count * sizeof(uint32_t));
+    if (begun == NULL) {
+        return RESULT_NO_MEMORY;
+    }
+    reader->begun = begun;
+    return headers_read(reader);
 }
 
 enum result log_reader_open(struct disk *disk, const uint8_t store_id[MIRROR_STORE_ID_BYTES],
@@ -94,29 +159,41 @@ enum result log_reader_open(struct disk *disk, const uint8_t store_id[MIRROR_STO
     }
     *reader = (struct log_reader){.disk = disk, .shard = shard, .listed = RESULT_OK};
     memcpy(reader->store_id, store_id, sizeof(reader->store_id));
-    enum result result = RESULT_NO_MEMORY;
     reader->buffer = heap_alloc(LOG_WALK_BUFFER_BYTES);
-    if (reader->buffer == NULL) {
-        goto fail;
-    }
-    result = disk_folder_list(disk, "", file_add, reader);
-    result = result == RESULT_OK ? reader->listed : result;
+    enum result result = reader->buffer == NULL ? RESULT_NO_MEMORY : folder_add(reader, 0);
+    result = result == RESULT_OK ? files_look(reader) : result;
     if (result != RESULT_OK) {
-        goto fail;
+        log_reader_close(reader);
+        return result;
     }
-    if (reader->file_count > 0) {
-        qsort(reader->file, reader->file_count, sizeof(*reader->file), file_compare);
-        reader->begun = heap_alloc(reader->file_count * sizeof(uint32_t));
-        result = reader->begun == NULL ? RESULT_NO_MEMORY : RESULT_OK;
+    *out_reader = reader;
+    return RESULT_OK;
+}
+
+enum result log_reader_archives_add(struct log_reader *reader)
+{
+    enum result result = archives_load(reader->disk, &reader->archives);
+    for (uint32_t i = 1; result == RESULT_OK && i <= reader->archives.count; i++) {
+        result = folder_add(reader, i);
     }
-    result = result == RESULT_OK ? headers_read(reader) : result;
-    if (result == RESULT_OK) {
-        *out_reader = reader;
-        return RESULT_OK;
+    return result == RESULT_OK ? files_look(reader) : result;
+}
+
+enum result log_reader_open_all(struct disk *disk, const uint8_t store_id[MIRROR_STORE_ID_BYTES],
+                                uint32_t shard, struct log_reader **out_reader)
+{
+    struct log_reader *reader;
+    enum result result = log_reader_open(disk, store_id, shard, &reader);
+    if (result != RESULT_OK) {
+        return result;
     }
-fail:
-    log_reader_close(reader);
-    return result;
+    result = log_reader_archives_add(reader);
+    if (result != RESULT_OK) {
+        log_reader_close(reader);
+        return result;
+    }
+    *out_reader = reader;
+    return RESULT_OK;
 }
 
 void log_reader_close(struct log_reader *reader)

@@ -32,10 +32,18 @@ struct log_damage {
     bool is_gone;       /* Nothing is broken: a running appliance let them go meanwhile. */
 };
 
-/* Lists and opens nothing yet; a directory without segments of the shard is an empty log. */
+/* Lists and opens nothing yet; a directory without segments of the shard is an empty log. What was
+ * moved to archives is no part of it: who continues the log needs none of that. */
 MUST_USE enum result log_reader_open(struct disk *disk,
                                      const uint8_t store_id[MIRROR_STORE_ID_BYTES], uint32_t shard,
                                      struct log_reader **out_reader);
+/* Adds the segments in archives (archives.h): the log reaches back as far as they do. Before the
+ * epochs are set and anything is read. */
+MUST_USE enum result log_reader_archives_add(struct log_reader *reader);
+/* Both: the log as history has it. */
+MUST_USE enum result log_reader_open_all(struct disk *disk,
+                                         const uint8_t store_id[MIRROR_STORE_ID_BYTES],
+                                         uint32_t shard, struct log_reader **out_reader);
 void log_reader_close(struct log_reader *reader); /* NULL is fine. */
 /* Asked before each read; once true, calls below end with RESULT_STOPPED. */
 void log_reader_stop_set(struct log_reader *reader, bool (*stop_asked)(void *context),

@@ -1,6 +1,7 @@
 /* What the files of the log's reader share. */
 #pragma once
 
+#include "controlplane/archives.h"
 #include "controlplane/log_reader.h"
 #include "controlplane/log_walk.h"
 
@@ -8,6 +9,8 @@
 struct log_file {
     uint64_t number;
     uint64_t size;
+    uint32_t folder; /* 0: the directory; else 1 + the archive's place. */
+    bool looked;     /* Its header was read. */
     bool begun;
     struct mirror_segment segment; /* When begun. */
 };
@@ -18,6 +21,8 @@ struct log_reader {
     struct disk *disk; /* Borrowed. */
     uint8_t store_id[MIRROR_STORE_ID_BYTES];
     uint32_t shard;
+    struct archives archives; /* That were added. */
+    uint32_t listing;         /* The folder that is listed, as a file's. */
     uint32_t file_count;
     uint32_t file_capacity;
     struct log_file *file; /* By number. */

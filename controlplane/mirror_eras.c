@@ -30,7 +30,7 @@ enum result mirror_era_log_open(const struct mirror_history *history, const stru
 {
     bool last = era == &history->era[history->era_count - 1];
     enum result result =
-        log_reader_open(history->disk, history->epochs.store_id, shard, out_reader);
+        log_reader_open_all(history->disk, history->epochs.store_id, shard, out_reader);
     if (result == RESULT_OK) {
         log_reader_epochs_set(*out_reader, era->first_epoch, last ? EPOCH_MAX : era->last_epoch,
                               era->shard_count);

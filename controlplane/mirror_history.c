@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controlplane/archives.h"
 #include "controlplane/mirror_history_inside.h"
 #include "dataplane/base/assert.h"
 #include "dataplane/feature/manifest.h"
@@ -86,7 +87,11 @@ static enum result store_open(struct mirror_history *history,
                                    history->options.directory, EPOCHS_NAME);
     }
     struct names names = {0};
+    struct archives archives;
     result = result == RESULT_OK ? disk_folder_list(history->disk, "", name_look, &names) : result;
+    result = result == RESULT_OK ? archives_load(history->disk, &archives) : result;
+    result =
+        result == RESULT_OK ? archives_list(history->disk, &archives, name_look, &names) : result;
     result = result == RESULT_OK ? first_catalog_read(history, names.generation) : result;
     if (result != RESULT_OK) {
         return mirror_history_fail(error, result, "%s: cannot be read: %s",

@@ -197,14 +197,18 @@ static enum result epochs_fail(char error[RECOVERY_ERROR_SIZE_MAX])
                          EPOCHS_NAME);
 }
 
-/* The log of a shard, as far as the store's number of shards goes back. */
+/* The log of a shard, as far as the store's number of shards goes back. A copy wants archives too;
+ * a start only if it has to read that far (recovery_views.c): there may be many. */
 static enum result log_open(struct recovery *recovery, uint32_t shard)
 {
     const struct recovery_options *options = &recovery->options;
     log_reader_close(recovery->log[shard]);
     recovery->log[shard] = NULL;
-    enum result result =
-        log_reader_open(options->disk, recovery->epochs.store_id, shard, &recovery->log[shard]);
+    struct log_reader **log_of_shard = &recovery->log[shard];
+    const uint8_t *store_id = recovery->epochs.store_id;
+    enum result result = recovery_copies(recovery)
+                             ? log_reader_open_all(options->disk, store_id, shard, log_of_shard)
+                             : log_reader_open(options->disk, store_id, shard, log_of_shard);
     if (result != RESULT_OK) {
         return result;
     }

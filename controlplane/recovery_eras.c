@@ -41,7 +41,7 @@ static enum result log_open(struct recovery *recovery, const struct recovery_era
     const struct recovery_options *options = &recovery->options;
     uint32_t kept = 0;
     enum result result =
-        log_reader_open(options->disk, recovery->epochs.store_id, range->shard, &range->log);
+        log_reader_open_all(options->disk, recovery->epochs.store_id, range->shard, &range->log);
     if (result == RESULT_OK) {
         log_reader_stop_set(range->log, options->stop_asked, options->stop_context);
         log_reader_epochs_set(range->log, era->first_epoch, era->last_epoch, era->shard_count);

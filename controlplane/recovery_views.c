@@ -94,12 +94,25 @@ static enum result first_catalog(struct recovery *recovery, struct catalog *spac
     return result;
 }
 
+/* Logs reach back into their archives from now on. */
+static enum result archives_take(struct recovery *recovery)
+{
+    enum result result = RESULT_OK;
+    for (uint32_t shard = 0; result == RESULT_OK && shard < recovery->report.old_shard_count;
+         shard++) {
+        result = log_reader_archives_add(recovery->log[shard]);
+    }
+    return result;
+}
+
 /* From which segment on each log is whole, where views are rebuilt from all that is kept. */
 static enum result kept_find(struct recovery *recovery)
 {
-    enum result result = RESULT_OK;
-    for (uint32_t shard = 0; result == RESULT_OK && !view_set_is_empty(&recovery->rebuild_views) &&
-                             shard < recovery->report.old_shard_count;
+    if (view_set_is_empty(&recovery->rebuild_views)) {
+        return RESULT_OK;
+    }
+    enum result result = archives_take(recovery);
+    for (uint32_t shard = 0; result == RESULT_OK && shard < recovery->report.old_shard_count;
          shard++) {
         result = log_reader_whole(recovery->log[shard], &recovery->kept_first[shard]);
     }
@@ -112,8 +125,10 @@ enum result recovery_views_judge(struct recovery *recovery, char error[RECOVERY_
     if (space == NULL) {
         return recovery_fail(error, RESULT_NO_MEMORY, "no memory for the catalog");
     }
-    const struct catalog *first;
-    enum result result = first_catalog(recovery, space, &first);
+    const struct catalog *first = NULL;
+    /* Without a manifest the logs alone have to tell the state, from its beginning on. */
+    enum result result = recovery_candidate(recovery) == NULL ? archives_take(recovery) : RESULT_OK;
+    result = result == RESULT_OK ? first_catalog(recovery, space, &first) : result;
     result = result == RESULT_OK
                  ? views_compare(recovery, first, error)
                  : recovery_fail(error, result, "the logs cannot be read: %s", result_name(result));

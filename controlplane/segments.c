@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controlplane/archives.h"
 #include "controlplane/segments_inside.h"
 #include "dataplane/base/assert.h"
 #include "dataplane/base/units.h"
@@ -118,7 +119,7 @@ static enum result old_archive(struct segments *segments, uint32_t shard, const 
     enum result result = disk_rename(options->disk, name, to);
     if (result == RESULT_NOT_FOUND) {
         /* The file is gone, or somebody took the folder away. */
-        result = disk_folder_make(options->disk, options->archive);
+        result = archives_folder_make(options->disk, options->archive);
         if (result == RESULT_OK) {
             result = disk_rename(options->disk, name, to);
         }

@@ -1,6 +1,7 @@
 /* What the keeper of segments finds when it starts. */
 #include <string.h>
 
+#include "controlplane/archives.h"
 #include "controlplane/segments_inside.h"
 #include "dataplane/base/assert.h"
 #include "drivers/memory.h"
@@ -122,18 +123,19 @@ static void ends_set(struct segment_list *list, int64_t now_us)
     }
 }
 
-/* Numbers in the archive count: a name there is never taken again. */
-static enum result archive_look(struct segments *segments)
+/* Numbers in archives count: a name there is never taken again. */
+static enum result archives_look(struct segments *segments)
 {
     const struct segments_options *options = &segments->options;
-    if (options->archive[0] == '\0') {
-        return RESULT_OK;
+    struct archives archives;
+    enum result result = archives_load(options->disk, &archives);
+    if (result == RESULT_OK && options->archive[0] != '\0') {
+        result = archives_folder_make(options->disk, options->archive);
+        result = result == RESULT_OK ? archives_note(options->disk, options->archive, &archives)
+                                     : result;
     }
-    enum result result = disk_folder_make(options->disk, options->archive);
-    if (result == RESULT_OK) {
-        result = disk_folder_list(options->disk, options->archive, archive_visit, segments);
-    }
-    return result;
+    return result == RESULT_OK ? archives_list(options->disk, &archives, archive_visit, segments)
+                               : result;
 }
 
 static enum result folder_look(struct segments *segments)
@@ -149,7 +151,7 @@ static enum result folder_look(struct segments *segments)
 
 enum result segments_found(struct segments *segments, int64_t now_us)
 {
-    enum result result = archive_look(segments);
+    enum result result = archives_look(segments);
     if (result == RESULT_OK) {
         result = folder_look(segments);
     }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controlplane/archives.h"
 #include "controlplane/served_reader.h"
 #include "controlplane/store_check_inside.h"
 #include "controlplane/store_corrections.h"
@@ -270,6 +271,26 @@ static void corrections_check(struct store_check *check, const struct store_name
     store_file_close(&file);
 }
 
+static void archives_check(struct store_check *check, const struct store_name *name)
+{
+    char path[STORE_PATH_SIZE_MAX];
+    struct store_file file;
+    struct archives archives;
+    uint64_t size;
+    struct store_line line = store_line_of(name, STORE_GOOD);
+    if (!store_check_open(check, name, path, &file)) {
+        return;
+    }
+    const uint8_t *text = store_file_view(&file, 0, ARCHIVES_BYTES_MAX + 1, &size);
+    if (archives_decode((const char *)text, size, &archives) != RESULT_OK) {
+        line.state = STORE_DAMAGED;
+        store_damage_put(check, &file, &line, "it names no folders below the directory");
+    } else {
+        store_line_put(check, &line, "%u folders of old segments", archives.count);
+    }
+    store_file_close(&file);
+}
+
 static void tile_left_put(struct store_check *check, struct store_name *name)
 {
     if (name->checked) {
@@ -312,6 +333,9 @@ static void name_check(struct store_check *check, struct store_name *name)
         return;
     case STORE_NAME_CORRECTIONS:
         corrections_check(check, name);
+        return;
+    case STORE_NAME_ARCHIVES:
+        archives_check(check, name);
         return;
     case STORE_NAME_MANIFEST:
         manifest_check(check, name);

@@ -2,9 +2,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "controlplane/corrections.h"
 #include "controlplane/epochs.h"
@@ -12,25 +14,29 @@
 #include "dataplane/feature/served_format.h"
 #include "drivers/memory.h"
 
-#define CAPACITY_MIN 64u
+#define CAPACITY_MIN                  64u
+#define STORE_DIRECTORY_PATH_SIZE_MAX 4096u
 
-static void name_tell(struct store_name *name)
+static struct store_name name_of(const char *text)
 {
+    struct store_name name = {.kind = STORE_NAME_OTHER};
     enum tile_kind kind;
-    name->kind = STORE_NAME_OTHER;
-    if (strcmp(name->name, EPOCHS_NAME) == 0) {
-        name->kind = STORE_NAME_EPOCHS;
-    } else if (strcmp(name->name, CORRECTIONS_NAME) == 0) {
-        name->kind = STORE_NAME_CORRECTIONS;
-    } else if (manifest_name_parse(name->name, &name->number)) {
-        name->kind = STORE_NAME_MANIFEST;
-    } else if (tile_name_parse(name->name, &name->number, &name->shard, &kind)) {
-        name->kind = STORE_NAME_TILE;
-    } else if (mirror_name_parse(name->name, &name->shard, &name->number)) {
-        name->kind = STORE_NAME_SEGMENT;
-    } else if (served_name_parse(name->name, &name->number)) {
-        name->kind = STORE_NAME_SERVED;
+    if (strcmp(text, EPOCHS_NAME) == 0) {
+        name.kind = STORE_NAME_EPOCHS;
+    } else if (strcmp(text, CORRECTIONS_NAME) == 0) {
+        name.kind = STORE_NAME_CORRECTIONS;
+    } else if (strcmp(text, ARCHIVES_NAME) == 0) {
+        name.kind = STORE_NAME_ARCHIVES;
+    } else if (manifest_name_parse(text, &name.number)) {
+        name.kind = STORE_NAME_MANIFEST;
+    } else if (tile_name_parse(text, &name.number, &name.shard, &kind)) {
+        name.kind = STORE_NAME_TILE;
+    } else if (mirror_name_parse(text, &name.shard, &name.number)) {
+        name.kind = STORE_NAME_SEGMENT;
+    } else if (served_name_parse(text, &name.number)) {
+        name.kind = STORE_NAME_SERVED;
     }
+    return name;
 }
 
 static int order(uint64_t a, uint64_t b)
@@ -53,8 +59,15 @@ static int name_compare(const void *left, const void *right)
     return by != 0 ? by : strcmp(a->name, b->name);
 }
 
-static enum result directory_add(struct store_directory *directory, const char *text)
+/* folder: "", or an archive, of which only segments count. */
+static enum result directory_add(struct store_directory *directory, const char *folder,
+                                 const char *text)
 {
+    struct store_name name = name_of(text);
+    bool archived = folder[0] != '\0';
+    if (archived && name.kind != STORE_NAME_SEGMENT) {
+        return RESULT_OK;
+    }
     if (directory->count == directory->capacity) {
         uint32_t capacity = directory->capacity > 0 ? 2 * directory->capacity : CAPACITY_MIN;
         struct store_name *names =
@@ -65,17 +78,17 @@ static enum result directory_add(struct store_directory *directory, const char *
         directory->name = names;
         directory->capacity = capacity;
     }
-    struct store_name *name = &directory->name[directory->count++];
-    *name = (struct store_name){0};
-    (void)snprintf(name->name, sizeof(name->name), "%s", text);
-    name_tell(name);
+    (void)snprintf(name.name, sizeof(name.name), "%s%s%s", folder, archived ? "/" : "", text);
+    directory->name[directory->count++] = name;
     return RESULT_OK;
 }
 
-enum result store_directory_read(struct store_directory *directory, const char *path)
+static enum result folder_read(struct store_directory *directory, const char *path,
+                               const char *folder)
 {
-    *directory = (struct store_directory){0};
-    DIR *stream = opendir(path);
+    char below[STORE_DIRECTORY_PATH_SIZE_MAX];
+    (void)snprintf(below, sizeof(below), "%s/%s", path, folder);
+    DIR *stream = opendir(below);
     if (stream == NULL) {
         return RESULT_SYSTEM;
     }
@@ -84,7 +97,7 @@ enum result store_directory_read(struct store_directory *directory, const char *
     for (struct dirent *entry = readdir(stream); entry != NULL && result == RESULT_OK;
          errno = 0, entry = readdir(stream)) {
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
-            result = directory_add(directory, entry->d_name);
+            result = directory_add(directory, folder, entry->d_name);
         }
     }
     if (result == RESULT_OK && errno != 0) {
@@ -92,12 +105,72 @@ enum result store_directory_read(struct store_directory *directory, const char *
     }
     int error = errno;
     (void)closedir(stream);
-    if (result != RESULT_OK) {
-        store_directory_free(directory);
-    } else if (directory->count > 0) {
-        qsort(directory->name, directory->count, sizeof(*directory->name), name_compare);
-    }
     errno = error;
+    return result;
+}
+
+/* Puts names in order, each segment once: one that moved while folders were read is in both. */
+static void names_sort(struct store_directory *directory)
+{
+    uint32_t kept = 0;
+    if (directory->count == 0) {
+        return;
+    }
+    qsort(directory->name, directory->count, sizeof(*directory->name), name_compare);
+    for (uint32_t i = 0; i < directory->count; i++) {
+        const struct store_name *before = kept == 0 ? NULL : &directory->name[kept - 1];
+        const struct store_name *name = &directory->name[i];
+        if (before == NULL || name->kind != STORE_NAME_SEGMENT ||
+            before->kind != STORE_NAME_SEGMENT || before->shard != name->shard ||
+            before->number != name->number) {
+            directory->name[kept++] = *name;
+        }
+    }
+    directory->count = kept;
+}
+
+enum result store_directory_read(struct store_directory *directory, const char *path)
+{
+    *directory = (struct store_directory){0};
+    enum result result = folder_read(directory, path, "");
+    if (result != RESULT_OK) {
+        int error = errno;
+        store_directory_free(directory);
+        errno = error;
+        return result;
+    }
+    names_sort(directory);
+    return RESULT_OK;
+}
+
+static enum result archives_read(const char *path, struct archives *out)
+{
+    char place[STORE_DIRECTORY_PATH_SIZE_MAX];
+    char text[ARCHIVES_BYTES_MAX + 1];
+    *out = (struct archives){.count = 0};
+    (void)snprintf(place, sizeof(place), "%s/" ARCHIVES_NAME, path);
+    int fd = open(place, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        return errno == ENOENT ? RESULT_OK : RESULT_SYSTEM;
+    }
+    ssize_t size = pread(fd, text, sizeof(text), 0);
+    int error = errno;
+    (void)close(fd);
+    errno = error;
+    return size < 0 ? RESULT_SYSTEM : archives_decode(text, (uint64_t)size, out);
+}
+
+enum result store_directory_add_archives(struct store_directory *directory, const char *path)
+{
+    struct archives archives;
+    enum result result = archives_read(path, &archives);
+    for (uint32_t i = 0; result == RESULT_OK && i < archives.count; i++) {
+        result = folder_read(directory, path, archives.folder[i]);
+        result = result == RESULT_SYSTEM && errno == ENOENT ? RESULT_OK : result;
+    }
+    if (result == RESULT_OK) {
+        names_sort(directory);
+    }
     return result;
 }
 

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "controlplane/store_directory.h"
 #include "controlplane/store_file.h"
 #include "dataplane/feature/manifest.h"
 #include "dataplane/feature/mirror_scan.h"
@@ -126,7 +125,7 @@ static bool segment_add(struct store_log *log, const struct store_name *name,
     log->segment = segments;
     struct store_log_segment *added = &segments[log->segment_count++];
     *added = (struct store_log_segment){.header = *header};
-    mirror_name_format(name->shard, name->number, added->name);
+    memcpy(added->name, name->name, sizeof(added->name));
     return true;
 }
 
@@ -140,7 +139,7 @@ static bool headless_add(struct store_log *log, const struct store_name *name)
     log->headless = grown;
     struct store_log_headless *added = &grown[log->headless_count++];
     *added = (struct store_log_headless){.shard = name->shard, .number = name->number};
-    mirror_name_format(name->shard, name->number, added->name);
+    memcpy(added->name, name->name, sizeof(added->name));
     return true;
 }
 
@@ -248,7 +247,9 @@ enum result store_log_read(const char *directory, struct store_log *out_log)
         return result;
     }
     look.catalog = heap_alloc(sizeof(*look.catalog));
-    result = look.catalog == NULL ? RESULT_NO_MEMORY : directory_look(&look, &names);
+    result =
+        look.catalog == NULL ? RESULT_NO_MEMORY : store_directory_add_archives(&names, directory);
+    result = result == RESULT_OK ? directory_look(&look, &names) : result;
     int error = errno;
     if (result != RESULT_OK) {
         store_log_free(out_log);

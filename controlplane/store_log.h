@@ -1,10 +1,11 @@
 /* The log of a data directory from outside, also beside a running appliance: the segments that were
- * begun, and the streams as the plans that the log and the newest manifest keep had them. Reads
- * only. */
+ * begun, also those that were moved to archives (archives.h), and the streams as the plans that the
+ * log and the newest manifest keep had them. Reads only. */
 #pragma once
 
 #include <stdint.h>
 
+#include "controlplane/store_directory.h"
 #include "dataplane/base/result.h"
 #include "dataplane/feature/catalog.h"
 #include "dataplane/feature/mirror_format.h"
@@ -12,7 +13,7 @@
 #define STORE_LOG_PATH_SIZE_MAX 4096u
 
 struct store_log_segment {
-    char name[MIRROR_NAME_SIZE_MAX];
+    char name[STORE_NAME_SIZE_MAX]; /* In the directory, with its folder. */
     struct mirror_segment header;
 };
 
@@ -24,7 +25,7 @@ struct store_log_plan {
 
 /* A file of the log whose header cannot be read, and is not zeros: what a crash tore, or damage. */
 struct store_log_headless {
-    char name[MIRROR_NAME_SIZE_MAX];
+    char name[STORE_NAME_SIZE_MAX];
     uint32_t shard;
     uint64_t number;
 };
@@ -38,7 +39,7 @@ struct store_log {
     uint32_t headless_count;
 };
 
-/* RESULT_SYSTEM (errno), RESULT_NO_MEMORY. */
+/* RESULT_SYSTEM (errno), RESULT_NO_MEMORY, RESULT_CORRUPT (the file that names archives). */
 MUST_USE enum result store_log_read(const char *directory, struct store_log *out_log);
 void store_log_free(struct store_log *log);
 

@@ -1,6 +1,9 @@
 /* Logs of a few segments, whole, torn and damaged, as recovery reads them. */
 #include "controlplane/log_reader.h"
 
+#include <stdio.h>
+
+#include "controlplane/archives.h"
 #include "drivers/disk_simulated.h"
 #include "tests/support/segment_make.h"
 #include "tests/support/unit.h"
@@ -65,20 +68,26 @@ static void world_close(void)
     }
 }
 
+static void file_write(const char *folder, uint32_t index)
+{
+    char name[MIRROR_NAME_SIZE_MAX];
+    char path[ARCHIVES_PATH_SIZE_MAX];
+    struct disk_file *file;
+    mirror_name_format(SHARD, index + 1, name);
+    (void)snprintf(path, sizeof(path), "%s%s%s", folder, folder[0] == '\0' ? "" : "/", name);
+    ok(disk_file_open(world.disk, path, DISK_CREATE, &file));
+    ok(disk_file_write(file, 0, world.data[index], BYTES));
+    ok(disk_file_sync(file));
+    disk_file_close(file);
+}
+
 /* Puts the segments onto the disk as they are now; NULL: that one is missing. */
 static void files_write(void)
 {
     for (uint32_t i = 0; i < SEGMENTS; i++) {
-        char name[MIRROR_NAME_SIZE_MAX];
-        struct disk_file *file;
-        if (world.data[i] == NULL) {
-            continue;
+        if (world.data[i] != NULL) {
+            file_write("", i);
         }
-        mirror_name_format(SHARD, i + 1, name);
-        ok(disk_file_open(world.disk, name, DISK_CREATE, &file));
-        ok(disk_file_write(file, 0, world.data[i], BYTES));
-        ok(disk_file_sync(file));
-        disk_file_close(file);
     }
     ok(log_reader_open(world.disk, (const uint8_t *)SEGMENT_STORE_ID, SHARD, &world.reader));
 }
@@ -400,6 +409,91 @@ static void a_disk_that_does_not_read_is_an_error_and_not_an_end(void **state)
     world_close();
 }
 
+/* As a keeper lets a segment go, with the folder noted before. */
+static void segment_archive(uint32_t index)
+{
+    char name[MIRROR_NAME_SIZE_MAX];
+    char path[ARCHIVES_PATH_SIZE_MAX];
+    struct archives archives;
+    ok(disk_folder_make(world.disk, "archive"));
+    ok(archives_note(world.disk, "archive", &archives));
+    mirror_name_format(SHARD, index + 1, name);
+    (void)snprintf(path, sizeof(path), "archive/%s", name);
+    ok(disk_rename(world.disk, name, path));
+}
+
+static void reader_reopen(enum result open(struct disk *disk, const uint8_t *store_id,
+                                           uint32_t shard, struct log_reader **out_reader))
+{
+    log_reader_close(world.reader);
+    ok(open(world.disk, (const uint8_t *)SEGMENT_STORE_ID, SHARD, &world.reader));
+}
+
+static void all_is_read(void)
+{
+    struct log_damage damage;
+    struct frames_seen seen = {.next_lsn = lsn_of(SEGMENT_EPOCH, 1)};
+    end_is(world.last_lsn[2]);
+    ok(log_reader_read(world.reader, START_LSN, world.last_lsn[2], frame_see, &seen, &damage));
+    assert_int_equal(seen.frames, SEGMENTS * FRAMES);
+}
+
+static void archived_segments_are_of_the_log_for_who_wants_all_of_it(void **state)
+{
+    (void)state;
+    world_open();
+    files_write();
+    segment_archive(0);
+    segment_archive(1);
+    reader_reopen(log_reader_open);
+    assert_int_equal(log_reader_segment_count(world.reader), 1);
+    ok(log_reader_archives_add(world.reader));
+    assert_int_equal(log_reader_segment_count(world.reader), 3);
+    all_is_read();
+    ok(log_reader_archives_add(world.reader));
+    assert_int_equal(log_reader_segment_count(world.reader), 3);
+    reader_reopen(log_reader_open_all);
+    all_is_read();
+    world_close();
+}
+
+static void a_segment_that_is_archived_while_the_log_is_read_stays_in_it(void **state)
+{
+    (void)state;
+    world_open();
+    files_write();
+    segment_archive(0);
+    reader_reopen(log_reader_open_all);
+    segment_archive(1);
+    all_is_read();
+    world_close();
+}
+
+static void a_segment_in_both_places_counts_once(void **state)
+{
+    (void)state;
+    world_open();
+    files_write();
+    segment_archive(0);
+    file_write("", 0);
+    reader_reopen(log_reader_open_all);
+    assert_int_equal(log_reader_segment_count(world.reader), 3);
+    all_is_read();
+    world_close();
+}
+
+static void an_archive_that_was_taken_away_is_none(void **state)
+{
+    (void)state;
+    struct archives archives;
+    world_open();
+    files_write();
+    ok(archives_note(world.disk, "taken/away", &archives));
+    reader_reopen(log_reader_open_all);
+    all_is_read();
+    world_close();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -416,6 +510,10 @@ int main(void)
         cmocka_unit_test(a_segment_that_goes_while_the_log_is_read_is_no_end),
         cmocka_unit_test(other_stores_and_shards_are_not_this_log),
         cmocka_unit_test(a_disk_that_does_not_read_is_an_error_and_not_an_end),
+        cmocka_unit_test(archived_segments_are_of_the_log_for_who_wants_all_of_it),
+        cmocka_unit_test(a_segment_that_is_archived_while_the_log_is_read_stays_in_it),
+        cmocka_unit_test(a_segment_in_both_places_counts_once),
+        cmocka_unit_test(an_archive_that_was_taken_away_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
