@@ -114,6 +114,13 @@ static enum result range_find(struct mirror_history *history,
     if (result != RESULT_OK) {
         return result;
     }
+    for (uint32_t i = history->era_count; i > 0; i--) {
+        const struct mirror_era *own = &history->era[i - 1];
+        for (uint32_t shard = 0; shard < own->shard_count; shard++) {
+            bool any = own->last_lsn[shard] > own->after_lsn[shard];
+            range->kept_lsn[shard] = any ? own->after_lsn[shard] + 1 : range->kept_lsn[shard];
+        }
+    }
     const struct mirror_era *era =
         history->era_count == 0 ? NULL : &history->era[history->era_count - 1];
     for (uint32_t shard = 0; era != NULL && shard < era->shard_count; shard++) {

@@ -50,6 +50,7 @@ struct mirror_range {
     uint64_t bytes;       /* Of logs, that one read goes over. */
     uint64_t first_lsn[SHARDS_MAX];
     uint64_t last_lsn[SHARDS_MAX];
+    uint64_t kept_lsn[SHARDS_MAX]; /* The first that is read, also of other numbers of shards. */
 };
 /* Up to where each shard's log is read from now on: an end that an earlier process found. */
 void mirror_history_end_set(struct mirror_history *history, const uint64_t last_lsn[SHARDS_MAX]);

@@ -68,6 +68,7 @@ static enum result segments_check(const struct store_log *log, const struct lake
 {
     char store[INSPECT_STORE_SIZE_MAX];
     *export = (struct parity_export){.is_whole = true};
+    memset(export->lacks_lsn, UINT8_MAX, sizeof(export->lacks_lsn));
     for (uint32_t i = 0; i < log->segment_count; i++) {
         const struct mirror_segment *header = &log->segment[i].header;
         if (strcmp(inspect_store_format(header->store_id, MIRROR_STORE_ID_BYTES, store),
@@ -77,7 +78,13 @@ static enum result segments_check(const struct store_log *log, const struct lake
         if (header->shard >= export->shard_count) {
             export->shard_count = header->shard + 1u;
         }
-        if (export->is_whole && !lake_known_segment(known, header->shard, header->number)) {
+        if (lake_known_segment(known, header->shard, header->number)) {
+            continue;
+        }
+        if (header->first_lsn < export->lacks_lsn[header->shard]) {
+            export->lacks_lsn[header->shard] = header->first_lsn;
+        }
+        if (export->is_whole) {
             export->is_whole = false;
             (void)snprintf(export->lacks, sizeof(export->lacks),
                            "%.400s lacks segment %" PRIu64

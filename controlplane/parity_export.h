@@ -7,9 +7,11 @@
 #include "controlplane/parity_mirror.h"
 
 struct parity_export {
-    bool is_whole;        /* Each segment that was begun is in it. */
-    uint32_t shard_count; /* Whose segments there are, of any epoch. */
-    char lacks[512];      /* The first segment that is not in it. */
+    bool is_whole;                  /* Each segment that was begun is in it. */
+    uint32_t shard_count;           /* Whose segments there are, of any epoch. */
+    uint64_t lacks_lsn[SHARDS_MAX]; /* Of each shard it may lack what is from there on; UINT64_MAX:
+                                       nothing. */
+    char lacks[512];                /* The first segment that is not in it. */
 };
 
 /* RESULT_INVALID: it is no export, or that of another store; error says so. */

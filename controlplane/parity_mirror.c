@@ -62,9 +62,8 @@ void parity_mirror_close(struct parity_mirror *mirror)
     mirror->database = NULL;
 }
 
-/* Key parts of a stream's table, with commas; `named`: as "#key_1" and so on. */
-static void keys_write(const struct parity_mirror *mirror, uint32_t view, uint32_t stream,
-                       bool named, struct buffer *out)
+void parity_mirror_keys_write(const struct parity_mirror *mirror, uint32_t view, uint32_t stream,
+                              bool named, struct buffer *out)
 {
     const struct plan_view *v = &mirror->plan->view[view];
     const struct schema *schema = &mirror->plan->stream[stream].schema;
@@ -98,7 +97,7 @@ static enum result keys_draw(struct parity_mirror *mirror, uint32_t view, uint64
     for (uint32_t i = 0; i < plan_source_count(v); i++) {
         buffer_text(&sql, i == 0 ? "SELECT " : " UNION SELECT ");
         buffer_text(&sql, i == 0 ? "DISTINCT " : "");
-        keys_write(mirror, view, plan_source_stream(v, i), true, &sql);
+        parity_mirror_keys_write(mirror, view, plan_source_stream(v, i), true, &sql);
         buffer_format(&sql, " FROM \"#all_%" PRIu32 "\"", i);
     }
     buffer_text(&sql, ") WHERE ");
@@ -128,7 +127,7 @@ static enum result events_draw(struct parity_mirror *mirror, uint32_t view,
                       "CREATE OR REPLACE TEMP TABLE \"#drawn_%" PRIu32
                       "\" AS SELECT * FROM \"#all_%" PRIu32 "\" WHERE (",
                       i, i);
-        keys_write(mirror, view, plan_source_stream(v, i), false, &sql);
+        parity_mirror_keys_write(mirror, view, plan_source_stream(v, i), false, &sql);
         buffer_text(&sql, ") IN (SELECT ");
         buffer_text(&sql, v->key_count > 1 ? "(" : "");
         key_names_write(v, &sql);
@@ -253,7 +252,8 @@ static enum result names_make(struct parity_mirror *mirror, uint32_t view, const
     buffer_init(&sql, 0);
     for (uint32_t i = 0; i < plan_source_count(v) && result == RESULT_OK; i++) {
         buffer_format(&sql,
-                      "CREATE OR REPLACE TEMP VIEW \"%s\" AS SELECT * EXCLUDE (\"#known\") FROM "
+                      "CREATE OR REPLACE TEMP VIEW \"%s\" AS SELECT * "
+                      "EXCLUDE (\"#known\", \"#shard\", \"#lsn\") FROM "
                       "\"#%s_%" PRIu32 "\" WHERE \"#known\" < %" PRId64,
                       mirror->plan->stream[plan_source_stream(v, i)].schema.name, over, i,
                       known_us);

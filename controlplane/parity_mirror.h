@@ -18,9 +18,9 @@ struct parity_mirror {
     struct duckdb_database *database; /* Owned. */
     const char *folder;               /* Borrowed, as the plan. */
     const struct plan *plan;
-    /* Records are read from these LSNs on, by shard: what went before, nobody else has. */
+    /* Records are read from these LSNs on, by shard (SHARDS_MAX): what went before, nobody else
+     * has. */
     const uint64_t *first_lsn;
-    uint32_t shard_count;
 };
 
 /* Which events count: those applied, or, of streams that keep late ones, these too. */

@@ -16,8 +16,11 @@ MUST_USE enum result parity_mirror_rows_next(struct parity_mirror *mirror, struc
                                              struct duckdb_chunk *out_chunk,
                                              char error[PARITY_ERROR_SIZE_MAX]);
 
+/* Key parts of a stream's table, with commas; `named`: as "#key_1" and so on. */
+void parity_mirror_keys_write(const struct parity_mirror *mirror, uint32_t view, uint32_t stream,
+                              bool named, struct buffer *out);
 /* All events of the view's streams that count, as views "#all_0" and so on: the fields of a stream,
- * "#order", and "#known", their apply time. */
+ * "#order"; "#shard" and "#lsn", their record's; and "#known", its apply time. */
 MUST_USE enum result parity_mirror_all(struct parity_mirror *mirror, uint32_t view,
                                        enum parity_events events,
                                        char error[PARITY_ERROR_SIZE_MAX]);

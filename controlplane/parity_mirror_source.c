@@ -8,6 +8,9 @@
 #include "controlplane/sql_view.h"
 #include "dataplane/feature/schema.h"
 
+/* A log that begins before it lacks nothing. */
+#define LSN_FIRST 1u
+
 /* All files of a stream, as a literal: DuckDB's patterns take `[*]` for `*`. */
 static void files_write(const struct parity_mirror *mirror, const struct schema *schema,
                         struct buffer *out)
@@ -126,13 +129,13 @@ static void condition_write(const struct parity_mirror *mirror, uint32_t view, u
                           record_column(schema, "refused_views", name), place);
         }
     }
-    if (mirror->first_lsn != NULL) {
-        buffer_format(out, " AND \"%s\" >=", record_column(schema, "lsn", name));
-        buffer_format(out, " CASE \"%s\"", record_column(schema, "shard", name));
-        for (uint32_t s = 0; s < mirror->shard_count; s++) {
-            buffer_format(out, " WHEN %" PRIu32 " THEN %" PRIu64, s, mirror->first_lsn[s]);
+    for (uint32_t s = 0; mirror->first_lsn != NULL && s < SHARDS_MAX; s++) {
+        if (mirror->first_lsn[s] > LSN_FIRST) {
+            buffer_format(out, " AND NOT (\"%s\" = %" PRIu32, record_column(schema, "shard", name),
+                          s);
+            buffer_format(out, " AND \"%s\" < %" PRIu64 ")", record_column(schema, "lsn", name),
+                          mirror->first_lsn[s]);
         }
-        buffer_text(out, " ELSE 0 END");
     }
 }
 
@@ -145,7 +148,8 @@ static void order_write(const struct schema *schema, struct buffer *out)
     buffer_format(out, " + \"%s\" AS UBIGINT) AS \"#order\"", record_column(schema, "place", name));
 }
 
-/* The events of one stream, all of its fields, beside "#order" and "#known". */
+/* The events of one stream, all of its fields, beside "#order", and of its record "#shard", "#lsn"
+ * and "#known". */
 static enum result stream_write(struct parity_mirror *mirror, uint32_t view, uint32_t stream,
                                 enum parity_events events, struct buffer *out, bool *out_any,
                                 char error[PARITY_ERROR_SIZE_MAX])
@@ -166,11 +170,15 @@ static enum result stream_write(struct parity_mirror *mirror, uint32_t view, uin
         buffer_text(out, ", ");
     }
     if (!*out_any) { /* A table without rows, of the same columns. */
-        buffer_text(out, "CAST(0 AS UBIGINT) AS \"#order\", CAST(0 AS BIGINT) AS \"#known\" "
+        buffer_text(out, "CAST(0 AS UBIGINT) AS \"#order\", CAST(0 AS BIGINT) AS \"#shard\", "
+                         "CAST(0 AS UBIGINT) AS \"#lsn\", CAST(0 AS BIGINT) AS \"#known\" "
                          "WHERE false");
         return RESULT_OK;
     }
     order_write(schema, out);
+    buffer_format(out, ", CAST(\"%s\" AS BIGINT) AS \"#shard\"",
+                  record_column(schema, "shard", name));
+    buffer_format(out, ", CAST(\"%s\" AS UBIGINT) AS \"#lsn\"", record_column(schema, "lsn", name));
     buffer_format(out, ", epoch_us(\"%s\") AS \"#known\" FROM ",
                   record_column(schema, "apply_time", name));
     read_write(mirror, schema, out);

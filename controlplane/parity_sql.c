@@ -128,11 +128,10 @@ static enum result keys_compare(struct parity_sql *parity, struct mirror_history
     return result;
 }
 
-/* Moments, with what is known at them. As true: everything, times around those of events. As known,
- * of one shard: what its records before T had made, at T and at such times. Of several shards
- * events are on their way from one to another: only the end, when all have come, is known; of an
- * export that is not whole, only what comes before its end. */
-static enum result moments_draw(struct parity_sql *parity, const int64_t *at_us,
+/* Moments, with what is known at them. As true: everything, times around those of events. As known:
+ * what records before T had made, at T and at such times, and the end; of an export that is not
+ * whole, only what comes before the limit: the first T of what it lacks. */
+static enum result moments_draw(struct parity_sql *parity, const int64_t *at_us, int64_t limit_us,
                                 struct parity_moment *out, uint32_t *out_count,
                                 char error[PARITY_ERROR_SIZE_MAX])
 {
@@ -146,7 +145,7 @@ static enum result moments_draw(struct parity_sql *parity, const int64_t *at_us,
     *out_count = 0;
     enum result result = parity_mirror_moments(&parity->mirror, parity->view, PARITY_EVENTS_TRUE,
                                                times, options->seed, us, &count, error);
-    if (result == RESULT_OK && is_known && parity->export.shard_count == 1) {
+    if (result == RESULT_OK && is_known) {
         result = parity_mirror_moments(&parity->mirror, parity->view, PARITY_EVENTS_APPLIED, times,
                                        options->seed, known_us, &known_count, error);
     }
@@ -158,6 +157,10 @@ static enum result moments_draw(struct parity_sql *parity, const int64_t *at_us,
         }
         int64_t known = is_end ? INT64_MAX : known_us[i];
         bool at_known = !is_end && i % 2 == 0;
+        if (!is_end && known > limit_us) {
+            continue;
+        }
+        parity->moments_known += is_end ? 0 : 1;
         out[(*out_count)++] = (struct parity_moment){.at_us = at_us != NULL ? *at_us
                                                               : at_known    ? known
                                                                             : us[i],
@@ -174,6 +177,7 @@ static enum result view_compare(struct parity_sql *parity, struct mirror_history
     struct parity_moment moment[PARITY_MOMENTS_MAX];
     struct parity_keys keys;
     uint32_t moment_count = 0;
+    int64_t limit_us = INT64_MAX;
     parity_sql_features(parity, view);
     if (parity->feature_count == 0) {
         return RESULT_OK;
@@ -195,7 +199,12 @@ static enum result view_compare(struct parity_sql *parity, struct mirror_history
                       " keys have corrected events, which an export has as they came: left out\n",
                       parity->config->plan.view[view].name, corrected);
     }
-    result = moments_draw(parity, at_us, moment, &moment_count, error);
+    if (parity->events == PARITY_EVENTS_APPLIED) {
+        result = parity_mirror_known(&parity->mirror, view, parity->known, &limit_us, error);
+    }
+    result = result == RESULT_OK
+                 ? moments_draw(parity, at_us, limit_us, moment, &moment_count, error)
+                 : result;
     if (result == RESULT_OK && keys.count > 0 && moment_count > 0) {
         result = keys_compare(parity, history, &keys, moment, moment_count, error);
     }
@@ -225,18 +234,25 @@ static enum result events_compare(struct parity_sql *parity, enum parity_events 
     }
     const struct mirror_range *range = mirror_history_range(history);
     parity->events = events;
-    parity->mirror.first_lsn = range->first_lsn;
-    parity->mirror.shard_count = range->shard_count;
+    parity->mirror.first_lsn = range->kept_lsn;
     parity_corrected_free(&parity->corrected);
     result = parity_corrected_load(parity->options->data, range->store_id, plan, &parity->corrected,
                                    error);
-    bool is_possible = parity->export.is_whole ||
-                       (events == PARITY_EVENTS_APPLIED && parity->export.shard_count == 1);
+    bool is_possible = parity->export.is_whole || events == PARITY_EVENTS_APPLIED;
+    if (result == RESULT_OK && events == PARITY_EVENTS_APPLIED) {
+        const struct parity_known_options known = {.directory = parity->options->data,
+                                                   .plan = plan,
+                                                   .export = &parity->export,
+                                                   .first_lsn = range->kept_lsn};
+        result = parity_known_open(&known, &parity->known, error);
+    }
     for (uint32_t v = 0; v < plan->view_count && result == RESULT_OK && is_possible; v++) {
         if (view < 0 || (uint32_t)view == v) {
             result = view_compare(parity, history, v, at_us, error);
         }
     }
+    parity_known_close(parity->known);
+    parity->known = NULL;
     mirror_history_close(history);
     return result;
 }
@@ -257,8 +273,7 @@ static int parity_compare(struct parity_sql *parity, int view, const int64_t *at
         parity_export_check(parity->options->data, parity->options->export, &parity->export, error);
     if (result == RESULT_OK && !parity->export.is_whole) {
         (void)fprintf(stderr,
-                      "freshet parity --sql: %s: moments before its end are compared, as "
-                      "known, of stores with one shard\n",
+                      "freshet parity --sql: %s: moments before its end are compared, as known\n",
                       parity->export.lacks);
     }
     result = result == RESULT_OK

@@ -9,6 +9,7 @@
 #include "controlplane/parity_cell.h"
 #include "controlplane/parity_corrected.h"
 #include "controlplane/parity_export.h"
+#include "controlplane/parity_known.h"
 #include "controlplane/parity_mirror.h"
 #include "controlplane/sql_texts.h"
 #include "dataplane/history.h"
@@ -41,6 +42,8 @@ struct parity_sql {
     struct parity_mirror mirror;
     struct parity_export export;
     struct parity_corrected corrected;
+    struct parity_known *known; /* While what was known is compared. */
+    uint64_t moments_known;     /* Of all views, before the end. */
     struct parity_count *count; /* By feature; owned. */
     struct json_t *differences; /* With --json; the first ones. */
     uint64_t different;         /* So far. */

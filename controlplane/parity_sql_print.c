@@ -141,6 +141,8 @@ static void print_json(const struct parity_sql *parity, const struct parity_coun
         }
     }
     json_t *all = count_json(sum);
+    (void)json_object_set_new(all, "moments_known",
+                              json_integer((json_int_t)parity->moments_known));
     (void)json_object_set_new(all, "features", features);
     (void)json_object_set(all, "differences", parity->differences);
     (void)json_dumpf(all, stdout, JSON_INDENT(2));

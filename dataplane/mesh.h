@@ -52,10 +52,10 @@ struct mesh {
     _Atomic uint64_t shared_forwarded_lsn;
 };
 
-/* Owner of a key: 4096 vshards in equal runs. */
+/* Owner of a key. */
 static inline uint32_t mesh_owner(uint64_t owner_hash, uint32_t shard_count)
 {
-    return hash_vshard(owner_hash) * shard_count >> VSHARD_BITS;
+    return hash_shard(owner_hash, shard_count);
 }
 
 uint64_t mesh_footprint(uint32_t shard_count);

@@ -25,6 +25,12 @@ static inline uint32_t hash_vshard(uint64_t owner_hash)
     return (uint32_t)(owner_hash >> (64 - VSHARD_BITS));
 }
 
+/* The one of shard_count shards that owns a key: 4096 vshards in equal runs. */
+static inline uint32_t hash_shard(uint64_t owner_hash, uint32_t shard_count)
+{
+    return hash_vshard(owner_hash) * shard_count >> VSHARD_BITS;
+}
+
 static inline uint64_t hash_table(const void *key, uint32_t size, uint64_t secret)
 {
     return XXH3_64bits_withSeed(key, size, secret);

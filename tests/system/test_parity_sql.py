@@ -4,7 +4,7 @@ SQL of the same definitions gives over the exported Parquet, for views with ever
 nulls, ties, late events, times on edges, over a crash; and a value that was changed in one of the
 files is found.
 
-usage: test_parity_sql.py sql|sql_lists|union [SHARDS]
+usage: test_parity_sql.py sql|sql_lists|union [SHARDS [SHARDS_AFTER_THE_CRASH]]
 """
 
 import contextlib
@@ -68,6 +68,7 @@ def is_quiet(path, folder, seed, least):
     assert report["compared"] > least, "too few values were compared"
     assert report["near"] <= report["equal"] / 10, "too many are rounded otherwise"
     assert report["left_out"] <= report["compared"], "too many were left out"
+    assert report["moments_known"] >= 3, "no moments before the end"
     return report
 
 
@@ -92,20 +93,44 @@ def fault_is_found(path, folder, field):
     print(done.stdout.splitlines()[0])
 
 
-def what_is_not_whole_is_compared_before_its_end(path, folder, shards):
-    """Without the line that says so of the newest segments; and that of another store."""
+def manifest_lines(folder, wanted):
+    """Keeps the manifest's lines that are wanted; what it was."""
     manifest = folder / "lake" / "manifest.jsonl"
     kept = manifest.read_text()
-    manifest.write_text("".join(line for line in kept.splitlines(True) if '"whole"' not in line))
+    manifest.write_text("".join(line for line in kept.splitlines(True)
+                                if wanted(json.loads(line))))
+    return kept
+
+
+def what_is_not_whole_is_compared_before_its_end(path, folder, shards):
+    """Without the newest segments and the lines that say that they are whole, as of a store that
+    runs; without any such line; and that of another store."""
+    manifest = folder / "lake" / "manifest.jsonl"
+    newest = {}
+    for line in manifest.read_text().splitlines():
+        of = json.loads(line)
+        if of["shard"] < shards:  # Others are written no more.
+            newest[of["shard"]] = max(newest.get(of["shard"], 0), of["segment"])
+    gone = {shard: [path for path in (folder / "lake").rglob("*.parquet")
+                    if path.name == f"part-{shard:03d}-{number:08d}.parquet"]
+            for shard, number in newest.items()}
+    for path_gone in sum(gone.values(), []):
+        path_gone.rename(path_gone.with_suffix(".gone"))
+    kept = manifest_lines(folder, lambda line: line["segment"] != newest.get(line["shard"]))
+    code, report = parity(path, folder, "--times", 6)
+    assert code == 0 and report["compared"] > 0 == report["different"], report
+    assert report["moments_known"] > 0, report
+    for path_gone in sum(gone.values(), []):
+        path_gone.with_suffix(".gone").rename(path_gone)
+    manifest.write_text(kept)
+
+    manifest_lines(folder, lambda line: "whole" not in line)
     done = dataset.support.run("parity", "--sql", path, "--data", folder / "data", "--export",
                                folder / "lake", "--json", "--times", 3, timeout=60)
     report = json.loads(done.stdout)
     assert "which may still be written" in done.stderr, done.stderr
-    if shards == 1:
-        assert done.returncode == 0 and report["compared"] > 0 == report["different"], report
-    else:
-        assert done.returncode == 1 and report["compared"] == 0, report
-        assert "nothing could be compared" in done.stderr, done.stderr
+    assert done.returncode == 1 and report["compared"] == 0, report
+    assert "nothing could be compared" in done.stderr, done.stderr
     store = json.loads(kept.splitlines()[0])["store"]
     manifest.write_text(kept.replace(store, store[::-1]))
     done = dataset.support.run("parity", "--sql", path, "--data", folder / "data", "--export",
@@ -116,9 +141,15 @@ def what_is_not_whole_is_compared_before_its_end(path, folder, shards):
 
 def corrected_keys_are_left_out(path, folder):
     """Of an event that was retracted: the export has it, and what is true has not."""
+    file = folder / "lake" / "**" / "*.parquet"
+    with contextlib.closing(duckdb.Database()) as database:
+        [[kept]] = database.query(
+            f"SELECT min(_sequence) FROM read_parquet('{file}', union_by_name = true, "
+            "hive_partitioning = false) WHERE _producer = 100 AND _place = 0 AND _sequence > 1 "
+            "AND _verdict = 'applied'")
     done = dataset.support.run("correct", "--data", folder / "data", "retract", "--producer", 100,
-                               "--incarnation", 1, "--sequence", 2, "--place", 0, "--why", "a test",
-                               path)
+                               "--incarnation", 1, "--sequence", kept, "--place", 0, "--why",
+                               "a test", path)
     assert done.returncode == 0, done
     done = dataset.support.run("parity", "--sql", path, "--data", folder / "data", "--export",
                                folder / "lake", "--json", "--times", 2, timeout=60)
@@ -140,7 +171,7 @@ RUNS = {  # What makes values, what is changed, and the least number of values c
 }
 
 
-def run(name, shards):
+def run(name, shards, after):
     source = dataset.seed_of(51)
     path = dataset.HERE / "data" / (name + ".yaml")
     value_of, field, least = RUNS[name]
@@ -150,6 +181,7 @@ def run(name, shards):
         messages = messages_of(source, streams_of(path), value_of)
         send(appliance, messages[:len(messages) // 2])
         appliance.kill()  # What was not durable yet is in neither of the two.
+        appliance.define("", after, DATA)
         appliance.start()
         redis = send(appliance, messages[len(messages) // 2:])
         dataset.support.wait_until(lambda: all(v["applied"] > 0 for v in redis.status()["views"]),
@@ -160,7 +192,7 @@ def run(name, shards):
         done = dataset.support.run("export", "--data", folder / "data", "--out", folder / "lake")
         assert done.returncode == 0, done
         is_quiet(path, folder, source.randrange(10**6), least)
-        what_is_not_whole_is_compared_before_its_end(path, folder, shards)
+        what_is_not_whole_is_compared_before_its_end(path, folder, after)
         corrected_keys_are_left_out(path, folder)
         fault_is_found(path, folder, field)
 
@@ -169,4 +201,5 @@ if __name__ == "__main__":
     if not duckdb.is_here():
         print("skipped: " + duckdb.missing())
         sys.exit(dataset.support.SKIPPED)
-    run(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 1)
+    shards = [int(shards) for shards in sys.argv[2:]] or [1]
+    run(sys.argv[1], shards[0], shards[-1])
