@@ -71,6 +71,13 @@ MUST_USE enum result correct_find(const char *directory, const struct store_log 
 int64_t correct_kept_since_us(const char *directory, const struct store_log *log,
                               const struct epochs *epochs);
 
+struct correct_listing {
+    const char *data;
+    const struct config *config; /* What corrections changed of its features, too; NULL: not. */
+    const int64_t *at_us;        /* At which moment; NULL: when each was noted. */
+    bool json;
+};
+
 /* Both return an exit code; what is wrong is said. */
 int correct_run(const struct correct_order *order, struct correct_list *list);
-int correct_show(const char *directory, bool json);
+int correct_show(const struct correct_listing *listing);

@@ -1,19 +1,23 @@
-/* freshet correct list: who corrected what and when, and what became of it. */
+/* freshet correct list: who corrected what and when, what became of it, and what it changed. */
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "controlplane/correct.h"
+#include "controlplane/correct_values.h"
 #include "controlplane/corrections.h"
 #include "controlplane/epochs.h"
 #include "controlplane/event_show.h"
 #include "controlplane/inspect.h"
+#include "controlplane/json_text.h"
 #include "controlplane/store_check.h"
 #include "controlplane/verb.h"
 #include "drivers/memory.h"
 
 struct show {
+    const struct correct_listing *listing;
+    struct correct_values *values; /* NULL: they are not asked for. */
     struct epochs epochs;
     struct corrections corrections;
     struct store_log log;
@@ -65,6 +69,44 @@ static json_t *rebuilt_json(const struct show *show, const struct correction *re
     return list;
 }
 
+static const struct plan_view *view_of(const struct show *show, uint16_t feature)
+{
+    const struct plan *plan = &show->listing->config->plan;
+    return &plan->view[plan->feature[feature].view];
+}
+
+struct change_list {
+    const struct show *show;
+    json_t *list;
+};
+
+static void change_json(void *context, const char *key, const struct correct_change *change)
+{
+    const struct change_list *changes = context;
+    const struct plan *plan = &changes->show->listing->config->plan;
+    json_t *object = json_object();
+    json_object_set_new(object, "view", json_string(view_of(changes->show, change->feature)->name));
+    json_object_set_new(object, "key", json_text(key));
+    json_object_set_new(object, "feature", json_string(plan->feature[change->feature].name));
+    json_object_set_new(object, "before",
+                        change->before == NULL ? json_null() : json_text(change->before));
+    json_object_set_new(object, "before_status", json_string(change->before_status));
+    json_object_set_new(object, "after",
+                        change->after == NULL ? json_null() : json_text(change->after));
+    json_object_set_new(object, "after_status", json_string(change->after_status));
+    json_array_append_new(changes->list, object);
+}
+
+/* False: there was no memory. */
+static bool values_json(struct show *show, uint32_t index, json_t *object)
+{
+    struct change_list changes = {.show = show, .list = json_array()};
+    enum result result = correct_values_visit(show->values, index, change_json, &changes);
+    json_object_set_new(object, "values_at_us", json_integer(correct_values_at_us(show->values)));
+    json_object_set_new(object, "values", changes.list);
+    return result == RESULT_OK;
+}
+
 static json_t *record_json(struct show *show, const struct correction *record)
 {
     const struct catalog_stream *stream = stream_of(show, record);
@@ -89,13 +131,33 @@ static json_t *record_json(struct show *show, const struct correction *record)
     return object;
 }
 
+/* What the record's run changed is read, if that is asked for. False: it cannot be, and that was
+ * said. */
+static bool values_read(struct show *show, uint32_t index)
+{
+    char error[CORRECT_ERROR_SIZE_MAX];
+    if (show->values == NULL || correct_values_read(show->values, index, error) == RESULT_OK) {
+        return true;
+    }
+    (void)fprintf(stderr, "freshet correct: --values: %s\n", error);
+    return false;
+}
+
 static int list_json(struct show *show)
 {
     json_t *list = json_array();
-    for (uint32_t i = 0; i < show->corrections.count; i++) {
-        if (show->corrections.record[i].kind != CORRECTION_REBUILT) {
-            json_array_append_new(list, record_json(show, &show->corrections.record[i]));
+    bool good = true;
+    for (uint32_t i = 0; good && i < show->corrections.count; i++) {
+        if (show->corrections.record[i].kind == CORRECTION_REBUILT) {
+            continue;
         }
+        json_t *object = record_json(show, &show->corrections.record[i]);
+        good = values_read(show, i) && (show->values == NULL || values_json(show, i, object));
+        json_array_append_new(list, object);
+    }
+    if (!good) {
+        json_decref(list);
+        return VERB_EXIT_FAILED;
     }
     return inspect_object_print(list, VERB_EXIT_OK);
 }
@@ -154,6 +216,44 @@ static void rebuilt_print(const struct show *show, const struct correction *reco
     }
 }
 
+struct change_print {
+    const struct show *show;
+    bool any;
+    char row[NAME_SIZE_MAX + 3 * KEY_SIZE_MAX + 64]; /* That was told last. */
+};
+
+static void change_print(void *context, const char *key, const struct correct_change *change)
+{
+    struct change_print *print = context;
+    const struct plan *plan = &print->show->listing->config->plan;
+    char row[sizeof(print->row)];
+    (void)snprintf(row, sizeof(row), "%s of %s", view_of(print->show, change->feature)->name, key);
+    if (!print->any || strcmp(row, print->row) != 0) {
+        printf("       %s\n", row);
+        memcpy(print->row, row, sizeof(row));
+    }
+    print->any = true;
+    printf("         %-16s %s -> %s\n", plan->feature[change->feature].name,
+           change->before == NULL ? change->before_status : change->before,
+           change->after == NULL ? change->after_status : change->after);
+}
+
+/* False: there was no memory. */
+static bool values_print(struct show *show, uint32_t index)
+{
+    struct change_print print = {.show = show};
+    char time[INSPECT_TIME_SIZE_MAX];
+    if (show->values == NULL) {
+        return true;
+    }
+    printf("     at %s\n", inspect_time_format(correct_values_at_us(show->values), time));
+    bool good = correct_values_visit(show->values, index, change_print, &print) == RESULT_OK;
+    if (!print.any) {
+        printf("       no feature of its rows differs\n");
+    }
+    return good;
+}
+
 static int list_print(struct show *show)
 {
     for (uint32_t i = 0; i < show->corrections.count; i++) {
@@ -175,6 +275,9 @@ static int list_print(struct show *show)
                record->why.size > 0 ? record->why.data : "");
         fields_print(show, record);
         rebuilt_print(show, record);
+        if (!values_read(show, i) || !values_print(show, i)) {
+            return VERB_EXIT_FAILED;
+        }
     }
     return VERB_EXIT_OK;
 }
@@ -209,21 +312,39 @@ static enum result show_open(struct show *show, const char *directory,
     return result;
 }
 
-int correct_show(const char *directory, bool json)
+/* What corrections changed needs definitions, and some correction. */
+static enum result values_open(struct show *show, char error[CORRECT_ERROR_SIZE_MAX])
 {
-    char error[DISK_ERROR_SIZE_MAX];
+    const struct correct_listing *listing = show->listing;
+    if (listing->config == NULL || show->corrections.event_count == 0) {
+        return RESULT_OK;
+    }
+    const struct correct_values_options options = {.directory = listing->data,
+                                                   .plan = &listing->config->plan,
+                                                   .corrections = &show->corrections,
+                                                   .at_us = listing->at_us};
+    return correct_values_open(&options, &show->values, error);
+}
+
+int correct_show(const struct correct_listing *listing)
+{
+    char error[CORRECT_ERROR_SIZE_MAX];
     struct show *show = heap_alloc(sizeof(*show));
     if (show == NULL) {
         (void)fprintf(stderr, "freshet correct: no memory\n");
         return VERB_EXIT_FAILED;
     }
     memset(show, 0, sizeof(*show));
+    show->listing = listing;
     int exit_code = VERB_EXIT_FAILED;
-    if (show_open(show, directory, error) == RESULT_OK) {
-        exit_code = json ? list_json(show) : list_print(show);
-    } else {
+    if (show_open(show, listing->data, error) != RESULT_OK) {
         (void)fprintf(stderr, "freshet correct: --data %s\n", error);
+    } else if (values_open(show, error) != RESULT_OK) {
+        (void)fprintf(stderr, "freshet correct: --values: %s\n", error);
+    } else {
+        exit_code = listing->json ? list_json(show) : list_print(show);
     }
+    correct_values_close(show->values);
     event_show_close(show->event);
     store_log_free(&show->log);
     corrections_free(&show->corrections);

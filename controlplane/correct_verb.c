@@ -21,6 +21,8 @@ struct correct_arguments {
     uint64_t lane;
     uint64_t sequence;
     uint64_t place;
+    bool values;
+    const char *at;
     struct correct_order order;
 };
 
@@ -71,8 +73,14 @@ static bool arguments_check(const struct verb_usage *usage, struct correct_argum
         *out_exit = verb_usage_error(usage, "--data is needed: the data directory");
     } else if (!known && arguments->file == NULL) {
         *out_exit = verb_usage_error(usage, "%s: retract, replace and list are known", action);
-    } else if (lists && (argc > 2 || arguments->file != NULL)) {
-        *out_exit = verb_usage_error(usage, "list takes --data and --json alone");
+    } else if (lists && !arguments->values && (argc > 2 || arguments->at != NULL)) {
+        *out_exit = verb_usage_error(usage, "list takes definitions and --at with --values alone");
+    } else if (lists && arguments->values && argc == 2) {
+        *out_exit = verb_usage_error(usage, "--values needs definitions: whose features");
+    } else if (lists && arguments->file != NULL) {
+        *out_exit = verb_usage_error(usage, "list takes no --file");
+    } else if (!lists && (arguments->values || arguments->at != NULL)) {
+        *out_exit = verb_usage_error(usage, "--values and --at are for list");
     } else if (arguments->order.why != NULL &&
                strlen(arguments->order.why) > CORRECTION_TEXT_SIZE_MAX) {
         *out_exit = verb_usage_error(usage, "--why: at most %u bytes", CORRECTION_TEXT_SIZE_MAX);
@@ -139,6 +147,28 @@ static int make(struct correct_arguments *arguments, int argc, char **argv)
     return exit_code;
 }
 
+static int list(const struct verb_usage *usage, const struct correct_arguments *arguments, int argc,
+                char **argv)
+{
+    struct config *config = NULL;
+    int64_t at_us;
+    struct correct_listing listing = {.data = arguments->order.data, .json = arguments->order.json};
+    if (arguments->at != NULL && !verb_time_read(arguments->at, &at_us)) {
+        return verb_usage_error(usage, VERB_TIME_WRONG, arguments->at);
+    }
+    listing.at_us = arguments->at == NULL ? NULL : &at_us;
+    int exit_code = VERB_EXIT_OK;
+    if (argc > 2) {
+        exit_code = definitions_load(argv + 2, (uint32_t)(argc - 2), listing.json, &config);
+    }
+    if (exit_code == VERB_EXIT_OK) {
+        listing.config = config;
+        exit_code = correct_show(&listing);
+    }
+    definitions_free(config);
+    return exit_code;
+}
+
 int correct_verb(int argc, char **argv)
 {
     struct correct_arguments arguments = {
@@ -159,6 +189,10 @@ int correct_verb(int argc, char **argv)
         {"why", "TEXT", VERB_OPTION_TEXT, &order->why, "a note for those who list it"},
         {"forget-older", NULL, VERB_OPTION_FLAG, &order->forget_older,
          "also where rows lose what the mirror keeps no longer"},
+        {"values", NULL, VERB_OPTION_FLAG, &arguments.values,
+         "list: features of the rows concerned, before and after, where they differ"},
+        {"at", "TIME", VERB_OPTION_TEXT, &arguments.at,
+         "list --values: at that time; when each was noted without it"},
         {"json", NULL, VERB_OPTION_FLAG, &order->json, "JSON on stdout"},
     };
     const struct verb_usage usage = {
@@ -182,6 +216,6 @@ int correct_verb(int argc, char **argv)
     if (!arguments_check(&usage, &arguments, argc, &exit_code)) {
         return exit_code;
     }
-    return strcmp(arguments.action, "list") == 0 ? correct_show(order->data, order->json)
+    return strcmp(arguments.action, "list") == 0 ? list(&usage, &arguments, argc, argv)
                                                  : make(&arguments, argc, argv);
 }

@@ -126,15 +126,6 @@ void correction_block(const struct schema *schema, const struct correction_event
     memcpy(block, event->data, size < event->size ? size : event->size);
 }
 
-/* Whether the record was corrected from the epoch on. */
-static bool record_is_new(const struct corrections *corrections, const struct correction *record,
-                          uint32_t epoch)
-{
-    const struct correction *newest =
-        correction_find(&corrections->set, record->shard, record->lsn);
-    return newest != NULL && newest->epoch >= epoch;
-}
-
 static void event_rows_add(const struct plan *plan, uint32_t stream,
                            const struct correction_event *event, struct row_set *rows)
 {
@@ -154,23 +145,44 @@ static void event_rows_add(const struct plan *plan, uint32_t stream,
     }
 }
 
-enum result corrections_rows(const struct corrections *corrections, const struct plan *plan,
-                             uint32_t epoch, struct row_set *out_rows, void **out_memory)
+/* Which of some records count. */
+struct records {
+    const struct correction *record;
+    uint32_t count;
+    const struct corrections *corrections; /* NULL: all of them. */
+    uint32_t epoch;                        /* Else those that were corrected from it on. */
+};
+
+/* Index of the stream in the plan; -1: the record is about none of it, or does not count. */
+static int record_stream(const struct records *records, uint32_t index, const struct plan *plan)
+{
+    const struct correction *record = &records->record[index];
+    if (record->kind == CORRECTION_REBUILT) {
+        return -1;
+    }
+    if (records->corrections != NULL) {
+        const struct correction *newest =
+            correction_find(&records->corrections->set, record->shard, record->lsn);
+        if (newest == NULL || newest->epoch < records->epoch) {
+            return -1;
+        }
+    }
+    return plan_stream_find_id(plan, record->stream_id);
+}
+
+static enum result records_rows(const struct records *records, const struct plan *plan,
+                                struct row_set *out_rows, void **out_memory)
 {
     uint32_t rows = 0;
     uint64_t key_bytes = 0;
     *out_rows = (struct row_set){0};
     *out_memory = NULL;
-    for (uint32_t i = 0; i < corrections->count; i++) {
-        const struct correction *record = &corrections->record[i];
-        int stream =
-            record->kind == CORRECTION_REBUILT ? -1 : plan_stream_find_id(plan, record->stream_id);
-        if (stream >= 0 && record_is_new(corrections, record, epoch)) {
-            const struct plan_stream *of = &plan->stream[stream];
-            rows += 2 * of->view_count;
-            for (uint32_t v = 0; v < of->view_count; v++) {
-                key_bytes += 2 * (uint64_t)plan->view[of->view[v]].key_size_max;
-            }
+    for (uint32_t i = 0; i < records->count; i++) {
+        int stream = record_stream(records, i, plan);
+        const struct plan_stream *of = stream < 0 ? NULL : &plan->stream[stream];
+        rows += of == NULL ? 0 : 2 * of->view_count;
+        for (uint32_t v = 0; of != NULL && v < of->view_count; v++) {
+            key_bytes += 2 * (uint64_t)plan->view[of->view[v]].key_size_max;
         }
     }
     if (rows == 0) {
@@ -181,14 +193,30 @@ enum result corrections_rows(const struct corrections *corrections, const struct
         return RESULT_NO_MEMORY;
     }
     row_set_init(out_rows, rows, *out_memory);
-    for (uint32_t i = 0; i < corrections->count; i++) {
-        const struct correction *record = &corrections->record[i];
-        int stream =
-            record->kind == CORRECTION_REBUILT ? -1 : plan_stream_find_id(plan, record->stream_id);
-        if (stream >= 0 && record_is_new(corrections, record, epoch)) {
-            event_rows_add(plan, (uint32_t)stream, &record->was, out_rows);
-            event_rows_add(plan, (uint32_t)stream, &record->is, out_rows);
+    for (uint32_t i = 0; i < records->count; i++) {
+        int stream = record_stream(records, i, plan);
+        if (stream >= 0) {
+            event_rows_add(plan, (uint32_t)stream, &records->record[i].was, out_rows);
+            event_rows_add(plan, (uint32_t)stream, &records->record[i].is, out_rows);
         }
     }
     return RESULT_OK;
+}
+
+enum result corrections_rows(const struct corrections *corrections, const struct plan *plan,
+                             uint32_t epoch, struct row_set *out_rows, void **out_memory)
+{
+    const struct records records = {.record = corrections->record,
+                                    .count = corrections->count,
+                                    .corrections = corrections,
+                                    .epoch = epoch};
+    return records_rows(&records, plan, out_rows, out_memory);
+}
+
+enum result corrections_rows_of(const struct correction *record, uint32_t count,
+                                const struct plan *plan, struct row_set *out_rows,
+                                void **out_memory)
+{
+    const struct records records = {.record = record, .count = count};
+    return records_rows(&records, plan, out_rows, out_memory);
 }

@@ -45,6 +45,11 @@ MUST_USE enum result corrections_rows(const struct corrections *corrections,
                                       const struct plan *plan, uint32_t epoch,
                                       struct row_set *out_rows, void **out_memory);
 
+/* The same of these records alone, whenever they were made. */
+MUST_USE enum result corrections_rows_of(const struct correction *record, uint32_t count,
+                                         const struct plan *plan, struct row_set *out_rows,
+                                         void **out_memory);
+
 /* An event as the newest version of its stream's schema has it, in block->block_size bytes: later
  * fields are null. */
 void correction_block(const struct schema *schema, const struct correction_event *event,

@@ -52,6 +52,9 @@ struct mirror_range {
     uint64_t last_lsn[SHARDS_MAX];
     uint64_t kept_lsn[SHARDS_MAX]; /* The first that is read, also of other numbers of shards. */
 };
+/* Reads from now on regard the corrections up to this number, whenever they were made, and no
+ * others; 0: none. */
+void mirror_history_corrections_set(struct mirror_history *history, uint64_t number_last);
 /* Up to where each shard's log is read from now on: an end that an earlier process found. */
 void mirror_history_end_set(struct mirror_history *history, const uint64_t last_lsn[SHARDS_MAX]);
 const struct mirror_range *mirror_history_range(const struct mirror_history *history);

@@ -40,6 +40,8 @@ struct mirror_history {
     struct corrections corrections;
     struct mirror_level *level; /* Owned; by epoch. */
     uint32_t level_count;
+    bool has_number;           /* One number counts, and no level: */
+    uint64_t number_last;      /* corrections up to it are regarded. */
     struct correction *item;   /* Owned; of set. */
     struct correction_set set; /* That the read in progress regards. */
     struct history **last;     /* Owned; of the last read: they own its texts, */

@@ -73,6 +73,9 @@ enum result mirror_levels_find(struct mirror_history *history,
 uint32_t mirror_level_of(const struct mirror_history *history, const struct history_read *read)
 {
     uint32_t level = 0;
+    if (history->has_number) {
+        return level;
+    }
     while (level < history->level_count && (history->options.mode == HISTORY_TRUE ||
                                             history->level[level].since_us < read->known_us)) {
         level++;
@@ -83,12 +86,20 @@ uint32_t mirror_level_of(const struct mirror_history *history, const struct hist
 void mirror_level_enter(struct mirror_history *history, uint32_t level)
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; level > 0 && i < history->corrections.count; i++) {
+    for (uint32_t i = 0; i < history->corrections.count; i++) {
         const struct correction *record = &history->corrections.record[i];
-        if (record->kind != CORRECTION_REBUILT &&
-            record->epoch <= history->level[level - 1].epoch) {
+        bool counts = history->has_number
+                          ? record->number <= history->number_last
+                          : level > 0 && record->epoch <= history->level[level - 1].epoch;
+        if (counts && record->kind != CORRECTION_REBUILT) {
             history->item[count++] = *record;
         }
     }
     correction_set_init(&history->set, history->item, count);
+}
+
+void mirror_history_corrections_set(struct mirror_history *history, uint64_t number_last)
+{
+    history->has_number = true;
+    history->number_last = number_last;
 }

@@ -374,6 +374,87 @@ def training_sets_have_events_as_corrected(life):
         assert_trained(life, mode, moment, expected)
 
 
+def values_of(life, *arguments):
+    """Of each correction: {(view, key, feature): (before, after)}."""
+    told = json.loads(correct(life, "list", "--values", "--json", *arguments,
+                              life.appliance.definitions).stdout)
+    for one in told:
+        for change in one["values"]:
+            assert (change["before"] is None) == (change["before_status"] != "PRESENT"), change
+            assert (change["after"] is None) == (change["after_status"] != "PRESENT"), change
+    return told, [{(v["view"], v["key"], v["feature"]): (v["before"], v["after"])
+                   for v in one["values"]} for one in told]
+
+
+def differing(before, after):
+    """What two recomputes have that differs, of features that both know."""
+    changes = {}
+    for view, entity, names, windows, index in (
+            ("activity", "card", ("n", "sum", "top", "last"), ("10m", "1h"), 0),
+            ("trade", "shop", ("n", "sum"), ("1h",), 1)):
+        rows = recompute(before)[index], recompute(after)[index]
+        for key in rows[0].keys() | rows[1].keys():
+            for place, name in enumerate(names):
+                pair = tuple(row[key][place].decode() if key in row else None for row in rows)
+                if pair[0] != pair[1]:
+                    for window in windows:
+                        changes[view, f"{entity}:{key}", f"{name}_{window}"] = pair
+    return changes
+
+
+def without_std(changes):
+    return {key: pair for key, pair in changes.items() if not key[2].startswith("std")}
+
+
+@lives.life(lives.MEMORY, shards=2)
+def the_list_says_what_each_run_changed(life):
+    life.start()
+    generator = random.Random(SEED)
+    made = events_make(generator, 120)
+    send(life, made)
+    assert_served(life, made)
+    assert life.appliance.stop() == 0
+    moved = made[5][0]._replace(card=(made[5][0].card + 1) % lives.CARDS, shop="shop1")
+    correct(life, "replace", "--event", event_json(moved), *identity(5))
+    first = corrected(made, [(5, 0, moved)])
+    asked = life.appliance.folder / "asked.ndjson"
+    asked.write_text("".join(
+        json.dumps({"action": "retract", "producer": PRODUCER, "incarnation": INCARNATION,
+                    "sequence": sequence, "place": len(made[sequence]) - 1}) + "\n"
+        for sequence in (5, 9, 17)))
+    correct(life, "--file", asked)
+    second = corrected(first, [(s, len(made[s]) - 1, None) for s in (5, 9, 17)])
+    told, values = values_of(life)
+    assert [one["action"] for one in told] == ["replace", "retract", "retract", "retract"]
+    assert all(one["values_at_us"] == one["made_us"] for one in told), told
+    assert without_std(values[0]) == differing(made, first), (values[0], differing(made, first))
+    run = {key: pair for one in values[1:] for key, pair in one.items()}
+    assert without_std(run) == differing(first, second)
+    # Each has its own rows, also those of what the event was said to be before.
+    keys = {key for _, key, _ in values[1]}
+    assert f"card:{made[9][-1].card}" in {key for one in values[2:] for _, key, _ in one}
+    if len(made[5]) == 1:
+        assert {f"card:{moved.card}", "shop:shop1"} <= keys, keys
+    # Before any of it came there is nothing to differ; text says so too.
+    early = str(min(event.ts for events in made.values() for event in events) - 10**6)
+    assert not any(values_of(life, "--at", early)[1])
+    text = correct(life, "list", "--values", life.appliance.definitions).stdout
+    view, key, feature = next(iter(values[0]))
+    for line in (f"{view} of {key}", f"{feature} "):
+        assert line in text, text
+    assert "no feature of its rows differs" in correct(
+        life, "list", "--values", "--at", early, life.appliance.definitions).stdout
+    # The next start has what they are after.
+    life.start()
+    assert_served(life, second)
+    assert life.appliance.stop() == 0
+    assert values_of(life)[1] == values, "a later start changed the audit"
+    for arguments, words in ((("list", "--values"), "--values needs definitions"),
+                             (("list", "--at", "5"), "--at with --values alone"),
+                             (("retract", "--values", *identity(1)), "are for list")):
+        assert words in correct(life, *arguments, code=2).stderr, arguments
+
+
 @lives.life(lives.MEMORY, data="directory: data, checkpoint: 1h, mirror: "
             "{segment: 1MiB, bytes: 4MiB}")
 def rows_that_reach_back_beyond_the_mirror_are_not_built_anew_unasked(life):
@@ -469,6 +550,7 @@ TESTS = [a_corrected_store_is_as_if_the_wrong_events_had_never_been,
          events_of_text_are_corrected_by_their_epoch_and_count,
          a_listener_and_a_new_view_get_events_as_corrected,
          training_sets_have_events_as_corrected,
+    the_list_says_what_each_run_changed,
          rows_that_reach_back_beyond_the_mirror_are_not_built_anew_unasked,
          what_cannot_be_corrected_is_told]
 
