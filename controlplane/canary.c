@@ -190,6 +190,7 @@ static enum result plan_enter(struct canary *canary)
                                            .values_max = VALUES_MAX,
                                            .thread_count = 1, /* The calling one. */
                                            .memory_bytes = MEMORY_BYTES,
+                                           .log_only = true, /* Each round reads it again. */
                                            .stop_asked = pace_reading,
                                            .stop_context = canary};
     struct parity *parity;

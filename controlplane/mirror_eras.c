@@ -25,12 +25,20 @@ static void era_add(struct mirror_history *history, uint32_t epoch, uint32_t sha
     }
 }
 
+enum result mirror_log_reader_open(const struct mirror_history *history, uint32_t shard,
+                                   struct log_reader **out_reader)
+{
+    const uint8_t *store_id = history->epochs.store_id;
+    return history->options.log_only
+               ? log_reader_open(history->disk, store_id, shard, out_reader)
+               : log_reader_open_all(history->disk, store_id, shard, out_reader);
+}
+
 enum result mirror_era_log_open(const struct mirror_history *history, const struct mirror_era *era,
                                 uint32_t shard, struct log_reader **out_reader)
 {
     bool last = era == &history->era[history->era_count - 1];
-    enum result result =
-        log_reader_open_all(history->disk, history->epochs.store_id, shard, out_reader);
+    enum result result = mirror_log_reader_open(history, shard, out_reader);
     if (result == RESULT_OK) {
         log_reader_epochs_set(*out_reader, era->first_epoch, last ? EPOCH_MAX : era->last_epoch,
                               era->shard_count);

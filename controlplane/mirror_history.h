@@ -23,6 +23,7 @@ struct mirror_history_options {
     enum history_mode mode;
     uint32_t thread_count; /* At least 1. */
     uint64_t memory_bytes; /* Of rows and of events that wait, of all threads. */
+    bool log_only;         /* Not what was moved to archives: for who asks again and again. */
     /* Asked now and then by any thread; true ends a read with RESULT_STOPPED. NULL is fine. */
     bool (*stop_asked)(void *context);
     void *stop_context;

@@ -64,6 +64,9 @@ struct mirror_scan_run {
 /* Finds eras, and begin and end of their logs; fills the range. */
 MUST_USE enum result mirror_eras_find(struct mirror_history *history,
                                       char error[MIRROR_HISTORY_ERROR_SIZE_MAX]);
+/* A reader of one log, with its archives if those are read. */
+MUST_USE enum result mirror_log_reader_open(const struct mirror_history *history, uint32_t shard,
+                                            struct log_reader **out_reader);
 /* A reader of an era's segments of one log. */
 MUST_USE enum result mirror_era_log_open(const struct mirror_history *history,
                                          const struct mirror_era *era, uint32_t shard,

@@ -12,8 +12,7 @@ static enum result next_begin(struct mirror_history *history, uint32_t epoch, in
     *out_us = INT64_MAX;
     for (uint32_t shard = 0; shard < history->log_count; shard++) {
         struct log_reader *reader;
-        enum result result =
-            log_reader_open_all(history->disk, history->epochs.store_id, shard, &reader);
+        enum result result = mirror_log_reader_open(history, shard, &reader);
         if (result != RESULT_OK) {
             return result;
         }

@@ -380,6 +380,7 @@ enum result parity_run(struct parity *parity, parity_visit *visit, void *context
                                                    .mode = HISTORY_KNOWN,
                                                    .thread_count = parity->options.thread_count,
                                                    .memory_bytes = parity->options.memory_bytes,
+                                                   .log_only = parity->options.log_only,
                                                    .stop_asked = parity->options.stop_asked,
                                                    .stop_context = parity->options.stop_context};
     struct mirror_history *history = NULL;

@@ -44,7 +44,7 @@ struct parity_options {
         values_max; /* Of all answers that are checked at a time: each time reads the mirror. */
     uint32_t thread_count;
     uint64_t memory_bytes; /* Of the rows of so many answers. */
-    /* As mirror_history_options have it. */
+    bool log_only;         /* As mirror_history_options have it, here and below. */
     bool (*stop_asked)(void *context);
     void *stop_context;
 };
