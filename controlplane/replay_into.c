@@ -6,10 +6,10 @@
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "controlplane/inspect.h"
 #include "controlplane/offline_workers.h"
+#include "controlplane/progress.h"
 #include "controlplane/recovery.h"
 #include "controlplane/replay_run.h"
 #include "controlplane/replay_target.h"
@@ -19,13 +19,11 @@
 #include "dataplane/counters.h"
 #include "dataplane/replay.h"
 #include "dataplane/worker.h"
-#include "drivers/clock.h"
 #include "drivers/disk.h"
 #include "drivers/memory.h"
 
 /* Files of a running appliance may go while they are read: then what is there by now is read. */
-#define TRIES_MAX   3u
-#define PROGRESS_NS (NS_PER_SECOND / 5)
+#define TRIES_MAX 3u
 
 struct into {
     const struct replay_order *order;
@@ -35,39 +33,35 @@ struct into {
     struct recovery *recovery;
     struct offline_workers workers;
     uint32_t shard_count;
-    bool progress; /* stderr is a terminal. */
-    int64_t begin_ns;
-    int64_t shown_ns;
+    struct progress progress;
     uint64_t hash;
     uint64_t *vshard; /* VSHARD_COUNT of them; NULL: not asked for. */
 };
 
-static void progress_show(void *context, uint64_t done_bytes, uint64_t all_bytes)
+static void bytes_show(void *context, uint64_t done_bytes, uint64_t all_bytes)
 {
     struct into *into = context;
-    int64_t now_ns = clock_steady_ns();
-    if (!into->progress || now_ns < into->shown_ns) {
-        return;
+    if (progress_is_due(&into->progress)) {
+        double seconds = progress_seconds(&into->progress);
+        progress_show(&into->progress,
+                      "replay: %" PRIu64 " of %" PRIu64 " MiB, %.0f MiB/s, %.0f s left",
+                      done_bytes / MIB, all_bytes / MIB,
+                      seconds > 0 ? (double)(done_bytes / MIB) / seconds : 0,
+                      progress_seconds_left(&into->progress, done_bytes, all_bytes));
     }
-    into->shown_ns = now_ns + PROGRESS_NS;
-    double seconds = (double)(now_ns - into->begin_ns) / (double)NS_PER_SECOND;
-    double rate = seconds > 0 ? (double)done_bytes / seconds : 0;
-    uint64_t left = all_bytes > done_bytes ? all_bytes - done_bytes : 0;
-    (void)fprintf(stderr, "\rreplay: %" PRIu64 " of %" PRIu64 " MiB, %.0f MiB/s, %.0f s left   ",
-                  done_bytes / MIB, all_bytes / MIB, rate / (double)MIB,
-                  rate > 0 ? (double)left / rate : 0);
 }
 
-static int fail(const struct into *into, const char *why)
+static int fail(struct into *into, const char *why)
 {
-    (void)fprintf(stderr, "%sfreshet replay: %s\n", into->progress ? "\n" : "", why);
+    progress_end(&into->progress);
+    (void)fprintf(stderr, "freshet replay: %s\n", why);
     return VERB_EXIT_FAILED;
 }
 
-static int fail_store(const struct into *into, enum result result, const char *why)
+static int fail_store(struct into *into, enum result result, const char *why)
 {
-    (void)fprintf(stderr, "%sfreshet replay: --data %s: %s\n", into->progress ? "\n" : "",
-                  into->order->data, why);
+    progress_end(&into->progress);
+    (void)fprintf(stderr, "freshet replay: --data %s: %s\n", into->order->data, why);
     return result == RESULT_UNSUPPORTED ? VERB_EXIT_CONFIG : VERB_EXIT_FAILED;
 }
 
@@ -81,7 +75,7 @@ static enum result source_open(struct into *into, char error[RECOVERY_ERROR_SIZE
                                        .copy = &into->copy,
                                        .now_us = (int64_t)now.tv_sec * US_PER_SECOND +
                                                  now.tv_nsec / NS_PER_US,
-                                       .progress = progress_show,
+                                       .progress = bytes_show,
                                        .progress_context = into};
     if (getrandom(options.new_store_id, sizeof(options.new_store_id), 0) !=
         (ssize_t)sizeof(options.new_store_id)) {
@@ -244,14 +238,13 @@ static int replay(struct into *into)
     if (into->target != NULL) {
         enum result result = replay_target_publish(into->target);
         if (result != RESULT_OK) {
+            progress_end(&into->progress);
             (void)fprintf(stderr, "freshet replay: --into %s: it cannot be finished: %s\n",
                           into->order->into, result_name(result));
             return VERB_EXIT_FAILED;
         }
     }
-    if (into->progress) {
-        (void)fprintf(stderr, "\n");
-    }
+    progress_end(&into->progress);
     if (into->order->json) {
         return report_print_json(into);
     }
@@ -287,11 +280,10 @@ int replay_into_run(const struct replay_order *order)
     }
     memset(into, 0, sizeof(*into));
     into->order = order;
-    into->begin_ns = clock_steady_ns();
     into->shard_count = offline_shard_count(order->config, order->shards, error);
     int exit_code = into->shard_count == 0 ? fail(into, error) : disks_open(into);
     if (exit_code == VERB_EXIT_OK) {
-        into->progress = isatty(STDERR_FILENO) != 0;
+        progress_begin(&into->progress, true);
         into->copy = (struct recovery_copy){.target = into->target,
                                             .since_us = order->since_us,
                                             .until_us = order->until_us,

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "controlplane/corrections.h"
 #include "controlplane/inspect.h"
+#include "controlplane/progress.h"
 #include "controlplane/replay_records.h"
 #include "controlplane/replay_run.h"
 #include "controlplane/send_acked.h"
@@ -24,7 +24,6 @@
 #define RATE_NONE   (1000 * INT64_C(1000000000))
 #define PACE_NS_MIN (US_PER_MS * NS_PER_US)
 #define PACE_NS_MAX (20 * US_PER_MS * NS_PER_US)
-#define PROGRESS_NS (NS_PER_SECOND / 5)
 /* Events between two looks at the network. */
 #define POLL_EVENTS 64u
 
@@ -39,8 +38,7 @@ struct replay_send {
     int64_t first_us;   /* Apply time of the first record; INT64_MIN: none yet. */
     int64_t begin_ns;
     int64_t shift_us;
-    bool progress; /* stderr is a terminal. */
-    int64_t shown_ns;
+    struct progress progress;
     /* All that --shift has to know before. */
     int64_t newest_us; /* Event time; INT64_MIN: none. */
     int64_t span_us;   /* From the first record to the last. */
@@ -50,9 +48,10 @@ struct replay_send {
 typedef bool replay_event(struct replay_send *send, int64_t apply_us, uint32_t stream,
                           const struct correction_event *event);
 
-static bool fail(const struct replay_send *send, const char *what, const char *why)
+static bool fail(struct replay_send *send, const char *what, const char *why)
 {
-    (void)fprintf(stderr, "%sfreshet replay: %s: %s\n", send->progress ? "\n" : "", what, why);
+    progress_end(&send->progress);
+    (void)fprintf(stderr, "freshet replay: %s: %s\n", what, why);
     return false;
 }
 
@@ -229,20 +228,14 @@ static void pace(struct replay_send *send, int64_t apply_us)
     }
 }
 
-static void progress_show(struct replay_send *send, bool last)
+static void sent_show(struct replay_send *send)
 {
-    int64_t now_ns = clock_steady_ns();
-    if (!send->progress || (!last && now_ns < send->shown_ns)) {
-        return;
-    }
-    send->shown_ns = now_ns + PROGRESS_NS;
+    double seconds = progress_seconds(&send->progress);
     uint64_t done = replay_records_done(send->records);
-    uint64_t all = replay_records_bytes(send->records);
-    double seconds = (double)(now_ns - send->begin_ns) / (double)NS_PER_SECOND;
-    double left = done > 0 && all > done ? seconds * (double)(all - done) / (double)done : 0;
-    (void)fprintf(stderr, "\rreplay: %" PRIu64 " events, %.0f a second, at most %.0f s left   %s",
-                  send->sent, seconds > 0 ? (double)send->sent / seconds : 0, last ? 0 : left,
-                  last ? "\n" : "");
+    progress_show(
+        &send->progress, "replay: %" PRIu64 " events, %.0f a second, at most %.0f s left",
+        send->sent, seconds > 0 ? (double)send->sent / seconds : 0,
+        progress_seconds_left(&send->progress, done, replay_records_bytes(send->records)));
 }
 
 static bool event_send(struct replay_send *send, int64_t apply_us, uint32_t stream,
@@ -263,7 +256,9 @@ static bool event_send(struct replay_send *send, int64_t apply_us, uint32_t stre
     if (++send->sent % POLL_EVENTS == 0) {
         senders_poll(send);
     }
-    progress_show(send, false);
+    if (progress_is_due(&send->progress)) {
+        sent_show(send);
+    }
     return true;
 }
 
@@ -344,8 +339,11 @@ static int send_all(struct replay_send *send)
 {
     send->first_us = INT64_MIN;
     send->begin_ns = clock_steady_ns();
-    bool good = shift_find(send) && events_each(send, event_send);
-    progress_show(send, true);
+    bool good = shift_find(send);
+    progress_begin(&send->progress, true);
+    good = good && events_each(send, event_send);
+    sent_show(send);
+    progress_end(&send->progress);
     struct account account = senders_finish(send);
     return account_print(send, &account, good);
 }
@@ -363,7 +361,6 @@ int replay_send_run(const struct replay_order *order)
     enum result result =
         replay_records_open(order->data, &order->config->plan, &send->records, error);
     if (result == RESULT_OK) {
-        send->progress = isatty(STDERR_FILENO) != 0;
         exit_code = send_all(send);
     } else {
         (void)fail(send, "--data", error);

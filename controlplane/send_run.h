@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "controlplane/client.h"
 #include "controlplane/event_file.h"
+#include "controlplane/progress.h"
 #include "controlplane/send.h"
 #include "controlplane/send_acked.h"
 #include "controlplane/send_outcome.h"
@@ -36,8 +37,7 @@ struct send_run {
     struct send_acked *acked; /* Acked. */
     uint64_t bad_count;       /* Records that are no events. */
     int64_t end_ns;
-    int64_t progress_ns;
-    bool progress; /* stderr is a terminal. */
+    struct progress progress;
 
     /* With --retime: all events, before the first is sent. */
     uint8_t *kept;

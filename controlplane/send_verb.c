@@ -18,7 +18,6 @@
 
 #define RATE_DEFAULT  100000u
 #define BAD_SHOWN_MAX 5u
-#define PROGRESS_NS   (NS_PER_SECOND / 5)
 
 static int64_t block_time(const struct send_run *run, const uint8_t *block)
 {
@@ -46,15 +45,9 @@ static enum event_file_step event_take(struct send_run *run, uint8_t *block)
     }
 }
 
-static void progress_show(struct send_run *run, bool last)
+static void sent_show(struct send_run *run)
 {
-    int64_t now_ns = clock_steady_ns();
-    if (!run->progress || (!last && now_ns < run->progress_ns)) {
-        return;
-    }
-    run->progress_ns = now_ns + PROGRESS_NS;
-    (void)fprintf(stderr, "\rsent %" PRIu64 " events%s", send_events_sent(run),
-                  last ? "\n" : " ...");
+    progress_show(&run->progress, "sent %" PRIu64 " events", send_events_sent(run));
 }
 
 /* Room for the next event. */
@@ -78,7 +71,9 @@ static bool event_end(struct send_run *run)
         (void)fprintf(stderr, "freshet send: --to %s: %s\n", run->to, error);
         return false;
     }
-    progress_show(run, false);
+    if (progress_is_due(&run->progress)) {
+        sent_show(run);
+    }
     return true;
 }
 
@@ -92,7 +87,8 @@ static bool events_finish(struct send_run *run)
         (void)fprintf(stderr, "freshet send: --to %s: %s\n", run->to, error);
         return false;
     }
-    progress_show(run, true);
+    sent_show(run);
+    progress_end(&run->progress);
     return true;
 }
 
@@ -324,7 +320,6 @@ int send_verb(int argc, char **argv)
         .rate = RATE_DEFAULT,
         .producer = (uint64_t)getpid(),
         .incarnation = (uint64_t)time(NULL),
-        .progress = isatty(STDERR_FILENO) != 0,
     };
     const struct verb_option option[] = {
         {"to", "HOST:PORT", VERB_OPTION_TEXT, &run.to, "where the appliance takes events"},
@@ -360,6 +355,7 @@ int send_verb(int argc, char **argv)
     if (!verb_parse(&usage, &argc, argv, &exit_code) || !options_check(&usage, &run, &exit_code)) {
         return exit_code;
     }
+    progress_begin(&run.progress, true);
     FILE *in = argc > 1 && strcmp(argv[1], "-") != 0 ? fopen(argv[1], "re") : stdin;
     run.path = in != stdin ? argv[1] : "stdin";
     if (in == NULL) {

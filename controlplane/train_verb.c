@@ -9,6 +9,7 @@
 
 #include "controlplane/definitions.h"
 #include "controlplane/json_text.h"
+#include "controlplane/progress.h"
 #include "controlplane/train_logged.h"
 #include "controlplane/verb.h"
 #include "dataplane/base/units.h"
@@ -41,59 +42,63 @@ static int told(const struct train *train)
     return VERB_EXIT_FAILED;
 }
 
-/* --- progress ------------------------------------------------------------------------------- */
-
-struct progress {
-    struct train *train;
-    _Atomic bool shared_done;
-    pthread_t thread;
-    bool runs;
-};
-
 static double seconds_now(void)
 {
     return (double)clock_steady_ns() / (double)NS_PER_SECOND;
 }
 
-static void *progress_run(void *argument)
+/* Shows how far the run is, from a thread of its own: reads of the mirror are long. */
+struct watcher {
+    struct train *train;
+    struct progress progress;
+    _Atomic bool shared_done;
+    pthread_t thread;
+    bool runs;
+};
+
+static void part_show(struct watcher *watcher)
 {
-    struct progress *progress = argument;
-    struct train *train = progress->train;
-    double begin = seconds_now();
-    while (!atomic_load_explicit(&progress->shared_done, memory_order_relaxed)) {
-        uint64_t done;
-        uint64_t all;
+    static const char full[] = "##############################";
+    const int width = (int)sizeof(full) - 1;
+    const struct train *train = watcher->train;
+    uint64_t done;
+    uint64_t all;
+    mirror_history_progress(train->mirror, &done, &all);
+    double share = all == 0 ? 0 : done > all ? 1 : (double)done / (double)all;
+    double seconds = progress_seconds(&watcher->progress);
+    int bar = (int)(share * width);
+    progress_show(&watcher->progress,
+                  "  %" PRIu64 " rows done; these %u: [%.*s%*s] %3.0f %%, %.0f s of about %.0f s",
+                  atomic_load_explicit(&train->shared_rows, memory_order_relaxed), train->part_rows,
+                  bar, full, width - bar, "", share * 100, seconds,
+                  share > 0.01 ? seconds / share : seconds);
+}
+
+static void *watcher_run(void *argument)
+{
+    struct watcher *watcher = argument;
+    while (!atomic_load_explicit(&watcher->shared_done, memory_order_relaxed)) {
         (void)usleep(PROGRESS_US);
-        mirror_history_progress(train->mirror, &done, &all);
-        double share = all == 0 ? 0 : (double)done / (double)all;
-        double seconds = seconds_now() - begin;
-        uint64_t rows = atomic_load_explicit(&train->shared_rows, memory_order_relaxed);
-        uint32_t bar = share > 1 ? 30 : (uint32_t)(share * 30);
-        (void)fprintf(stderr,
-                      "\r  %" PRIu64 " rows done; these %u: [%.*s%*s] %3.0f %%, %.0f s of about "
-                      "%.0f s  ",
-                      rows, train->part_rows, (int)bar, "##############################",
-                      30 - (int)bar, "", share > 1 ? 100 : share * 100, seconds,
-                      share > 0.01 ? seconds / share : seconds);
-        (void)fflush(stderr);
+        part_show(watcher);
     }
-    (void)fprintf(stderr, "\r%80s\r", "");
+    progress_end(&watcher->progress);
     return NULL;
 }
 
-static void progress_begin(struct progress *progress, struct train *train)
+static void watcher_begin(struct watcher *watcher, struct train *train)
 {
-    *progress = (struct progress){.train = train};
-    if (!train->options->quiet && train->mirror != NULL && isatty(STDERR_FILENO) == 1) {
-        progress->runs = pthread_create(&progress->thread, NULL, progress_run, progress) == 0;
+    *watcher = (struct watcher){.train = train};
+    progress_begin(&watcher->progress, !train->options->quiet && train->mirror != NULL);
+    if (watcher->progress.shows) {
+        watcher->runs = pthread_create(&watcher->thread, NULL, watcher_run, watcher) == 0;
     }
 }
 
-static void progress_end(struct progress *progress)
+static void watcher_end(struct watcher *watcher)
 {
-    atomic_store_explicit(&progress->shared_done, true, memory_order_relaxed);
-    if (progress->runs) {
-        (void)pthread_join(progress->thread, NULL);
+    atomic_store_explicit(&watcher->shared_done, true, memory_order_relaxed);
+    if (watcher->runs) {
+        (void)pthread_join(watcher->thread, NULL);
     }
 }
 
@@ -128,10 +133,10 @@ static int train_do(const struct train_options *options, const struct config *co
     enum result result = train_open(train);
     double begin = seconds_now();
     if (result == RESULT_OK) {
-        struct progress progress;
-        progress_begin(&progress, train);
+        struct watcher watcher;
+        watcher_begin(&watcher, train);
         result = train_run(train);
-        progress_end(&progress);
+        watcher_end(&watcher);
     }
     int exit_code = result == RESULT_OK ? VERB_EXIT_OK : told(train);
     if (result == RESULT_OK) {
