@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "controlplane/inspect.h"
 #include "controlplane/lake_manifest_inside.h"
 #include "dataplane/base/units.h"
+#include "drivers/file.h"
 #include "drivers/memory.h"
 
 #define FILE_MODE 0644
@@ -27,50 +27,55 @@ struct lake_manifest {
     struct lake_known known;
 };
 
-static enum result read_all(int fd, char *out, uint64_t size)
+/* What is there already. */
+static enum result known_load(int fd, struct lake_known *known, uint64_t *out_bytes,
+                              uint64_t *out_size, char error[LAKE_ERROR_SIZE_MAX])
 {
-    for (uint64_t at = 0; at < size;) {
-        ssize_t got = pread(fd, out + at, size - at, (off_t)at);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got <= 0) {
-            errno = got == 0 ? EIO : errno;
-            return RESULT_SYSTEM;
-        }
-        at += (uint64_t)got;
-    }
-    return RESULT_OK;
-}
-
-/* What is there already; cuts off a torn line. */
-static enum result manifest_load(struct lake_manifest *manifest, char error[LAKE_ERROR_SIZE_MAX])
-{
-    struct stat status;
     struct lake_wrong wrong;
-    if (fstat(manifest->fd, &status) != 0) {
-        return RESULT_SYSTEM;
+    char *text;
+    enum result result = file_read_all(fd, LAKE_MANIFEST_SIZE_MAX, &text, out_size);
+    if (result != RESULT_OK) {
+        return result == RESULT_NO_SPACE ? RESULT_NO_MEMORY : result;
     }
-    uint64_t size = (uint64_t)status.st_size;
-    char *text = size > LAKE_MANIFEST_SIZE_MAX ? NULL : heap_alloc(size + 1);
-    if (text == NULL) {
-        return RESULT_NO_MEMORY;
-    }
-    enum result result = read_all(manifest->fd, text, size);
-    if (result == RESULT_OK) {
-        result = lake_manifest_decode(text, size, &manifest->known, &manifest->bytes, &wrong);
-    }
+    result = lake_manifest_decode(text, *out_size, known, out_bytes, &wrong);
     heap_free(text);
     if (result == RESULT_CORRUPT) {
         (void)snprintf(error, LAKE_ERROR_SIZE_MAX,
                        "line %u of " LAKE_MANIFEST_NAME " is damaged: %s; take the file away, and "
                        "every file of the lake is written again",
                        wrong.line, wrong.what);
-        return RESULT_CORRUPT;
     }
+    return result;
+}
+
+/* The same; cuts off a torn line. */
+static enum result manifest_load(struct lake_manifest *manifest, char error[LAKE_ERROR_SIZE_MAX])
+{
+    uint64_t size;
+    enum result result = known_load(manifest->fd, &manifest->known, &manifest->bytes, &size, error);
     if (result == RESULT_OK && manifest->bytes < size &&
         ftruncate(manifest->fd, (off_t)manifest->bytes) != 0) {
         result = RESULT_SYSTEM;
+    }
+    return result;
+}
+
+enum result lake_known_read(const char *root, struct lake_known *known,
+                            char error[LAKE_ERROR_SIZE_MAX])
+{
+    char path[LAKE_ROOT_SIZE_MAX + sizeof(LAKE_MANIFEST_NAME) + 1];
+    uint64_t bytes;
+    uint64_t size;
+    *known = (struct lake_known){.whole = NULL};
+    (void)snprintf(path, sizeof(path), "%s/" LAKE_MANIFEST_NAME, root);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    enum result result = fd < 0 ? RESULT_SYSTEM : known_load(fd, known, &bytes, &size, error);
+    if (result == RESULT_SYSTEM || result == RESULT_NO_MEMORY) {
+        (void)snprintf(error, LAKE_ERROR_SIZE_MAX, LAKE_MANIFEST_NAME ": %s",
+                       result == RESULT_SYSTEM ? strerror(errno) : result_name(result));
+    }
+    if (fd >= 0) {
+        (void)close(fd);
     }
     return result;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "drivers/file.h"
 #include "drivers/memory.h"
 
 #define PATH_SIZE_MAX 4096u
@@ -110,21 +111,13 @@ void served_reader_close(struct served_reader *reader)
     heap_free(reader);
 }
 
-/* Reads up to size bytes; fewer at the file's end. */
-static uint64_t file_read(const struct served_reader *reader, uint64_t place, uint8_t *data,
-                          uint64_t size)
+/* Reads up to size bytes; fewer at the file's end, or where it cannot be read. */
+static uint64_t bytes_read(const struct served_reader *reader, uint64_t place, uint8_t *data,
+                           uint64_t size)
 {
-    uint64_t done = 0;
-    while (done < size) {
-        ssize_t got = pread(reader->fd, data + done, size - done, (off_t)(place + done));
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got <= 0) {
-            break;
-        }
-        done += (uint64_t)got;
-    }
+    uint64_t done;
+    enum result result = file_read_at(reader->fd, place, data, size, &done);
+    (void)result; /* Bytes that are missing are told as damage. */
     return done;
 }
 
@@ -150,7 +143,7 @@ static enum result file_take(struct served_reader *reader, uint64_t number)
         return RESULT_NOT_FOUND;
     }
     enum result result =
-        served_file_decode(header, file_read(reader, 0, header, sizeof(header)), &file);
+        served_file_decode(header, bytes_read(reader, 0, header, sizeof(header)), &file);
     if (result == RESULT_OK && file.number == number) {
         return RESULT_OK;
     }
@@ -163,10 +156,10 @@ static enum result file_take(struct served_reader *reader, uint64_t number)
 static bool block_read(struct served_reader *reader, uint64_t place)
 {
     struct served_block block;
-    uint64_t got = file_read(reader, place, reader->block, SERVED_BLOCK_HEADER);
+    uint64_t got = bytes_read(reader, place, reader->block, SERVED_BLOCK_HEADER);
     enum result result = served_block_decode(reader->block, got, &block);
     if (result == RESULT_TRUNCATED && got == SERVED_BLOCK_HEADER) {
-        got += file_read(reader, place + got, reader->block + got, block.size);
+        got += bytes_read(reader, place + got, reader->block + got, block.size);
         result = served_block_decode(reader->block, got, &block);
     }
     if (result != RESULT_OK || block.file != reader->file || block.place != place) {
@@ -183,7 +176,7 @@ static bool block_find(struct served_reader *reader, uint64_t place)
 {
     uint8_t piece[4096];
     uint64_t got;
-    for (; (got = file_read(reader, place, piece, sizeof(piece))) >= SERVED_ALIGN; place += got) {
+    for (; (got = bytes_read(reader, place, piece, sizeof(piece))) >= SERVED_ALIGN; place += got) {
         got -= got % SERVED_ALIGN;
         for (uint64_t i = 0; i < got; i += SERVED_ALIGN) {
             uint32_t magic;
@@ -221,7 +214,7 @@ static enum result file_next(struct served_reader *reader, bool *out_there)
             continue;
         }
         uint64_t before = reader->file;
-        if (reader->fd >= 0 && file_read(reader, reader->next_place, &byte, 1) > 0) {
+        if (reader->fd >= 0 && bytes_read(reader, reader->next_place, &byte, 1) > 0) {
             reader->report.torn_files++;
         }
         enum result taken = file_take(reader, reader->number[i]);
@@ -349,7 +342,7 @@ enum result served_reader_check(const char *directory, uint64_t number,
     }
     while (served_reader_next(reader, &record) == RESULT_OK) {
     }
-    if (file_read(reader, reader->next_place, &byte, 1) > 0) {
+    if (bytes_read(reader, reader->next_place, &byte, 1) > 0) {
         reader->report.torn_files++;
     }
     *out = reader->report;

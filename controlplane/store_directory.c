@@ -12,6 +12,7 @@
 #include "controlplane/epochs.h"
 #include "dataplane/feature/manifest.h"
 #include "dataplane/feature/served_format.h"
+#include "drivers/file.h"
 #include "drivers/memory.h"
 
 #define CAPACITY_MIN                  64u
@@ -153,11 +154,12 @@ static enum result archives_read(const char *path, struct archives *out)
     if (fd < 0) {
         return errno == ENOENT ? RESULT_OK : RESULT_SYSTEM;
     }
-    ssize_t size = pread(fd, text, sizeof(text), 0);
+    uint64_t size;
+    enum result result = file_read_at(fd, 0, text, sizeof(text), &size);
     int error = errno;
     (void)close(fd);
     errno = error;
-    return size < 0 ? RESULT_SYSTEM : archives_decode(text, (uint64_t)size, out);
+    return result == RESULT_OK ? archives_decode(text, size, out) : result;
 }
 
 enum result store_directory_add_archives(struct store_directory *directory, const char *path)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "dataplane/base/assert.h"
+#include "drivers/file.h"
 #include "drivers/memory.h"
 
 enum result store_file_open(struct store_file *file, const char *path)
@@ -47,19 +48,9 @@ void store_file_close(struct store_file *file)
 static void window_fill(struct store_file *file, uint64_t place)
 {
     file->window_place = place;
-    file->window_filled = 0;
-    while (file->window_filled < STORE_FILE_WINDOW) {
-        ssize_t count =
-            pread(file->fd, file->window + file->window_filled,
-                  STORE_FILE_WINDOW - file->window_filled, (off_t)(place + file->window_filled));
-        if (count < 0 && errno == EINTR) {
-            continue;
-        }
-        if (count <= 0) {
-            file->error = count < 0 ? errno : file->error;
-            return;
-        }
-        file->window_filled += (uint64_t)count;
+    if (file_read_at(file->fd, place, file->window, STORE_FILE_WINDOW, &file->window_filled) !=
+        RESULT_OK) {
+        file->error = errno;
     }
 }
 

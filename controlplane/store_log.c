@@ -9,6 +9,7 @@
 #include "controlplane/store_file.h"
 #include "dataplane/feature/manifest.h"
 #include "dataplane/feature/mirror_scan.h"
+#include "drivers/file.h"
 #include "drivers/memory.h"
 
 /* An epoch's plan stands in its first frames. */
@@ -154,15 +155,16 @@ static enum result header_read(const char *path, const struct store_name *name,
     if (fd < 0) {
         return errno == ENOENT ? RESULT_NOT_FOUND : RESULT_SYSTEM;
     }
-    ssize_t count = pread(fd, block, sizeof(block), 0);
+    uint64_t count;
+    enum result result = file_read_at(fd, 0, block, sizeof(block), &count);
     int error = errno;
     (void)close(fd);
     errno = error;
-    if (count < 0) {
-        return RESULT_SYSTEM;
+    if (result != RESULT_OK) {
+        return result;
     }
-    if (mirror_segment_decode(block, (uint64_t)count, out_header) != RESULT_OK) {
-        return memcmp(block, zeros, (size_t)count) == 0 ? RESULT_NOT_FOUND : RESULT_CORRUPT;
+    if (mirror_segment_decode(block, count, out_header) != RESULT_OK) {
+        return memcmp(block, zeros, count) == 0 ? RESULT_NOT_FOUND : RESULT_CORRUPT;
     }
     bool named = out_header->shard == name->shard && out_header->number == name->number;
     return named ? RESULT_OK : RESULT_NOT_FOUND;

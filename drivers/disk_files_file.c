@@ -8,6 +8,7 @@
 #include "dataplane/base/assert.h"
 #include "dataplane/base/units.h"
 #include "drivers/disk_files.h"
+#include "drivers/file.h"
 #include "drivers/memory.h"
 
 #define FILL_BYTES MIB
@@ -33,20 +34,9 @@ static enum result file_size(struct disk_file *file, uint64_t *out_size)
 static enum result file_read(struct disk_file *file, uint64_t offset, void *data, uint64_t size,
                              uint64_t *out_read)
 {
-    uint64_t done = 0;
-    while (done < size) {
-        ssize_t got = pread(files_descriptor_of(file), (uint8_t *)data + done, size - done,
-                            (off_t)(offset + done));
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got < 0) {
-            return files_result_of(errno);
-        }
-        if (got == 0) {
-            break;
-        }
-        done += (uint64_t)got;
+    uint64_t done;
+    if (file_read_at(files_descriptor_of(file), offset, data, size, &done) != RESULT_OK) {
+        return files_result_of(errno);
     }
     *out_read = done;
     return RESULT_OK;

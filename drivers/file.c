@@ -1,0 +1,53 @@
+#include "drivers/file.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "drivers/memory.h"
+
+enum result file_read_at(int fd, uint64_t place, void *data, uint64_t size, uint64_t *out_size)
+{
+    *out_size = 0;
+    while (*out_size < size) {
+        ssize_t got =
+            pread(fd, (uint8_t *)data + *out_size, size - *out_size, (off_t)(place + *out_size));
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return RESULT_SYSTEM;
+        }
+        if (got == 0) {
+            break;
+        }
+        *out_size += (uint64_t)got;
+    }
+    return RESULT_OK;
+}
+
+enum result file_read_all(int fd, uint64_t size_max, char **out_data, uint64_t *out_size)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0) {
+        return RESULT_SYSTEM;
+    }
+    uint64_t size = (uint64_t)status.st_size;
+    if (size > size_max) {
+        return RESULT_NO_SPACE;
+    }
+    char *data = heap_alloc(size + 1);
+    if (data == NULL) {
+        return RESULT_NO_MEMORY;
+    }
+    enum result result = file_read_at(fd, 0, data, size, out_size);
+    if (result != RESULT_OK) {
+        int error = errno;
+        heap_free(data);
+        errno = error;
+        return result;
+    }
+    data[*out_size] = '\0';
+    *out_data = data;
+    return RESULT_OK;
+}
