@@ -1,5 +1,6 @@
 /* The driver of DuckDB: values of every layout, results of many chunks, and what is said when it
  * cannot be. */
+#include "tests/support/duckdb_found.h"
 #include "tests/support/unit.h"
 
 #include <stdio.h>
@@ -180,18 +181,9 @@ int main(void)
     const struct CMUnitTest without[] = {
         cmocka_unit_test(without_the_library_it_is_said_where_it_was_looked_for),
     };
-    char error[DUCKDB_ERROR_SIZE_MAX];
-    const struct duckdb_options options = {.threads = 1};
     int failed = cmocka_run_group_tests(without, NULL, NULL);
-    enum result result = duckdb_database_open(&options, &database, error);
-    if (failed == 0 && result == RESULT_NOT_FOUND) {
-        printf("%s\n", error);
-        return EXIT_SKIPPED;
+    if (!duckdb_is_found()) {
+        return failed == 0 ? EXIT_SKIPPED : failed;
     }
-    if (result != RESULT_OK) {
-        printf("%s\n", error);
-        return 1;
-    }
-    duckdb_database_close(database);
     return failed + cmocka_run_group_tests(tests, database_open, database_close);
 }

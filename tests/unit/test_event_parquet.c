@@ -1,5 +1,6 @@
 /* Events of a Parquet file are those of the same rows as CSV and NDJSON, to the bit; DuckDB writes
  * all three. SEED=n runs one seed. */
+#include "tests/support/duckdb_found.h"
 #include "tests/support/unit.h"
 
 #include <inttypes.h>
@@ -253,12 +254,5 @@ int main(void)
         cmocka_unit_test(all_forms_of_the_same_rows_are_the_same_events),
         cmocka_unit_test(what_is_no_event_is_named_by_its_row),
     };
-    char error[DUCKDB_ERROR_SIZE_MAX];
-    const struct duckdb_options options = {.threads = 1};
-    if (duckdb_database_open(&options, &database, error) == RESULT_NOT_FOUND) {
-        printf("%s\n", error);
-        return EXIT_SKIPPED;
-    }
-    duckdb_database_close(database);
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return duckdb_is_found() ? cmocka_run_group_tests(tests, setup, teardown) : EXIT_SKIPPED;
 }

@@ -1,5 +1,6 @@
 /* Tables of labels as Parquet, written by DuckDB: values of every type against what DuckDB says of
  * them, random tables, and files that are none. SEED=n runs one seed. */
+#include "tests/support/duckdb_found.h"
 #include "tests/support/unit.h"
 
 #include <inttypes.h>
@@ -430,12 +431,5 @@ int main(void)
         cmocka_unit_test(an_infinite_time_is_refused_by_its_row),
         cmocka_unit_test(damage_is_refused_or_harmless_and_never_a_crash),
     };
-    char error[DUCKDB_ERROR_SIZE_MAX];
-    const struct duckdb_options options = {.threads = 1};
-    if (duckdb_database_open(&options, &database, error) == RESULT_NOT_FOUND) {
-        printf("%s\n", error);
-        return EXIT_SKIPPED;
-    }
-    duckdb_database_close(database);
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return duckdb_is_found() ? cmocka_run_group_tests(tests, setup, teardown) : EXIT_SKIPPED;
 }
