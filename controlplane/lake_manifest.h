@@ -79,8 +79,8 @@ struct lake_wrong {
  * fills out_wrong, RESULT_NO_MEMORY. lake_known_free() in any case. */
 MUST_USE enum result lake_manifest_decode(const char *text, uint64_t size, struct lake_known *known,
                                           uint64_t *out_bytes, struct lake_wrong *out_wrong);
-/* The manifest of the lake at root, only read, also beside a process that writes it; error says what
- * is wrong. lake_known_free() in any case. */
+/* The manifest of the lake at root, only read, also beside a process that writes it; error says
+ * what is wrong. lake_known_free() in any case. */
 MUST_USE enum result lake_known_read(const char *root, struct lake_known *known,
                                      char error[LAKE_ERROR_SIZE_MAX]);
 void lake_known_free(struct lake_known *known);

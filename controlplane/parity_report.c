@@ -123,6 +123,11 @@ static json_t *difference_json(const struct parity_difference *difference)
                      (json_int_t)difference->moment_us);
 }
 
+static uint64_t checked_values(const struct parity_sum *sum)
+{
+    return sum->values[PARITY_equal] + sum->values[PARITY_mismatch] + sum->values[PARITY_extra];
+}
+
 static int report_print_json(const struct parity_sum *sum, const struct served_reader_report *files,
                              int exit_code)
 {
@@ -136,11 +141,9 @@ static int report_print_json(const struct parity_sum *sum, const struct served_r
     }
     json_t *object = json_pack(
         "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "answers", count(sum->answers),
-        "checked",
-        count(sum->values[PARITY_equal] + sum->values[PARITY_mismatch] + sum->values[PARITY_extra]),
-        "mismatch", count(sum->values[PARITY_mismatch]), "missing",
-        count(sum->values[PARITY_missing]), "extra", count(sum->values[PARITY_extra]), "files",
-        count(files->files), "torn_files", count(files->torn_files), "damaged",
+        "checked", count(checked_values(sum)), "mismatch", count(sum->values[PARITY_mismatch]),
+        "missing", count(sum->values[PARITY_missing]), "extra", count(sum->values[PARITY_extra]),
+        "files", count(files->files), "torn_files", count(files->torn_files), "damaged",
         count(files->damaged), "services", services, "differences", differences);
     return inspect_object_print(object, exit_code);
 }
@@ -188,11 +191,19 @@ static int report_run(struct parity_source *source, bool json)
     } else {
         served_reader_report_read(source->reader, &files);
         bool good = sum.values[PARITY_mismatch] == 0 && sum.values[PARITY_extra] == 0;
-        exit_code = good ? VERB_EXIT_OK : VERB_EXIT_FAILED;
+        bool checked = checked_values(&sum) > 0 || sum.answers == 0;
+        exit_code = good && checked ? VERB_EXIT_OK : VERB_EXIT_FAILED;
         if (json) {
             exit_code = report_print_json(&sum, &files, exit_code);
         } else {
             report_print(&sum, &files);
+        }
+        if (!checked) {
+            (void)fprintf(stderr,
+                          "freshet parity report: none of %" PRIu64 " answers could be "
+                          "computed again: the mirror does not go back so far, or their "
+                          "definitions are gone\n",
+                          sum.answers);
         }
     }
     parity_sum_deinit(&sum);
@@ -218,7 +229,7 @@ int parity_report_verb(int argc, char **argv)
             "how many were checked, differ (mismatch), cannot be computed again (missing: the\n"
             "mirror does not go back so far, or the definition is gone), or were served where the\n"
             "mirror has none (extra); of numbers how far apart they were. Exit code 1 when\n"
-            "something differs.\n",
+            "something differs, or none of them could be computed again.\n",
         .option = option,
         .option_count = ARRAY_COUNT(option),
         .argument_min = 1,
