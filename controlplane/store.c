@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "controlplane/archives.h"
 #include "dataplane/base/assert.h"
 #include "dataplane/replay.h"
 #include "dataplane/worker.h"
@@ -222,7 +223,11 @@ static enum result keepers_open(struct store *store, char error[STORE_ERROR_SIZE
     memcpy(segments.store_id, store->store_id, sizeof(segments.store_id));
     enum result result = segments_open(&segments, now_us, &store->segments);
     if (result != RESULT_OK) {
-        return fail_with(error, result, "no segment of the log can be prepared");
+        return fail_with(error, result,
+                         result == RESULT_CORRUPT ? "the file `" ARCHIVES_NAME
+                                                    "` names no folders: take it away, that of "
+                                                    "`mirror.archive` is noted again"
+                                                  : "no segment of the log can be prepared");
     }
     struct checkpoint_options checkpoint = {.disk = store->disk,
                                             .segments = store->segments,

@@ -237,9 +237,26 @@ def a_corrected_row_is_built_anew_from_the_archive_too(one):
     assert lost > 1, lost
 
 
+@life(data=DATA, streams=definitions())
+def a_damaged_note_of_the_archives_is_named(one):
+    one.start()
+    assert one.appliance.stop() == 0
+    note = one.directory / "mirror-archives"
+    assert note.read_text() == "old/segments\n"
+    note.write_text("../elsewhere\n")
+    done = support.run("verify", one.directory)
+    assert done.returncode == 1 and "it names no folders below the directory" in done.stdout, done
+    one.refused(1, "the file `mirror-archives` names no folders: take it away")
+    note.unlink()
+    one.start()
+    assert one.appliance.stop() == 0
+    assert note.read_text() == "old/segments\n"
+
+
 TESTS = [whatever_reads_the_mirror_reaches_back_into_the_archive,
          an_archive_that_was_taken_away_is_no_history_and_no_damage,
-         a_corrected_row_is_built_anew_from_the_archive_too]
+         a_corrected_row_is_built_anew_from_the_archive_too,
+         a_damaged_note_of_the_archives_is_named]
 
 if __name__ == "__main__":
     support.main([test for test in TESTS if len(sys.argv) < 2 or test.__name__ in sys.argv])
