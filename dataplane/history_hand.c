@@ -155,8 +155,7 @@ enum result history_hand_take(struct history *history, uint32_t shard,
         if (i == first) {
             continue;
         }
-        decode_events(&history->options.plan->stream[stream].decode_judged, wire,
-                      part.first + first, i - first, burst);
+        decode_events(&own->taken, wire, part.first + first, i - first, burst);
         for (uint32_t at = base; at < burst->count; at++) {
             burst->order[at] = part.order != NULL
                                    ? *part.order

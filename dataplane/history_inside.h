@@ -21,6 +21,7 @@
 /* A stream of which some view is asked for. */
 struct history_stream {
     struct decode_plan probe;            /* Time and keys. */
+    struct decode_plan taken;            /* Time, and what views that are asked for take. */
     uint32_t view_count;                 /* Asked for, */
     uint8_t place[VIEWS_PER_STREAM_MAX]; /* by place among the stream's views. */
     struct burst *burst;

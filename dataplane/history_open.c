@@ -35,20 +35,29 @@ static enum result view_ask(struct history *history, uint32_t view_index)
     return RESULT_OK;
 }
 
-/* Time and keys only: most events are no row's. */
-static void probe_compile(struct history *history, uint32_t s)
+/* Time and keys only: most events are no row's. Expressions may read all that the stream has. */
+static void decode_plans_compile(struct history *history, uint32_t s)
 {
     const struct plan *plan = history->options.plan;
+    const struct plan_stream *stream = &plan->stream[s];
     struct history_stream *own = history->stream[s];
-    uint64_t fields = 0;
+    uint64_t keys = 0;
+    uint64_t taken = 0;
     for (uint32_t w = 0; w < own->view_count; w++) {
-        const struct plan_view *view = &plan->view[plan->stream[s].view[own->place[w]]];
+        const struct plan_view *view = &plan->view[stream->view[own->place[w]]];
+        const struct plan_source *source = plan_source_of(view, s);
         const uint8_t *key_field = plan_key_fields(view, s);
+        taken |= source == NULL ? view->input_fields : source->fields_used;
         for (uint32_t k = 0; k < view->key_count; k++) {
-            fields |= UINT64_C(1) << key_field[k];
+            keys |= UINT64_C(1) << key_field[k];
         }
     }
-    decode_compile_only(&plan->stream[s].schema, fields, &own->probe);
+    decode_compile_only(&stream->schema, keys, &own->probe);
+    if (stream->program.output_count == 0) {
+        decode_compile_only(&stream->schema, taken, &own->taken);
+    } else {
+        own->taken = stream->decode_judged;
+    }
 }
 
 static enum result streams_open(struct history *history)
@@ -62,7 +71,7 @@ static enum result streams_open(struct history *history)
     }
     for (uint32_t s = 0; s < plan->stream_count; s++) {
         if (history->stream[s] != NULL) {
-            probe_compile(history, s);
+            decode_plans_compile(history, s);
         }
     }
     return RESULT_OK;
