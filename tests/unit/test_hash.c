@@ -57,6 +57,31 @@ static void bytes_above_127_count_as_unsigned(void **state)
     assert_int_equal(hash_redis_slot("\xff", 1), 0x1ef0);
 }
 
+/* The polynomial, bit by bit. */
+static uint16_t crc16_of(const uint8_t *text, uint32_t size)
+{
+    uint32_t crc = 0;
+    for (uint32_t bit = 0; bit < size * 8; bit++) {
+        uint32_t in = (uint32_t)text[bit / 8] >> (7 - bit % 8) & 1;
+        crc = ((crc << 1) ^ ((crc >> 15 ^ in) & 1) * 0x1021u) & 0xffffu;
+    }
+    return (uint16_t)crc;
+}
+
+static void slots_are_those_of_the_polynomial(void **state)
+{
+    (void)state;
+    /* Two bytes lead to every register that a third one can meet. */
+    for (uint32_t pair = 0; pair < 65536; pair++) {
+        const uint8_t text[3] = {(uint8_t)(pair >> 8), (uint8_t)pair, (uint8_t)(pair * 37)};
+        for (uint32_t size = 2; size <= 3; size++) {
+            bool tagged = size == 3 && text[0] == '{' && text[2] == '}';
+            uint16_t crc = tagged ? crc16_of(text + 1, 1) : crc16_of(text, size);
+            assert_int_equal(hash_redis_slot((const char *)text, size), crc % 16384);
+        }
+    }
+}
+
 /* Known answers of XXH3-64, from xxHash's own tests (xsum_sanity_check.c): seed 0 over nothing, and
  * from two further implementations for the rest. A producer in any language must find these. */
 static void owners_are_as_published(void **state)
@@ -106,6 +131,7 @@ int main(void)
         cmocka_unit_test(an_open_brace_alone_hashes_the_whole_key),
         cmocka_unit_test(bytes_after_the_size_are_not_read),
         cmocka_unit_test(bytes_above_127_count_as_unsigned),
+        cmocka_unit_test(slots_are_those_of_the_polynomial),
         cmocka_unit_test(owners_are_as_published),
         cmocka_unit_test(a_secret_moves_every_key),
         cmocka_unit_test(lanes_of_a_producer_have_neighbouring_homes),
