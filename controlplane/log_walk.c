@@ -14,7 +14,8 @@ void log_walk_init(struct log_walk *walk, const struct mirror_segment *segment, 
     }
 }
 
-/* Bytes from place on, at least wanted of them if the file has as many. */
+/* Bytes from place on, at least wanted of them if the file has as many. What of them is there goes
+ * to the buffer's start; the rest is read behind it. */
 static enum result bytes_at(struct log_walk *walk, uint64_t place, uint64_t wanted,
                             const uint8_t **out_data, uint64_t *out_size)
 {
@@ -23,14 +24,20 @@ static enum result bytes_at(struct log_walk *walk, uint64_t place, uint64_t want
         if (walk->stop_asked != NULL && walk->stop_asked(walk->stop_context)) {
             return RESULT_STOPPED;
         }
+        uint64_t had = place >= walk->buffer_place && place < end ? end - place : 0;
         uint64_t size = 0;
+        wanted = wanted > LOG_WALK_READ_BYTES ? wanted : LOG_WALK_READ_BYTES;
+        if (had > 0) {
+            memmove(walk->buffer, walk->buffer + (place - walk->buffer_place), had);
+        }
+        walk->buffer_place = place;
+        walk->buffer_size = 0; /* Until the rest is read, too. */
         enum result result =
-            disk_file_read(walk->file, place, walk->buffer, LOG_WALK_BUFFER_BYTES, &size);
+            disk_file_read(walk->file, place + had, walk->buffer + had, wanted - had, &size);
         if (result != RESULT_OK) {
             return result;
         }
-        walk->buffer_place = place;
-        walk->buffer_size = size;
+        walk->buffer_size = had + size;
     }
     *out_data = walk->buffer + (place - walk->buffer_place);
     *out_size = walk->buffer_size - (place - walk->buffer_place);

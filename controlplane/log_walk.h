@@ -9,12 +9,15 @@
 #include "dataplane/feature/mirror_scan.h"
 #include "drivers/disk.h"
 
-/* One read: the longest frame fits with room for others. */
+/* The longest frame fits with room for others. */
 #define LOG_WALK_BUFFER_BYTES (2 * MIRROR_FRAME_BYTES_MAX)
+/* What is read at a time, where a frame does not need more: what was read is in the second-level
+ * cache still when it is summed and decoded. */
+#define LOG_WALK_READ_BYTES (1 * MIB)
 
 struct log_walk {
     struct disk_file *file;            /* The caller's: opened after init, closed after the walk. */
-    uint8_t *buffer;                   /* Borrowed, LOG_WALK_BUFFER_BYTES. */
+    uint8_t *buffer;                   /* Borrowed, LOG_WALK_BUFFER_BYTES; filled from its start. */
     bool (*stop_asked)(void *context); /* The caller's, after init; true ends it: RESULT_STOPPED. */
     void *stop_context;
     struct mirror_scan scan;

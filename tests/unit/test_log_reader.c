@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "controlplane/archives.h"
+#include "controlplane/log_walk.h"
 #include "drivers/disk_simulated.h"
 #include "tests/support/segment_make.h"
 #include "tests/support/unit.h"
@@ -20,6 +21,7 @@ struct world {
     struct disk *disk;
     struct log_reader *reader;
     uint8_t *data[SEGMENTS];
+    uint64_t bytes[SEGMENTS];
     uint64_t place[SEGMENTS][FRAMES]; /* Of the frames of each. */
     uint64_t end_place[SEGMENTS];
     uint64_t before_lsn[SEGMENTS];
@@ -46,6 +48,7 @@ static void world_open(void)
         struct segment_make make;
         world.data[i] = calloc(1, BYTES);
         assert_non_null(world.data[i]);
+        world.bytes[i] = BYTES;
         segment_make_begin(&make, world.data[i], SHARD, i + 1, first, BYTES);
         world.before_lsn[i] = make.segment.before_lsn;
         for (uint32_t frame = 0; frame < FRAMES; frame++) {
@@ -76,7 +79,7 @@ static void file_write(const char *folder, uint32_t index)
     mirror_name_format(SHARD, index + 1, name);
     (void)snprintf(path, sizeof(path), "%s%s%s", folder, folder[0] == '\0' ? "" : "/", name);
     ok(disk_file_open(world.disk, path, DISK_CREATE, &file));
-    ok(disk_file_write(file, 0, world.data[index], BYTES));
+    ok(disk_file_write(file, 0, world.data[index], world.bytes[index]));
     ok(disk_file_sync(file));
     disk_file_close(file);
 }
@@ -177,6 +180,44 @@ static void a_whole_log_is_read_from_any_record_on(void **state)
     /* A checkpoint that saw more than the log has: something is gone. */
     assert_int_equal(log_reader_end(world.reader, last + 1, &end, &damage), RESULT_CORRUPT);
     assert_int_equal(damage.first_lsn, last + 1);
+    world_close();
+}
+
+/* Frames about as long as what is read at a time, and longer, at any place of it. */
+static void frames_of_any_length_come_whole(void **state)
+{
+    (void)state;
+    static const uint32_t size[] = {1,           LOG_WALK_READ_BYTES - 8 * KIB,
+                                    1,           LOG_WALK_READ_BYTES - 4 * KIB,
+                                    40 * KIB,    LOG_WALK_READ_BYTES,
+                                    300 * KIB,   300 * KIB,
+                                    300 * KIB,   LOG_WALK_READ_BYTES + 4 * KIB,
+                                    1,           1,
+                                    3 * MIB / 2, 3 * MIB,
+                                    4 * KIB + 1, 700 * KIB};
+    struct segment_make make;
+    struct log_damage damage;
+    world_open();
+    for (uint32_t i = 1; i < SEGMENTS; i++) {
+        segment_forget(i);
+    }
+    uint64_t bytes = 16 * MIB;
+    free(world.data[0]);
+    world.data[0] = calloc(1, bytes);
+    assert_non_null(world.data[0]);
+    segment_make_begin(&make, world.data[0], SHARD, 1, 1, bytes);
+    for (uint32_t i = 0; i < ARRAY_COUNT(size); i++) {
+        do {
+            segment_make_message(&make, make.next_lsn, 8);
+        } while (make.entries_size < size[i]);
+        (void)segment_make_frame(&make);
+    }
+    world.bytes[0] = bytes;
+    files_write();
+    end_is(make.next_lsn - 1);
+    struct frames_seen seen = {.next_lsn = lsn_of(SEGMENT_EPOCH, 1)};
+    ok(log_reader_read(world.reader, START_LSN, make.next_lsn - 1, frame_see, &seen, &damage));
+    assert_int_equal(seen.frames, ARRAY_COUNT(size));
     world_close();
 }
 
@@ -499,6 +540,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_directory_without_segments_is_an_empty_log),
         cmocka_unit_test(a_whole_log_is_read_from_any_record_on),
+        cmocka_unit_test(frames_of_any_length_come_whole),
         cmocka_unit_test(torn_frames_end_the_log),
         cmocka_unit_test(a_recycled_file_ends_where_its_own_frames_do),
         cmocka_unit_test(a_bad_frame_before_a_good_one_is_damage),
