@@ -43,52 +43,51 @@ static bool view_is_ours(const struct replay *replay, uint64_t hash, uint32_t ev
     UNREACHABLE();
 }
 
-static void batches_clear(struct replay *replay, struct worker *worker)
+/* Fields that an event must have for the view: an older definition applied null where this one
+ * counts on a value. */
+static uint64_t sure_fields_of(const struct plan_view *view, uint32_t stream)
 {
-    const struct plan *plan = replay->options.plan;
-    const struct plan_stream *stream = &plan->stream[replay->burst.stream];
-    for (uint32_t v = 0; v < stream->view_count; v++) {
-        const struct plan_view *view = &plan->view[stream->view[v]];
-        worker->batch[v].count = 0;
-        worker->batch[v].key_stride = (uint32_t)align_up(view->key_size_max, sizeof(uint64_t));
-    }
+    const struct plan_source *source = plan_source_of(view, stream);
+    return source == NULL ? view->sure_fields : source->sure_fields;
 }
 
-/* Size of the event's key in the view; 0: it is none of its events. */
-static uint32_t event_key(const struct replay *replay, const struct plan_view *view, uint32_t event,
-                          uint8_t *key)
+/* Whether the row of a key is one that a worker takes the event for. */
+static bool row_is_workers(struct replay *replay, uint32_t w, uint32_t view, uint32_t event,
+                           const uint8_t *key, uint32_t size)
 {
-    /* An older definition applied null where this view counts on a value. */
-    const struct plan_source *source = plan_source_of(view, replay->burst.stream);
-    uint64_t sure = source == NULL ? view->sure_fields : source->sure_fields;
-    bool lacks = (replay->burst.null_mask[event] & sure) != 0;
-    return lacks ? 0 : key_of_event(view, &replay->burst, event, key);
+    uint64_t hash = hash_owner(key, size);
+    return mesh_owner(hash, replay->options.shard_count) == w &&
+           view_is_ours(replay, hash, event) && replay_row_is_ours(replay, view, key, size);
 }
 
-/* Puts one event's views that belong to a worker into its batches. */
-static void event_batch(struct replay *replay, uint32_t w, uint32_t event)
+/* Puts the burst's events of the stream's view v that belong to a worker into its batch. */
+static void view_batch(struct replay *replay, uint32_t w, uint32_t v)
 {
-    const struct plan *plan = replay->options.plan;
-    const struct plan_stream *stream = &plan->stream[replay->burst.stream];
-    struct worker *worker = replay->options.workers[w];
+    const struct burst *burst = &replay->burst;
+    const struct replay_options *options = &replay->options;
+    uint32_t index = options->plan->stream[burst->stream].view[v];
+    const struct plan_view *view = &options->plan->view[index];
+    struct shard_batch *batch = &options->workers[w]->batch[v];
+    uint64_t sure = sure_fields_of(view, burst->stream);
     /* The only shard owns whatever the hash. */
-    bool alone = replay->options.shard_count == 1 && replay->options.old_shard_count == 1;
-    for (uint32_t views = replay->views[event]; views != 0; views &= views - 1) {
-        uint32_t v = (uint32_t)__builtin_ctz(views);
-        struct shard_batch *batch = &worker->batch[v];
-        const struct plan_view *view = &plan->view[stream->view[v]];
-        uint8_t *key = batch->keys + (uint64_t)batch->count * batch->key_stride;
-        uint32_t size = event_key(replay, view, event, key);
-        uint64_t hash = size == 0 || alone ? 0 : hash_owner(key, size);
-        if (size == 0 || mesh_owner(hash, replay->options.shard_count) != w ||
-            !view_is_ours(replay, hash, event) ||
-            !replay_row_is_ours(replay, stream->view[v], key, size)) {
+    bool alone = options->shard_count == 1 && options->old_shard_count == 1 &&
+                 replay->pass != REPLAY_AGAIN && replay->start.which == REPLAY_ROWS_ALL;
+    uint32_t count = 0;
+    batch->key_stride = (uint32_t)align_up(view->key_size_max, sizeof(uint64_t));
+    for (uint32_t i = 0; i < burst->count; i++) {
+        if ((replay->views[i] >> v & 1) == 0 || (burst->null_mask[i] & sure) != 0) {
             continue;
         }
-        batch->event[batch->count] = (uint16_t)event;
-        batch->key_size[batch->count] = (uint16_t)size;
-        batch->count++;
+        uint8_t *key = batch->keys + (uint64_t)count * batch->key_stride;
+        uint32_t size = key_of_event(view, burst, i, key);
+        if (size == 0 || !(alone || row_is_workers(replay, w, index, i, key, size))) {
+            continue;
+        }
+        batch->event[count] = (uint16_t)i;
+        batch->key_size[count] = (uint16_t)size;
+        count++;
     }
+    batch->count = count;
 }
 
 /* Events of the view that found their rows at the greatest size. */
@@ -128,12 +127,12 @@ static enum result burst_apply(struct replay *replay)
             replay->lsn_saved[i] = burst->lsn[i];
         }
     }
+    const struct plan_stream *stream = &replay->options.plan->stream[burst->stream];
     struct replay_workers workers = replay_workers_of(replay);
     for (uint32_t w = workers.first; w < workers.end; w++) {
         struct worker *worker = replay->options.workers[w];
-        batches_clear(replay, worker);
-        for (uint32_t i = 0; i < burst->count; i++) {
-            event_batch(replay, w, i);
+        for (uint32_t v = 0; v < stream->view_count; v++) {
+            view_batch(replay, w, v);
         }
         if (replay_lsn_is_fixed(replay)) {
             for (uint32_t i = 0; i < burst->count; i++) {
@@ -202,13 +201,16 @@ static bool event_hand(struct replay *replay, uint32_t event, uint32_t owner, ui
 static enum result burst_forward(struct replay *replay)
 {
     const struct plan *plan = replay->options.plan;
-    const struct plan_stream *stream = &plan->stream[replay->burst.stream];
-    for (uint32_t i = 0; i < replay->burst.count; i++) {
+    const struct burst *burst = &replay->burst;
+    const struct plan_stream *stream = &plan->stream[burst->stream];
+    for (uint32_t i = 0; i < burst->count; i++) {
         uint32_t views_of[SHARDS_MAX] = {0};
         uint8_t key[KEY_SIZE_MAX];
         for (uint32_t views = replay->views[i]; views != 0; views &= views - 1) {
             uint32_t v = (uint32_t)__builtin_ctz(views);
-            uint32_t size = event_key(replay, &plan->view[stream->view[v]], i, key);
+            const struct plan_view *view = &plan->view[stream->view[v]];
+            bool lacks = (burst->null_mask[i] & sure_fields_of(view, burst->stream)) != 0;
+            uint32_t size = lacks ? 0 : key_of_event(view, burst, i, key);
             uint64_t hash = size == 0 ? 0 : hash_owner(key, size);
             if (size > 0 && view_is_ours(replay, hash, i)) {
                 views_of[mesh_owner(hash, replay->options.old_shard_count)] |= 1u << v;
