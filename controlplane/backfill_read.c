@@ -22,6 +22,7 @@
 /* One shard's log. */
 struct reading_log {
     uint64_t done_lsn; /* Handed on up to it. */
+    bool planned;      /* What follows was written under the new plan. */
     int64_t watermark_us[STREAMS_MAX];
 };
 
@@ -31,7 +32,9 @@ struct backfill_reading {
     struct replay *replay;
     struct corrections corrections; /* Made while nothing runs. */
     struct catalog *catalog;        /* Of what runs: the log may begin behind its own. */
-    struct view_set views;          /* New ones. */
+    struct catalog *catalog_next;   /* Of the new plan. */
+    struct replay_span history[VIEWS_MAX];
+    struct view_set views; /* New ones. */
     struct reading_log log[SHARDS_MAX];
     uint32_t shard; /* Whose log is read. */
     bool first;     /* The pass that counts for progress. */
@@ -195,7 +198,8 @@ static enum result frames_read(struct backfill_reading *reading, uint32_t shard,
 static enum result log_read(struct backfill_reading *reading, uint32_t shard, uint64_t last_lsn)
 {
     struct reading_log *log = &reading->log[shard];
-    enum result result = replay_catalog(reading->replay, reading->catalog);
+    enum result result =
+        replay_catalog(reading->replay, log->planned ? reading->catalog_next : reading->catalog);
     if (result != RESULT_OK) {
         return result;
     }
@@ -217,6 +221,10 @@ static enum result log_read(struct backfill_reading *reading, uint32_t shard, ui
     result = result == RESULT_OK ? ended : result;
     rings_show(reading);
     if (result == RESULT_OK) {
+        log->planned = replay_plan_is_reached(reading->replay);
+        for (uint32_t v = 0; v < VIEWS_MAX; v++) {
+            replay_span_merge(&reading->history[v], &counts.history[v]);
+        }
         log->done_lsn = last_lsn; /* A frame may go on behind it. */
         memcpy(log->watermark_us, counts.watermark_us, sizeof(log->watermark_us));
     }
@@ -259,6 +267,19 @@ static void since_note(struct backfill_reading *reading, const struct mirror_seg
     }
 }
 
+/* Of the view that was asked for. */
+static void since_report(const struct backfill_reading *reading)
+{
+    struct backfill *backfill = reading->backfill;
+    const struct plan *plan = &reading->succession->config->plan;
+    int view =
+        plan_view_find(plan, backfill->report.view, (uint32_t)strlen(backfill->report.view), 0);
+    (void)pthread_mutex_lock(&backfill->lock);
+    backfill->report.since_us =
+        reading->succession->since_us[view >= 0 ? (uint32_t)view : reading->succession->view_first];
+    (void)pthread_mutex_unlock(&backfill->lock);
+}
+
 /* Bytes of the log from a segment on. */
 static uint64_t bytes_from(const struct backfill_reading *reading, uint32_t shard,
                            const struct log_reader *reader, uint32_t first)
@@ -291,9 +312,8 @@ static enum result log_find(struct backfill_reading *reading, uint32_t shard)
         uint64_t bytes = bytes_from(reading, shard, reader, first);
         (void)pthread_mutex_lock(&reading->backfill->lock);
         reading->backfill->report.bytes_all += bytes;
-        reading->backfill->report.since_us =
-            reading->succession->since_us[reading->succession->view_first];
         (void)pthread_mutex_unlock(&reading->backfill->lock);
+        since_report(reading);
     }
     log_reader_close(reader);
     return result;
@@ -315,10 +335,12 @@ static enum result parts_open(struct backfill_reading *reading)
         .patterns = succession->patterns.set,
         .pattern_scratch = succession->patterns.scratch[appliance->shard_count]};
     reading->catalog = heap_alloc(sizeof(*reading->catalog));
-    if (reading->catalog == NULL) {
+    reading->catalog_next = heap_alloc(sizeof(*reading->catalog_next));
+    if (reading->catalog == NULL || reading->catalog_next == NULL) {
         return RESULT_NO_MEMORY;
     }
-    catalog_of_plan(plan, reading->catalog);
+    catalog_of_plan(appliance_plan(appliance), reading->catalog);
+    catalog_of_plan(plan, reading->catalog_next);
     enum result result = corrections_load(store_disk(appliance->store), store_id(appliance->store),
                                           &reading->corrections);
     if (result != RESULT_OK) {
@@ -384,6 +406,7 @@ void reading_close(struct backfill_reading *reading)
     replay_close(reading->replay);
     corrections_free(&reading->corrections);
     heap_free(reading->catalog);
+    heap_free(reading->catalog_next);
     heap_free(reading);
 }
 
@@ -448,6 +471,19 @@ static enum result durable_await(struct backfill_reading *reading, uint32_t shar
     return RESULT_OK;
 }
 
+/* Views know since when history goes that they took. */
+static void history_note(struct backfill_reading *reading)
+{
+    struct succession *succession = reading->succession;
+    const struct plan *plan = &succession->config->plan;
+    for (uint32_t v = succession->view_first; v < plan->view_count; v++) {
+        int64_t since_us = succession->since_us[v];
+        bool whole = since_us <= store_created_us(appliance_of(reading)->store);
+        succession->since_us[v] = replay_span_since_us(&reading->history[v], since_us, whole);
+    }
+    since_report(reading);
+}
+
 enum result reading_finish(struct backfill_reading *reading, const uint64_t last_lsn[SHARDS_MAX],
                            char error[BACKFILL_ERROR_SIZE_MAX])
 {
@@ -465,6 +501,7 @@ enum result reading_finish(struct backfill_reading *reading, const uint64_t last
     if (result != RESULT_OK) {
         return result;
     }
+    history_note(reading);
     if (is_refused(reading)) {
         (void)snprintf(error, BACKFILL_ERROR_SIZE_MAX,
                        "the view does not fit `state.memory`: raise it, and start again");

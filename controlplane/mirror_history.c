@@ -7,7 +7,6 @@
 #include "controlplane/archives.h"
 #include "controlplane/mirror_history_inside.h"
 #include "dataplane/base/assert.h"
-#include "dataplane/feature/manifest.h"
 #include "drivers/disk.h"
 #include "drivers/memory.h"
 
@@ -42,9 +41,8 @@ static void name_look(void *context, const char *name, uint64_t size)
     }
 }
 
-/* The plan of the newest manifest: what entries mean that no plan of their log precedes. One that
- * cannot be read is none. */
-static enum result first_catalog_read(struct mirror_history *history, uint64_t generation)
+/* The newest manifest. One that cannot be read is none. */
+static enum result newest_read(struct mirror_history *history, uint64_t generation)
 {
     char name[MANIFEST_NAME_SIZE_MAX];
     struct disk_file *file;
@@ -53,21 +51,17 @@ static enum result first_catalog_read(struct mirror_history *history, uint64_t g
         return RESULT_OK;
     }
     uint8_t *data = heap_alloc(MANIFEST_BYTES_MAX);
-    struct manifest *manifest = heap_alloc(sizeof(*manifest));
-    history->first = heap_alloc(sizeof(*history->first));
-    bool memory = data != NULL && manifest != NULL && history->first != NULL;
+    history->newest = heap_alloc(sizeof(*history->newest));
+    bool memory = data != NULL && history->newest != NULL;
     uint64_t size = 0;
     bool good = memory && disk_file_read(file, 0, data, MANIFEST_BYTES_MAX, &size) == RESULT_OK &&
-                manifest_decode(data, (uint32_t)size, manifest) == RESULT_OK;
-    if (good) {
-        *history->first = manifest->catalog;
-    } else {
-        heap_free(history->first);
-        history->first = NULL;
+                manifest_decode(data, (uint32_t)size, history->newest) == RESULT_OK;
+    if (!good) {
+        heap_free(history->newest);
+        history->newest = NULL;
     }
     disk_file_close(file);
     heap_free(data);
-    heap_free(manifest);
     return memory ? RESULT_OK : RESULT_NO_MEMORY;
 }
 
@@ -92,12 +86,43 @@ static enum result store_open(struct mirror_history *history,
     result = result == RESULT_OK ? archives_load(history->disk, &archives) : result;
     result =
         result == RESULT_OK ? archives_list(history->disk, &archives, name_look, &names) : result;
-    result = result == RESULT_OK ? first_catalog_read(history, names.generation) : result;
+    result = result == RESULT_OK ? newest_read(history, names.generation) : result;
     if (result != RESULT_OK) {
         return mirror_history_fail(error, result, "%s: cannot be read: %s",
                                    history->options.directory, result_name(result));
     }
     history->log_count = names.log_count;
+    return RESULT_OK;
+}
+
+/* Since when views know all. What they took of history, from before the mirror begins, the newest
+ * manifest tells; it counts while nothing of the mirror is gone. */
+static enum result since_find(struct mirror_history *history,
+                              char error[MIRROR_HISTORY_ERROR_SIZE_MAX])
+{
+    const struct mirror_range *range = &history->range;
+    const struct plan *plan = history->options.plan;
+    history->since_us = heap_alloc((plan->view_count + 1) * sizeof(*history->since_us));
+    struct catalog_map *map = heap_alloc(sizeof(*map));
+    if (history->since_us == NULL || map == NULL) {
+        heap_free(map);
+        return mirror_history_fail(error, RESULT_NO_MEMORY, "no memory");
+    }
+    for (uint32_t v = 0; v < plan->view_count; v++) {
+        history->since_us[v] = range->since_us;
+    }
+    struct view_set changed;
+    struct catalog_conflict conflict;
+    const struct manifest *newest = history->newest;
+    bool counts = newest != NULL && range->since_us == history->epochs.created_us &&
+                  catalog_match(&newest->catalog, plan, map, &changed, &conflict) == RESULT_OK;
+    for (uint32_t then = 0; counts && then < newest->catalog.view_count; then++) {
+        uint16_t view = map->view[then];
+        if (view != CATALOG_GONE && newest->since_us[then] < history->since_us[view]) {
+            history->since_us[view] = newest->since_us[then];
+        }
+    }
+    heap_free(map);
     return RESULT_OK;
 }
 
@@ -127,15 +152,7 @@ static enum result range_find(struct mirror_history *history,
         range->first_lsn[shard] = era->after_lsn[shard] + 1;
         range->last_lsn[shard] = era->last_lsn[shard];
     }
-    uint32_t views = history->options.plan->view_count;
-    history->since_us = heap_alloc((views + 1) * sizeof(*history->since_us));
-    if (history->since_us == NULL) {
-        return mirror_history_fail(error, RESULT_NO_MEMORY, "no memory");
-    }
-    for (uint32_t v = 0; v < views; v++) {
-        history->since_us[v] = range->since_us;
-    }
-    return RESULT_OK;
+    return since_find(history, error);
 }
 
 enum result mirror_history_open(const struct mirror_history_options *options,
@@ -186,7 +203,7 @@ void mirror_history_close(struct mirror_history *history)
     last_close(history);
     pattern_sets_close(&history->patterns);
     disk_close(history->disk);
-    heap_free(history->first);
+    heap_free(history->newest);
     heap_free(history->since_us);
     heap_free(history->era);
     corrections_free(&history->corrections);

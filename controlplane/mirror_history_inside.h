@@ -8,6 +8,7 @@
 #include "controlplane/log_cursor.h"
 #include "controlplane/mirror_history.h"
 #include "controlplane/pattern_sets.h"
+#include "dataplane/feature/manifest.h"
 
 /* From when on corrections were regarded: those that were made in an epoch, from the next start. */
 struct mirror_level {
@@ -33,9 +34,10 @@ struct mirror_history {
     struct mirror_range range;
     struct mirror_era *era; /* Owned; oldest first. */
     uint32_t era_count;
-    uint32_t log_count;    /* Shards that any epoch had. */
-    struct catalog *first; /* For entries before any plan of their log; NULL: none. */
-    int64_t *since_us;     /* By view. */
+    uint32_t log_count; /* Shards that any epoch had. */
+    struct manifest
+        *newest;       /* Owned; its plan is for entries before any of their log. NULL: none. */
+    int64_t *since_us; /* By view. */
     struct pattern_sets patterns;
     struct corrections corrections;
     struct mirror_level *level; /* Owned; by epoch. */

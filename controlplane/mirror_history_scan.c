@@ -128,8 +128,8 @@ static enum result era_scan(struct scan *scan)
         }
         scan->log[shard].entries = NULL;
         result = mirror_log_open(scan->own, era, shard, &scan->log[shard].log, scan->run->error);
-        if (result == RESULT_OK && scan->own->first != NULL) {
-            result = catalog_take(scan, shard, scan->own->first);
+        if (result == RESULT_OK && scan->own->newest != NULL) {
+            result = catalog_take(scan, shard, &scan->own->newest->catalog);
         }
         result = result == RESULT_OK ? log_step(scan, shard) : result;
     }

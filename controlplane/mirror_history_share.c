@@ -210,7 +210,7 @@ static enum result hands_run(struct share *share, void *run(void *argument),
 static enum result era_open(struct share *share, char error[MIRROR_HISTORY_ERROR_SIZE_MAX])
 {
     const struct mirror_era *era = share->era;
-    const struct catalog *first = share->own->first;
+    const struct manifest *newest = share->own->newest;
     enum result result = RESULT_OK;
     share->shard = 0;
     for (uint32_t shard = 0; result == RESULT_OK && shard < era->shard_count; shard++) {
@@ -221,11 +221,11 @@ static enum result era_open(struct share *share, char error[MIRROR_HISTORY_ERROR
             continue;
         }
         result = mirror_log_open(share->own, era, shard, log, error);
-        if (result != RESULT_OK || first == NULL) {
+        if (result != RESULT_OK || newest == NULL) {
             continue;
         }
-        result =
-            history_places_of(share->own->options.plan, first, &share->places[shard], &conflict);
+        result = history_places_of(share->own->options.plan, &newest->catalog,
+                                   &share->places[shard], &conflict);
         result = result == RESULT_OK ? result
                                      : mirror_catalog_fail(log, shard, result, &conflict, error);
     }

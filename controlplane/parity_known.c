@@ -218,7 +218,8 @@ static bool is_refused(uint32_t verdict, uint8_t place)
     return ((verdict >> 16) >> place & 1) != 0;
 }
 
-/* A message's event is its own shard's, or whoever's where the view did not live. */
+/* A message's event is its own shard's, or whoever's where the view did not live; history is for
+ * such a view alone. */
 static void message_take(const struct walk *walk, const struct mirror_entry *entry)
 {
     uint32_t shard = walk->segment->shard;
@@ -234,9 +235,10 @@ static void message_take(const struct walk *walk, const struct mirror_entry *ent
         uint8_t place = walk->place[event->source];
         uint32_t verdict = mirror_entry_verdict(entry, (uint32_t)(event->lsn - entry->lsn));
         bool ours = hash_shard(event->key_hash, walk->segment->shard_count) == shard;
+        bool is_history = verdict_reason(verdict) == VERDICT_event_history;
         event->era = (uint8_t)era;
-        event->waits = place != PLACE_NONE && !ours;
-        if (place == PLACE_NONE || (ours && !is_refused(verdict, place))) {
+        event->waits = place != PLACE_NONE && !ours && !is_history;
+        if (place == PLACE_NONE || (ours && !is_history && !is_refused(verdict, place))) {
             known_set(event, entry->apply_us);
         }
     }

@@ -121,8 +121,8 @@ static void condition_write(const struct parity_mirror *mirror, uint32_t view, u
     const struct schema *schema = &of->schema;
     char name[NAME_SIZE_MAX + FIELDS_MAX];
     bool late = events == PARITY_EVENTS_TRUE && of->late != LATE_DROP;
-    buffer_format(out, " WHERE \"%s\" IN ('applied'%s)", record_column(schema, "verdict", name),
-                  late ? ", 'event_late'" : "");
+    buffer_format(out, " WHERE \"%s\" IN ('applied', 'event_history'%s)",
+                  record_column(schema, "verdict", name), late ? ", 'event_late'" : "");
     for (uint32_t place = 0; place < of->view_count; place++) {
         if (of->view[place] == view) { /* A bit of each view, by its place among the stream's. */
             buffer_format(out, " AND (CAST(\"%s\" AS BIGINT) >> %" PRIu32 ") & 1 = 0",

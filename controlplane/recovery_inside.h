@@ -38,6 +38,7 @@ struct recovery {
     void *rows_memory;   /* Owned: the set's. */
     bool manifest_fits;  /* The loaded one may be gone on from. */
     int64_t since_us[VIEWS_MAX];
+    struct replay_span history[VIEWS_MAX]; /* That rebuilt views took. */
     uint64_t done_bytes;
     uint64_t all_bytes;
     struct recovery_report report;
@@ -120,6 +121,13 @@ MUST_USE enum result recovery_views_judge(struct recovery *recovery,
                                           char error[RECOVERY_ERROR_SIZE_MAX]);
 /* Then: since when each view's history goes back, and how it came here. */
 void recovery_views_report(struct recovery *recovery);
+/* When the oldest record that is kept came: what a rebuilt view can know. */
+int64_t recovery_kept_since_us(const struct recovery *recovery);
+/* What a pass that rebuilt views took of history. */
+void recovery_history_add(struct recovery *recovery, const struct replay_counts *counts);
+/* After all passes over some views: since when, with the history that they took. whole: all records
+ * since the store was made are kept. */
+void recovery_history_regard(struct recovery *recovery, const struct view_set *views, bool whole);
 /* The plan that the first frames of a range name, if they do: an epoch's plan stands in its first
  * ones. Damage is for the passes to tell. */
 MUST_USE enum result recovery_first_plan(const struct recovery_range *range,

@@ -215,6 +215,9 @@ static enum result rebuild_run(struct recovery_layers *layers, const struct reco
             range.until_us = layer->until_us;
             result = pass_begin(layers, REPLAY_REBUILD, layer, &start, &range);
             result = result == RESULT_OK ? pass_end(layers, &range, &counts) : result;
+            if (result == RESULT_OK) {
+                recovery_history_add(layers->recovery, &counts);
+            }
         }
         era_close(layers);
     }
@@ -235,6 +238,7 @@ static void since_set(struct recovery_layers *layers, const struct recovery_laye
             recovery->report.view[v] = how;
         }
     }
+    recovery_history_regard(recovery, &layer->views, since_us == recovery->epochs.created_us);
 }
 
 /* Splits a layer into views that the base has, or that all plans of the records have, and the

@@ -192,7 +192,11 @@ static enum result shard_rebuild(struct recovery *recovery, struct replay *repla
     uint32_t kept = recovery->kept_first[shard];
     uint64_t first =
         log_reader_segment_count(log) == 0 ? 0 : log_reader_segment(log, kept)->before_lsn;
-    return shard_log_pass(recovery, replay, shard, first, &counts, error);
+    result = shard_log_pass(recovery, replay, shard, first, &counts, error);
+    if (result == RESULT_OK) {
+        recovery_history_add(recovery, &counts);
+    }
+    return result;
 }
 
 bool recovery_is_void(void *context, uint32_t home, uint64_t home_lsn)
@@ -238,6 +242,10 @@ static enum result passes_run(struct recovery *recovery, struct replay *replay,
          result == RESULT_OK && !view_set_is_empty(&recovery->rebuild_views) && shard < count;
          shard++) {
         result = shard_rebuild(recovery, replay, shard, error);
+    }
+    if (result == RESULT_OK) {
+        bool whole = recovery_kept_since_us(recovery) == recovery->epochs.created_us;
+        recovery_history_regard(recovery, &recovery->rebuild_views, whole);
     }
     return result;
 }

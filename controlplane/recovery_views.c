@@ -142,8 +142,7 @@ enum result recovery_views_judge(struct recovery *recovery, char error[RECOVERY_
                : recovery_fail(error, result, "the logs cannot be read: %s", result_name(result));
 }
 
-/* When the oldest record that is kept came: what a rebuilt view can know. */
-static int64_t kept_since_us(const struct recovery *recovery)
+int64_t recovery_kept_since_us(const struct recovery *recovery)
 {
     int64_t since_us = recovery->epochs.created_us;
     for (uint32_t shard = 0; shard < recovery->report.old_shard_count; shard++) {
@@ -169,6 +168,23 @@ static bool logs_have_records(const struct recovery *recovery)
     return false;
 }
 
+void recovery_history_add(struct recovery *recovery, const struct replay_counts *counts)
+{
+    for (uint32_t v = 0; v < VIEWS_MAX; v++) {
+        replay_span_merge(&recovery->history[v], &counts->history[v]);
+    }
+}
+
+void recovery_history_regard(struct recovery *recovery, const struct view_set *views, bool whole)
+{
+    for (uint32_t v = 0; v < recovery->options.plan->view_count; v++) {
+        if (view_set_has(views, v)) {
+            recovery->since_us[v] =
+                replay_span_since_us(&recovery->history[v], recovery->since_us[v], whole);
+        }
+    }
+}
+
 void recovery_views_report(struct recovery *recovery)
 {
     const struct plan *plan = recovery->options.plan;
@@ -179,10 +195,11 @@ void recovery_views_report(struct recovery *recovery)
     bool mapped = manifest != NULL &&
                   catalog_match(&manifest->catalog, plan, &map, &changed, &conflict) == RESULT_OK;
     bool records = logs_have_records(recovery);
+    memset(recovery->history, 0, sizeof(recovery->history));
     for (uint32_t v = 0; v < plan->view_count; v++) {
         bool rebuilt = view_set_has(&recovery->rebuild_views, v);
         recovery->since_us[v] = !records  ? recovery->options.now_us
-                                : rebuilt ? kept_since_us(recovery)
+                                : rebuilt ? recovery_kept_since_us(recovery)
                                           : recovery->epochs.created_us;
         recovery->report.view[v] = !rebuilt  ? RECOVERY_VIEW_LOADED
                                    : records ? RECOVERY_VIEW_REBUILT

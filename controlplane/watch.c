@@ -28,7 +28,8 @@ static void drops_look(struct watch *watch)
 {
     for (uint32_t drop = 0; drop < DROP_COUNT; drop++) {
         uint64_t total = drop_total(watch->appliance, (enum drop)drop);
-        bool normal = drop == DROP_message_duplicate || drop == DROP_view_key_null;
+        bool normal = drop == DROP_message_duplicate || drop == DROP_view_key_null ||
+                      drop == DROP_event_history;
         if (total > watch->drops[drop] && !normal) {
             log_write(watch->log, LOG_LEVEL_WARNING, drop_name((enum drop)drop),
                       "%llu more not applied: %s; %s (freshet drops shows the last ones)",

@@ -114,6 +114,11 @@ static enum result room_make(struct taking *taking, const struct history_item *i
     const uint32_t most = ROW_SIZE_MAX / CACHE_LINE_BYTES;
     uint32_t needed = row_room_words(view);
     ladder_init(view, item_fold_us(taking, item), &taking->ladder);
+    if (taking->lines == most && !view->outlives_tiles) {
+        /* Reads come at T or later: so far no answer hangs on folding. */
+        int64_t fold_us = taking->ladder.fold_us;
+        ladder_init(view, taking->apply_us > fold_us ? taking->apply_us : fold_us, &taking->ladder);
+    }
     uint32_t folded =
         row_fold(view, &taking->ladder, taking->row, taking->lines, taking->history->hand->fold);
     uint32_t free_words = row_free_words(view, taking->row, taking->lines);

@@ -119,11 +119,10 @@ void history_apply_begin(struct history *history, uint32_t shard, int64_t apply_
     }
 }
 
-enum result history_gather(struct history *history, uint32_t shard, uint32_t stream,
+enum result history_gather(struct history *history, uint32_t stream,
                            const struct wire_message *wire, uint32_t probe_first, uint32_t first,
                            uint32_t count, const uint64_t *order)
 {
-    int64_t before_us = history->shard[shard].watermark_before_us[stream];
     struct history_stream *own = history->stream[stream];
     struct burst *burst = own->burst;
     uint64_t bytes = (uint64_t)count * wire->event_stride;
@@ -153,7 +152,7 @@ enum result history_gather(struct history *history, uint32_t shard, uint32_t str
         burst->order[base + i] =
             order != NULL ? *order : wire->sequence << 16 | (probe_first + first + i);
         own->views[base + i] = history->take[first + i];
-        own->before_us[base + i] = before_us;
+        own->before_us[base + i] = history->horizon_us[first + i];
     }
     return RESULT_OK;
 }

@@ -41,6 +41,7 @@ struct history_shard {
     int64_t watermark_before_us[STREAMS_MAX]; /* Before the records of the latest T, */
     int64_t apply_us;                         /* which is this. */
     int64_t watermark_burst_us[STREAMS_MAX];  /* Before the first event that is gathered. */
+    int64_t history_us[STREAMS_MAX];          /* Newest event of history. */
     uint64_t forward_lsn[SHARDS_MAX];         /* By home, the last forward that is not void. */
     /* By stream and place now: the place then; none: the view did not live. */
     struct history_places places;
@@ -84,8 +85,9 @@ struct history {
     uint64_t key_hash[VIEWS_PER_STREAM_MAX][BURST_EVENTS_MAX]; /* hash_owner() */
     uint8_t *key; /* VIEWS_PER_STREAM_MAX * BURST_EVENTS_MAX keys, KEY_SIZE_MAX apart. */
     uint16_t key_size[VIEWS_PER_STREAM_MAX][BURST_EVENTS_MAX];
-    uint32_t take[BURST_EVENTS_MAX];   /* Places of views that take the event of the probe. */
-    int64_t came_us[BURST_EVENTS_MAX]; /* TRUE: its T; INT64_MAX: it was too late. */
+    uint32_t take[BURST_EVENTS_MAX];      /* Places of views that take the event of the probe. */
+    int64_t came_us[BURST_EVENTS_MAX];    /* TRUE: its T; INT64_MAX: it was too late. */
+    int64_t horizon_us[BURST_EVENTS_MAX]; /* The watermark that it goes by. */
     const struct correction *correction[BURST_EVENTS_MAX]; /* Of an event that was corrected, */
     uint32_t corrected[BURST_EVENTS_MAX];                  /* and what took it as it came. */
     uint32_t generation_burst;
@@ -144,8 +146,8 @@ void history_probe(struct history *history, uint32_t stream, const struct wire_m
 uint32_t history_probe_slot(const struct history *history, uint32_t stream, uint32_t w,
                             uint32_t event);
 /* Gathers events [first, first + count) of the probe, which one another's bytes follow, by
- * history->take. order: NULL where it is the message's. shard: whose horizon they had. */
-MUST_USE enum result history_gather(struct history *history, uint32_t shard, uint32_t stream,
+ * history->take. order: NULL where it is the message's. */
+MUST_USE enum result history_gather(struct history *history, uint32_t stream,
                                     const struct wire_message *wire, uint32_t probe_first,
                                     uint32_t first, uint32_t count, const uint64_t *order);
 

@@ -122,6 +122,7 @@ enum result history_parts_open(struct history *history)
         for (uint32_t s = 0; s < STREAMS_MAX; s++) {
             own->watermark_us[s] = INT64_MIN;
             own->watermark_before_us[s] = INT64_MIN;
+            own->history_us[s] = INT64_MIN;
             own->watermark_burst_us[s] = INT64_MIN;
         }
         own->apply_us = INT64_MIN;

@@ -11,12 +11,13 @@ static uint32_t views_of(const struct history *history, uint32_t shard,
     const struct history_stream *own = history->stream[stream];
     const uint8_t *then = history->shard[shard].places.then[stream];
     uint32_t refused = verdict >> 16;
+    bool is_history = verdict_reason(verdict) == VERDICT_event_history;
     uint32_t views = 0;
     for (uint32_t w = 0; w < own->view_count; w++) {
         uint32_t place = own->place[w];
         bool lived = then[place] != HISTORY_PLACE_NONE && history->options.mode == HISTORY_KNOWN;
         bool takes =
-            lived ? (refused >> then[place] & 1) == 0 &&
+            lived ? !is_history && (refused >> then[place] & 1) == 0 &&
                         (entry->kind == MIRROR_MESSAGE || (entry->views >> then[place] & 1) != 0)
                   : entry->kind == MIRROR_MESSAGE;
         views |= (uint32_t)takes << place;
@@ -49,7 +50,7 @@ static bool verdict_counts(const struct history *history, uint32_t stream, uint3
     uint8_t reason = verdict_reason(verdict);
     bool late = history->options.mode == HISTORY_TRUE && reason == VERDICT_event_late &&
                 history->options.plan->stream[stream].late != LATE_DROP;
-    return reason == VERDICT_applied || late;
+    return reason == VERDICT_applied || reason == VERDICT_event_history || late;
 }
 
 /* Every applied record moves its shard's watermark. */
@@ -64,6 +65,25 @@ static void watermark_move(struct history *history, uint32_t shard, uint32_t str
         int64_t moved_us = time_us < entry->apply_us ? time_us : entry->apply_us;
         if (verdict_reason(verdict) == VERDICT_applied && moved_us > *watermark_us) {
             *watermark_us = moved_us;
+        }
+    }
+}
+
+/* By which watermark each event of the probe goes: its shard's before its T; of history at least
+ * the newest of history so far, for it moves none. */
+static void horizons_set(struct history *history, uint32_t shard, uint32_t stream,
+                         const struct mirror_entry *entry, uint32_t first)
+{
+    const struct burst *probe = &history->probe;
+    struct history_shard *own = &history->shard[shard];
+    int64_t before_us = own->watermark_before_us[stream];
+    int64_t *history_us = &own->history_us[stream];
+    for (uint32_t i = 0; i < probe->count; i++) {
+        uint32_t verdict = mirror_entry_verdict(entry, first + i);
+        history->horizon_us[i] = before_us;
+        if (verdict_reason(verdict) == VERDICT_event_history) {
+            *history_us = probe->time_us[i] > *history_us ? probe->time_us[i] : *history_us;
+            history->horizon_us[i] = *history_us > before_us ? *history_us : before_us;
         }
     }
 }
@@ -101,8 +121,7 @@ static enum result part_take(struct history *history, uint32_t shard,
             end++;
         }
         if (end > i) {
-            result =
-                history_gather(history, shard, stream, wire, part.first, i, end - i, part.order);
+            result = history_gather(history, stream, wire, part.first, i, end - i, part.order);
         }
         i = end > i ? end : i + 1;
     }
@@ -118,7 +137,8 @@ static void part_judge(struct history *history, uint32_t shard, const struct mir
     bool message = entry->kind == MIRROR_MESSAGE;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t verdict = mirror_entry_verdict(entry, first + i);
-        bool late = verdict_reason(verdict) != VERDICT_applied;
+        bool late =
+            verdict_reason(verdict) != VERDICT_applied && history->options.mode == HISTORY_TRUE;
         history->take[i] = verdict_counts(history, stream, verdict)
                                ? views_of(history, shard, entry, stream, verdict)
                                : 0;
@@ -158,6 +178,7 @@ static enum result corrections_take(struct history *history, uint32_t shard,
         uint64_t order = entry->sequence << 16 | (text ? entry->place : first + i);
         history->take[0] = history->corrected[i];
         history->came_us[0] = history->came_us[i];
+        history->horizon_us[0] = history->horizon_us[i];
         history_probe(history, stream, &wire, 0, 1);
         enum result result = part_take(history, shard, entry, &wire,
                                        (struct history_part){.corrected = true, .order = &order});
@@ -199,6 +220,7 @@ enum result history_record_take(struct history *history, uint32_t shard,
         if (!again && history->options.mode == HISTORY_KNOWN) {
             watermark_move(history, shard, stream, entry, part.first);
         }
+        horizons_set(history, shard, stream, entry, part.first);
         result = part_take(history, shard, entry, &wire, part);
         if (result == RESULT_OK && !again && history->options.corrections != NULL) {
             result = corrections_take(history, shard, entry, stream, part.first, count);

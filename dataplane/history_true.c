@@ -150,6 +150,7 @@ static enum result event_apply(struct history *history, const struct history_eve
     history->take[0] = event->views;
     history_probe(history, event->stream, &wire, 0, 1);
     history_apply_begin(history, 0, event->time_us);
+    history->horizon_us[0] = history->shard[0].watermark_before_us[event->stream];
     history->shard[0].watermark_us[event->stream] = event->time_us;
     for (uint32_t w = 0; w < history->stream[event->stream]->view_count; w++) {
         uint32_t place = history->stream[event->stream]->place[w];
@@ -159,7 +160,7 @@ static enum result event_apply(struct history *history, const struct history_eve
             *came_us = event->came_us > *came_us ? event->came_us : *came_us;
         }
     }
-    return history_gather(history, 0, event->stream, &wire, 0, 0, 1, &event->order);
+    return history_gather(history, event->stream, &wire, 0, 0, 1, &event->order);
 }
 
 enum result history_true_apply(struct history *history, bool *out_more)

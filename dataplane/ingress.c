@@ -140,13 +140,20 @@ void ingress_finish(struct worker *worker)
     }
 }
 
+/* What a burst is made of; one kind at a time. */
+enum burst_source { BURST_MESSAGES, BURST_HISTORY, BURST_FORWARDS };
+
 /* Makes the burst ready for `count` events of the stream, which share their record's T: they share
  * a burst, if any burst holds them. Asked before the record is written. */
-static void burst_prepare(struct worker *worker, uint32_t stream, bool forwarded, uint32_t count)
+static void burst_prepare(struct worker *worker, uint32_t stream, enum burst_source source,
+                          uint32_t count)
 {
     struct burst *burst = worker->burst;
-    if (burst->count > 0 && (burst->count + count > BURST_EVENTS_MAX || burst->stream != stream ||
-                             worker->burst_forwarded != forwarded)) {
+    bool forwarded = source == BURST_FORWARDS;
+    bool is_history = source == BURST_HISTORY;
+    if (burst->count > 0 &&
+        (burst->count + count > BURST_EVENTS_MAX || burst->stream != stream ||
+         worker->burst_forwarded != forwarded || worker->burst_is_history != is_history)) {
         ingress_finish(worker);
     }
     if (burst->count == 0) {
@@ -155,6 +162,7 @@ static void burst_prepare(struct worker *worker, uint32_t stream, bool forwarded
     burst->stream = (uint16_t)stream;
     burst->schema = &worker->options.plan->stream[stream].schema;
     worker->burst_forwarded = forwarded;
+    worker->burst_is_history = is_history;
 }
 
 /* Decodes the message's events into the burst that was prepared, as many bursts as they need.
@@ -306,7 +314,9 @@ static void message_accept(struct worker *worker, uint32_t stream, const struct 
         worker->turn.events++;
         return;
     }
-    burst_prepare(worker, stream, /* forwarded= */ false, wire->event_count);
+    burst_prepare(worker, stream,
+                  (wire->flags & WIRE_FLAG_HISTORY) != 0 ? BURST_HISTORY : BURST_MESSAGES,
+                  wire->event_count);
     uint8_t *record = record_message(worker, wire, 0, /* text= */ false, lane);
     message_decode(worker, stream, wire, message, record);
 }
@@ -362,7 +372,7 @@ static void text_event_take(struct worker *worker, uint32_t stream, const uint8_
         message_drop(worker, drop, stream, 1, JUDGE_NO_FIELD, line, message);
         return;
     }
-    burst_prepare(worker, stream, /* forwarded= */ false, 1);
+    burst_prepare(worker, stream, BURST_MESSAGES, 1);
     uint8_t *record = record_message(worker, &wire, place, /* text= */ true, NULL);
     message_decode(worker, stream, &wire, message, record);
     uint32_t last = worker->burst->count - 1;
@@ -442,7 +452,7 @@ void ingress_take_crossed(struct worker *worker, const struct net_message *messa
 
 void ingress_take_forward(struct worker *worker, const struct mesh_forward *forward)
 {
-    burst_prepare(worker, forward->stream, /* forwarded= */ true, 1);
+    burst_prepare(worker, forward->stream, BURST_FORWARDS, 1);
     struct burst *burst = worker->burst;
     struct wire_message wire = {.stream_id = burst->schema->id,
                                 .version = forward->version,

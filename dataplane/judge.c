@@ -43,6 +43,10 @@ void judge_burst(struct worker *worker)
             burst->drop[i] = DROP_event_future;
             continue;
         }
+        if (worker->burst_is_history) {
+            burst->drop[i] = DROP_event_history;
+            continue;
+        }
         if (time_us < late_us && stream->late != LATE_APPLY) {
             burst->drop[i] = DROP_event_late;
             continue;

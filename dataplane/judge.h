@@ -14,7 +14,7 @@ struct worker;
 
 #define JUDGE_NO_FIELD FIELDS_MAX
 
-/* Late and future of the events that the schema let through; moves the watermark. */
+/* Late, future and history among the events that the schema let through; moves the watermark. */
 void judge_burst(struct worker *worker);
 /* Forwards bring their verdicts; only the owner's watermark moves. */
 void judge_forwarded(struct worker *worker);

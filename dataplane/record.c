@@ -22,6 +22,7 @@ static uint8_t reason_of(enum drop drop)
         [DROP_event_key_null] = VERDICT_event_key_null,
         [DROP_event_late] = VERDICT_event_late,
         [DROP_event_future] = VERDICT_event_future,
+        [DROP_event_history] = VERDICT_event_history,
     };
     ASSERT(drop < DROP_COUNT);
     ASSERT(reason[drop] != VERDICT_applied);
@@ -94,10 +95,14 @@ void record_burst(struct worker *worker)
     const struct burst *burst = worker->burst;
     uint64_t skipped = worker->options.plan->stream[burst->stream].decode.skipped;
     for (uint32_t i = 0; worker->mirror.enabled && i < burst->count; i++) {
-        if (burst->drop[i] != DROP_NONE) {
+        enum drop drop = (enum drop)burst->drop[i];
+        if (drop != DROP_NONE) {
             uint32_t verdict = event_verdict(burst, i);
             memcpy(worker->origin->verdict[i], &verdict, sizeof(verdict));
-        } else if (burst->nulled) {
+        }
+        /* Of what broke a rule its own values stand there to be looked at. */
+        bool counts_later = drop == DROP_event_late || drop == DROP_event_history;
+        if (burst->nulled && (drop == DROP_NONE || counts_later)) {
             schema_event_null(burst->schema, burst->null_mask[i] & ~skipped, burst->event_size[i],
                               worker->origin->record[i]);
         }

@@ -74,6 +74,11 @@ enum result replay_catalog(struct replay *replay, const struct catalog *catalog)
     return RESULT_OK;
 }
 
+bool replay_plan_is_reached(const struct replay *replay)
+{
+    return replay->catalog.fingerprint == replay->options.plan->fingerprint;
+}
+
 void replay_begin(struct replay *replay, enum replay_pass pass, const struct replay_start *start)
 {
     replay->pass = pass;
@@ -260,6 +265,9 @@ static enum result message_replay(struct replay *replay, const struct mirror_ent
                            entry->apply_us)) {
             return RESULT_NO_SPACE;
         }
+    }
+    if (mirror_entry_is_history(entry) && !replay_rebuilds(replay)) {
+        return RESULT_OK; /* No view that was there took it. */
     }
     struct replay_events events;
     bool there = false;

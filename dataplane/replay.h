@@ -82,14 +82,46 @@ struct replay_start {
                      over. */
 };
 
+/* Event times of history (VERDICT_event_history) that a view took. */
+struct replay_span {
+    bool some;
+    int64_t oldest_us;
+    int64_t newest_us;
+};
+
+static inline void replay_span_add(struct replay_span *span, int64_t time_us)
+{
+    span->oldest_us = !span->some || time_us < span->oldest_us ? time_us : span->oldest_us;
+    span->newest_us = !span->some || time_us > span->newest_us ? time_us : span->newest_us;
+    span->some = true;
+}
+
+static inline void replay_span_merge(struct replay_span *span, const struct replay_span *more)
+{
+    if (more->some) {
+        replay_span_add(span, more->oldest_us);
+        replay_span_add(span, more->newest_us);
+    }
+}
+
+/* Since when a view knows all that knew it since since_us by the records that are kept. whole: none
+ * is missing since the store was made. Else history must reach what is kept. */
+static inline int64_t replay_span_since_us(const struct replay_span *span, int64_t since_us,
+                                           bool whole)
+{
+    bool reaches = span->some && (whole || span->newest_us >= since_us);
+    return reaches && span->oldest_us < since_us ? span->oldest_us : since_us;
+}
+
 struct replay_counts {
     uint64_t records; /* Events that some row took or had. */
     uint64_t rows;
     uint64_t voided;
     uint64_t again;
-    uint64_t forward_lsn[SHARDS_MAX];  /* OWN: per home, the greatest that is not void. */
-    int64_t apply_us;                  /* Latest T. */
-    int64_t watermark_us[STREAMS_MAX]; /* At the end, by index in the plan. */
+    uint64_t forward_lsn[SHARDS_MAX];      /* OWN: per home, the greatest that is not void. */
+    int64_t apply_us;                      /* Latest T. */
+    int64_t watermark_us[STREAMS_MAX];     /* At the end, by index in the plan. */
+    struct replay_span history[VIEWS_MAX]; /* REBUILD and FILL: by index in the plan. */
 };
 
 MUST_USE enum result replay_open(const struct replay_options *options, struct replay **out_replay);
@@ -97,6 +129,9 @@ void replay_close(struct replay *replay); /* NULL is fine. */
 
 /* The plan under which what follows was written. RESULT_INVALID when this plan cannot read it. */
 MUST_USE enum result replay_catalog(struct replay *replay, const struct catalog *catalog);
+
+/* Whether what was read last was written under the plan to run with. */
+bool replay_plan_is_reached(const struct replay *replay);
 
 /* Begins a pass over one shard; the catalog is set. */
 void replay_begin(struct replay *replay, enum replay_pass pass, const struct replay_start *start);

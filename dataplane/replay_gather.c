@@ -32,6 +32,33 @@ static uint32_t views_without(const struct replay *replay, const struct replay_e
     return views_of(replay, events->old_stream, events->old_views & ~refused, events->stream);
 }
 
+/* Views that take history of this record: those to rebuild that its plan did not have, since they
+ * were filled behind it. */
+static uint32_t views_of_history(const struct replay *replay, const struct replay_events *events)
+{
+    uint32_t views =
+        replay_rebuilds(replay) ? views_of(replay, events->old_stream, 0, events->stream) : 0;
+    for (uint32_t then = 0; views != 0 && then < VIEWS_PER_STREAM_MAX; then++) {
+        uint8_t place = replay->place[events->old_stream][then];
+        views &= place == REPLAY_NO_PLACE ? UINT32_MAX : ~(1u << place);
+    }
+    return views;
+}
+
+/* Remembers the span of history that views take. */
+static void history_note(struct replay *replay, const struct replay_events *events, uint32_t views,
+                         int64_t time_us)
+{
+    const struct plan_stream *stream = &replay->options.plan->stream[events->stream];
+    for (; views != 0; views &= views - 1) {
+        uint32_t view = stream->view[__builtin_ctz(views)];
+        /* Of other streams the same is not known. */
+        if (replay->options.plan->view[view].other_count == 0) {
+            replay_span_add(&replay->counts.history[view], time_us);
+        }
+    }
+}
+
 /* What became of an event of the entry: its record is the home's. */
 static const struct correction *correction_of(const struct replay *replay,
                                               const struct mirror_entry *entry, uint32_t event)
@@ -92,12 +119,35 @@ static enum result correction_gather(struct replay *replay, const struct mirror_
     return RESULT_OK;
 }
 
+/* Which views take the events that were decoded last, by their verdicts. */
+static void events_judge(struct replay *replay, const struct mirror_entry *entry,
+                         const struct replay_events *events, uint32_t done, uint32_t count)
+{
+    struct burst *burst = &replay->burst;
+    uint32_t views = views_without(replay, events, 0);
+    uint32_t first = burst->count - count;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t verdict = mirror_entry_verdict(entry, done + i);
+        uint8_t reason = verdict_reason(verdict);
+        uint32_t *taken = &replay->views[first + i];
+        burst->lsn[first + i] = entry->lsn + done + i;
+        replay->replaced[first + i] = false;
+        burst->drop[first + i] = reason == VERDICT_applied ? DROP_NONE : DROP_event_late;
+        *taken = 0;
+        if (reason == VERDICT_event_history) {
+            *taken = views_of_history(replay, events);
+            history_note(replay, events, *taken, burst->time_us[first + i]);
+        } else if (reason == VERDICT_applied) {
+            *taken = verdict >> 16 == 0 ? views : views_without(replay, events, verdict >> 16);
+        }
+    }
+}
+
 enum result replay_gather(struct replay *replay, const struct mirror_entry *entry,
                           const struct replay_events *events)
 {
     struct burst *burst = &replay->burst;
     const struct decode_plan *decode = &replay->options.plan->stream[events->stream].decode_judged;
-    uint32_t views = views_without(replay, events, 0);
     uint32_t done = 0;
     while (done < entry->event_count) {
         /* One that was corrected takes two places. */
@@ -116,17 +166,7 @@ enum result replay_gather(struct replay *replay, const struct mirror_entry *entr
         const struct correction *correction;
         uint32_t count = events_until(replay, entry, done, left < room ? left : room, &correction);
         decode_events(decode, &events->wire, done, count, burst);
-        for (uint32_t i = 0; i < count; i++) {
-            uint32_t verdict = mirror_entry_verdict(entry, done + i);
-            bool applied = (verdict & UINT8_MAX) == VERDICT_applied;
-            burst->lsn[first + i] = entry->lsn + done + i;
-            replay->replaced[first + i] = false;
-            burst->drop[first + i] = applied ? DROP_NONE : DROP_event_late;
-            replay->views[first + i] = !applied ? 0
-                                       : verdict >> 16 == 0
-                                           ? views
-                                           : views_without(replay, events, verdict >> 16);
-        }
+        events_judge(replay, entry, events, done, count);
         done += count;
         enum result result =
             correction == NULL ? RESULT_OK : correction_gather(replay, entry, events, correction);

@@ -66,6 +66,22 @@ static bool full_rests(struct shard *shard, const struct ladder *ladder, const u
            full->key[1] == row[ROW_KEY + 1] && ladder->fold_us < full->again_us;
 }
 
+/* The horizon of a row of the greatest size: where its own newest event will have moved it when the
+ * burst is over, if no other does; so far no answer hangs on whether it is folded. History moves no
+ * watermark and has nothing else, where nothing else has come yet. */
+static void ladder_of_full(const struct shard *shard, const struct plan_view *view,
+                           const uint64_t *row, const struct ladder *ladder,
+                           struct ladder *out_ladder)
+{
+    int64_t newest_us = row_newest_us(row);
+    newest_us = newest_us < shard->apply_us ? newest_us : shard->apply_us;
+    int64_t fold_us = sub_clamped(newest_us, shard->plan->stream[view->stream].history_us);
+    *out_ladder = *ladder;
+    if (view->other_count == 0 && fold_us > ladder->fold_us) {
+        ladder_init(view, fold_us, out_ladder);
+    }
+}
+
 /* Makes room for one more cell or single: folds, and grows when folding frees little. */
 static enum drop hand_make_room(struct shard *shard, uint32_t view_index,
                                 const struct ladder *ladder, struct row_hand *hand)
@@ -74,6 +90,11 @@ static enum drop hand_make_room(struct shard *shard, uint32_t view_index,
     uint32_t needed = row_room_words(view);
     uint32_t most = row_store_class_lines(row_store_class_of(view->row_lines_max));
     bool grows = hand->lines < most;
+    struct ladder full;
+    if (!grows) {
+        ladder_of_full(shard, view, hand->row, ladder, &full);
+        ladder = &full;
+    }
     bool short_of_runs =
         view->run_count > 0 && row_free_words(view, hand->row, hand->lines) < needed;
     if (!grows && short_of_runs && full_rests(shard, ladder, hand->row)) {

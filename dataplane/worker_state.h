@@ -102,6 +102,7 @@ struct worker {
     struct pattern_bits *pattern_bits;
     struct burst_origin *origin;
     bool burst_forwarded;    /* The burst holds forwards: routed and judged already. */
+    bool burst_is_history;   /* The burst holds events for views that are filled later. */
     uint32_t *forward_views; /* Per event of such a burst: mask of the stream's views. */
     struct shard_batch batch[VIEWS_PER_STREAM_MAX];
     uint8_t *text_space;

@@ -20,6 +20,17 @@ const char *verdict_name(uint8_t reason)
     return verdict_names[reason];
 }
 
+bool mirror_entry_is_history(const struct mirror_entry *entry)
+{
+    uint8_t reason = VERDICT_event_late;
+    for (uint32_t i = 0;
+         i < entry->event_count && reason != VERDICT_applied && reason != VERDICT_event_history;
+         i++) {
+        reason = verdict_reason(mirror_entry_verdict(entry, i));
+    }
+    return reason == VERDICT_event_history;
+}
+
 bool verdict_is_of_rule(uint8_t reason)
 {
     static const bool of_rule[UINT8_MAX + 1] = {

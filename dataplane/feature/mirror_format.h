@@ -240,6 +240,9 @@ static inline uint32_t mirror_entry_verdict(const struct mirror_entry *entry, ui
     return verdict;
 }
 
+/* Whether a message is one of history: then none of its events was applied when it came. */
+bool mirror_entry_is_history(const struct mirror_entry *entry);
+
 /* Bytes that an entry takes. */
 static inline uint32_t mirror_message_bytes(uint32_t event_count, uint32_t event_stride)
 {

@@ -30,6 +30,9 @@ _Static_assert(WIRE_EVENTS_OFFSET == CACHE_LINE_BYTES, "events start on a cache 
 
 /* flags */
 #define WIRE_FLAG_UNACKED 0x01u /* The lane wants no acknowledgements: its window slides. */
+/* The events happened before the stream came here: they are recorded for views that are filled
+ * later, are not late, and no view that runs takes them. */
+#define WIRE_FLAG_HISTORY 0x02u
 
 struct wire_message {
     uint16_t stream_id;

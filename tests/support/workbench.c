@@ -100,7 +100,7 @@ void workbench_send_message(struct workbench *bench, uint32_t shard, struct wire
                             const void *events)
 {
     uint8_t data[MESSAGE_SIZE_MAX];
-    message.flags = WIRE_FLAG_UNACKED;
+    message.flags |= WIRE_FLAG_UNACKED;
     message.incarnation = 1;
     uint32_t at = wire_encode(&message, data);
     uint32_t size = (uint32_t)message.event_stride * message.event_count;

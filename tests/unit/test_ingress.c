@@ -639,6 +639,68 @@ static const char optional_keys[] = "streams:\n"
                                     "    windows: [1h]\n"
                                     "    aggregates: {n: count()}\n";
 
+static const char one_view[] = "streams:\n"
+                               "  e:\n"
+                               "    id: 1\n"
+                               "    version: 1\n"
+                               "    time: ts\n"
+                               "    fields:\n"
+                               "      ts: {type: timestamp}\n"
+                               "      k: {type: u64, optional: true}\n"
+                               "views:\n"
+                               "  v:\n"
+                               "    version: 1\n"
+                               "    entity: k\n"
+                               "    source: e\n"
+                               "    windows: [1h]\n"
+                               "    aggregates: {n: count()}\n";
+
+static void history_is_recorded_and_neither_applied_nor_late_and_moves_no_watermark(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t offset_us;
+        uint64_t k;
+        enum drop drop;
+    } row[] = {
+        {-40 * 86400 * US_PER_SECOND, 1, DROP_event_history},
+        {0, 1, DROP_event_history},
+        {20 * US_PER_SECOND, 1, DROP_event_future},
+        {-1, UINT64_MAX, DROP_event_history}, /* Keys are those of the views that take it. */
+    };
+    for (uint32_t i = 0; i < ARRAY_COUNT(row); i++) {
+        struct workbench bench;
+        bench_open(&bench, one_view, 1);
+        struct small_event event = {.ts = START_US + row[i].offset_us, .k = row[i].k};
+        struct wire_message message = {.stream_id = 1,
+                                       .version = 1,
+                                       .flags = WIRE_FLAG_HISTORY,
+                                       .producer = 1,
+                                       .sequence = 1,
+                                       .event_stride = sizeof(event),
+                                       .event_count = 1};
+        workbench_send_message(&bench, 0, message, &event);
+        (void)worker_turn(bench.worker[0]);
+        assert_int_equal(workbench_applied(&bench, 0), 0);
+        assert_int_equal(workbench_dropped(&bench, 0, row[i].drop), 1);
+        assert_int_equal(workbench_balance(&bench), 0);
+        const struct counters_stream *stream = &worker_counters(bench.worker[0])->stream[0];
+        assert_int_equal(atomic_load(&stream->shared_watermark_us), INT64_MIN);
+        /* Beside it what comes is applied, in the same turn too. */
+        message.flags = 0;
+        message.sequence = 2;
+        event = (struct small_event){.ts = START_US, .k = 1};
+        workbench_send_message(&bench, 0, message, &event);
+        message.flags = WIRE_FLAG_HISTORY;
+        message.sequence = 3;
+        workbench_send_message(&bench, 0, message, &event);
+        (void)worker_turn(bench.worker[0]);
+        assert_int_equal(workbench_applied(&bench, 0), 1);
+        assert_int_equal(workbench_balance(&bench), 0);
+        workbench_close(&bench);
+    }
+}
+
 static void a_null_key_leaves_out_its_view_and_no_key_at_all_the_event(void **state)
 {
     (void)state;
@@ -792,6 +854,7 @@ int main(void)
         cmocka_unit_test(events_shorter_than_their_version_are_refused),
         cmocka_unit_test(each_policy_for_broken_rules_is_kept),
         cmocka_unit_test(a_drop_names_the_byte_of_its_field_or_of_its_line),
+        cmocka_unit_test(history_is_recorded_and_neither_applied_nor_late_and_moves_no_watermark),
         cmocka_unit_test(late_and_future_begin_one_microsecond_past_their_bounds),
         cmocka_unit_test(a_null_key_leaves_out_its_view_and_no_key_at_all_the_event),
         cmocka_unit_test(sixteen_views_of_one_stream_all_see_every_event),

@@ -414,6 +414,58 @@ static void an_owner_gets_again_what_it_lacks_and_no_more(void **state)
     world_close();
 }
 
+static void history_is_for_rebuilt_views_that_its_plan_lacks(void **state)
+{
+    (void)state;
+    for (uint32_t had = 0; had < 2; had++) {
+        struct event event[3] = {event_of(0), event_of(0), event_of(0)};
+        uint32_t verdict[3] = {verdict_of(VERDICT_event_below_min, 3, 0),
+                               verdict_of(VERDICT_event_history, 0, 0),
+                               verdict_of(VERDICT_event_history, 0, 0)};
+        event[1].ts = START_US - 50 * US_PER_SECOND;
+        event[2].ts = START_US - 40 * US_PER_SECOND;
+        world_open();
+        world.catalog.view_count = had == 0 ? 1 : 2;
+        ok(replay_catalog(world.replay, &world.catalog));
+        view_set_add(&world.start.rebuild_views, BY_J);
+        pass_begin(REPLAY_OWN);
+        ok(replay(message_of(1, event, 3, verdict)));
+        pass_end();
+        assert_int_equal(count_of(BY_K, &event[1]), 0);
+        pass_begin(REPLAY_REBUILD);
+        ok(replay(message_of(1, event, 3, verdict)));
+        ok(replay(message_of(4, event, 1, NULL)));
+        pass_end();
+        assert_int_equal(count_of(BY_K, &event[1]), 0);
+        assert_int_equal(count_of(BY_J, &event[1]), had == 0 ? 3 : 1);
+        const struct replay_span *span = &world.counts.history[BY_J];
+        assert_int_equal(span->some, had == 0);
+        assert_int_equal(span->oldest_us, had == 0 ? event[1].ts : 0);
+        assert_int_equal(span->newest_us, had == 0 ? event[2].ts : 0);
+        assert_int_equal(world.counts.watermark_us[0], event[0].ts); /* By what came. */
+        world_close();
+    }
+}
+
+static void history_reaches_back_where_nothing_is_missing_behind_it(void **state)
+{
+    (void)state;
+    static const struct {
+        struct replay_span span;
+        int64_t since_us;
+        bool whole;
+        int64_t want_us;
+    } row[] = {
+        {{false, 0, 0}, 100, true, 100},    {{true, 10, 90}, 100, true, 10},
+        {{true, 10, 90}, 100, false, 100},  {{true, 10, 100}, 100, false, 10},
+        {{true, 110, 120}, 100, true, 100},
+    };
+    for (uint32_t i = 0; i < ARRAY_COUNT(row); i++) {
+        assert_int_equal(replay_span_since_us(&row[i].span, row[i].since_us, row[i].whole),
+                         row[i].want_us);
+    }
+}
+
 static void a_view_that_is_rebuilt_takes_all_and_the_others_nothing(void **state)
 {
     (void)state;
@@ -585,6 +637,8 @@ int main(void)
         cmocka_unit_test(with_another_number_of_shards_a_log_gives_what_its_shard_owned),
         cmocka_unit_test(watermarks_come_back_from_what_was_applied),
         cmocka_unit_test(an_owner_gets_again_what_it_lacks_and_no_more),
+        cmocka_unit_test(history_is_for_rebuilt_views_that_its_plan_lacks),
+        cmocka_unit_test(history_reaches_back_where_nothing_is_missing_behind_it),
         cmocka_unit_test(a_view_that_is_rebuilt_takes_all_and_the_others_nothing),
         cmocka_unit_test(a_plan_in_the_log_says_what_views_were_where),
         cmocka_unit_test(a_stream_that_no_plan_has_is_damage_but_to_a_rebuild),

@@ -512,11 +512,14 @@ static void a_full_row_with_runs_is_folded_once_a_tile(void **state)
     assert_int_equal(full_events_apply(&bench, &at_us, 1, 1), 1);
     int64_t again_us = full_again_us(&bench);
     assert_true(again_us > INT64_MIN);
-    /* The same tile, 100 times: each event is refused, none folds the row. */
+    /* Half a tile, 100 times: each event is refused, and the row is folded once at most. */
+    uint32_t folds = 0;
     for (uint32_t i = 0; i < 100; i++) {
         assert_int_equal(full_events_apply(&bench, &at_us, TILE_US / 20000, 100), 100);
-        assert_int_equal(full_again_us(&bench), again_us);
+        folds += full_again_us(&bench) != again_us;
+        again_us = full_again_us(&bench);
     }
+    assert_true(folds <= 1);
     /* A tile later it was tried again, in vain: nothing has left the window. */
     at_us += 2 * TILE_US;
     workbench_advance(&bench, 2 * TILE_US);
