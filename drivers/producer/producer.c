@@ -89,6 +89,8 @@ static struct producer_identity identity_of(const struct freshet_producer_option
         .key_epoch = options->has_key ? options->key_epoch : 0,
         .has_key = options->has_key,
         .acked = options->acked,
+        .is_history = options->history,
+        .resumes = options->resumes,
         .key = siphash_key_of(options->key),
         .message_bytes = options->message_bytes,
         .slot_count = (uint32_t)slots_per_lane(options),

@@ -79,6 +79,15 @@ struct freshet_producer_options {
     uint8_t key_epoch;
     uint8_t key[FRESHET_PRODUCER_KEY_BYTES]; /* Copied; wiped by close. */
 
+    /* Events of before the stream came here: recorded for views that are filled later; no view that
+     * runs takes them, and none is late. Default false. */
+    bool history;
+    /* The same events, in the same order and with the same options, may have been sent by an
+     * earlier run of this incarnation, which ended anywhere: what is durable of them is durable at
+     * once, and is not sent again. Messages end when they are full, or at a flush: linger_us is not
+     * asked. Default false. */
+    bool resumes;
+
     bool acked;             /* Default true. False: sends once, learns nothing, no callbacks. */
     uint32_t lanes;         /* At most, 1..64; default 16. As many as there are shards are used. */
     uint64_t buffer_bytes;  /* Of all lanes together; default 16 MiB, at least 4 messages a lane. */

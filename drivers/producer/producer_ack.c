@@ -17,8 +17,7 @@ bool producer_ack_read(const struct producer_identity *identity, const uint8_t *
                                   out_ack->tag == wire_tag(&identity->key, data, size));
 }
 
-/* True when the message was settled just now. */
-static bool slot_settle(struct producer_lane *lane, uint64_t sequence)
+bool producer_lane_settle(struct producer_lane *lane, uint64_t sequence)
 {
     struct producer_slot *slot = producer_lane_slot(lane, sequence);
     if (slot->settled) {
@@ -36,14 +35,15 @@ static bool slot_settle(struct producer_lane *lane, uint64_t sequence)
 static uint64_t durable_settle(struct producer_lane *lane, const struct wire_ack *ack)
 {
     uint64_t newest = 0;
-    for (uint64_t sequence = lane->first; sequence <= ack->durable; sequence++) {
-        newest = slot_settle(lane, sequence) ? sequence : newest;
+    for (uint64_t sequence = lane->first; sequence <= ack->durable && sequence < lane->sent;
+         sequence++) {
+        newest = producer_lane_settle(lane, sequence) ? sequence : newest;
     }
     for (uint32_t i = 0; i < WIRE_ACK_MAP_BITS; i++) {
         uint64_t sequence = ack->durable + 1 + i;
         bool durable = (ack->map[i / 64] >> (i % 64) & 1) != 0;
         if (durable && sequence >= lane->first && sequence < lane->sent) {
-            newest = slot_settle(lane, sequence) ? sequence : newest;
+            newest = producer_lane_settle(lane, sequence) ? sequence : newest;
         }
     }
     return newest;
@@ -81,7 +81,8 @@ static void limit_take(struct producer_lane *lane, const struct wire_ack *ack)
 void producer_lane_receive(struct producer_lane *lane, int64_t now_us, const struct wire_ack *ack)
 {
     ASSERT(ack->lane == lane->number);
-    if (!lane->identity->acked || ack->durable >= lane->sent) {
+    bool was_sent = ack->durable < lane->sent || lane->identity->resumes;
+    if (!lane->identity->acked || !was_sent) {
         lane->counts.acks_ignored++;
         return;
     }

@@ -63,7 +63,8 @@ void producer_lane_seal(struct producer_lane *lane)
         .stream_id = identity->stream_id,
         .version = identity->version,
         .lane = lane->number,
-        .flags = identity->acked ? 0 : WIRE_FLAG_UNACKED,
+        .flags = (uint8_t)((identity->acked ? 0 : WIRE_FLAG_UNACKED) |
+                           (identity->is_history ? WIRE_FLAG_HISTORY : 0)),
         .key_epoch = identity->key_epoch,
         .producer = identity->producer,
         .sequence = lane->next,

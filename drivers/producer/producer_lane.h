@@ -44,6 +44,8 @@ struct producer_identity {
     uint8_t key_epoch;
     bool has_key;
     bool acked;
+    bool is_history;
+    bool resumes;
     struct siphash_key key;
     uint32_t message_bytes; /* Datagram size at most; holds one event. */
     uint32_t slot_count;    /* Per lane; at least PRODUCER_SLOTS_MIN. */
@@ -97,7 +99,7 @@ struct producer_lane {
     uint64_t sent;
     uint64_t next;
     /* What the home said last. */
-    uint64_t durable;
+    uint64_t durable; /* Resuming: also of what comes yet. */
     uint32_t credit;
     uint32_t shard_count; /* 0: it said nothing yet. */
     bool held;            /* Its log takes nothing. */
@@ -182,5 +184,7 @@ static inline uint64_t producer_lane_limit(const struct producer_lane *lane)
 
 void producer_lane_seal(struct producer_lane *lane);
 void producer_lane_lose(struct producer_lane *lane, uint64_t sequence, enum producer_lost reason);
+/* The message is durable; true when that was not known before. */
+bool producer_lane_settle(struct producer_lane *lane, uint64_t sequence);
 /* Moves first over what is settled. */
 void producer_lane_advance(struct producer_lane *lane);

@@ -116,6 +116,16 @@ static const uint8_t *retransmission_take(struct producer_lane *lane, int64_t no
     return slot_take(lane, sequence, time_us, out_size);
 }
 
+/* What an earlier run made durable goes nowhere. */
+static void resumed_settle(struct producer_lane *lane)
+{
+    while (lane->sent < lane->next && lane->sent <= lane->durable) {
+        uint64_t sequence = lane->sent++;
+        (void)producer_lane_settle(lane, sequence);
+        producer_lane_advance(lane);
+    }
+}
+
 static bool next_may_go(const struct producer_lane *lane)
 {
     return lane->sent < lane->next && lane->sent <= producer_lane_limit(lane) &&
@@ -194,7 +204,8 @@ static const struct producer_slot *filling(const struct producer_lane *lane)
 
 static int64_t linger_end_us(const struct producer_lane *lane, const struct producer_slot *slot)
 {
-    return lane->hurries ? INT64_MIN : add_clamped(slot->made_us, lane->identity->linger_us);
+    int64_t wait_us = lane->identity->resumes ? INT64_MAX : lane->identity->linger_us;
+    return lane->hurries ? INT64_MIN : add_clamped(slot->made_us, wait_us);
 }
 
 /* Age is counted from the oldest on: those behind it are younger. */
@@ -222,6 +233,7 @@ const uint8_t *producer_lane_take(struct producer_lane *lane, int64_t now_us, in
     if (slot != NULL && linger_end_us(lane, slot) <= now_us) {
         producer_lane_seal(lane);
     }
+    resumed_settle(lane);
     const uint8_t *data = retransmission_take(lane, now_us, time_us, out_size);
     if (data == NULL) {
         data = next_take(lane, now_us, time_us, out_size);

@@ -279,6 +279,46 @@ static void an_acknowledgement_of_what_was_never_sent_is_ignored(void **state)
     world_free(world);
 }
 
+static struct world *world_resuming(void)
+{
+    struct world *world = world_new(64);
+    world->identity.resumes = true;
+    world->identity.is_history = true;
+    return world;
+}
+
+/* Messages are cut as they were, however slowly events come now; one finds out what is durable. */
+static void a_run_that_resumes_goes_on_behind_what_is_durable(void **state)
+{
+    (void)state;
+    for (uint32_t before = 0; before <= 14; before += 2) {
+        for (uint32_t lost = 0; lost <= 2; lost++) {
+            struct world *world = world_resuming();
+            world->lose_message = lost;
+            world_start(world);
+            push_many(world, before);
+            exchange(world);
+            static struct fake_home home;
+            home = world->home;
+            world_free(world);
+
+            world = world_resuming();
+            world->home = home;
+            world_start(world);
+            for (uint32_t i = 0; i < 15; i++) {
+                push_many(world, 1);
+                world->now_us += 5000; /* Longer than what lingers. */
+                exchange(world);
+            }
+            producer_lane_hurry(&world->lane);
+            settle(world);
+            check_all_durable_once(world, 15);
+            assert_true(world->lane.counts.messages_sent <= 8 - home.base + 1);
+            world_free(world);
+        }
+    }
+}
+
 static void credit_bounds_what_is_in_flight(void **state)
 {
     (void)state;
@@ -541,6 +581,7 @@ int main(void)
         cmocka_unit_test(only_what_the_map_lacks_is_sent_again),
         cmocka_unit_test(an_older_acknowledgement_takes_nothing_back),
         cmocka_unit_test(an_acknowledgement_of_what_was_never_sent_is_ignored),
+        cmocka_unit_test(a_run_that_resumes_goes_on_behind_what_is_durable),
         cmocka_unit_test(credit_bounds_what_is_in_flight),
         cmocka_unit_test(without_credit_heartbeats_ask_until_it_opens),
         cmocka_unit_test(a_lane_that_asks_learns_the_shards_before_its_first_event),
