@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "controlplane/backfill.h"
+#include "controlplane/backfill_from.h"
 #include "controlplane/client.h"
 #include "controlplane/verb.h"
 #include "dataplane/base/units.h"
@@ -21,6 +22,7 @@ struct backfill_options {
     const char *user;
     uint64_t rate;
     bool json;
+    struct backfill_from from; /* path NULL: the mirror alone. */
 };
 
 /* What was asked for, as words of a command. */
@@ -139,26 +141,92 @@ static int result_print(const json_t *status, bool json)
     return json_is_true(json_object_get(status, "bad_files")) ? VERB_EXIT_CONFIG : VERB_EXIT_FAILED;
 }
 
-static int backfill_run(struct client *client, const struct words *words, bool json)
+static bool options_check(const struct verb_usage *usage, struct backfill_options *options,
+                          int argc, int *out_exit)
+{
+    struct backfill_from *from = &options->from;
+    bool identified = from->producer != 0 || from->incarnation != 0;
+    *out_exit = VERB_EXIT_OK;
+    if (from->path == NULL) {
+        bool alone = from->stream == NULL && from->to == NULL && from->keys == NULL &&
+                     from->before == NULL && !identified;
+        if (!alone) {
+            *out_exit = verb_usage_error(usage, "--stream, --to, --before, --keys, --producer and "
+                                                "--incarnation are for --from");
+        }
+    } else if (argc < 3) {
+        *out_exit = verb_usage_error(usage, "--from needs the definitions: name their files");
+    } else if (identified && (from->producer == 0 || from->incarnation == 0)) {
+        *out_exit = verb_usage_error(
+            usage, "--producer needs --incarnation: one for each file, greater than those before");
+    } else if (from->keys != NULL && from->producer == 0) {
+        *out_exit = verb_usage_error(usage, "--keys needs --producer, whose key it is");
+    } else if (from->incarnation > UINT32_MAX) {
+        *out_exit = verb_usage_error(usage, "--incarnation: at most 4294967295");
+    }
+    return *out_exit == VERB_EXIT_OK;
+}
+
+/* account: of what was loaded from a file before; NULL: nothing. Stolen. */
+static int backfill_run(struct client *client, const struct words *words, bool json,
+                        json_t *account)
 {
     redisReply *reply = client_command(client, words->count, words->word);
-    if (reply == NULL) {
-        return VERB_EXIT_FAILED;
-    }
+    json_t *status = reply == NULL ? NULL : backfill_await(client, json);
     freeReplyObject(reply);
-    json_t *status = backfill_await(client, json);
-    if (status == NULL) {
-        return VERB_EXIT_FAILED;
+    int exit_code = VERB_EXIT_FAILED;
+    if (status != NULL) {
+        (void)json_object_set(status, "from", account == NULL ? json_null() : account);
+        exit_code = result_print(status, json);
     }
-    int exit_code = result_print(status, json);
     json_decref(status);
+    json_decref(account);
+    return exit_code;
+}
+
+/* The file's events first, if any; then the view. */
+static int file_and_view(struct client *client, struct backfill_options *options, int argc,
+                         char **argv)
+{
+    struct words words;
+    json_t *account = NULL;
+    int exit_code = words_make(options, argc, argv, &words) ? VERB_EXIT_OK : VERB_EXIT_FAILED;
+    if (exit_code == VERB_EXIT_OK && options->from.path != NULL) {
+        options->from.view = argv[1];
+        options->from.definition = argv + 2;
+        options->from.definition_count = (uint32_t)argc - 2;
+        options->from.rate = options->rate;
+        options->from.json = options->json;
+        exit_code = backfill_from_load(&options->from, client, &account);
+    }
+    bool whole = json_integer_value(json_object_get(account, "not_events")) == 0;
+    if (exit_code == VERB_EXIT_OK) {
+        exit_code = backfill_run(client, &words, options->json, account);
+        exit_code = exit_code == VERB_EXIT_OK && !whole ? VERB_EXIT_FAILED : exit_code;
+    }
+    words_free(&words);
     return exit_code;
 }
 
 int backfill_verb(int argc, char **argv)
 {
-    struct backfill_options options = {0};
+    struct backfill_options options = {.from = {.verb = "backfill"}};
+    struct backfill_from *from = &options.from;
     const struct verb_option option[] = {
+        {"from", "FILE", VERB_OPTION_TEXT, &from->path,
+         "events of before the store was made: CSV, NDJSON or Parquet"},
+        {"before", "TIME", VERB_OPTION_TEXT, &from->before,
+         "of the file, only events before it (when the store was made)"},
+        {"stream", "NAME", VERB_OPTION_TEXT, &from->stream,
+         "what the file's events are (the view's stream, where it has one)"},
+        {"to", "HOST:PORT", VERB_OPTION_TEXT, &from->to,
+         "where the appliance takes events (the definitions' first listener)"},
+        {"keys", "FILE", VERB_OPTION_TEXT, &from->keys,
+         "key file: tag messages with --producer's key"},
+        {"producer", "N", VERB_OPTION_NUMBER, &from->producer,
+         "identity of the file's sender (a number of what the file has)"},
+        {"incarnation", "N", VERB_OPTION_NUMBER, &from->incarnation,
+         "with --producer: one for each file, greater than those before"},
         {"rate", "EVENTS", VERB_OPTION_NUMBER, &options.rate,
          "of history, a second (as many as the shards take beside what comes)"},
         {"server", "PATH|HOST:PORT", VERB_OPTION_TEXT, &options.server, CLIENT_SERVER_SENTENCE},
@@ -167,27 +235,30 @@ int backfill_verb(int argc, char **argv)
     };
     const struct verb_usage usage = {
         "backfill",
-        "VIEW [FILE...]",
+        "VIEW [--from FILE] [DEFINITIONS...]",
         "Gives a view that is new in the definition files, or has a newer version there, its\n"
         "history from the mirror of the running appliance, and waits until it is served. Without\n"
         "files it reads those again that the appliance was started with. What else is new in them\n"
         "is filled with it; streams and options must be as they run. Ending this verb ends\n"
-        "nothing: asking again shows how far it is.\n",
+        "nothing: asking again shows how far it is.\n"
+        "With --from the events of a file go into the mirror first, as history of their stream:\n"
+        "views that are filled from then on take them, those that run do not. The same file\n"
+        "counts once: when this was ended, the same command goes on. Exit 1 also when records of\n"
+        "the file are no events: the view is served without them.\n",
         option,
         ARRAY_COUNT(option),
         1,
         1 + BACKFILL_PATHS_MAX};
     int exit_code = VERB_EXIT_OK;
     struct client client;
-    if (!client_verb_open(&client, &usage, &argc, argv, &options.server, &options.user,
-                          &exit_code)) {
+    if (!verb_parse(&usage, &argc, argv, &exit_code) ||
+        !options_check(&usage, &options, argc, &exit_code)) {
         return exit_code;
     }
-    struct words words;
-    exit_code = words_make(&options, argc, argv, &words)
-                    ? backfill_run(&client, &words, options.json)
-                    : VERB_EXIT_FAILED;
-    words_free(&words);
+    if (!client_open_as(&client, usage.name, options.server, options.user)) {
+        return VERB_EXIT_FAILED;
+    }
+    exit_code = file_and_view(&client, &options, argc, argv);
     client_close(&client);
     return exit_code;
 }

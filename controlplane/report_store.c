@@ -95,9 +95,10 @@ json_t *report_store_json(const struct snapshot *snapshot)
     for (uint32_t i = 0; i < snapshot->shard_count; i++) {
         (void)json_array_append_new(logs, log_json(&snapshot->shard[i]));
     }
-    return json_pack("{s:i, s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "epoch",
-                     (int)snapshot->recovery.epoch, "disk", snapshot->store.disk, "fallback",
-                     snapshot->store.fallback, "free_bytes", number(snapshot->store.free_bytes),
-                     "recovery", recovery_json(snapshot), "checkpoint", checkpoint_json(snapshot),
-                     "logs", logs, "lake", lake_json(snapshot));
+    return json_pack(
+        "{s:i, s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "epoch", (int)snapshot->recovery.epoch,
+        "created_us", json_integer(snapshot->store.created_us), "disk", snapshot->store.disk,
+        "fallback", snapshot->store.fallback, "free_bytes", number(snapshot->store.free_bytes),
+        "recovery", recovery_json(snapshot), "checkpoint", checkpoint_json(snapshot), "logs", logs,
+        "lake", lake_json(snapshot));
 }

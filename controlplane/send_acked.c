@@ -53,6 +53,9 @@ enum result send_acked_open(struct send_acked *acked, const struct send_acked_op
     producer.version = schema->version;
     producer.event_bytes = schema->block_size;
     producer.acked = !options->unacked;
+    producer.history = options->history;
+    producer.resumes = options->history;
+    producer.lanes = options->history ? 1 : producer.lanes;
     if (producer.message_bytes < WIRE_EVENTS_OFFSET + (uint32_t)schema->block_size) {
         producer.message_bytes = WIRE_EVENTS_OFFSET + (uint32_t)schema->block_size;
     }

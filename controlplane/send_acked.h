@@ -18,6 +18,8 @@ struct send_acked_options {
     uint32_t incarnation;
     uint64_t rate; /* Events per second, above 0. */
     bool unacked;  /* Each message is sent once, and nobody says what became of it. */
+    bool history;  /* For views that are filled later; on one lane, as an earlier run may have begun
+                      (producer.h: `history`, `resumes`). */
 };
 
 struct send_acked {

@@ -448,6 +448,7 @@ void store_report_read(struct store *store, struct store_report *out)
 {
     memset(out, 0, sizeof(*out));
     out->recovery = &store->report;
+    out->created_us = store->created_us;
     out->load_us = store->load_us;
     out->load_done = store_load_done(store);
     out->fallback = disk_is_fallback(store->disk);

@@ -72,6 +72,7 @@ struct store_report {
     struct checkpoint_report checkpoint;
     struct segments_report segments[SHARDS_MAX];
     struct lake_keeper_report lake;
+    int64_t created_us;
     int64_t load_us;  /* What loading took, and replay in it. */
     double load_done; /* 0 to 1 while it goes on. */
     bool fallback;    /* Log writes take a slower way. */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "config/scalar.h"
+#include "controlplane/file_hash.h"
 #include "controlplane/suggest.h"
 #include "controlplane/train_logged.h"
 #include "controlplane/verb.h"
@@ -14,9 +15,8 @@
 #include "drivers/cpu.h"
 #include "drivers/memory.h"
 
-#define PART_ROWS_MIN   1024u
-#define MEMORY_SHARE    4 /* Of the machine's: one part in so many. */
-#define HASH_READ_BYTES (1 * MIB)
+#define PART_ROWS_MIN 1024u
+#define MEMORY_SHARE  4 /* Of the machine's: one part in so many. */
 
 /* Places of reads: by view, so that a view's are together. */
 static void reads_place(struct train *train)
@@ -46,27 +46,11 @@ static void reads_place(struct train *train)
 
 static enum result labels_hash(struct train *train)
 {
-    FILE *file = fopen(train->options->labels, "re");
-    XXH3_state_t *state = XXH3_createState();
-    uint8_t *data = heap_alloc(HASH_READ_BYTES);
-    bool good =
-        file != NULL && state != NULL && data != NULL && XXH3_128bits_reset(state) == XXH_OK;
-    size_t size;
-    while (good && (size = fread(data, 1, HASH_READ_BYTES, file)) > 0) {
-        good = XXH3_128bits_update(state, data, size) == XXH_OK;
-    }
-    good = good && ferror(file) == 0;
-    if (good) {
-        XXH128_canonical_t canonical;
-        XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(state));
-        memcpy(train->label_hash, canonical.digest, sizeof(train->label_hash));
-    }
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    (void)XXH3_freeState(state);
-    heap_free(data);
-    return good ? RESULT_OK : train_fail(train, "%s: %s", train->options->labels, strerror(errno));
+    _Static_assert(sizeof(train->label_hash) == FILE_HASH_BYTES, "one digest");
+    enum result result = file_hash_read(train->options->labels, (uint8_t *)train->label_hash);
+    return result == RESULT_OK
+               ? RESULT_OK
+               : train_fail(train, "%s: %s", train->options->labels, strerror(errno));
 }
 
 /* A number of everything that decides the bytes of the set. */
