@@ -66,16 +66,17 @@ static bool full_rests(struct shard *shard, const struct ladder *ladder, const u
            full->key[1] == row[ROW_KEY + 1] && ladder->fold_us < full->again_us;
 }
 
-/* The horizon of a row of the greatest size: where its own newest event will have moved it when the
- * burst is over, if no other does; so far no answer hangs on whether it is folded. History moves no
- * watermark and has nothing else, where nothing else has come yet. */
+/* The horizon of a row of the greatest size, by what its own newest event says of the watermark when
+ * the burst is over: that is never further behind it than an event may be ahead of T. So far no
+ * answer hangs on whether the row is folded. History moves no watermark and has nothing else, where
+ * nothing live has come yet. */
 static void ladder_of_full(const struct shard *shard, const struct plan_view *view,
                            const uint64_t *row, const struct ladder *ladder,
                            struct ladder *out_ladder)
 {
-    int64_t newest_us = row_newest_us(row);
-    newest_us = newest_us < shard->apply_us ? newest_us : shard->apply_us;
-    int64_t fold_us = sub_clamped(newest_us, shard->plan->stream[view->stream].history_us);
+    const struct plan_stream *stream = &shard->plan->stream[view->stream];
+    int64_t fold_us =
+        sub_clamped(sub_clamped(row_newest_us(row), stream->future_us), stream->history_us);
     *out_ladder = *ladder;
     if (view->other_count == 0 && fold_us > ladder->fold_us) {
         ladder_init(view, fold_us, out_ladder);
