@@ -264,10 +264,13 @@ int64_t snapshot_balance(const struct snapshot_stream *stream)
 
 enum drop snapshot_top_drop(const struct snapshot_stream *stream)
 {
-    enum drop top = stream->drop[DROP_message_duplicate] > 0 ? DROP_message_duplicate : DROP_NONE;
+    enum drop top = stream->drop[DROP_message_duplicate] > 0 ? DROP_message_duplicate
+                    : stream->drop[DROP_event_history] > 0   ? DROP_event_history
+                                                             : DROP_NONE;
     uint64_t most = 0;
     for (uint32_t drop = 0; drop < DROP_COUNT; drop++) {
-        if (drop != DROP_message_duplicate && stream->drop[drop] > most) {
+        bool normal = drop == DROP_message_duplicate || drop == DROP_event_history;
+        if (!normal && stream->drop[drop] > most) {
             top = (enum drop)drop;
             most = stream->drop[drop];
         }

@@ -66,6 +66,8 @@ CASES = [
     ("not ready for long", {"freshet_ready": "1x5 0x20"}, {"7m": [], "10m": ["FreshetNotReady"]}),
     ("duplicates are normal", {EVENTS: "0+1000x60", DROPS % "message_duplicate": "0+500x60"},
      {"40m": []}),
+    ("history that is loaded is normal", {EVENTS: "0+1000x60", DROPS % "event_history": "0+900x60"},
+     {"40m": []}),
     ("one in a thousand is dropped", {EVENTS: "0+1000x60", DROPS % "event_late": "0+1x60"},
      {"40m": []}),
     ("one in forty is dropped", {EVENTS: "0+1000x60", DROPS % "event_late": "0+15x60",
@@ -104,6 +106,7 @@ WRONG = [("> 14.4", "> 21", "twenty times"), ("> 6 ", "> 11 ", "seven times"),
          ("> 1 ", "> 2 ", "as much"), ("0.01 *", "0.1 *", "one in forty"),
          ("> 0.9 *", "> 0.95 *", "memory is nearly"), ("for: 2m", "for: 1h", "not ready for long"),
          ("message_duplicate", "event_late", "duplicates"),
+         ("|event_history", "", "history that"),
          (" + increase(freshet_parity_extra_total[1h])", "", "a value was served from")]
 
 
