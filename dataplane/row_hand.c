@@ -66,10 +66,10 @@ static bool full_rests(struct shard *shard, const struct ladder *ladder, const u
            full->key[1] == row[ROW_KEY + 1] && ladder->fold_us < full->again_us;
 }
 
-/* The horizon of a row of the greatest size, by what its own newest event says of the watermark when
- * the burst is over: that is never further behind it than an event may be ahead of T. So far no
- * answer hangs on whether the row is folded. History moves no watermark and has nothing else, where
- * nothing live has come yet. */
+/* The horizon of a row of the greatest size, by what its own newest event says of the watermark
+ * when the burst is over: that is never further behind it than an event may be ahead of T. So far
+ * no answer hangs on whether the row is folded. History moves no watermark and has nothing else,
+ * where nothing live has come yet. */
 static void ladder_of_full(const struct shard *shard, const struct plan_view *view,
                            const uint64_t *row, const struct ladder *ladder,
                            struct ladder *out_ladder)
