@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "controlplane/definitions.h"
@@ -42,6 +44,8 @@ struct loading {
     uint64_t passed_over;
     int64_t begin_ns;
     int64_t shown_ns;
+    off_t size; /* Of the file, and when it changed last, before it was read. */
+    struct timespec changed;
 };
 
 /* Says what is wrong; VERB_EXIT_FAILED. */
@@ -88,6 +92,13 @@ static int view_find(struct loading *loading)
         return fail(loading, "the files define no view `%s`", from->view);
     }
     const struct plan_view *own = &plan->view[view];
+    if (own->has_sessions) {
+        return fail(
+            loading,
+            "view `%s` has sessions, which begin and end in the order in which events come: "
+            "it takes no history from files",
+            from->view);
+    }
     loading->view = (uint32_t)view;
     loading->stream = plan_source_stream(own, 0);
     bool found = from->stream == NULL && plan_source_count(own) == 1;
@@ -172,6 +183,36 @@ static const char *address_find(const struct loading *loading)
         (void)fail(loading, "the definitions name no listener on sockets: give --to HOST:PORT");
     }
     return loading->from->to;
+}
+
+/* What the file was when it was opened. */
+static int file_look(struct loading *loading)
+{
+    struct stat status;
+    if (fstat(fileno(loading->in), &status) != 0) {
+        return fail(loading, "cannot read %s: %s", loading->from->path, strerror(errno));
+    }
+    if (!S_ISREG(status.st_mode)) {
+        return fail(loading, "%s is no file: it is read twice, to know it again",
+                    loading->from->path);
+    }
+    loading->size = status.st_size;
+    loading->changed = status.st_mtim;
+    return VERB_EXIT_OK;
+}
+
+/* What was sent is the file by whose hash it was sent. */
+static int file_look_again(const struct loading *loading)
+{
+    struct stat status;
+    bool same = fstat(fileno(loading->in), &status) == 0 && status.st_size == loading->size &&
+                status.st_mtim.tv_sec == loading->changed.tv_sec &&
+                status.st_mtim.tv_nsec == loading->changed.tv_nsec;
+    return same ? VERB_EXIT_OK
+                : fail(loading,
+                       "%s changed while it was read: what of it is in the mirror is history of "
+                       "its stream, and the file as it is now would count beside it",
+                       loading->from->path);
 }
 
 /* Who sends: the same for the same events in the same messages, whenever. */
@@ -317,10 +358,12 @@ static json_t *account_of(const struct loading *loading)
 {
     const struct freshet_producer_stats *stats = &loading->sender->stats;
     bool some = stats->events_taken > 0;
-    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I}", "file",
-                     loading->from->path, "stream", schema_of(loading)->name, "events",
-                     (json_int_t)stats->events_taken, "durable", (json_int_t)stats->events_durable,
-                     "messages_sent", (json_int_t)stats->messages_sent, "passed_over",
+    const struct plan_view *view = &loading->config->plan.view[loading->view];
+    return json_pack("{s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I}", "file",
+                     loading->from->path, "stream", schema_of(loading)->name, "alone",
+                     view->other_count == 0, "events", (json_int_t)stats->events_taken, "durable",
+                     (json_int_t)stats->events_durable, "messages_sent",
+                     (json_int_t)stats->messages_sent, "passed_over",
                      (json_int_t)loading->passed_over, "not_events", (json_int_t)loading->bad,
                      "oldest_us", some ? json_integer(loading->oldest_us) : json_null(),
                      "newest_us", some ? json_integer(loading->newest_us) : json_null(),
@@ -355,12 +398,22 @@ static int file_load(struct loading *loading)
     if (loading->in == NULL) {
         return fail(loading, "cannot read %s: %s", loading->from->path, strerror(errno));
     }
+    int exit_code = file_look(loading);
+    if (exit_code != VERB_EXIT_OK) {
+        return exit_code;
+    }
     if (event_file_open(&loading->file, loading->in, loading->from->path, schema_of(loading),
                         send_time_us(), error) != RESULT_OK) {
         return fail(loading, "%s", error);
     }
-    int exit_code = sender_open(loading);
+    exit_code = sender_open(loading);
     exit_code = exit_code == VERB_EXIT_OK ? events_send(loading) : exit_code;
+    exit_code = exit_code == VERB_EXIT_OK ? file_look_again(loading) : exit_code;
+    if (exit_code == VERB_EXIT_OK && loading->sender->stats.events_taken == 0) {
+        char time[INSPECT_TIME_SIZE_MAX];
+        return fail(loading, "%s has no event of before %s: nothing is filled", loading->from->path,
+                    inspect_time_format(loading->before_us, time));
+    }
     if (exit_code == VERB_EXIT_OK && loading->sender->lost > 0) {
         return fail(loading,
                     "%" PRIu64 " of %" PRIu64 " events were not acknowledged: nothing is filled; "

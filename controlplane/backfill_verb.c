@@ -167,6 +167,25 @@ static bool options_check(const struct verb_usage *usage, struct backfill_option
     return *out_exit == VERB_EXIT_OK;
 }
 
+/* Says where the view does not go back as far as its file; false: it lacks events of it. */
+static bool history_check(const json_t *status, const json_t *account)
+{
+    const json_t *oldest = json_object_get(account, "oldest_us");
+    const json_t *since = json_object_get(status, "since_us");
+    bool alone = json_is_true(json_object_get(account, "alone"));
+    if (account == NULL || !alone || json_integer_value(since) <= json_integer_value(oldest)) {
+        return true;
+    }
+    bool has_all = real_of(status, "events") >= real_of(account, "durable");
+    (void)fprintf(stderr, "freshet backfill: %s\n",
+                  has_all ? "what came between the file and what is kept of the mirror may be "
+                            "missing: windows that reach before that are PARTIAL"
+                          : "the view lacks events of the file, which are in logs that are kept no "
+                            "longer, or of before the number of shards changed. Load it under a "
+                            "--producer and --incarnation of its own, for a newer version of it");
+    return has_all;
+}
+
 /* account: of what was loaded from a file before; NULL: nothing. Stolen. */
 static int backfill_run(struct client *client, const struct words *words, bool json,
                         json_t *account)
@@ -178,6 +197,8 @@ static int backfill_run(struct client *client, const struct words *words, bool j
     if (status != NULL) {
         (void)json_object_set(status, "from", account == NULL ? json_null() : account);
         exit_code = result_print(status, json);
+        bool has_file = exit_code != VERB_EXIT_OK || history_check(status, account);
+        exit_code = has_file ? exit_code : VERB_EXIT_FAILED;
     }
     json_decref(status);
     json_decref(account);

@@ -61,10 +61,11 @@ static enum result log_step(struct scan *scan, uint32_t shard)
     }
 }
 
-static enum result catalog_take(struct scan *scan, uint32_t shard, const struct catalog *catalog)
+static enum result catalog_take(struct scan *scan, uint32_t shard, const struct catalog *catalog,
+                                bool unrouted)
 {
     struct catalog_conflict conflict;
-    enum result result = history_catalog(scan->history, shard, catalog, &conflict);
+    enum result result = history_catalog(scan->history, shard, catalog, unrouted, &conflict);
     return result == RESULT_OK ? result
                                : mirror_catalog_fail(&scan->log[shard].log, shard, result,
                                                      &conflict, scan->run->error);
@@ -75,8 +76,9 @@ static enum result entry_give(struct scan *scan, uint32_t shard)
     const struct mirror_entry *entry = &scan->log[shard].entry;
     if (entry->kind == MIRROR_PLAN) {
         enum result result = catalog_decode(entry->note, entry->note_size, scan->catalog);
-        return result == RESULT_OK ? catalog_take(scan, shard, scan->catalog)
-                                   : log_fail(scan, shard, RESULT_CORRUPT);
+        return result == RESULT_OK
+                   ? catalog_take(scan, shard, scan->catalog, mirror_plan_is_unrouted(entry))
+                   : log_fail(scan, shard, RESULT_CORRUPT);
     }
     enum result result = history_entry(scan->history, shard, entry);
     return result == RESULT_OK ? RESULT_OK : log_fail(scan, shard, result);
@@ -129,7 +131,8 @@ static enum result era_scan(struct scan *scan)
         scan->log[shard].entries = NULL;
         result = mirror_log_open(scan->own, era, shard, &scan->log[shard].log, scan->run->error);
         if (result == RESULT_OK && scan->own->newest != NULL) {
-            result = catalog_take(scan, shard, &scan->own->newest->catalog);
+            result = catalog_take(scan, shard, &scan->own->newest->catalog,
+                                  /* unrouted= */ false);
         }
         result = result == RESULT_OK ? log_step(scan, shard) : result;
     }

@@ -65,6 +65,7 @@ static enum result plans_follow(struct share *share, struct share_hand *hand)
             struct catalog_conflict conflict;
             result = catalog_decode(entry.note, entry.note_size, share->catalog) == RESULT_OK
                          ? history_places_of(share->own->options.plan, share->catalog,
+                                             mirror_plan_is_unrouted(&entry),
                                              &share->places[hand->shard], &conflict)
                          : RESULT_CORRUPT;
             result = result == RESULT_OK
@@ -114,9 +115,9 @@ static enum result entry_give(struct share_hand *hand, const struct mirror_entry
     }
     struct catalog_conflict conflict;
     enum result result = catalog_decode(entry->note, entry->note_size, hand->catalog);
-    return result == RESULT_OK
-               ? history_catalog(hand->history, hand->shard, hand->catalog, &conflict)
-               : RESULT_CORRUPT;
+    return result == RESULT_OK ? history_catalog(hand->history, hand->shard, hand->catalog,
+                                                 mirror_plan_is_unrouted(entry), &conflict)
+                               : RESULT_CORRUPT;
 }
 
 static enum result frames_give(struct share_hand *hand)
@@ -225,7 +226,7 @@ static enum result era_open(struct share *share, char error[MIRROR_HISTORY_ERROR
             continue;
         }
         result = history_places_of(share->own->options.plan, &newest->catalog,
-                                   &share->places[shard], &conflict);
+                                   /* unrouted= */ false, &share->places[shard], &conflict);
         result = result == RESULT_OK ? result
                                      : mirror_catalog_fail(log, shard, result, &conflict, error);
     }

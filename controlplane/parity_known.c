@@ -168,15 +168,18 @@ struct walk {
     const struct mirror_segment *segment;
     uint64_t last_lsn;          /* Of the segment. */
     uint8_t place[SOURCES_MAX]; /* The view's among those of its streams then; PLACE_NONE: none. */
+    bool is_routed;             /* Events of this home went to it. */
     int64_t limit_us;
 };
 
-static void catalog_take(struct walk *walk, const struct catalog *catalog)
+static void catalog_take(struct walk *walk, const struct catalog *catalog, bool unrouted)
 {
+    bool was_routed = walk->is_routed;
     struct catalog_conflict conflict;
     struct view_set changed;
     struct catalog_map *map = walk->known->map;
     memset(walk->place, PLACE_NONE, sizeof(walk->place));
+    walk->is_routed = false;
     if (catalog == NULL ||
         catalog_match(catalog, walk->known->options.plan, map, &changed, &conflict) != RESULT_OK) {
         return; /* Whoever reads history says so. */
@@ -186,6 +189,7 @@ static void catalog_take(struct walk *walk, const struct catalog *catalog)
             continue;
         }
         walk->place[0] = (uint8_t)catalog->view[v].place;
+        walk->is_routed = !unrouted || was_routed;
         for (uint32_t i = 0; i < catalog->view[v].other_count; i++) {
             walk->place[i + 1] = (uint8_t)catalog->view[v].other[i].place;
         }
@@ -237,8 +241,10 @@ static void message_take(const struct walk *walk, const struct mirror_entry *ent
         bool ours = hash_shard(event->key_hash, walk->segment->shard_count) == shard;
         bool is_history = verdict_reason(verdict) == VERDICT_event_history;
         event->era = (uint8_t)era;
-        event->waits = place != PLACE_NONE && !ours && !is_history;
-        if (place == PLACE_NONE || (ours && !is_history && !is_refused(verdict, place))) {
+        bool lived = place != PLACE_NONE && (walk->is_routed || is_history);
+        lived = lived || (is_history && walk->view->has_sessions); /* They take none. */
+        event->waits = lived && !ours && !is_history;
+        if (!lived || (ours && !is_history && !is_refused(verdict, place))) {
             known_set(event, entry->apply_us);
         }
     }
@@ -287,7 +293,7 @@ static void entry_take(struct walk *walk, const struct mirror_entry *entry)
     case MIRROR_PLAN: {
         struct catalog *catalog = walk->known->catalog;
         if (catalog_decode(entry->note, entry->note_size, catalog) == RESULT_OK) {
-            catalog_take(walk, catalog);
+            catalog_take(walk, catalog, mirror_plan_is_unrouted(entry));
         }
         return;
     }
@@ -379,7 +385,7 @@ enum result parity_known_find(struct parity_known *known, uint32_t view,
     for (uint32_t i = 0; i < known->log.segment_count && result == RESULT_OK; i++) {
         const struct store_log_segment *segment = &known->log.segment[i];
         if (i == 0 || segment[-1].header.shard != segment->header.shard) {
-            catalog_take(&walk, known->has_first ? known->first : NULL);
+            catalog_take(&walk, known->has_first ? known->first : NULL, /* unrouted= */ false);
         }
         result = segment_take(&walk, i, error);
     }

@@ -60,13 +60,15 @@ static void steps_make(struct succession *succession)
                                          .pattern_scratch = succession->patterns.scratch[i],
                                          .catalog = succession->catalog,
                                          .catalog_size = succession->catalog_size,
+                                         .unrouted = true,
                                          .route_end = succession->view_first,
                                          .filling = &succession->ring[i],
                                          .part_first = succession->view_first};
         struct plan_step homes = owners;
-        homes.catalog = NULL;
+        homes.unrouted = false;
         homes.route_end = plan->view_count;
         struct plan_step whole = homes;
+        whole.catalog = NULL;
         whole.filling = NULL;
         whole.forwards_lsn = succession->routes_lsn;
         whole.part_first = VIEWS_MAX;

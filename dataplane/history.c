@@ -34,38 +34,42 @@ void history_shards_set(struct history *history, uint32_t shard_count)
 void history_places_init(struct history_places *places)
 {
     memset(places->then, HISTORY_PLACE_NONE, sizeof(places->then));
+    memset(places->is_routed, 0, sizeof(places->is_routed));
 }
 
+/* before: whether events went there by the plan before. */
 static void place_note(const struct plan *plan, uint32_t view, uint32_t source, uint32_t place_then,
+                       const struct history_places *before, bool unrouted,
                        struct history_places *places)
 {
     uint32_t s = plan_source_stream(&plan->view[view], source);
     for (uint32_t place = 0; place < plan->stream[s].view_count; place++) {
         if (plan->stream[s].view[place] == view) {
             places->then[s][place] = (uint8_t)place_then;
+            places->is_routed[s][place] = !unrouted || before->is_routed[s][place];
         }
     }
 }
 
-enum result history_places_of(const struct plan *plan, const struct catalog *catalog,
-                              struct history_places *out_places,
-                              struct catalog_conflict *out_conflict)
+enum result history_places_of(const struct plan *plan, const struct catalog *catalog, bool unrouted,
+                              struct history_places *places, struct catalog_conflict *out_conflict)
 {
+    const struct history_places before = *places;
     struct catalog_map *map = heap_alloc(sizeof(*map));
     struct view_set changed;
     if (map == NULL) {
         return RESULT_NO_MEMORY;
     }
     enum result result = catalog_match(catalog, plan, map, &changed, out_conflict);
-    history_places_init(out_places);
+    history_places_init(places);
     for (uint32_t v = 0; result == RESULT_OK && v < catalog->view_count; v++) {
         const struct catalog_view *then = &catalog->view[v];
         if (map->view[v] == CATALOG_GONE) {
             continue;
         }
-        place_note(plan, map->view[v], 0, then->place, out_places);
+        place_note(plan, map->view[v], 0, then->place, &before, unrouted, places);
         for (uint32_t i = 0; i < then->other_count; i++) {
-            place_note(plan, map->view[v], i + 1, then->other[i].place, out_places);
+            place_note(plan, map->view[v], i + 1, then->other[i].place, &before, unrouted, places);
         }
     }
     heap_free(map);
@@ -73,10 +77,10 @@ enum result history_places_of(const struct plan *plan, const struct catalog *cat
 }
 
 enum result history_catalog(struct history *history, uint32_t shard, const struct catalog *catalog,
-                            struct catalog_conflict *out_conflict)
+                            bool unrouted, struct catalog_conflict *out_conflict)
 {
-    return history_places_of(history->options.plan, catalog, &history->shard[shard].places,
-                             out_conflict);
+    return history_places_of(history->options.plan, catalog, unrouted,
+                             &history->shard[shard].places, out_conflict);
 }
 
 static bool forward_counts(struct history *history, uint32_t shard,

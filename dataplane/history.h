@@ -68,10 +68,10 @@ void history_close(struct history *history); /* NULL is fine. */
 
 /* The next entries were written by so many shards. */
 void history_shards_set(struct history *history, uint32_t shard_count);
-/* The plan under which a shard's next entries were written. RESULT_INVALID when this plan cannot
- * read them: out_conflict says what changed. */
+/* The plan under which a shard's next entries were written. unrouted: as its entry says.
+ * RESULT_INVALID when this plan cannot read them: out_conflict says what changed. */
 MUST_USE enum result history_catalog(struct history *history, uint32_t shard,
-                                     const struct catalog *catalog,
+                                     const struct catalog *catalog, bool unrouted,
                                      struct catalog_conflict *out_conflict);
 /* A record of a shard's log; T never goes back from one call to the next. RESULT_NO_SPACE: state or
  * waiting events pass their bytes; RESULT_CORRUPT: no record of its stream. Notes are passed
@@ -115,11 +115,13 @@ void history_team_era_begin(struct history_team *team, uint32_t shard_count);
  */
 struct history_places {
     uint8_t then[STREAMS_MAX][VIEWS_PER_STREAM_MAX];
+    /* Events of this home go there; else views are filled with them later. */
+    bool is_routed[STREAMS_MAX][VIEWS_PER_STREAM_MAX];
 };
 void history_places_init(struct history_places *places); /* No view lived. */
-/* As history_catalog() has it. */
+/* As history_catalog() has it; places: of before. */
 MUST_USE enum result history_places_of(const struct plan *plan, const struct catalog *catalog,
-                                       struct history_places *out_places,
+                                       bool unrouted, struct history_places *places,
                                        struct catalog_conflict *out_conflict);
 
 /* A stretch of a shard's log: numbers, from 0 on without a gap, go up in it. Its entries go to

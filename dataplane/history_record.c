@@ -9,18 +9,26 @@ static uint32_t views_of(const struct history *history, uint32_t shard,
                          const struct mirror_entry *entry, uint32_t stream, uint32_t verdict)
 {
     const struct history_stream *own = history->stream[stream];
-    const uint8_t *then = history->shard[shard].places.then[stream];
+    const struct history_places *places = &history->shard[shard].places;
+    const struct plan *plan = history->options.plan;
+    const uint8_t *then = places->then[stream];
     uint32_t refused = verdict >> 16;
     bool is_history = verdict_reason(verdict) == VERDICT_event_history;
     uint32_t views = 0;
     for (uint32_t w = 0; w < own->view_count; w++) {
         uint32_t place = own->place[w];
         bool lived = then[place] != HISTORY_PLACE_NONE && history->options.mode == HISTORY_KNOWN;
+        if (entry->kind == MIRROR_MESSAGE && !is_history) {
+            lived = lived && places->is_routed[stream][place];
+        }
         bool takes =
             lived ? !is_history && (refused >> then[place] & 1) == 0 &&
                         (entry->kind == MIRROR_MESSAGE || (entry->views >> then[place] & 1) != 0)
                   : entry->kind == MIRROR_MESSAGE;
-        views |= (uint32_t)takes << place;
+        /* A session begins and ends in the order in which its events come. */
+        bool has_sessions = is_history && history->options.mode == HISTORY_KNOWN &&
+                            plan->view[plan->stream[stream].view[place]].has_sessions;
+        views |= (uint32_t)(takes && !has_sessions) << place;
     }
     return views;
 }
@@ -36,7 +44,7 @@ bool history_event_is_ours(const struct history *history, uint32_t shard,
         history->options.mode == HISTORY_TRUE) {
         return !again;
     }
-    bool lived = history->shard[shard].places.then[stream][place] != HISTORY_PLACE_NONE;
+    bool lived = history->shard[shard].places.is_routed[stream][place];
     uint32_t owner = mesh_owner(history->key_hash[w][event], history->shard_count);
     if (again) {
         return lived && owner != shard &&

@@ -29,6 +29,7 @@ struct plan_step {
     struct pattern_scratch *pattern_scratch; /* This worker's alone. */
     const uint8_t *catalog;                  /* Encoded, for the log; NULL: it is there already. */
     uint32_t catalog_size;
+    bool unrouted; /* Said with it: another step sends events to the views that are new in it. */
     uint32_t route_end; /* Its events go to views below it. */
     /* Per home: waits until all forwards of records up to it came. They went as the steps before
      * say; nothing up to it is forwarded again for new views. NULL: waits for nothing. */

@@ -96,8 +96,10 @@ static void step_take(struct worker *worker, const struct plan_step *step)
         worker->schema[i] = &step->plan->stream[i].schema;
     }
     if (step->catalog != NULL) {
-        struct mirror_entry entry = {
-            .kind = MIRROR_PLAN, .note = step->catalog, .note_size = step->catalog_size};
+        struct mirror_entry entry = {.kind = MIRROR_PLAN,
+                                     .flags = step->unrouted ? MIRROR_PLAN_FLAG_UNROUTED : 0,
+                                     .note = step->catalog,
+                                     .note_size = step->catalog_size};
         record_note(worker, &entry);
     }
     plan_route(worker, step->route_end);

@@ -33,14 +33,20 @@ static uint32_t views_without(const struct replay *replay, const struct replay_e
 }
 
 /* Views that take history of this record: those to rebuild that its plan did not have, since they
- * were filled behind it. */
+ * were filled behind it. A session begins and ends in the order in which its events come. */
 static uint32_t views_of_history(const struct replay *replay, const struct replay_events *events)
 {
+    const struct plan *plan = replay->options.plan;
     uint32_t views =
         replay_rebuilds(replay) ? views_of(replay, events->old_stream, 0, events->stream) : 0;
     for (uint32_t then = 0; views != 0 && then < VIEWS_PER_STREAM_MAX; then++) {
         uint8_t place = replay->place[events->old_stream][then];
         views &= place == REPLAY_NO_PLACE ? UINT32_MAX : ~(1u << place);
+    }
+    for (uint32_t left = views; left != 0; left &= left - 1) {
+        uint32_t place = (uint32_t)__builtin_ctz(left);
+        bool takes = !plan->view[plan->stream[events->stream].view[place]].has_sessions;
+        views &= takes ? UINT32_MAX : ~(1u << place);
     }
     return views;
 }

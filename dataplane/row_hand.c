@@ -68,17 +68,22 @@ static bool full_rests(struct shard *shard, const struct ladder *ladder, const u
 
 /* The horizon of a row of the greatest size, by what its own newest event says of the watermark
  * when the burst is over: that is never further behind it than an event may be ahead of T. So far
- * no answer hangs on whether the row is folded. History moves no watermark and has nothing else,
- * where nothing live has come yet. */
+ * no answer hangs on whether the row is folded, but for sessions, which end by the horizon. History
+ * moves no watermark and has nothing else, where nothing live has come yet. */
 static void ladder_of_full(const struct shard *shard, const struct plan_view *view,
                            const uint64_t *row, const struct ladder *ladder,
                            struct ladder *out_ladder)
 {
-    const struct plan_stream *stream = &shard->plan->stream[view->stream];
-    int64_t fold_us =
-        sub_clamped(sub_clamped(row_newest_us(row), stream->future_us), stream->history_us);
+    int64_t behind_us = view->other_count == 0 ? 0 : view->apart_us;
+    int64_t source_us = 0;
+    for (uint32_t i = 0; i < plan_source_count(view); i++) {
+        const struct plan_stream *stream = &shard->plan->stream[plan_source_stream(view, i)];
+        int64_t own_us = add_clamped(stream->future_us, stream->history_us);
+        source_us = own_us > source_us ? own_us : source_us;
+    }
+    int64_t fold_us = sub_clamped(row_newest_us(row), add_clamped(behind_us, source_us));
     *out_ladder = *ladder;
-    if (view->other_count == 0 && fold_us > ladder->fold_us) {
+    if (!view->has_sessions && fold_us > ladder->fold_us) {
         ladder_init(view, fold_us, out_ladder);
     }
 }

@@ -63,7 +63,8 @@ static bool forward_is_good(const struct mirror_entry *entry)
 
 static bool note_is_good(const struct mirror_entry *entry)
 {
-    bool good = entry->flags == 0 && entry->stream_id == 0 &&
+    uint8_t known = entry->kind == MIRROR_PLAN ? MIRROR_PLAN_FLAG_UNROUTED : 0;
+    bool good = (entry->flags & ~known) == 0 && entry->stream_id == 0 &&
                 entry->note_size <= ENTRY_BYTES_MAX - MIRROR_NOTE_HEADER;
     if (entry->kind == MIRROR_EPOCH) {
         good = good && entry->epoch > 0 && entry->epoch < lsn_epoch(entry->lsn) &&

@@ -38,6 +38,8 @@
  *            48 views u32 | 52 verdict u32 | 56 the event's block | zeros to a multiple of 8
  *   PLAN      the plan from here on: 8 apply time i64 | 16 LSN u64 | 24 size of the catalog u32
  *             | 28 zero u32 | 32 catalog (catalog.h) | zeros to a multiple of 8
+ *             flags: 1 unrouted: this home sends its own events to views that the plan before did
+ *             not have from the next PLAN of the same catalog on, which is not
  *   EPOCH     the first entry of an epoch: what of the epoch before is believed
  *             8 apply time i64 | 16 LSN u64 | 24 epoch u32: the one before | 28 its shard count u32
  *            32 cut u64 per shard: LSN of its last durable record. Forwards in any log whose home
@@ -78,6 +80,7 @@
 #define MIRROR_FRAME_FLAG_WITNESS 0x1u
 #define MIRROR_MESSAGE_FLAG_ACKED 0x1u
 #define MIRROR_MESSAGE_FLAG_TEXT  0x2u
+#define MIRROR_PLAN_FLAG_UNROUTED 0x1u
 /* A frame holds any message with its verdicts, and any note. */
 #define MIRROR_FRAME_BYTES_MAX   (4 * MIB)
 #define MIRROR_SEGMENT_BYTES_MIN (1 * MIB)
@@ -238,6 +241,11 @@ static inline uint32_t mirror_entry_verdict(const struct mirror_entry *entry, ui
     __builtin_memcpy(&verdict, entry->verdicts + (uint64_t)event * sizeof(verdict),
                      sizeof(verdict));
     return verdict;
+}
+
+static inline bool mirror_plan_is_unrouted(const struct mirror_entry *entry)
+{
+    return (entry->flags & MIRROR_PLAN_FLAG_UNROUTED) != 0;
 }
 
 /* Whether a message is one of history: then none of its events was applied when it came. */

@@ -144,8 +144,7 @@ class World:
             total, least = sum(e[2] for e in own), min((e[2] for e in own), default=None)
             cents = ["%d.%02d" % divmod(v, 100) if own else None
                      for v in (total, least or 0, own[-1][2] if own else 0)]
-            known = any(e[1] == card for e in events)
-            out[card] = [str(hour), str(len(own))] + cents if known else 5 * [None]
+            out[card] = [str(hour), str(len(own))] + cents
         return out
 
     def check(self, view, events):
@@ -154,6 +153,8 @@ class World:
                              sum(s["events_forwarded"] for s in self.shards_read()), "forwards")
         for _ in range(50):  # A window may begin anew between two looks.
             got, want = self.values(view), self.naive(events, now_us())
+            for card, values in got.items():  # No row, or one whose time is over: as an empty one.
+                got[card] = ["0", "0", None, None, None] if values == 5 * [None] else values
             if got == want:
                 return
             time.sleep(0.1)
@@ -350,6 +351,73 @@ def training_and_replay_know_it():
         assert len(hashes) == 1, hashes
 
 
+def when_views_are_filled_what_comes_is_known_by_training(shards=3):
+    """Of moments between the plan that has a view and the first event that is sent to it, too."""
+    with world(shards) as w:
+        w.filled("rich", w.files(("plain", 1), ("rich", 1)), "--from", w.file_write())
+        views = [("plain", 1), ("rich", 1), ("more", 1)]
+        process = w.backfill("more", w.files(*views), "--rate", 8000)
+        while process.poll() is None:
+            w.send(5)
+            time.sleep(0.005)
+        out, err = process.communicate()
+        assert process.returncode == 0, (out, err)
+        w.machine.wait_received(ROWS + len(w.live))
+        w.check("more", w.history + w.live)
+        redis = client.Redis(path=w.machine.socket)
+        asked, want = [], []
+        for card in range(CARDS):
+            reply = redis.call("FS.GET", f"card:{card}", "FIELDS", 1, "more.n_20d", "WITHMETA")[1]
+            asked.append((card, int(reply[6])))
+            want.append(reply[0].decode())
+        redis.close()
+        assert w.machine.stop() == 0, w.machine.log.read_text()
+        got = [row[1] for row in trained(w, w.files(*views), asked, "more")]
+        wrong = [(card, g, s) for card, (g, s) in enumerate(zip(got, want)) if g != s]
+        assert not wrong, wrong[:5]
+
+
+def lacks_of_a_file_are_told():
+    """Logs of another number of shards are read for no new view, and a producer is known."""
+    with world(1) as w:
+        path = w.file_write(rows=300)
+        views = [("plain", 1), ("rich", 1)]
+        w.filled("rich", w.files(*views), "--from", path)
+        assert w.machine.stop() == 0, w.machine.log.read_text()
+        w.machine.define(views_of(*views), 2, DATA)
+        w.machine.start()
+        w.check("rich", w.history)
+        more = [*views, ("more", 1)]
+        process = w.backfill("more", w.files(*more), "--from", path)
+        _, err = process.communicate()
+        assert process.returncode == 1 and "lacks events of the file" in err, err
+        w.filled("more", w.files(*views, ("more", 2)), "--from", path, "--producer", 5,
+                 "--incarnation", 1)
+        w.check("more", w.history)
+
+
+def rows_of_several_streams_have_room_for_history():
+    """No stream has had a live event: nothing but their own events says how far rows fold."""
+    with world(1) as w:
+        more = HEAD.replace("views:\n", "").replace("  payment:\n    id: 1", "  refund:\n    id: 2")
+        both = HEAD.replace("views:\n", more[more.index("  refund"):] + "views:\n")
+        text = w.machine.definitions.read_text()
+        head = text[:text.index("\nstreams:")] + both
+        w.machine.stop()
+        w.machine.definitions.write_text(head + VIEW % ("plain", 1))
+        w.machine.start()
+        after = w.folder / "both.yaml"
+        after.write_text(head + VIEW % ("plain", 1) + (VIEW % ("rich", 1)).replace(
+            "source: payment", "source: [payment, refund]"))
+        path = w.folder / "one.csv"
+        path.write_text("card,ts,amount\n" + "".join(
+            f"1,{w.created_us - 1 - w.source.randrange(19 * DAY_US)},1.00\n" for _ in range(3000)))
+        done = w.backfill("rich", [str(after)], "--from", path)
+        assert "--stream is needed" in done.communicate()[1]
+        w.filled("rich", [str(after)], "--from", path, "--stream", "refund")
+        assert w.values("rich", ["n_20d", "total_20d"])[1] == ["3000", "3000.00"]
+
+
 def sql_over_the_export_knows_it(shards=2):
     """As known and as true, for a view that took it and for one that did not."""
     if not duckdb.is_here():
@@ -416,23 +484,45 @@ WRONG = [  # View, arguments behind the definitions, exit code, what is said.
     ("rich", ["--from", "history.csv", "--producer", "5"], 2, "--producer needs --incarnation"),
     ("rich", ["--from", "history.csv", "--keys", "x"], 2, "--keys needs --producer"),
     ("rich", ["--from", "garbage.csv"], 1, "garbage.csv:1"),
-    ("rich", ["--from", "."], 1, "Is a directory"),
+    ("rich", ["--from", "."], 1, ". is no file"),
+    ("rich", ["--from", "pipe"], 1, "pipe is no file"),
+    ("rich", ["--from", "empty.csv"], 1, "empty.csv has no event of before"),
+    ("rich", ["--from", "history.csv", "--before", "5"], 1, "history.csv has no event of before"),
+    ("visits", ["--from", "history.csv"], 1, "has sessions"),
 ]
 
 
 def what_cannot_be_is_told_before_anything_is_loaded():
     with world(1) as w:
         w.file_write(rows=10)
+        (w.folder / "empty.csv").write_text("")
+        os.mkfifo(w.folder / "pipe")
+        reader = os.open(w.folder / "pipe", os.O_RDWR)  # Whoever opens it waits for nobody.
+        sessions = w.folder / "sessions.yaml"
         (w.folder / "garbage.csv").write_bytes(bytes(range(256)) * 40)
         for view, options, code, said in WRONG:
-            process = w.backfill(view, w.files(("plain", 1), ("rich", 1)), *options)
+            files = w.files(("plain", 1), ("rich", 1))
+            sessions.write_text(pathlib.Path(files[0]).read_text().replace(
+                "services:", "  visits: {entity: card, source: payment, windows: [session 30m], "
+                "aggregates: {m: count()}, ttl: 30d}\nservices:"))
+            process = w.backfill(view, [str(sessions)], *options)
             _, err = process.communicate()
             assert process.returncode == code and said in err, (options, process.returncode, err)
+        os.close(reader)
         process = w.backfill("rich", [], "--from", "history.csv")
         assert "name their files" in process.communicate()[1]
         assert w.drop_count() == 0
         w.filled("rich", w.files(("plain", 1), ("rich", 1)), "--from", "history.csv")
         assert w.drop_count() == 10
+        # What changes while it is read has no name that anybody could send it by again.
+        path = w.file_write(name="grows", rows=3000)
+        process = w.backfill("rich", w.files(("plain", 1), ("rich", 2)), "--from", path, "--rate",
+                             3000)
+        time.sleep(0.3)
+        with open(path, "a", encoding="utf-8") as out:
+            out.write("1,5,x,5.00\n")
+        _, err = process.communicate()
+        assert process.returncode == 1 and "changed while it was read" in err, err
 
 
 if __name__ == "__main__":
