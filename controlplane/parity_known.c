@@ -241,10 +241,11 @@ static void message_take(const struct walk *walk, const struct mirror_entry *ent
         bool ours = hash_shard(event->key_hash, walk->segment->shard_count) == shard;
         bool is_history = verdict_reason(verdict) == VERDICT_event_history;
         event->era = (uint8_t)era;
-        bool lived = place != PLACE_NONE && (walk->is_routed || is_history);
-        lived = lived || (is_history && walk->view->has_sessions); /* They take none. */
+        bool lived = place != PLACE_NONE && walk->is_routed;
         event->waits = lived && !ours && !is_history;
-        if (!lived || (ours && !is_history && !is_refused(verdict, place))) {
+        bool is_known = is_history ? place == PLACE_NONE && !walk->view->has_sessions
+                                   : !lived || (ours && !is_refused(verdict, place));
+        if (is_known) {
             known_set(event, entry->apply_us);
         }
     }

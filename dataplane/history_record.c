@@ -3,32 +3,44 @@
 #include "dataplane/feature/wire.h"
 #include "dataplane/history_inside.h"
 
-/* Which views may take an event of a record, as a mask of places. again: of owners that never
- * logged it. */
+/* Whether a view takes history: one that the plan of its home did not have yet. A session begins
+ * and ends in the order in which its events come. */
+static bool view_takes_history(const struct history *history, const struct history_places *places,
+                               uint32_t stream, uint32_t place)
+{
+    const struct plan *plan = history->options.plan;
+    return history->options.mode == HISTORY_TRUE ||
+           (places->then[stream][place] == HISTORY_PLACE_NONE &&
+            !plan->view[plan->stream[stream].view[place]].has_sessions);
+}
+
+/* Whether a view takes what was applied, as far as the record tells; whose it is, the key does. */
+static bool view_takes(const struct history *history, const struct history_places *places,
+                       const struct mirror_entry *entry, uint32_t stream, uint32_t place,
+                       uint32_t refused)
+{
+    bool is_message = entry->kind == MIRROR_MESSAGE;
+    uint8_t then = places->then[stream][place];
+    bool lived = then != HISTORY_PLACE_NONE && history->options.mode == HISTORY_KNOWN &&
+                 (!is_message || places->is_routed[stream][place]);
+    return lived ? (refused >> then & 1) == 0 && (is_message || (entry->views >> then & 1) != 0)
+                 : is_message;
+}
+
+/* Which views may take an event of a record, as a mask of places. */
 static uint32_t views_of(const struct history *history, uint32_t shard,
                          const struct mirror_entry *entry, uint32_t stream, uint32_t verdict)
 {
     const struct history_stream *own = history->stream[stream];
     const struct history_places *places = &history->shard[shard].places;
-    const struct plan *plan = history->options.plan;
-    const uint8_t *then = places->then[stream];
-    uint32_t refused = verdict >> 16;
     bool is_history = verdict_reason(verdict) == VERDICT_event_history;
     uint32_t views = 0;
     for (uint32_t w = 0; w < own->view_count; w++) {
         uint32_t place = own->place[w];
-        bool lived = then[place] != HISTORY_PLACE_NONE && history->options.mode == HISTORY_KNOWN;
-        if (entry->kind == MIRROR_MESSAGE && !is_history) {
-            lived = lived && places->is_routed[stream][place];
-        }
-        bool takes =
-            lived ? !is_history && (refused >> then[place] & 1) == 0 &&
-                        (entry->kind == MIRROR_MESSAGE || (entry->views >> then[place] & 1) != 0)
-                  : entry->kind == MIRROR_MESSAGE;
-        /* A session begins and ends in the order in which its events come. */
-        bool has_sessions = is_history && history->options.mode == HISTORY_KNOWN &&
-                            plan->view[plan->stream[stream].view[place]].has_sessions;
-        views |= (uint32_t)(takes && !has_sessions) << place;
+        bool takes = is_history ? entry->kind == MIRROR_MESSAGE &&
+                                      view_takes_history(history, places, stream, place)
+                                : view_takes(history, places, entry, stream, place, verdict >> 16);
+        views |= (uint32_t)takes << place;
     }
     return views;
 }
