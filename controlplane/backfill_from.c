@@ -13,6 +13,7 @@
 #include "controlplane/event_file.h"
 #include "controlplane/file_hash.h"
 #include "controlplane/inspect.h"
+#include "controlplane/progress.h"
 #include "controlplane/send_acked.h"
 #include "controlplane/sender_key.h"
 #include "controlplane/verb.h"
@@ -20,13 +21,10 @@
 #include "dataplane/base/units.h"
 #include "dataplane/feature/text.h"
 #include "dataplane/feature/text_time.h"
-#include "drivers/clock.h"
 #include "drivers/memory.h"
 #include "drivers/secret.h"
 
-#define RATE_NONE     (1000 * INT64_C(1000000000))
 #define BAD_SHOWN_MAX 5u
-#define PROGRESS_NS   (NS_PER_SECOND / 5)
 
 struct loading {
     const struct backfill_from *from;
@@ -42,8 +40,7 @@ struct loading {
     int64_t newest_us;
     uint64_t bad;
     uint64_t passed_over;
-    int64_t begin_ns;
-    int64_t shown_ns;
+    struct progress progress;
     off_t size; /* Of the file, and when it changed last, before it was read. */
     struct timespec changed;
 };
@@ -242,8 +239,8 @@ static int sender_open(struct loading *loading)
     char error[SEND_ERROR_SIZE_MAX];
     char key_error[SENDER_KEY_ERROR_SIZE_MAX];
     struct sender_key key;
-    struct send_acked_options options = {.rate = from->rate == 0 ? RATE_NONE : from->rate,
-                                         .history = true};
+    struct send_acked_options options = {
+        .rate = from->rate == 0 ? SEND_ACKED_RATE_NONE : from->rate, .history = true};
     options.to = address_find(loading);
     if (options.to == NULL) {
         return VERB_EXIT_FAILED;
@@ -293,18 +290,12 @@ static int64_t block_time_us(const struct loading *loading, const uint8_t *block
     return time_us;
 }
 
-static void progress_show(struct loading *loading, bool last)
+static void events_show(struct loading *loading)
 {
-    int64_t now_ns = clock_steady_ns();
-    bool shows = !loading->from->json && isatty(STDERR_FILENO) == 1;
-    if (!shows || (!last && now_ns < loading->shown_ns + PROGRESS_NS)) {
-        return;
-    }
-    double seconds = (double)(now_ns - loading->begin_ns) / (double)NS_PER_SECOND;
+    double seconds = progress_seconds(&loading->progress);
     uint64_t taken = loading->sender->stats.events_taken;
-    loading->shown_ns = now_ns;
-    (void)fprintf(stderr, "\r%s: %" PRIu64 " events, %.0f a second   %s", loading->from->path,
-                  taken, seconds > 0 ? (double)taken / seconds : 0, last ? "\n" : "");
+    progress_show(&loading->progress, "%s: %" PRIu64 " events, %.0f a second", loading->from->path,
+                  taken, seconds > 0 ? (double)taken / seconds : 0);
 }
 
 /* One event of the file, unless it came by itself. */
@@ -325,7 +316,9 @@ static int event_send(struct loading *loading, const uint8_t *block)
     if (send_acked_add(loading->sender, error) != RESULT_OK) {
         return fail(loading, "%s", error);
     }
-    progress_show(loading, /* last= */ false);
+    if (progress_is_due(&loading->progress)) {
+        events_show(loading);
+    }
     return VERB_EXIT_OK;
 }
 
@@ -333,7 +326,7 @@ static int events_send(struct loading *loading)
 {
     char error[EVENT_FILE_ERROR_SIZE_MAX];
     int exit_code = VERB_EXIT_OK;
-    loading->begin_ns = clock_steady_ns();
+    progress_begin(&loading->progress, !loading->from->json);
     while (exit_code == VERB_EXIT_OK) {
         uint8_t *block = send_acked_event(loading->sender);
         enum event_file_step step = event_file_next(&loading->file, block, error);
@@ -350,7 +343,8 @@ static int events_send(struct loading *loading)
         }
     }
     send_acked_finish(loading->sender);
-    progress_show(loading, /* last= */ true);
+    events_show(loading);
+    progress_end(&loading->progress);
     return exit_code;
 }
 

@@ -21,7 +21,6 @@
 #include "drivers/secret.h"
 
 /* The producers pace nothing: the times of the records do. */
-#define RATE_NONE   (1000 * INT64_C(1000000000))
 #define PACE_NS_MIN (US_PER_MS * NS_PER_US)
 #define PACE_NS_MAX (20 * US_PER_MS * NS_PER_US)
 /* Events between two looks at the network. */
@@ -176,7 +175,7 @@ static bool sender_open(struct replay_send *send, uint32_t stream)
                                                .key = order->keys != NULL ? &key : NULL,
                                                .producer = order->producer + stream,
                                                .incarnation = (uint32_t)order->incarnation,
-                                               .rate = RATE_NONE,
+                                               .rate = SEND_ACKED_RATE_NONE,
                                                .unacked = !order->acked};
     if (order->keys != NULL &&
         sender_key_read(order->keys, options.producer, &key, key_error) != RESULT_OK) {

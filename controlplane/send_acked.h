@@ -11,6 +11,9 @@
 #include "dataplane/feature/plan.h"
 #include "drivers/producer/producer.h"
 
+/* A rate that paces nothing. */
+#define SEND_ACKED_RATE_NONE (1000 * UINT64_C(1000000000))
+
 struct send_acked_options {
     const char *to;               /* Borrowed during open. */
     const struct sender_key *key; /* The same; NULL: no authentication. */
