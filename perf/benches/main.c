@@ -39,6 +39,7 @@ int main(int argc, char **argv)
     }
     pages_note();
     ingest_register();
+    scale_register();
     auth_register();
     expression_register();
     patterns_register();

@@ -21,6 +21,7 @@ uint64_t results_scaled(uint64_t value);
 struct workload *results_ladder(void);
 
 void ingest_register(void);
+void scale_register(void);
 void auth_register(void);
 void expression_register(void);
 void patterns_register(void);

@@ -11,25 +11,26 @@
 #define ROOFLINE_KEPT   16u
 
 /* Lines in flight are a batch: prefetch all, then touch all of the batch before. */
-static double roofline_round(uint64_t *words, uint64_t lines, struct random *random)
+void roofline_touch(uint64_t *words, uint64_t lines, uint64_t count, struct random *random)
 {
     uint64_t *place[2][ROOFLINE_DEPTH];
-    int64_t start_ns = 0;
-    for (uint32_t batch = 0; batch <= ROOFLINE_LINES / ROOFLINE_DEPTH; batch++) {
+    for (uint64_t batch = 0; batch <= count / ROOFLINE_DEPTH; batch++) {
         uint64_t **now = place[batch & 1];
         uint64_t **before = place[~batch & 1];
         for (uint32_t i = 0; i < ROOFLINE_DEPTH; i++) {
             now[i] = words + random_below(random, lines) * LINE_WORDS;
             __builtin_prefetch(now[i], 1);
         }
-        if (batch == 0) {
-            start_ns = endpoint_thread_ns();
-            continue;
-        }
-        for (uint32_t i = 0; i < ROOFLINE_DEPTH; i++) {
+        for (uint32_t i = 0; batch > 0 && i < ROOFLINE_DEPTH; i++) {
             before[i][0] += i;
         }
     }
+}
+
+static double roofline_round(uint64_t *words, uint64_t lines, struct random *random)
+{
+    int64_t start_ns = endpoint_thread_ns();
+    roofline_touch(words, lines, ROOFLINE_LINES, random);
     return (double)(endpoint_thread_ns() - start_ns) / ROOFLINE_LINES;
 }
 

@@ -14,6 +14,8 @@ BUILD = os.environ["FRESHET_BUILD"]
 
 INGEST = ["events_per_second", "ns_per_event", "lines_per_event", "roofline_ratio"]
 TRAIN = ["rows_per_second", "true_rows_per_second", "ratio_to_duckdb", "true_ratio_to_duckdb"]
+SCALE = ["events_per_second", "events_per_second_per_core", "efficiency", "ns_per_event",
+         "roofline_ns_per_line", "roofline_efficiency", "core_share"]
 DURABLE = ["events_per_second", "ratio", "log_bytes_per_event", "log_mb_per_second",
            "disk_mb_per_second", "disk_flush_p50_us"]
 WANTED = {
@@ -53,6 +55,13 @@ WANTED = {
     "redis_ingest": ["events_per_second", "ratio"],
     "redis_read_under_ingest": ["p99_us", "ratio"],
 }
+
+# More shards than cores are not measured.
+for count in (1, 2, 4, 8, 12):
+    if count <= len(os.sched_getaffinity(0)):
+        forwards = ["forwarded_share"] if count > 1 else []
+        WANTED[f"scale/steered/shards:{count}"] = SCALE
+        WANTED[f"scale/unsteered/shards:{count}"] = SCALE + forwards
 
 
 def main():
