@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "dataplane/base/assert.h"
+#include "dataplane/history_look.h"
 #include "dataplane/history_team.h"
 
 /* Of parts that have room, the later half is left to another reading. RESULT_NO_SPACE: it is one
@@ -45,7 +46,7 @@ static enum result item_keep(struct history *history, const struct history_strea
     }
     item->slot = slot;
     item->stretch = history->hand->stretch;
-    item->came_us = own->came_us[event];
+    item->came_us = own->look->came_us[own->look->picked[event]];
     single_of_event(view, own->burst, event, item->words);
     const int64_t *before_us = history->shard[history->hand->shard].watermark_before_us;
     for (uint32_t i = 0; i < sources; i++) {
@@ -66,7 +67,8 @@ static enum result view_keep(struct history *history, const struct history_strea
     for (uint32_t i = 0; result == RESULT_OK && i < burst->count; i++) {
         /* An older definition applied null where this view counts on a value. */
         if ((own->views[i] >> place & 1) != 0 && (burst->null_mask[i] & sure) == 0) {
-            result = item_keep(history, own, view, own->row[place][i], i);
+            uint32_t slot = own->look->row[place][own->look->picked[i]];
+            result = item_keep(history, own, view, slot, i);
         }
     }
     return result;
@@ -75,6 +77,7 @@ static enum result view_keep(struct history *history, const struct history_strea
 static enum result stream_keep(struct history *history, struct history_stream *own)
 {
     enum result result = RESULT_OK;
+    history_look_pick(history, own);
     history_burst_compute(history, own);
     for (uint32_t w = 0; result == RESULT_OK && w < own->view_count; w++) {
         result = view_keep(history, own, own->place[w]);
@@ -87,7 +90,7 @@ enum result history_hand_flush(struct history *history)
 {
     enum result result = RESULT_OK;
     for (uint32_t s = 0; result == RESULT_OK && s < history->options.plan->stream_count; s++) {
-        if (history->stream[s] != NULL && history->stream[s]->burst->count > 0) {
+        if (history->stream[s] != NULL && history->stream[s]->look->probe.count > 0) {
             result = stream_keep(history, history->stream[s]);
         }
     }
@@ -102,67 +105,19 @@ enum result history_hand_apply_begin(struct history *history, uint32_t shard, in
     return moves ? history_hand_flush(history) : RESULT_OK;
 }
 
-/* Which views take an event of the probe: their rows are asked for, by reads that come later than
- * it. They are noted at `at` of the burst. */
-static uint32_t rows_find(struct history *history, uint32_t shard, const struct mirror_entry *entry,
-                          struct history_part part, uint32_t event, uint32_t at)
-{
-    uint32_t stream = history->probe.stream;
-    struct history_stream *own = history->stream[stream];
-    bool truly = history->options.mode == HISTORY_TRUE;
-    int64_t time_us =
-        truly ? sub_clamped(history->probe.time_us[event], 1) : history->came_us[event];
-    uint32_t views = 0;
-    for (uint32_t w = 0; history->take[event] != 0 && w < own->view_count; w++) {
-        uint32_t place = own->place[w];
-        if ((history->take[event] >> place & 1) == 0) {
-            continue;
-        }
-        uint32_t slot = history_probe_slot(history, stream, w, event);
-        if (slot != HISTORY_SLOT_NONE && time_us < history->rows->slots.slot[slot].due_us &&
-            history_event_is_ours(history, shard, entry, w, part, event)) {
-            own->row[place][at] = slot;
-            views |= 1u << place;
-        }
-    }
-    return views;
-}
-
-enum result history_hand_take(struct history *history, uint32_t shard,
+enum result history_hand_look(struct history *history, uint32_t stream, uint32_t shard,
                               const struct mirror_entry *entry, const struct wire_message *wire,
-                              struct history_part part)
+                              struct history_part part, uint32_t count)
 {
-    uint32_t stream = history->probe.stream;
     struct history_stream *own = history->stream[stream];
-    struct burst *burst = own->burst;
-    uint32_t count = history->probe.count;
-    if (burst->count + count > BURST_EVENTS_MAX) {
-        enum result result = stream_keep(history, own);
-        if (result != RESULT_OK) {
-            return result;
-        }
+    enum result result = RESULT_OK;
+    if (own->look->probe.count + count > BURST_EVENTS_MAX) {
+        result = stream_keep(history, own);
     }
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t first = i;
-        uint32_t base = burst->count;
-        uint32_t views;
-        while (i < count &&
-               (views = rows_find(history, shard, entry, part, i, base + i - first)) != 0) {
-            own->views[base + i - first] = views;
-            own->came_us[base + i - first] = history->came_us[i];
-            i++;
-        }
-        if (i == first) {
-            continue;
-        }
-        decode_events(&own->taken, wire, part.first + first, i - first, burst);
-        for (uint32_t at = base; at < burst->count; at++) {
-            burst->order[at] = part.order != NULL
-                                   ? *part.order
-                                   : wire->sequence << 16 | (part.first + first + at - base);
-        }
+    if (result == RESULT_OK) {
+        history_look_add(history, stream, shard, entry, wire, part, count);
     }
-    return RESULT_OK;
+    return result;
 }
 
 void history_stretch_begin(struct history *history, uint32_t number, uint32_t shard,

@@ -18,6 +18,8 @@
 #define HISTORY_SPACE_BYTES (2 * MIB)
 #define HISTORY_PLACE_NONE  0xffu
 
+struct history_look;
+
 /* A stream of which some view is asked for. */
 struct history_stream {
     struct decode_plan probe;            /* Time and keys. */
@@ -30,9 +32,7 @@ struct history_stream {
     uint32_t views[BURST_EVENTS_MAX]; /* Places of views that take each event. */
     /* Of each event of the burst: its shard's watermark before its T. */
     int64_t before_us[BURST_EVENTS_MAX];
-    /* Of a team's hand: each event's row, by place; and T, TRUE: INT64_MAX: it was too late. */
-    uint32_t row[VIEWS_PER_STREAM_MAX][BURST_EVENTS_MAX];
-    int64_t came_us[BURST_EVENTS_MAX];
+    struct history_look *look; /* Owned; of a team's hand alone. */
 };
 
 /* What a shard's entries mean now. */
@@ -164,15 +164,20 @@ MUST_USE enum result history_record_take(struct history *history, uint32_t shard
                                          const struct mirror_entry *entry, bool again);
 /* Whether a view's event is this record's to apply: a message's is its own shard's, but of views
  * that did not live; what a forward names is its owner's. */
-bool history_event_is_ours(const struct history *history, uint32_t shard,
+bool history_event_is_ours(const struct history *history, uint32_t stream, uint32_t shard,
                            const struct mirror_entry *entry, uint32_t w, struct history_part part,
-                           uint32_t event);
+                           uint64_t owner_hash, uint32_t event);
+/* Whether no key needs to be asked for that: each is, or with part.again none. */
+bool history_events_are_ours(const struct history *history, const struct mirror_entry *entry,
+                             struct history_part part);
 
-/* Of a team's hand: keeps the events of the probe that rows take. See history_hand.c. */
-MUST_USE enum result history_hand_take(struct history *history, uint32_t shard,
+/* Of a team's hand: looks at events of a record that are judged, together with others of their
+ * stream; keeps what rows take when there is no room for more. See history_look.h. */
+MUST_USE enum result history_hand_look(struct history *history, uint32_t stream, uint32_t shard,
                                        const struct mirror_entry *entry,
-                                       const struct wire_message *wire, struct history_part part);
-/* Keeps what the hand has gathered. */
+                                       const struct wire_message *wire, struct history_part part,
+                                       uint32_t count);
+/* Keeps what rows take of the events that were looked at. */
 MUST_USE enum result history_hand_flush(struct history *history);
 /* Before a T of a shard. */
 MUST_USE enum result history_hand_apply_begin(struct history *history, uint32_t shard,

@@ -1,7 +1,7 @@
 /* A history's memory: what is asked, and where it is gathered. */
 #include <string.h>
 
-#include "dataplane/history_inside.h"
+#include "dataplane/history_look.h"
 #include "dataplane/worker.h"
 
 /* Bursts and probes of the streams that the view has. */
@@ -69,12 +69,16 @@ static enum result streams_open(struct history *history)
             return result;
         }
     }
-    for (uint32_t s = 0; s < plan->stream_count; s++) {
-        if (history->stream[s] != NULL) {
+    enum result result = RESULT_OK;
+    for (uint32_t s = 0; result == RESULT_OK && s < plan->stream_count; s++) {
+        struct history_stream *own = history->stream[s];
+        if (own != NULL) {
             decode_plans_compile(history, s);
+            result =
+                history->team == NULL ? RESULT_OK : history_look_open(own->view_count, &own->look);
         }
     }
-    return RESULT_OK;
+    return result;
 }
 
 static enum result worker_open(struct history *history)
@@ -175,6 +179,7 @@ void history_close(struct history *history)
     }
     for (uint32_t s = 0; s < STREAMS_MAX; s++) {
         if (history->stream[s] != NULL) {
+            history_look_close(history->stream[s]->look);
             heap_free(history->stream[s]->burst);
             heap_free(history->stream[s]->space);
             heap_free(history->stream[s]);

@@ -1,7 +1,7 @@
 /* A record of the log: which of its events are whose, as it came and as it was corrected. */
 #include "dataplane/base/assert.h"
 #include "dataplane/feature/wire.h"
-#include "dataplane/history_inside.h"
+#include "dataplane/history_look.h"
 
 /* Whether a view takes history: one that the plan of its home did not have yet. A session begins
  * and ends in the order in which its events come. */
@@ -45,20 +45,24 @@ static uint32_t views_of(const struct history *history, uint32_t shard,
     return views;
 }
 
-bool history_event_is_ours(const struct history *history, uint32_t shard,
-                           const struct mirror_entry *entry, uint32_t w, struct history_part part,
-                           uint32_t event)
+bool history_events_are_ours(const struct history *history, const struct mirror_entry *entry,
+                             struct history_part part)
 {
-    uint32_t stream = history->probe.stream;
-    bool again = part.again;
-    uint32_t place = history->stream[stream]->place[w];
-    if (entry->kind == MIRROR_FORWARD || history->shard_count == 1 || part.corrected ||
-        history->options.mode == HISTORY_TRUE) {
-        return !again;
+    return entry->kind == MIRROR_FORWARD || history->shard_count == 1 || part.corrected ||
+           history->options.mode == HISTORY_TRUE;
+}
+
+bool history_event_is_ours(const struct history *history, uint32_t stream, uint32_t shard,
+                           const struct mirror_entry *entry, uint32_t w, struct history_part part,
+                           uint64_t owner_hash, uint32_t event)
+{
+    if (history_events_are_ours(history, entry, part)) {
+        return !part.again;
     }
+    uint32_t place = history->stream[stream]->place[w];
     bool lived = history->shard[shard].places.is_routed[stream][place];
-    uint32_t owner = mesh_owner(history->key_hash[w][event], history->shard_count);
-    if (again) {
+    uint32_t owner = mesh_owner(owner_hash, history->shard_count);
+    if (part.again) {
         return lived && owner != shard &&
                history->shard[owner].forward_lsn[shard] < entry->lsn + part.first + event;
     }
@@ -75,13 +79,13 @@ static bool verdict_counts(const struct history *history, uint32_t stream, uint3
 
 /* Every applied record moves its shard's watermark. */
 static void watermark_move(struct history *history, uint32_t shard, uint32_t stream,
-                           const struct mirror_entry *entry, uint32_t first)
+                           const struct mirror_entry *entry, uint32_t first,
+                           const int64_t *event_us, uint32_t count)
 {
-    const struct burst *probe = &history->probe;
     int64_t *watermark_us = &history->shard[shard].watermark_us[stream];
-    for (uint32_t i = 0; i < probe->count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         uint32_t verdict = mirror_entry_verdict(entry, first + i);
-        int64_t time_us = probe->time_us[i];
+        int64_t time_us = event_us[i];
         int64_t moved_us = time_us < entry->apply_us ? time_us : entry->apply_us;
         if (verdict_reason(verdict) == VERDICT_applied && moved_us > *watermark_us) {
             *watermark_us = moved_us;
@@ -114,9 +118,6 @@ static enum result part_take(struct history *history, uint32_t shard,
                              const struct mirror_entry *entry, const struct wire_message *wire,
                              struct history_part part)
 {
-    if (history->team != NULL) {
-        return history_hand_take(history, shard, entry, wire, part);
-    }
     uint32_t stream = history->probe.stream;
     const struct history_stream *own = history->stream[stream];
     uint32_t count = history->probe.count;
@@ -125,7 +126,8 @@ static enum result part_take(struct history *history, uint32_t shard,
         for (uint32_t w = 0; history->take[i] != 0 && w < own->view_count; w++) {
             if ((history->take[i] >> own->place[w] & 1) != 0 &&
                 history_probe_slot(history, stream, w, i) != HISTORY_SLOT_NONE &&
-                history_event_is_ours(history, shard, entry, w, part, i)) {
+                history_event_is_ours(history, stream, shard, entry, w, part,
+                                      history->key_hash[w][i], i)) {
                 take |= 1u << own->place[w];
             }
         }
@@ -148,6 +150,16 @@ static enum result part_take(struct history *history, uint32_t shard,
     return result;
 }
 
+/* Most records: no event was refused, or by one view only. */
+static bool all_applied(const struct mirror_entry *entry, uint32_t first, uint32_t count)
+{
+    uint32_t verdicts = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        verdicts |= mirror_entry_verdict(entry, first + i);
+    }
+    return verdicts == VERDICT_applied;
+}
+
 /* Which views take each event of a part as it came, and what was corrected of it. */
 static void part_judge(struct history *history, uint32_t shard, const struct mirror_entry *entry,
                        uint32_t stream, uint32_t first, uint32_t count, bool again)
@@ -155,6 +167,14 @@ static void part_judge(struct history *history, uint32_t shard, const struct mir
     const struct correction_set *set = history->options.corrections;
     int64_t apply_us = again ? history->again_us : entry->apply_us;
     bool message = entry->kind == MIRROR_MESSAGE;
+    if (all_applied(entry, first, count) && (set == NULL || set->count == 0)) {
+        uint32_t views = views_of(history, shard, entry, stream, VERDICT_applied);
+        for (uint32_t i = 0; i < count; i++) {
+            history->take[i] = views;
+            history->came_us[i] = apply_us;
+        }
+        return;
+    }
     for (uint32_t i = 0; i < count; i++) {
         uint32_t verdict = mirror_entry_verdict(entry, first + i);
         bool late =
@@ -199,14 +219,43 @@ static enum result corrections_take(struct history *history, uint32_t shard,
         history->take[0] = history->corrected[i];
         history->came_us[0] = history->came_us[i];
         history->horizon_us[0] = history->horizon_us[i];
-        history_probe(history, stream, &wire, 0, 1);
-        enum result result = part_take(history, shard, entry, &wire,
-                                       (struct history_part){.corrected = true, .order = &order});
+        const struct history_part part = {.corrected = true, .order = &order};
+        enum result result;
+        if (history->team != NULL) {
+            result = history_hand_look(history, stream, shard, entry, &wire, part, 1);
+        } else {
+            history_probe(history, stream, &wire, 0, 1);
+            result = part_take(history, shard, entry, &wire, part);
+        }
         if (result != RESULT_OK) {
             return result;
         }
     }
     return RESULT_OK;
+}
+
+/* Events of a record that are judged: a hand looks at them together with others, a history of one
+ * thread takes them now. */
+static enum result events_take(struct history *history, uint32_t stream, uint32_t shard,
+                               const struct mirror_entry *entry, const struct wire_message *wire,
+                               struct history_part part, uint32_t count)
+{
+    bool moves = !part.again && history->options.mode == HISTORY_KNOWN;
+    if (history->team != NULL) {
+        enum result result = history_hand_look(history, stream, shard, entry, wire, part, count);
+        const struct burst *probe = &history->stream[stream]->look->probe;
+        if (result == RESULT_OK && moves) {
+            watermark_move(history, shard, stream, entry, part.first,
+                           probe->time_us + probe->count - count, count);
+        }
+        return result;
+    }
+    history_probe(history, stream, wire, part.first, count);
+    if (moves) {
+        watermark_move(history, shard, stream, entry, part.first, history->probe.time_us, count);
+    }
+    horizons_set(history, shard, stream, entry, part.first);
+    return part_take(history, shard, entry, wire, part);
 }
 
 enum result history_record_take(struct history *history, uint32_t shard,
@@ -236,12 +285,7 @@ enum result history_record_take(struct history *history, uint32_t shard,
         uint32_t left = entry->event_count - part.first;
         uint32_t count = left < BURST_EVENTS_MAX ? left : BURST_EVENTS_MAX;
         part_judge(history, shard, entry, stream, part.first, count, again);
-        history_probe(history, stream, &wire, part.first, count);
-        if (!again && history->options.mode == HISTORY_KNOWN) {
-            watermark_move(history, shard, stream, entry, part.first);
-        }
-        horizons_set(history, shard, stream, entry, part.first);
-        result = part_take(history, shard, entry, &wire, part);
+        result = events_take(history, stream, shard, entry, &wire, part, count);
         if (result == RESULT_OK && !again && history->options.corrections != NULL) {
             result = corrections_take(history, shard, entry, stream, part.first, count);
         }

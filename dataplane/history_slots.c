@@ -32,58 +32,16 @@ void history_slots_deinit(struct history_slots *slots)
     *slots = (struct history_slots){0};
 }
 
-uint64_t history_slot_hash(uint64_t owner_hash, uint32_t view)
-{
-    return (owner_hash ^ view) * UINT64_C(0x9e3779b97f4a7c15);
-}
-
-static uint16_t tag_of(uint64_t hash)
-{
-    return (uint16_t)(hash | 1);
-}
-
-static uint64_t place_of(const struct history_slots *slots, uint64_t hash)
-{
-    return hash >> 24 & slots->mask;
-}
-
-void history_slot_prefetch_tag(const struct history_slots *slots, uint64_t hash)
-{
-    __builtin_prefetch(&slots->tag[place_of(slots, hash)], 0, 2);
-}
-
-void history_slot_prefetch_slot(const struct history_slots *slots, uint64_t hash)
-{
-    uint64_t place = place_of(slots, hash);
-    if (slots->tag[place] == tag_of(hash)) {
-        __builtin_prefetch(&slots->slot[place], 1, 2);
-    }
-}
-
-/* The first bytes of a key, zeros behind it. */
-static inline uint64_t key_word_of(const uint8_t *key, uint32_t key_size)
-{
-    uint64_t word = 0;
-    memcpy(&word, key, key_size < sizeof(word) ? key_size : sizeof(word));
-    return word;
-}
-
-static inline bool slot_is(const struct history_slot *slot, uint64_t hash, uint32_t view,
-                           const uint8_t *key, uint32_t key_size)
-{
-    return slot->hash == hash && slot->view == view && slot->key_size == key_size &&
-           slot->key_word == key_word_of(key, key_size) &&
-           (key_size <= sizeof(uint64_t) || memcmp(slot->key, key, key_size) == 0);
-}
-
 /* The row's place, or the free one where it would be. */
 static uint64_t place_find(const struct history_slots *slots, uint64_t hash, uint32_t view,
                            const uint8_t *key, uint32_t key_size)
 {
-    uint16_t tag = tag_of(hash);
-    uint64_t place = place_of(slots, hash);
+    uint16_t tag = history_slot_tag(hash);
+    uint64_t word = history_slot_word(key, key_size);
+    uint64_t place = history_slot_place(slots, hash);
     while (slots->tag[place] != 0 &&
-           (slots->tag[place] != tag || !slot_is(&slots->slot[place], hash, view, key, key_size))) {
+           (slots->tag[place] != tag ||
+            !history_slot_is(&slots->slot[place], hash, view, word, key, key_size))) {
         place = (place + 1) & slots->mask;
     }
     return place;
@@ -94,9 +52,9 @@ uint32_t history_slot_add(struct history_slots *slots, uint64_t hash, uint32_t v
 {
     uint64_t place = place_find(slots, hash, view, key, key_size);
     if (slots->tag[place] == 0) {
-        slots->tag[place] = tag_of(hash);
+        slots->tag[place] = history_slot_tag(hash);
         slots->slot[place] = (struct history_slot){.hash = hash,
-                                                   .key_word = key_word_of(key, key_size),
+                                                   .key_word = history_slot_word(key, key_size),
                                                    .key = key,
                                                    .view = (uint16_t)view,
                                                    .key_size = (uint16_t)key_size,

@@ -2,7 +2,9 @@
  * 16 bits stand apart, so that an event of no row costs one cache line, asked for ahead. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "dataplane/base/result.h"
 
@@ -36,13 +38,69 @@ MUST_USE enum result history_slots_init(struct history_slots *slots, uint32_t co
 void history_slots_deinit(struct history_slots *slots);
 
 /* owner_hash: hash_owner() of the key. */
-uint64_t history_slot_hash(uint64_t owner_hash, uint32_t view);
+static inline uint64_t history_slot_hash(uint64_t owner_hash, uint32_t view)
+{
+    return (owner_hash ^ view) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static inline uint16_t history_slot_tag(uint64_t hash)
+{
+    return (uint16_t)(hash | 1);
+}
+
+static inline uint64_t history_slot_place(const struct history_slots *slots, uint64_t hash)
+{
+    return hash >> 24 & slots->mask;
+}
+
+/* The first place from this one on that has the hash's tag; HISTORY_SLOT_NONE: no row has it. */
+static inline uint32_t history_slot_seek(const struct history_slots *slots, uint64_t hash,
+                                         uint64_t place)
+{
+    uint16_t tag = history_slot_tag(hash);
+    while (slots->tag[place] != tag) {
+        if (slots->tag[place] == 0) {
+            return HISTORY_SLOT_NONE;
+        }
+        place = (place + 1) & slots->mask;
+    }
+    return (uint32_t)place;
+}
+
+/* The first bytes of a key, zeros behind it. */
+static inline uint64_t history_slot_word(const uint8_t *key, uint32_t key_size)
+{
+    uint64_t word = 0;
+    memcpy(&word, key, key_size < sizeof(word) ? key_size : sizeof(word));
+    return word;
+}
+
+/* word: history_slot_word() of the key, which is looked at only where it is longer. */
+static inline bool history_slot_is(const struct history_slot *slot, uint64_t hash, uint32_t view,
+                                   uint64_t word, const uint8_t *key, uint32_t key_size)
+{
+    return slot->hash == hash && slot->view == view && slot->key_size == key_size &&
+           slot->key_word == word &&
+           (key_size <= sizeof(word) || memcmp(slot->key, key, key_size) == 0);
+}
+
 /* Index of the row, which is added when it is not there. */
 uint32_t history_slot_add(struct history_slots *slots, uint64_t hash, uint32_t view,
                           const uint8_t *key, uint32_t key_size);
 /* What history_slot_find() looks at comes near, in two steps some events apart. */
-void history_slot_prefetch_tag(const struct history_slots *slots, uint64_t hash);
-void history_slot_prefetch_slot(const struct history_slots *slots, uint64_t hash);
+static inline void history_slot_prefetch_tag(const struct history_slots *slots, uint64_t hash)
+{
+    __builtin_prefetch(&slots->tag[history_slot_place(slots, hash)], 0, 2);
+}
+
+static inline void history_slot_prefetch_slot(const struct history_slots *slots, uint64_t hash)
+{
+    uint64_t place = history_slot_place(slots, hash);
+    if (slots->tag[place] == history_slot_tag(hash)) {
+        __builtin_prefetch(&slots->slot[place], 1, 2);
+    }
+}
+
 /* HISTORY_SLOT_NONE: it is no row of this history. */
 uint32_t history_slot_find(const struct history_slots *slots, uint64_t hash, uint32_t view,
                            const uint8_t *key, uint32_t key_size);

@@ -1,6 +1,7 @@
 #include "tests/support/unit.h"
 
 #include "dataplane/base/hash.h"
+#include "dataplane/base/random.h"
 #include "dataplane/base/units.h"
 
 struct slot_row {
@@ -30,6 +31,20 @@ static void check_slot(void **state)
 {
     const struct slot_row *row = *state;
     assert_int_equal(hash_redis_slot(row->key, (uint32_t)strlen(row->key)), row->slot);
+}
+
+static void a_number_has_the_same_owner_without_a_call(void **state)
+{
+    (void)state;
+    struct random random;
+    random_seed(&random, 5);
+    uint64_t word = 0;
+    for (uint32_t i = 0; i < 10000; i++) {
+        assert_int_equal(hash_owner_word(word), hash_owner(&word, sizeof(word)));
+        word = i < 64 ? UINT64_C(1) << i : random_next(&random);
+    }
+    word = UINT64_MAX;
+    assert_int_equal(hash_owner_word(word), hash_owner(&word, sizeof(word)));
 }
 
 static void an_open_brace_alone_hashes_the_whole_key(void **state)
@@ -128,6 +143,7 @@ static void the_last_lane_does_not_wrap(void **state)
 int main(void)
 {
     struct CMUnitTest tests[ARRAY_COUNT(slot_rows) + 7] = {
+        cmocka_unit_test(a_number_has_the_same_owner_without_a_call),
         cmocka_unit_test(an_open_brace_alone_hashes_the_whole_key),
         cmocka_unit_test(bytes_after_the_size_are_not_read),
         cmocka_unit_test(bytes_above_127_count_as_unsigned),
