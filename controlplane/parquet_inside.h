@@ -81,9 +81,10 @@ struct parquet_chunk {
     uint64_t rows;                         /* In whole pages. */
     uint64_t plain_bytes;                  /* Of whole pages, uncompressed, with their headers. */
     struct parquet_statistics statistics;
+    enum result result; /* Of what a thread did for it last. */
 };
 
-/* What pages are made with, for all columns. */
+/* What a thread makes pages with, of any column. */
 struct parquet_press {
     ZSTD_CCtx *zstd;                    /* Owned. */
     struct buffer page;                 /* Levels and values of one page. */

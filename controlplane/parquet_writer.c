@@ -36,7 +36,8 @@ struct parquet_writer {
     struct buffer groups; /* Their entries of the footer. */
     struct buffer pairs;
     uint32_t pair_count;
-    struct parquet_press press;
+    struct threads *threads;     /* Borrowed; NULL: none. */
+    struct parquet_press *press; /* Owned; of each of its members. */
     uint32_t column_count;
     struct parquet_chunk chunk[];
 };
@@ -118,8 +119,13 @@ static enum result writer_begin(struct parquet_writer *writer, const struct parq
     for (uint32_t i = 0; i < writer->column_count; i++) {
         parquet_chunk_init(&writer->chunk[i], &columns[i]);
     }
-    writer->press.zstd = ZSTD_createCCtx();
-    if (writer->press.zstd == NULL || writer->pairs.failed) {
+    writer->press = heap_alloc_lines(threads_count(writer->threads) * sizeof(*writer->press));
+    bool memory = writer->press != NULL && !writer->pairs.failed;
+    for (uint32_t m = 0; memory && m < threads_count(writer->threads); m++) {
+        writer->press[m].zstd = ZSTD_createCCtx();
+        memory = writer->press[m].zstd != NULL;
+    }
+    if (!memory) {
         return RESULT_NO_MEMORY;
     }
     writer->fd = open(writer->tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
@@ -142,6 +148,7 @@ enum result parquet_writer_open(const char *path, const struct parquet_column *c
     }
     writer->fd = -1;
     writer->column_count = column_count;
+    writer->threads = options->threads;
     writer->group_rows_max = options->group_rows > 0 ? options->group_rows : PARQUET_GROUP_ROWS;
     writer->group_bytes_max = options->group_bytes > 0 ? options->group_bytes : PARQUET_GROUP_BYTES;
     pairs_take(writer, options);
@@ -168,17 +175,32 @@ static enum result failed_before(const struct parquet_writer *writer)
     return writer->result;
 }
 
+/* The first column's that failed. */
+static enum result columns_run(struct parquet_writer *writer, threads_task *task, void *context)
+{
+    enum result result = RESULT_OK;
+    threads_run(writer->threads, writer->column_count, task, context);
+    for (uint32_t i = 0; i < writer->column_count && result == RESULT_OK; i++) {
+        result = writer->chunk[i].result;
+    }
+    return result;
+}
+
+static void column_close(void *context, uint32_t column, uint32_t member)
+{
+    struct parquet_writer *writer = context;
+    struct parquet_chunk *chunk = &writer->chunk[column];
+    chunk->result = parquet_chunk_close(chunk, &writer->press[member]);
+}
+
 static enum result group_write(struct parquet_writer *writer)
 {
     struct parquet_chunk *chunk = writer->chunk;
     uint64_t place = writer->bytes;
-    enum result result = RESULT_OK;
     if (writer->group_rows == 0) {
         return RESULT_OK;
     }
-    for (uint32_t i = 0; i < writer->column_count && result == RESULT_OK; i++) {
-        result = parquet_chunk_close(&chunk[i], &writer->press);
-    }
+    enum result result = columns_run(writer, column_close, writer);
     for (uint32_t i = 0; i < writer->column_count && result == RESULT_OK; i++) {
         result = write_all(writer, chunk[i].head.data, chunk[i].head.size);
         if (result == RESULT_OK) {
@@ -213,15 +235,28 @@ static bool group_is_full(const struct parquet_writer *writer)
            parquet_writer_held_bytes(writer) >= writer->group_bytes_max;
 }
 
+struct slice {
+    struct parquet_writer *writer;
+    const struct parquet_values *values;
+    uint32_t first;
+    uint32_t rows;
+};
+
+static void column_append(void *context, uint32_t column, uint32_t member)
+{
+    const struct slice *slice = context;
+    struct parquet_chunk *chunk = &slice->writer->chunk[column];
+    chunk->result = parquet_chunk_append(chunk, &slice->writer->press[member],
+                                         &slice->values[column], slice->first, slice->rows);
+}
+
 static enum result slice_append(struct parquet_writer *writer, const struct parquet_values *values,
                                 uint32_t first, uint32_t rows)
 {
-    for (uint32_t i = 0; i < writer->column_count; i++) {
-        enum result result =
-            parquet_chunk_append(&writer->chunk[i], &writer->press, &values[i], first, rows);
-        if (result != RESULT_OK) {
-            return result;
-        }
+    struct slice slice = {.writer = writer, .values = values, .first = first, .rows = rows};
+    enum result result = columns_run(writer, column_append, &slice);
+    if (result != RESULT_OK) {
+        return result;
     }
     writer->group_rows += rows;
     return group_is_full(writer) ? group_write(writer) : RESULT_OK;
@@ -254,7 +289,7 @@ enum result parquet_writer_flush(struct parquet_writer *writer)
 
 static enum result footer_write(struct parquet_writer *writer)
 {
-    struct buffer *footer = &writer->press.page;
+    struct buffer *footer = &writer->press[0].page;
     footer->size = 0;
     parquet_footer_write(footer, writer->chunk, writer->column_count, writer->rows, &writer->groups,
                          writer->group_count, &writer->pairs, writer->pair_count);
@@ -324,9 +359,12 @@ void parquet_writer_close(struct parquet_writer *writer)
     }
     buffer_deinit(&writer->groups);
     buffer_deinit(&writer->pairs);
-    buffer_deinit(&writer->press.page);
-    buffer_deinit(&writer->press.packed);
-    ZSTD_freeCCtx(writer->press.zstd);
+    for (uint32_t m = 0; writer->press != NULL && m < threads_count(writer->threads); m++) {
+        buffer_deinit(&writer->press[m].page);
+        buffer_deinit(&writer->press[m].packed);
+        ZSTD_freeCCtx(writer->press[m].zstd);
+    }
+    heap_free(writer->press);
     heap_free(writer);
     errno = error;
 }

@@ -3,7 +3,8 @@
  *
  * The file is written as `<path>.tmp` and gets its name in parquet_writer_finish(), once it is
  * whole and durable: half a file never stands under the final name. The same calls give the same
- * bytes. Memory: a row group, compressed, and a page of each column. One thread.
+ * bytes, on however many threads. Memory: a row group, compressed, and a page of each column. One
+ * thread at a time calls; other threads may share the columns.
  *
  * Statistics: least and greatest value (of strings by bytes), and the number of nulls. A chunk of
  * doubles with a NaN has no least and greatest, and so has one of strings whose greatest is longer
@@ -15,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "controlplane/threads.h"
 #include "dataplane/base/result.h"
 
 #define PARQUET_NAME_SIZE_MAX         256u /* With its NUL. */
@@ -69,8 +71,9 @@ struct parquet_pair {
 struct parquet_options {
     const struct parquet_pair *pairs; /* Key-value metadata of the file; borrowed by open. */
     uint32_t pair_count;
-    uint32_t group_rows;  /* Most rows of a row group; 0: PARQUET_GROUP_ROWS. */
-    uint32_t group_bytes; /* A row group ends behind that many bytes; 0: PARQUET_GROUP_BYTES. */
+    uint32_t group_rows;     /* Most rows of a row group; 0: PARQUET_GROUP_ROWS. */
+    uint32_t group_bytes;    /* A row group ends behind that many bytes; 0: PARQUET_GROUP_BYTES. */
+    struct threads *threads; /* Borrowed as long as the writer; NULL: the caller alone. */
 };
 
 struct parquet_writer;

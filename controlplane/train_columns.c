@@ -250,11 +250,11 @@ bool train_column_put_cell(struct train_column *column, uint32_t row, const stru
 }
 
 struct parquet_values train_column_values(struct train_column *column, uint32_t rows,
-                                          const struct buffer *text)
+                                          const struct buffer *text, const uint8_t *owner)
 {
     struct parquet_string *string = (struct parquet_string *)(void *)column->data;
     for (uint32_t i = 0; column->parquet.type == PARQUET_STRING && i < rows; i++) {
-        string[i].data = text->data + (uintptr_t)string[i].data;
+        string[i].data = text[owner[i]].data + (uintptr_t)string[i].data;
     }
     return (struct parquet_values){.data = column->data,
                                    .valid = column->parquet.optional ? column->valid : NULL};

@@ -35,6 +35,7 @@ bool train_column_put_cell(struct train_column *column, uint32_t row, const stru
                            struct buffer *text);
 void train_column_put_text(struct train_column *column, uint32_t row, const char *string,
                            uint32_t size, struct buffer *text);
-/* Points strings at the text, which changes no more; then its values. */
+/* Points strings at the texts, which change no more; then its values. text[owner[i]] has those of
+ * row i. */
 struct parquet_values train_column_values(struct train_column *column, uint32_t rows,
-                                          const struct buffer *text);
+                                          const struct buffer *text, const uint8_t *owner);

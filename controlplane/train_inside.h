@@ -2,9 +2,9 @@
  *
  * A part is a stretch of label rows: as many as the memory has room for. Its rows are looked up in
  * the label file, answered by the mirror in one go, and written to a file of their own (the
- * spool), which a run that was cut short finds again. When all parts are there, the label file is
- * read once more beside them, and the training set is written. So the same labels over the same
- * mirror give the same bytes, however often a run was cut short. */
+ * spool), which a run that was cut short finds again; what comes last stays in memory, since the
+ * set is written next. When all parts are there, the label file is read once more beside them. So
+ * the same labels over the same mirror give the same bytes, however often a run was cut short. */
 #pragma once
 
 #include <stdatomic.h>
@@ -16,8 +16,11 @@
 #include "controlplane/buffer.h"
 #include "controlplane/label_table.h"
 #include "controlplane/mirror_history.h"
+#include "controlplane/threads.h"
+#include "controlplane/train_spool.h"
 #include "dataplane/feature/service.h"
 #include "drivers/disk.h"
+#include "drivers/memory.h"
 
 #define TRAIN_PART_ROWS_MAX  (4u << 20)
 #define TRAIN_ERROR_SIZE_MAX 1600u
@@ -72,6 +75,7 @@ struct train {
     const char *name;              /* Of the training set there. */
     enum history_mode mode;
     uint32_t thread_count;
+    struct threads *threads; /* Of as many threads. */
     uint64_t memory_bytes;
     uint32_t view_count;
     struct train_view view[SERVICE_READS_MAX];
@@ -85,9 +89,10 @@ struct train {
     uint32_t part_rows;
     uint64_t rows; /* Done. */
     uint64_t status_count[4];
-    uint64_t joined;       /* Labels that a recorded answer was found for. */
-    uint64_t *differ;      /* By item: values that serving returned otherwise, */
-    uint64_t *unexplained; /* of which no event that came late says why. */
+    uint64_t joined;                /* Labels that a recorded answer was found for. */
+    uint64_t *differ;               /* By item: values that serving returned otherwise, */
+    uint64_t *unexplained;          /* of which no event that came late says why. */
+    struct train_spool_reader last; /* The last part's values; no rows: it is a file. */
     _Atomic uint64_t shared_rows;
     char error[TRAIN_ERROR_SIZE_MAX];
 };
@@ -101,6 +106,8 @@ struct train_part {
     int64_t *request;          /* Row by row, the words of the service's fields, */
     uint32_t *request_null;    /* and which are null. */
     struct train_text *text;   /* Owns keys and texts of requests. */
+    /* Of reads, answers and what is compared: in large pages, since most of a part is these. */
+    struct memory_region region[3];
 };
 
 __attribute__((format(printf, 2, 3))) enum result train_fail(struct train *train,
@@ -124,9 +131,20 @@ typedef enum result train_rows(void *context, const struct train_part *part, uin
 /* Answers rows of a part, in order, as many at a time as the memory has room for. */
 MUST_USE enum result train_rows_answer(struct train *train, struct train_part *part, uint32_t first,
                                        uint32_t count, train_rows *each, void *context);
-/* Adds the values of one answered row of a part to the bytes of its spool. */
-MUST_USE enum result train_row_spool(struct train *train, const struct train_part *part,
-                                     struct service_run *run, uint32_t row, struct buffer *values);
+/* Where values of answered rows are gathered, as a spool has them. */
+struct train_values {
+    struct train *train;
+    struct buffer values;
+};
+/* A train_rows; context: struct train_values. */
+MUST_USE enum result train_rows_spool(void *context, const struct train_part *part, uint32_t first,
+                                      uint32_t count);
+/* Adds the values of one answered row of a part to the bytes of its spool; any thread, with a run
+ * of its own. RESULT_INVALID: a value of more than 128 bits, *out_item. Not from what was
+ * served. */
+MUST_USE enum result train_row_spool(const struct train *train, const struct train_part *part,
+                                     struct service_run *run, uint32_t row, struct buffer *values,
+                                     uint32_t *out_item);
 /* Name of a part's spool, below the folder of train->disk. */
 void train_spool_name(const struct train *train, uint32_t part, char out[DISK_NAME_SIZE_MAX]);
 /* Whether the set's columns have names of their own, before work is done for them. */

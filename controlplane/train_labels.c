@@ -282,18 +282,19 @@ static enum result part_alloc(struct train *train, uint32_t rows, struct train_p
 {
     uint64_t count = rows;
     uint64_t fields = train->service->request_count == 0 ? 0 : SERVICE_REQUEST_MAX;
-    part->read = heap_alloc(count * train->view_count * sizeof(*part->read));
-    part->answer = heap_alloc(count * train->service->read_count * sizeof(*part->answer));
-    if (train->known != NULL) {
-        part->known = heap_alloc(count * train->service->read_count * sizeof(*part->known));
-        if (part->known == NULL) {
-            return RESULT_NO_MEMORY;
-        }
+    uint64_t answers = count * train->service->read_count * sizeof(struct answer);
+    uint64_t reads = count * train->view_count * sizeof(struct history_read);
+    enum result result = memory_map(reads + 1, /* touch= */ 0, &part->region[0]);
+    result = result == RESULT_OK ? memory_map(answers + 1, 0, &part->region[1]) : result;
+    if (result == RESULT_OK && train->known != NULL) {
+        result = memory_map(answers + 1, 0, &part->region[2]);
     }
+    part->read = part->region[0].base;
+    part->answer = part->region[1].base;
+    part->known = part->region[2].base;
     part->request = heap_alloc((count * fields + 1) * sizeof(*part->request));
     part->request_null = heap_alloc((count + 1) * sizeof(*part->request_null));
-    return part->read == NULL || part->answer == NULL || part->request == NULL ||
-                   part->request_null == NULL
+    return result != RESULT_OK || part->request == NULL || part->request_null == NULL
                ? RESULT_NO_MEMORY
                : RESULT_OK;
 }
@@ -327,9 +328,9 @@ void train_part_free(struct train_part *part)
         heap_free(part->text);
         part->text = next;
     }
-    heap_free(part->read);
-    heap_free(part->answer);
-    heap_free(part->known);
+    for (uint32_t i = 0; i < ARRAY_COUNT(part->region); i++) {
+        memory_unmap(&part->region[i]);
+    }
     heap_free(part->request);
     heap_free(part->request_null);
     *part = (struct train_part){.rows = 0};

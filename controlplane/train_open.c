@@ -212,6 +212,9 @@ enum result train_open(struct train *train)
     }
     reads_place(train);
     result = sizes_choose(train);
+    if (result == RESULT_OK && threads_open(train->thread_count, &train->threads) != RESULT_OK) {
+        result = train_fail(train, "no memory");
+    }
     result = result == RESULT_OK ? output_path_check(train) : result;
     if (result != RESULT_OK) {
         return result;
@@ -237,6 +240,8 @@ void train_close(struct train *train)
     mirror_history_close(train->mirror);
     train_logged_close(train->logged);
     mirror_history_close(train->known);
+    train_spool_close(&train->last);
+    threads_close(train->threads);
     heap_free(train->differ);
     heap_free(train->unexplained);
     disk_close(train->disk);

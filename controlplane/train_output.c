@@ -6,9 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "controlplane/train_columns.h"
-#include "controlplane/train_inside.h"
-#include "controlplane/train_spool.h"
+#include "controlplane/train_csv.h"
+#include "controlplane/train_fill.h"
 #include "drivers/memory.h"
 
 #define STATUS_SUFFIX "__status"
@@ -22,7 +21,7 @@ struct output {
     uint32_t rows;         /* Gathered. */
     struct train_column *column;
     struct parquet_values *values;
-    struct buffer text; /* Of strings, while they are gathered. */
+    struct train_fill *fill; /* Owned. */
     struct train_spool_reader spool;
     uint32_t spool_row; /* That is next. */
     uint32_t part;      /* Spools that were opened. */
@@ -134,7 +133,8 @@ static enum result file_open(struct output *output)
                                          {"freshet.service_version", version},
                                          {"freshet.definitions", fingerprint},
                                          {"freshet.mode", train_mode_name(train)}};
-    const struct parquet_options options = {.pairs = pairs, .pair_count = 4};
+    const struct parquet_options options = {
+        .pairs = pairs, .pair_count = 4, .threads = train->threads};
     if (column == NULL) {
         return output_fail(output, RESULT_NO_MEMORY);
     }
@@ -147,24 +147,6 @@ static enum result file_open(struct output *output)
     return result == RESULT_OK ? RESULT_OK : output_fail(output, result);
 }
 
-static void csv_text_write(FILE *out, const char *text, uint32_t size)
-{
-    bool quotes = size == 0 || memchr(text, ',', size) != NULL || memchr(text, '"', size) != NULL ||
-                  memchr(text, '\n', size) != NULL || memchr(text, '\r', size) != NULL;
-    if (!quotes) {
-        (void)fwrite(text, 1, size, out);
-        return;
-    }
-    (void)fputc('"', out);
-    for (uint32_t i = 0; i < size; i++) {
-        if (text[i] == '"') {
-            (void)fputc('"', out);
-        }
-        (void)fputc(text[i], out);
-    }
-    (void)fputc('"', out);
-}
-
 static void csv_separate(const struct output *output, uint32_t column)
 {
     (void)fputc(column + 1 == output->column_count ? '\n' : ',', output->csv);
@@ -174,45 +156,68 @@ static void csv_head_write(const struct output *output)
 {
     for (uint32_t i = 0; output->csv != NULL && i < output->column_count; i++) {
         const char *name = output->column[i].parquet.name;
-        csv_text_write(output->csv, name, (uint32_t)strlen(name));
+        train_csv_text(output->csv, name, (uint32_t)strlen(name));
         csv_separate(output, i);
     }
 }
 
 static enum result rows_flush(struct output *output)
 {
+    static const uint8_t of_labels[TRAIN_COLUMN_ROWS];
+    struct train_fill *fill = output->fill;
     if (output->csv != NULL || output->rows == 0) {
         return RESULT_OK;
     }
     for (uint32_t i = 0; i < output->column_count; i++) {
-        output->values[i] = train_column_values(&output->column[i], output->rows, &output->text);
+        output->values[i] = train_column_values(&output->column[i], output->rows, fill->text,
+                                                i < output->label_count ? of_labels : fill->owner);
     }
     enum result result = parquet_writer_append(output->writer, output->values, output->rows);
     output->rows = 0;
-    buffer_consume(&output->text, output->text.size);
+    train_fill_clear(fill);
     return result == RESULT_OK ? RESULT_OK : output_fail(output, result);
+}
+
+/* The spool of the part that is next. */
+static enum result spool_open(struct output *output)
+{
+    struct train *train = output->train;
+    char name[DISK_NAME_SIZE_MAX];
+    if (output->part + 1 == output->part_count && train->last.spool.rows > 0) {
+        output->spool = train->last;
+        train->last = (struct train_spool_reader){.data = NULL};
+        return RESULT_OK;
+    }
+    train_spool_name(train, output->part, name);
+    enum result result = train_spool_open(train->disk, name, &output->spool);
+    return result == RESULT_OK
+               ? RESULT_OK
+               : train_fail(train, "%s: cannot be read: %s", name, result_name(result));
 }
 
 /* The spool that the next row is in. */
 static enum result spool_enter(struct output *output)
 {
     while (output->spool_row == output->spool.spool.rows) {
-        char name[DISK_NAME_SIZE_MAX];
         if (output->part == output->part_count) {
             return train_fail(output->train, "%s: has more rows than before",
                               output->train->options->labels);
         }
         train_spool_close(&output->spool);
-        train_spool_name(output->train, output->part, name);
-        enum result result = train_spool_open(output->train->disk, name, &output->spool);
+        enum result result = spool_open(output);
         if (result != RESULT_OK) {
-            return train_fail(output->train, "%s: cannot be read: %s", name, result_name(result));
+            return result;
         }
         output->part++;
         output->spool_row = 0;
     }
-    output->spool_row++;
     return RESULT_OK;
+}
+
+static enum result spool_fail(const struct output *output)
+{
+    return train_fail(output->train, "part %u is damaged: remove %s.parts and run again",
+                      output->part - 1, output->train->options->out);
 }
 
 static enum result value_fail(const struct output *output, uint32_t column, uint64_t line)
@@ -226,67 +231,87 @@ static enum result value_fail(const struct output *output, uint32_t column, uint
         place, output->column[column].parquet.name);
 }
 
-static void csv_answer_write(const struct output *output, const struct answer *answer)
+/* One row of CSV: its labels, then what the spool has for it. */
+static enum result row_print(struct output *output, const struct label_cell *cell)
 {
-    char space[ANSWER_TEXT_SIZE_MAX];
-    uint32_t size = 0;
-    if (answer->kind == VALUE_STRING || answer->kind == VALUE_LIST) {
-        csv_text_write(output->csv, answer->text, answer->text_size);
-    } else if (answer->kind != VALUE_NULL) {
-        size = answer_format(answer, space);
-        csv_text_write(output->csv, space, size);
-    }
-}
-
-/* One row: its labels, then what the spool has for it. */
-static enum result row_write(struct output *output, const struct label_cell *cell, uint64_t line)
-{
+    struct train *train = output->train;
     enum result result = spool_enter(output);
-    uint32_t row = output->rows;
     uint32_t at = 0;
     for (; result == RESULT_OK && at < output->label_count; at++) {
-        if (output->csv != NULL) {
-            if (!cell[at].is_null) {
-                csv_text_write(output->csv, cell[at].text, cell[at].size);
-            }
-            csv_separate(output, at);
-        } else if (!train_column_put_cell(&output->column[at], row, &cell[at], &output->text)) {
-            return value_fail(output, at, line);
+        if (!cell[at].is_null) {
+            train_csv_text(output->csv, cell[at].text, cell[at].size);
         }
+        csv_separate(output, at);
     }
-    for (uint32_t item = 0; result == RESULT_OK && item < output->train->service->item_count;
-         item++) {
+    for (uint32_t item = 0; result == RESULT_OK && item < train->service->item_count; item++) {
         struct answer answer;
         uint8_t flags;
         if (!train_spool_next(&output->spool, &answer, &flags)) {
-            return train_fail(output->train, "part %u is damaged: remove %s.parts and run again",
-                              output->part - 1, output->train->options->out);
+            return spool_fail(output);
         }
         const char *status = answer_status_name(answer.status);
-        output->train->status_count[answer.status]++;
-        output->train->joined += (flags & TRAIN_SPOOL_JOINED) != 0;
-        output->train->differ[item] += (flags & TRAIN_SPOOL_DIFFERS) != 0;
-        output->train->unexplained[item] += (flags & TRAIN_SPOOL_UNEXPLAINED) != 0;
-        if (output->csv != NULL) {
-            csv_answer_write(output, &answer);
-            csv_separate(output, at);
-        } else if (!train_column_put_answer(&output->column[at], row, &answer, &output->text)) {
-            return value_fail(output, at, line);
+        train->status_count[answer.status]++;
+        train->joined += (flags & TRAIN_SPOOL_JOINED) != 0;
+        train->differ[item] += (flags & TRAIN_SPOOL_DIFFERS) != 0;
+        train->unexplained[item] += (flags & TRAIN_SPOOL_UNEXPLAINED) != 0;
+        train_csv_answer(output->csv, &answer);
+        csv_separate(output, at++);
+        if (!train->options->no_status) {
+            train_csv_text(output->csv, status, (uint32_t)strlen(status));
+            csv_separate(output, at++);
         }
-        at++;
-        if (output->train->options->no_status) {
-            continue;
-        }
-        if (output->csv != NULL) {
-            csv_text_write(output->csv, status, (uint32_t)strlen(status));
-            csv_separate(output, at);
-        } else {
-            train_column_put_text(&output->column[at], row, status, (uint32_t)strlen(status),
-                                  &output->text);
-        }
-        at++;
     }
-    output->rows += output->csv == NULL;
+    output->spool_row++;
+    return result;
+}
+
+static enum result batch_print(struct output *output, const struct label_batch *batch)
+{
+    enum result result = RESULT_OK;
+    for (uint32_t row = 0; result == RESULT_OK && row < batch->rows; row++) {
+        result = row_print(output, &batch->cell[(uint64_t)row * output->label_count]);
+    }
+    return result;
+}
+
+static enum result labels_put(struct output *output, const struct label_batch *batch)
+{
+    const struct label_cell *cell = batch->cell;
+    for (uint32_t row = 0; row < batch->rows; row++) {
+        for (uint32_t at = 0; at < output->label_count; at++) {
+            if (!train_column_put_cell(&output->column[at], output->rows + row, cell++,
+                                       &output->fill->text[0])) {
+                return value_fail(output, at, batch->line[row]);
+            }
+        }
+    }
+    return RESULT_OK;
+}
+
+/* Rows of a batch behind those that are gathered: their labels, then what spools have for them. */
+static enum result batch_put(struct output *output, const struct label_batch *batch)
+{
+    enum result result = labels_put(output, batch);
+    for (uint32_t first = 0, count; result == RESULT_OK && first < batch->rows; first += count) {
+        uint32_t row;
+        uint32_t column;
+        result = spool_enter(output);
+        if (result != RESULT_OK) {
+            return result;
+        }
+        uint32_t left = output->spool.spool.rows - output->spool_row;
+        count = batch->rows - first < left ? batch->rows - first : left;
+        result = train_fill_rows(output->fill, &output->spool, output->rows, count, &row, &column);
+        if (result == RESULT_INVALID) {
+            return value_fail(output, output->label_count + column, batch->line[first + row]);
+        }
+        if (result != RESULT_OK) {
+            return result == RESULT_CORRUPT ? spool_fail(output)
+                                            : train_fail(output->train, "no memory");
+        }
+        output->spool_row += count;
+        output->rows += count;
+    }
     return result;
 }
 
@@ -295,7 +320,7 @@ static enum result rows_write(struct output *output)
     struct train *train = output->train;
     enum result result = RESULT_OK;
     train->rows = 0;
-    for (;;) {
+    while (result == RESULT_OK) {
         struct label_batch batch;
         char error[LABEL_ERROR_SIZE_MAX];
         result = label_table_next(train->labels, TRAIN_COLUMN_ROWS - output->rows, &batch, error);
@@ -305,21 +330,13 @@ static enum result rows_write(struct output *output)
         if (batch.rows == 0) {
             return rows_flush(output);
         }
-        for (uint32_t row = 0; result == RESULT_OK && row < batch.rows; row++) {
-            result = row_write(output, &batch.cell[(uint64_t)row * output->label_count],
-                               batch.line[row]);
-        }
+        result = output->csv != NULL ? batch_print(output, &batch) : batch_put(output, &batch);
         train->rows += batch.rows;
         if (result == RESULT_OK && output->rows == TRAIN_COLUMN_ROWS) {
             result = rows_flush(output);
         }
-        if (result != RESULT_OK) {
-            return result;
-        }
-        if (output->text.failed) {
-            return train_fail(train, "no memory");
-        }
     }
+    return result;
 }
 
 static enum result csv_finish(struct output *output)
@@ -338,13 +355,18 @@ enum result train_output_write(struct train *train, uint32_t part_count)
 {
     struct output output = {.train = train, .part_count = part_count};
     char error[LABEL_ERROR_SIZE_MAX];
-    buffer_init(&output.text, 0);
     enum result result = label_table_rewind(train->labels, error);
     result = result == RESULT_OK ? columns_make(&output) : train_fail(train, "%s", error);
     result = result == RESULT_OK ? file_open(&output) : result;
     if (result == RESULT_OK) {
+        output.fill = heap_alloc_lines(sizeof(*output.fill));
+        result = output.fill == NULL ? train_fail(train, "no memory") : RESULT_OK;
+    }
+    if (result == RESULT_OK) {
+        train_fill_init(output.fill, train, output.column + output.label_count);
         csv_head_write(&output);
         result = rows_write(&output);
+        train_fill_deinit(output.fill);
     }
     if (result == RESULT_OK && output.csv != NULL) {
         result = csv_finish(&output);
@@ -357,7 +379,7 @@ enum result train_output_write(struct train *train, uint32_t part_count)
         (void)fclose(output.csv);
     }
     train_spool_close(&output.spool);
-    buffer_deinit(&output.text);
+    heap_free(output.fill);
     columns_free(&output);
     return result;
 }

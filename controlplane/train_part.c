@@ -2,8 +2,6 @@
 #include <string.h>
 
 #include "controlplane/train_inside.h"
-#include "controlplane/train_logged.h"
-#include "controlplane/train_spool.h"
 #include "dataplane/base/assert.h"
 
 /* Points reads at the other one of the part's two sets of answers. */
@@ -102,8 +100,8 @@ static void value_write(struct buffer *out, const struct answer *answer)
 }
 
 /* Sets the flags of a row's items whose values serving returned otherwise. */
-static void row_compare(struct train *train, const struct train_part *part, struct service_run *run,
-                        uint32_t row, uint8_t *flags)
+static void row_compare(const struct train *train, const struct train_part *part,
+                        struct service_run *run, uint32_t row, uint8_t *flags)
 {
     uint32_t count = train->service->item_count;
     uint64_t end[SERVICE_FEATURES_MAX];
@@ -134,13 +132,11 @@ static void row_compare(struct train *train, const struct train_part *part, stru
     buffer_deinit(&truly);
 }
 
-enum result train_row_spool(struct train *train, const struct train_part *part,
-                            struct service_run *run, uint32_t row, struct buffer *values)
+enum result train_row_spool(const struct train *train, const struct train_part *part,
+                            struct service_run *run, uint32_t row, struct buffer *values,
+                            uint32_t *out_item)
 {
     uint8_t flags[SERVICE_FEATURES_MAX] = {0};
-    if (train->logged != NULL) {
-        return train_logged_spool(train, part, row, values);
-    }
     if (part->known != NULL) {
         row_compare(train, part, run, row, flags);
     } else {
@@ -150,8 +146,8 @@ enum result train_row_spool(struct train *train, const struct train_part *part,
         struct answer answer;
         service_answer(run, row, row, item, &answer);
         if (train_spool_add(values, &answer, flags[item]) != RESULT_OK) {
-            return train_fail(train, "`%s`: a sum of more than 128 bits",
-                              train->service->item[item].name);
+            *out_item = item;
+            return RESULT_INVALID;
         }
     }
     return RESULT_OK;

@@ -8,9 +8,7 @@
 #include <unistd.h>
 
 #include "controlplane/train_inside.h"
-#include "controlplane/train_spool.h"
 #include "controlplane/train_state.h"
-#include "drivers/memory.h"
 
 void train_spool_name(const struct train *train, uint32_t part, char out[DISK_NAME_SIZE_MAX])
 {
@@ -25,30 +23,6 @@ static void state_name(const struct train *train, char out[DISK_NAME_SIZE_MAX])
 static void folder_name(const struct train *train, char out[DISK_NAME_SIZE_MAX])
 {
     (void)snprintf(out, DISK_NAME_SIZE_MAX, "%.96s.parts", train->name);
-}
-
-/* Where values of answered rows are gathered. */
-struct spooling {
-    struct train *train;
-    struct service_run *run;
-    struct buffer values;
-};
-
-static enum result rows_spool(void *context, const struct train_part *part, uint32_t first,
-                              uint32_t count)
-{
-    struct spooling *spooling = context;
-    enum result result = RESULT_OK;
-    for (uint32_t row = first; result == RESULT_OK && row < first + count; row++) {
-        result = train_row_spool(spooling->train, part, spooling->run, row, &spooling->values);
-    }
-    if (result == RESULT_OK && spooling->values.failed) {
-        result = train_fail(spooling->train, "no memory");
-    }
-    spooling->train->rows += count;
-    atomic_store_explicit(&spooling->train->shared_rows, spooling->train->rows,
-                          memory_order_relaxed);
-    return result;
 }
 
 /* True when the part's spool is there and is this run's; then its rows are passed over. */
@@ -85,14 +59,32 @@ static enum result rows_skip(struct train *train, uint32_t rows)
     return RESULT_OK;
 }
 
-/* One part's rows to its spool; *out_rows 0: the labels are at their end. */
-static enum result part_run(struct train *train, uint32_t number, struct service_run *run,
-                            uint32_t *out_rows)
+/* Where a part's values stay: in a file, or in memory where the labels end with it. */
+static enum result values_settle(struct train *train, uint32_t number, uint32_t rows,
+                                 struct buffer *values)
+{
+    const struct train_spool spool = {.identity = train->identity,
+                                      .part = number,
+                                      .rows = rows,
+                                      .items = train->service->item_count};
+    char name[DISK_NAME_SIZE_MAX];
+    if (rows < train->part_rows) {
+        train_spool_take(&spool, values, &train->last);
+        return RESULT_OK;
+    }
+    train_spool_name(train, number, name);
+    enum result result = train_spool_write(train->disk, name, &spool, values);
+    return result == RESULT_OK
+               ? RESULT_OK
+               : train_fail(train, "%s: cannot be written: %s", name, result_name(result));
+}
+
+/* One part's rows answered; *out_rows 0: the labels are at their end. */
+static enum result part_run(struct train *train, uint32_t number, uint32_t *out_rows)
 {
     struct train_part part;
-    struct spooling spooling = {.train = train, .run = run};
-    char name[DISK_NAME_SIZE_MAX];
-    buffer_init(&spooling.values, 0);
+    struct train_values gathered = {.train = train};
+    buffer_init(&gathered.values, 0);
     enum result result = train_part_read(train, train->part_rows, &part);
     if (result == RESULT_NO_MEMORY) {
         result =
@@ -100,20 +92,12 @@ static enum result part_run(struct train *train, uint32_t number, struct service
     }
     *out_rows = part.rows;
     if (result == RESULT_OK && part.rows > 0) {
-        result = train_rows_answer(train, &part, 0, part.rows, rows_spool, &spooling);
+        result = train_rows_answer(train, &part, 0, part.rows, train_rows_spool, &gathered);
     }
     if (result == RESULT_OK && part.rows > 0) {
-        struct train_spool spool = {.identity = train->identity,
-                                    .part = number,
-                                    .rows = part.rows,
-                                    .items = train->service->item_count};
-        train_spool_name(train, number, name);
-        result = train_spool_write(train->disk, name, &spool, &spooling.values);
-        result = result == RESULT_OK
-                     ? RESULT_OK
-                     : train_fail(train, "%s: cannot be written: %s", name, result_name(result));
+        result = values_settle(train, number, part.rows, &gathered.values);
     }
-    buffer_deinit(&spooling.values);
+    buffer_deinit(&gathered.values);
     train_part_free(&part);
     return result;
 }
@@ -193,23 +177,17 @@ static void parts_remove(struct train *train, uint32_t part_count)
 
 enum result train_run(struct train *train)
 {
-    struct service_run *run = heap_alloc_lines(sizeof(*run));
-    struct program_space *space = heap_alloc_lines(sizeof(*space));
     int lock = -1;
-    enum result result =
-        run == NULL || space == NULL ? train_fail(train, "no memory") : parts_lock(train, &lock);
+    enum result result = parts_lock(train, &lock);
     bool ours = result == RESULT_OK;
     result = ours ? state_enter(train) : result;
     uint32_t part_count = 0;
     uint32_t rows = 1;
-    if (run != NULL) {
-        *run = (struct service_run){.service = train->service, .space = space};
-    }
     while (result == RESULT_OK && rows > 0) {
         if (part_is_done(train, part_count, &rows)) {
             result = rows_skip(train, rows);
         } else {
-            result = part_run(train, part_count, run, &rows);
+            result = part_run(train, part_count, &rows);
         }
         part_count += result == RESULT_OK && rows > 0;
     }
@@ -221,7 +199,5 @@ enum result train_run(struct train *train)
     if (lock >= 0) {
         (void)close(lock);
     }
-    heap_free(run);
-    heap_free(space);
     return result;
 }

@@ -15,28 +15,33 @@
 
 enum result train_spool_add(struct buffer *values, const struct answer *answer, uint8_t flags)
 {
-    uint8_t head[3] = {(uint8_t)(answer->status | flags), (uint8_t)answer->kind, answer->scale};
-    buffer_write(values, head, sizeof(head));
+    uint8_t head[3 + 2 * sizeof(uint64_t)] = {(uint8_t)(answer->status | flags),
+                                              (uint8_t)answer->kind, answer->scale};
     uint64_t sign = wide_is_negative(&answer->number) ? UINT64_MAX : 0;
     switch (answer->kind) {
     case VALUE_NULL:
+        buffer_write(values, head, 3);
         return RESULT_OK;
     case VALUE_NUMBER:
         if (answer->number.word[2] != sign || answer->number.word[3] != sign ||
             (answer->number.word[1] ^ sign) >> 63 != 0) {
             return RESULT_INVALID;
         }
-        buffer_write(values, answer->number.word, 2 * sizeof(uint64_t));
+        memcpy(head + 3, answer->number.word, 2 * sizeof(uint64_t));
+        buffer_write(values, head, sizeof(head));
         return RESULT_OK;
     case VALUE_DOUBLE:
-        buffer_write(values, &answer->real, sizeof(answer->real));
+        memcpy(head + 3, &answer->real, sizeof(answer->real));
+        buffer_write(values, head, 3 + sizeof(answer->real));
         return RESULT_OK;
     case VALUE_BOOL:
-        buffer_write(values, answer->number.word, 1);
+        memcpy(head + 3, answer->number.word, 1);
+        buffer_write(values, head, 3 + 1);
         return RESULT_OK;
     case VALUE_STRING:
     case VALUE_LIST:
-        buffer_write(values, &answer->text_size, sizeof(answer->text_size));
+        memcpy(head + 3, &answer->text_size, sizeof(answer->text_size));
+        buffer_write(values, head, 3 + sizeof(answer->text_size));
         buffer_write(values, answer->text, answer->text_size);
         return RESULT_OK;
     }
@@ -122,6 +127,15 @@ enum result train_spool_open(struct disk *disk, const char *name,
     return RESULT_OK;
 }
 
+void train_spool_take(const struct train_spool *spool, struct buffer *values,
+                      struct train_spool_reader *out_reader)
+{
+    uint8_t *data = (uint8_t *)values->data;
+    *out_reader = (struct train_spool_reader){
+        .spool = *spool, .data = data, .next = data, .end = data + values->size};
+    buffer_init(values, 0);
+}
+
 void train_spool_close(struct train_spool_reader *reader)
 {
     heap_free(reader->data);
@@ -140,12 +154,42 @@ static const uint8_t *take(struct train_spool_reader *reader, uint64_t size)
     return taken;
 }
 
+/* Takes a value's head: how it is held against what may stand there. */
+static const uint8_t *head_take(struct train_spool_reader *reader)
+{
+    const uint8_t *head = take(reader, 3);
+    bool good =
+        head != NULL && (head[0] & ~FLAGS) <= ANSWER_OUTSIDE_MAX_AGE && head[1] <= VALUE_LIST;
+    return good ? head : NULL;
+}
+
+bool train_spool_pass(struct train_spool_reader *reader, enum answer_status *out_status,
+                      uint8_t *out_flags)
+{
+    static const uint8_t bytes[] = {
+        [VALUE_NULL] = 0, [VALUE_NUMBER] = sizeof(__int128), [VALUE_DOUBLE] = sizeof(double),
+        [VALUE_BOOL] = 1, [VALUE_STRING] = sizeof(uint32_t), [VALUE_LIST] = sizeof(uint32_t)};
+    const uint8_t *head = head_take(reader);
+    if (head == NULL) {
+        return false;
+    }
+    *out_status = (enum answer_status)(head[0] & ~FLAGS);
+    *out_flags = head[0] & FLAGS;
+    const uint8_t *value = take(reader, bytes[head[1]]);
+    if (value == NULL || (head[1] != VALUE_STRING && head[1] != VALUE_LIST)) {
+        return value != NULL;
+    }
+    uint32_t size;
+    memcpy(&size, value, sizeof(size));
+    return take(reader, size) != NULL;
+}
+
 bool train_spool_next(struct train_spool_reader *reader, struct answer *out_answer,
                       uint8_t *out_flags)
 {
-    const uint8_t *head = take(reader, 3);
+    const uint8_t *head = head_take(reader);
     *out_answer = (struct answer){.status = ANSWER_NOT_FOUND};
-    if (head == NULL || (head[0] & ~FLAGS) > ANSWER_OUTSIDE_MAX_AGE || head[1] > VALUE_LIST) {
+    if (head == NULL) {
         return false;
     }
     *out_flags = head[0] & FLAGS;

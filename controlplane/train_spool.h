@@ -54,7 +54,13 @@ MUST_USE enum result train_spool_open(struct disk *disk, const char *name,
 /* The same of bytes that stay the caller's. */
 MUST_USE enum result train_spool_decode(const uint8_t *data, uint64_t size,
                                         struct train_spool_reader *out_reader);
+/* The same of values that were never on disk, which it takes. */
+void train_spool_take(const struct train_spool *spool, struct buffer *values,
+                      struct train_spool_reader *out_reader);
 void train_spool_close(struct train_spool_reader *reader);
+/* Passes over the next value: what it is, nobody asks. As train_spool_next(). */
+bool train_spool_pass(struct train_spool_reader *reader, enum answer_status *out_status,
+                      uint8_t *out_flags);
 /* The next value and its flags; texts are borrowed. False: there is none, or it is none of this
  * format. */
 bool train_spool_next(struct train_spool_reader *reader, struct answer *out_answer,

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "dataplane/base/assert.h"
-#include "drivers/memory.h"
+#include "dataplane/base/units.h"
+
+#define LARGE_BYTES (1 * MIB)
 
 /* At most half of the places are taken, so a search ends. */
 enum result history_slots_init(struct history_slots *slots, uint32_t count)
@@ -15,20 +17,34 @@ enum result history_slots_init(struct history_slots *slots, uint32_t count)
     }
     ASSERT(places <= UINT32_MAX);
     *slots = (struct history_slots){.mask = places - 1};
-    slots->tag = heap_alloc(places * sizeof(*slots->tag));
-    slots->slot = heap_alloc_lines(places * sizeof(*slots->slot));
+    uint64_t slot_bytes = places * sizeof(*slots->slot);
+    uint64_t tag_bytes = places * sizeof(*slots->tag);
+    if (slot_bytes >= LARGE_BYTES) {
+        enum result result = memory_map(slot_bytes + tag_bytes, /* touch= */ 0, &slots->region);
+        if (result == RESULT_OK) {
+            slots->slot = slots->region.base;
+            slots->tag = (uint16_t *)(void *)((uint8_t *)slots->region.base + slot_bytes);
+        }
+        return result;
+    }
+    slots->tag = heap_alloc(tag_bytes);
+    slots->slot = heap_alloc_lines(slot_bytes);
     if (slots->tag == NULL || slots->slot == NULL) {
         history_slots_deinit(slots);
         return RESULT_NO_MEMORY;
     }
-    memset(slots->tag, 0, places * sizeof(*slots->tag));
+    memset(slots->tag, 0, tag_bytes);
     return RESULT_OK;
 }
 
 void history_slots_deinit(struct history_slots *slots)
 {
-    heap_free(slots->tag);
-    heap_free(slots->slot);
+    if (slots->region.base != NULL) {
+        memory_unmap(&slots->region);
+    } else {
+        heap_free(slots->tag);
+        heap_free(slots->slot);
+    }
     *slots = (struct history_slots){0};
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "dataplane/base/result.h"
+#include "drivers/memory.h"
 
 #define HISTORY_SLOT_NONE UINT32_MAX
 
@@ -31,6 +32,9 @@ struct history_slots {
     uint64_t mask;
     uint16_t *tag; /* 0: nothing is there. */
     struct history_slot *slot;
+    /* Where both are when they are many: events come to them in no order, and each that came to
+     * another small page would wait for its translation. Empty: the heap has them. */
+    struct memory_region region;
 };
 
 /* For at most count rows. */

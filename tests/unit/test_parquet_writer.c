@@ -108,6 +108,49 @@ static void bytes_and_crc_are_those_of_the_file(void **state)
     parquet_writer_close(writer);
 }
 
+/* CRC of a file of numbers, doubles and strings in several row groups, some rows at a time. */
+static uint32_t mixed_write(struct threads *threads)
+{
+    static const struct parquet_column columns[] = {
+        {.name = "n", .type = PARQUET_UINT64, .optional = true},
+        {.name = "real", .type = PARQUET_DOUBLE},
+        {.name = "text", .type = PARQUET_STRING},
+        {.name = "few", .type = PARQUET_STRING, .optional = true}};
+    static struct parquet_string text[2][ROWS];
+    static uint8_t valid[ROWS];
+    const struct parquet_options options = {.group_bytes = 60000, .threads = threads};
+    struct parquet_writer *writer;
+    for (uint32_t i = 0; i < ROWS; i++) {
+        valid[i] = noise[i] % 3 != 0;
+        text[0][i] = (struct parquet_string){(const char *)&noise[i], 1 + noise[i] % 8};
+        text[1][i] = (struct parquet_string){(const char *)&noise[i % 7], 3};
+    }
+    assert_int_equal(parquet_writer_open(path, columns, 4, &options, &writer), RESULT_OK);
+    for (uint32_t i = 0; i < 9; i++) {
+        const struct parquet_values values[] = {{.data = noise, .valid = valid},
+                                                {.data = noise},
+                                                {.data = text[0]},
+                                                {.data = text[1], .valid = valid}};
+        assert_int_equal(parquet_writer_append(writer, values, ROWS - i), RESULT_OK);
+    }
+    assert_int_equal(parquet_writer_finish(writer), RESULT_OK);
+    uint32_t crc = parquet_writer_crc(writer);
+    parquet_writer_close(writer);
+    return crc;
+}
+
+static void threads_write_the_same_bytes(void **state)
+{
+    (void)state;
+    struct threads *threads;
+    uint32_t alone = mixed_write(NULL);
+    assert_int_equal(threads_open(4, &threads), RESULT_OK);
+    for (uint32_t i = 0; i < 10; i++) {
+        assert_int_equal(mixed_write(threads), alone);
+    }
+    threads_close(threads);
+}
+
 static void a_disk_that_is_full_is_told_and_nothing_is_left(void **state)
 {
     struct rlimit before;
@@ -218,6 +261,7 @@ int main(void)
                                         folder_remove),
         cmocka_unit_test_setup_teardown(bytes_and_crc_are_those_of_the_file, folder_make,
                                         folder_remove),
+        cmocka_unit_test_setup_teardown(threads_write_the_same_bytes, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(a_disk_that_is_full_is_told_and_nothing_is_left,
                                         folder_make, folder_remove),
         cmocka_unit_test(a_folder_that_is_not_there_is_told),

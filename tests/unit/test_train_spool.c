@@ -54,6 +54,7 @@ static void values_come_back_as_they_were(void **state)
     assert_int_equal(train_spool_open(disk, "part", &reader), RESULT_OK);
     assert_int_equal(reader.spool.identity, 77);
     assert_int_equal(reader.spool.part, 3);
+    struct train_spool_reader passer = reader; /* Goes the same way without looking. */
     for (uint32_t i = 0; i < 6; i++) {
         struct wide expected = wide_from_i128(numbers[i]);
         assert_true(train_spool_next(&reader, &answer, &flags));
@@ -68,6 +69,15 @@ static void values_come_back_as_they_were(void **state)
     assert_true(train_spool_next(&reader, &answer, &flags));
     assert_int_equal(answer.status, ANSWER_NOT_FOUND);
     assert_false(train_spool_next(&reader, &answer, &flags));
+    for (uint32_t i = 0; i < 9; i++) {
+        enum answer_status status;
+        assert_true(train_spool_pass(&passer, &status, &flags));
+        assert_int_equal(status, i == 8 ? ANSWER_NOT_FOUND : ANSWER_PRESENT);
+        assert_int_equal(flags, i == 6 ? TRAIN_SPOOL_DIFFERS : 0);
+    }
+    enum answer_status after;
+    assert_ptr_equal(passer.next, passer.end);
+    assert_false(train_spool_pass(&passer, &after, &flags));
     train_spool_close(&reader);
 
     /* Every byte counts, and so does the length. */
