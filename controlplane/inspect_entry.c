@@ -94,8 +94,10 @@ static void plan_print(const struct mirror_entry *entry)
     if (catalog == NULL) {
         printf("%u bytes that are no catalog\n", entry->note_size);
     } else {
-        printf("%u bytes: %u streams, %u views, fingerprint %016" PRIx64 "\n", entry->note_size,
-               catalog->stream_count, catalog->view_count, catalog->fingerprint);
+        printf("%u bytes: %u streams, %u views, fingerprint %016" PRIx64 "%s%s\n", entry->note_size,
+               catalog->stream_count, catalog->view_count, catalog->fingerprint,
+               mirror_plan_is_unrouted(entry) ? ", unrouted" : "",
+               mirror_plan_is_repeated(entry) ? ", repeated" : "");
     }
     heap_free(catalog);
 }
@@ -177,8 +179,10 @@ static json_t *forward_json(const struct mirror_entry *entry)
 static json_t *plan_json(const struct mirror_entry *entry)
 {
     struct catalog *catalog = catalog_of(entry);
-    json_t *object = json_pack("{s:i, s:o}", "bytes", (int)entry->note_size, "catalog",
-                               catalog == NULL ? json_null() : inspect_catalog_json(catalog));
+    json_t *object =
+        json_pack("{s:i, s:b, s:b, s:o}", "bytes", (int)entry->note_size, "unrouted",
+                  mirror_plan_is_unrouted(entry), "repeated", mirror_plan_is_repeated(entry),
+                  "catalog", catalog == NULL ? json_null() : inspect_catalog_json(catalog));
     heap_free(catalog);
     return object;
 }

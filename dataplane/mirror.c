@@ -18,6 +18,7 @@ uint64_t mirror_footprint(bool enabled)
         return 0;
     }
     return MIRROR_BUFFERS * (MIRROR_BUFFER_BYTES + waiters_bytes()) +
+           (MIRROR_BUFFERS + 1) * align_up(MIRROR_PLAN_BYTES_MAX, CACHE_LINE_BYTES) +
            2 * ring_footprint(MIRROR_RING_LINES) + (2 + MIRROR_BUFFERS) * MIRROR_BLOCK_BYTES;
 }
 
@@ -35,7 +36,9 @@ void mirror_init(struct mirror *mirror, bool enabled, uint32_t shard, uint32_t s
         buffer->segment_header = arena_take(arena, MIRROR_BUFFER_BYTES, MIRROR_BLOCK_BYTES);
         buffer->frame = buffer->segment_header + MIRROR_SEGMENT_HEADER;
         buffer->waiter = arena_take(arena, waiters_bytes(), CACHE_LINE_BYTES);
+        mirror_plan_init(&buffer->plan, arena);
     }
+    mirror_plan_init(&mirror->plan, arena);
     void *lines = arena_take(arena, ring_footprint(MIRROR_RING_LINES), CACHE_LINE_BYTES);
     ring_init(&mirror->ready, lines, MIRROR_RING_LINES);
     lines = arena_take(arena, ring_footprint(MIRROR_RING_LINES), CACHE_LINE_BYTES);
@@ -60,10 +63,24 @@ void mirror_open(struct mirror *mirror, const struct mirror_options *options)
 }
 
 /* Entries that one frame may have: a segment holds it behind its header. */
-static uint32_t entries_max(const struct mirror *mirror)
+static uint32_t frame_entries_max(const struct mirror *mirror)
 {
     uint64_t segment = mirror->segment_bytes - MIRROR_SEGMENT_HEADER - MIRROR_FRAME_HEADER;
     return segment < MIRROR_ENTRIES_MAX ? (uint32_t)segment : MIRROR_ENTRIES_MAX;
+}
+
+/* A plan that would take more than half of a frame is not repeated. */
+static uint32_t plan_bytes(const struct mirror *mirror, const struct mirror_plan *plan)
+{
+    return mirror_plan_bytes(plan, frame_entries_max(mirror) / 2);
+}
+
+/* What is gathered may become a segment's first frame, with the plan before it. */
+static uint32_t entries_max(const struct mirror *mirror)
+{
+    const struct mirror_buffer *buffer = &mirror->buffer[mirror->gathering];
+    const struct mirror_plan *plan = buffer->used == 0 ? &mirror->plan : &buffer->plan;
+    return frame_entries_max(mirror) - plan_bytes(mirror, plan);
 }
 
 bool mirror_has_room(const struct mirror *mirror, uint32_t bytes)
@@ -97,6 +114,11 @@ uint8_t *mirror_append(struct mirror *mirror, const struct mirror_entry *entry, 
     if (buffer->used == 0) {
         buffer->first_lsn = entry->lsn;
         buffer->since_us = entry->apply_us;
+        buffer->has_plan = false;
+        mirror_plan_copy(&buffer->plan, &mirror->plan);
+    }
+    if (entry->kind == MIRROR_PLAN) {
+        mirror_plan_note(&mirror->plan, entry);
     }
     buffer->used += entry_encode(entry, out);
     ASSERT(buffer->used <= entries_max(mirror));
@@ -168,15 +190,25 @@ static bool segment_begin(struct mirror *mirror)
     mirror->segment_number = ready->number;
     mirror->segment_offset = 0;
     mirror->segment_lsn = 0;
+    mirror->segment_has_plan = false;
     ring_pop_finish(&mirror->ready);
     atomic_store_explicit(&mirror->shared.shared_segment, mirror->segment_number,
                           memory_order_relaxed);
     return true;
 }
 
-/* Makes sure that the segment has room for a frame of bytes. */
-static bool segment_reserve(struct mirror *mirror, uint64_t bytes, int64_t now_us)
+/* Bytes of the plan that a frame needs in the current segment. */
+static uint32_t plan_due_bytes(const struct mirror *mirror, const struct mirror_buffer *buffer)
 {
+    bool has_it = mirror->segment_has_plan || buffer->has_plan || buffer->used == 0;
+    return has_it ? 0 : plan_bytes(mirror, &buffer->plan);
+}
+
+/* Makes sure that the segment has room for a buffer's frame. */
+static bool segment_reserve(struct mirror *mirror, const struct mirror_buffer *buffer,
+                            int64_t now_us)
+{
+    uint64_t bytes = mirror_frame_bytes(buffer->used + plan_due_bytes(mirror, buffer));
     bool fits = mirror->segment != NULL && mirror->segment_offset + bytes <= mirror->segment_bytes;
     if (fits || (segment_seal(mirror, false) && segment_begin(mirror))) {
         held_set(mirror, MIRROR_HELD_NONE);
@@ -201,12 +233,30 @@ static void write_submit(struct mirror *mirror, int64_t now_us)
     mirror->retry_us = now_us;
 }
 
+/* Puts the plan before the sealed buffer's entries, where the segment lacks it. Once a segment. */
+static void plan_repeat(struct mirror *mirror, struct mirror_buffer *buffer)
+{
+    uint32_t bytes = plan_due_bytes(mirror, buffer);
+    if (bytes > 0) {
+        uint8_t *entries = buffer->frame + MIRROR_FRAME_HEADER;
+        memmove(entries + bytes, entries, buffer->used);
+        mirror_plan_encode(&buffer->plan, buffer->first_lsn, buffer->since_us, entries);
+        buffer->used += bytes;
+        buffer->crc = checksum_crc32c(0, entries, buffer->used);
+        buffer->has_plan = true;
+    }
+    mirror->segment_has_plan |= buffer->used > 0;
+}
+
 /* Puts the sealed buffer's frame at the segment's next place and sends it off. A segment's first
  * frame takes the segment's header along. */
 static void frame_send(struct mirror *mirror, int64_t now_us)
 {
     struct mirror_buffer *buffer = &mirror->buffer[mirror->gathering ^ 1];
+    plan_repeat(mirror, buffer);
     uint64_t bytes = mirror_frame_bytes(buffer->used);
+    uint64_t end = MIRROR_FRAME_HEADER + (uint64_t)buffer->used;
+    memset(buffer->frame + end, 0, bytes - end);
     const uint8_t *data = buffer->frame;
     bool first = mirror->segment_offset == 0;
     if (first) {
@@ -276,8 +326,7 @@ static void buffer_reset(struct mirror_buffer *buffer)
 static void commit_begin(struct mirror *mirror, int64_t now_us)
 {
     struct mirror_buffer *buffer = &mirror->buffer[mirror->gathering];
-    uint64_t bytes = mirror_frame_bytes(buffer->used);
-    if (!segment_reserve(mirror, bytes, now_us)) {
+    if (!segment_reserve(mirror, buffer, now_us)) {
         return;
     }
     if (buffer->used == 0) {
@@ -286,8 +335,6 @@ static void commit_begin(struct mirror *mirror, int64_t now_us)
         buffer->apply_us = now_us;
     }
     memcpy(buffer->forward_lsn, mirror->forward_lsn, sizeof(buffer->forward_lsn));
-    uint64_t end = MIRROR_FRAME_HEADER + (uint64_t)buffer->used;
-    memset(buffer->frame + end, 0, bytes - end);
     mirror->gathering ^= 1;
     mirror->witness_due = false;
     frame_send(mirror, now_us);
@@ -390,7 +437,7 @@ static void write_retry(struct mirror *mirror, int64_t now_us)
         return;
     }
     const struct mirror_buffer *buffer = &mirror->buffer[mirror->gathering ^ 1];
-    if (segment_reserve(mirror, mirror_frame_bytes(buffer->used), now_us)) {
+    if (segment_reserve(mirror, buffer, now_us)) {
         frame_send(mirror, now_us);
     }
 }

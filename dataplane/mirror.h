@@ -5,7 +5,8 @@
  *
  * Two buffers: one gathers, one is in flight. A commit begins when none is in flight and something
  * has waited long enough, and takes all that was gathered: nothing is split, so a message's records
- * lie in one frame. When both buffers are full, messages are refused before they are accepted.
+ * lie in one frame. When both buffers are full, messages are refused before they are accepted. The
+ * first of a segment's frames that has records begins with the plan by which they were written.
  *
  * A write that failed is never believed to have done nothing: the segment is sealed at what is
  * durable and the frame goes to a new one. Two such in a row, and the shard's log is dead: reads go
@@ -22,6 +23,7 @@
 #include "dataplane/feature/mirror_format.h"
 #include "dataplane/lanes.h"
 #include "dataplane/mirror_door.h"
+#include "dataplane/mirror_plan.h"
 #include "drivers/disk.h"
 
 #define MIRROR_BUFFERS      DISK_QUEUE_BUFFERS
@@ -51,8 +53,10 @@ struct mirror_buffer {
     uint32_t crc;
     uint64_t first_lsn;
     uint64_t last_lsn;
-    int64_t since_us; /* When its first entry came. */
-    int64_t apply_us; /* Of its latest. */
+    int64_t since_us;        /* When its first entry came. */
+    int64_t apply_us;        /* Of its latest. */
+    struct mirror_plan plan; /* In force before its first entry, */
+    bool has_plan;           /* which is among its entries by now. */
     uint32_t waiter_count;
     struct mirror_waiter *waiter;
     uint64_t forward_lsn[SHARDS_MAX]; /* Per home: greatest LSN of its forwards up to this frame. */
@@ -85,7 +89,9 @@ struct mirror {
     struct mirror_buffer buffer[MIRROR_BUFFERS];
     uint32_t gathering; /* Index of the buffer that takes entries. */
     enum mirror_state state;
+    struct mirror_plan plan;   /* In force behind all that was appended. */
     struct disk_file *segment; /* NULL: none yet. */
+    bool segment_has_plan;     /* One of its frames had records. */
     uint64_t segment_number;
     uint64_t segment_offset; /* Where the next frame goes. */
     uint64_t segment_lsn;    /* First one of the segment. */

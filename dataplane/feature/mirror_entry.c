@@ -8,6 +8,7 @@
 #define ENTRY_ALIGN     8u
 #define MESSAGE_FLAGS   (MIRROR_MESSAGE_FLAG_ACKED | MIRROR_MESSAGE_FLAG_TEXT)
 #define CUT_BYTES       8u
+#define PLAN_FLAGS      (MIRROR_PLAN_FLAG_UNROUTED | MIRROR_PLAN_FLAG_REPEATED)
 
 static const char *const verdict_names[UINT8_MAX + 1] = {
 #define VERDICT(name, number) [number] = #name,
@@ -63,7 +64,7 @@ static bool forward_is_good(const struct mirror_entry *entry)
 
 static bool note_is_good(const struct mirror_entry *entry)
 {
-    uint8_t known = entry->kind == MIRROR_PLAN ? MIRROR_PLAN_FLAG_UNROUTED : 0;
+    uint8_t known = entry->kind == MIRROR_PLAN ? PLAN_FLAGS : 0;
     bool good = (entry->flags & ~known) == 0 && entry->stream_id == 0 &&
                 entry->note_size <= ENTRY_BYTES_MAX - MIRROR_NOTE_HEADER;
     if (entry->kind == MIRROR_EPOCH) {
@@ -140,7 +141,7 @@ static bool note_read(struct bytes_reader *reader, struct mirror_entry *entry)
     }
     entry->note_size = plan ? first : second * CUT_BYTES;
     entry->note = bytes_read_view(reader, entry->note_size);
-    entry->lsn_count = 1;
+    entry->lsn_count = plan && mirror_plan_is_repeated(entry) ? 0 : 1;
     return !reader->failed && (!plan || second == 0) && note_is_good(entry);
 }
 

@@ -39,7 +39,11 @@
  *   PLAN      the plan from here on: 8 apply time i64 | 16 LSN u64 | 24 size of the catalog u32
  *             | 28 zero u32 | 32 catalog (catalog.h) | zeros to a multiple of 8
  *             flags: 1 unrouted: this home sends its own events to views that the plan before did
- *             not have from the next PLAN of the same catalog on, which is not
+ *             not have from the next PLAN of the same catalog on, which is not.
+ *             2 repeated: no record, and no LSN of its own: it has the next record's. A segment's
+ *             first records stand behind the plan in force so, or behind two of them, when that is
+ *             unrouted: the one before and it. Not where an epoch begins, and not when they would
+ *             take more than half of the entries that a frame may have
  *   EPOCH     the first entry of an epoch: what of the epoch before is believed
  *             8 apply time i64 | 16 LSN u64 | 24 epoch u32: the one before | 28 its shard count u32
  *            32 cut u64 per shard: LSN of its last durable record. Forwards in any log whose home
@@ -81,6 +85,7 @@
 #define MIRROR_MESSAGE_FLAG_ACKED 0x1u
 #define MIRROR_MESSAGE_FLAG_TEXT  0x2u
 #define MIRROR_PLAN_FLAG_UNROUTED 0x1u
+#define MIRROR_PLAN_FLAG_REPEATED 0x2u
 /* A frame holds any message with its verdicts, and any note. */
 #define MIRROR_FRAME_BYTES_MAX   (4 * MIB)
 #define MIRROR_SEGMENT_BYTES_MIN (1 * MIB)
@@ -204,8 +209,8 @@ struct mirror_entry {
     uint16_t stream_id;
     uint32_t size;
     int64_t apply_us;
-    uint64_t lsn; /* Of its first record. */
-    uint32_t lsn_count;
+    uint64_t lsn;       /* Of its first record. */
+    uint32_t lsn_count; /* 0: of a repeated plan alone. */
     /* MESSAGE */
     uint64_t producer;
     uint64_t sequence;
@@ -246,6 +251,11 @@ static inline uint32_t mirror_entry_verdict(const struct mirror_entry *entry, ui
 static inline bool mirror_plan_is_unrouted(const struct mirror_entry *entry)
 {
     return (entry->flags & MIRROR_PLAN_FLAG_UNROUTED) != 0;
+}
+
+static inline bool mirror_plan_is_repeated(const struct mirror_entry *entry)
+{
+    return (entry->flags & MIRROR_PLAN_FLAG_REPEATED) != 0;
 }
 
 /* Whether a message is one of history: then none of its events was applied when it came. */

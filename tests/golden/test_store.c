@@ -1,7 +1,7 @@
-/* A golden store of one shard: a segment with every kind of entry, rows, lanes, and the manifest
- * that names them. With UPDATE_GOLDEN set the files become what they are compared with. Their text
- * twins are what `freshet inspect` prints (tests/system/test_inspect.py). The segment is kept
- * without the zeros behind its last frame. */
+/* A golden store of one shard: a segment with every kind of entry and the one behind it, rows,
+ * lanes, and the manifest that names them. With UPDATE_GOLDEN set the files become what they are
+ * compared with. Their text twins are what `freshet inspect` prints (tests/system/test_inspect.py).
+ * Segments are kept without the zeros behind their last frame. */
 #include "tests/support/unit.h"
 
 #include <stdio.h>
@@ -12,6 +12,8 @@
 
 #define SEGMENT_NUMBER 7u
 #define SEGMENT_KEPT   (4u * MIRROR_BLOCK_BYTES)
+#define NEXT_LSN       9u
+#define NEXT_KEPT      (2u * MIRROR_BLOCK_BYTES)
 #define ROW_FRONT      8u
 #define ROW_BACK       3u
 
@@ -52,17 +54,19 @@ static void epoch_add(struct segment_make *make)
     segment_make_added(make, mirror_note_encode(&entry, segment_make_entry(make)), 1);
 }
 
-static void plan_add(struct segment_make *make)
+static void plan_add(struct segment_make *make, uint8_t flags)
 {
     static struct catalog catalog;
     static uint8_t note[CATALOG_BYTES_MAX];
     catalog_example(&catalog);
     struct mirror_entry entry = {.kind = MIRROR_PLAN,
+                                 .flags = flags,
                                  .apply_us = SEGMENT_TIME_US,
                                  .lsn = make->next_lsn,
                                  .note = note,
                                  .note_size = catalog_encode(&catalog, note, sizeof(note))};
-    segment_make_added(make, mirror_note_encode(&entry, segment_make_entry(make)), 1);
+    bool repeated = mirror_plan_is_repeated(&entry);
+    segment_make_added(make, mirror_note_encode(&entry, segment_make_entry(make)), !repeated);
 }
 
 static void forward_add(struct segment_make *make)
@@ -94,7 +98,7 @@ static void the_segment_holds_every_kind_of_entry(void **state)
     make.chain_crc = make.segment.crc;
     make.acked_lsn = make.segment.before_lsn;
     epoch_add(&make);
-    plan_add(&make);
+    plan_add(&make, 0);
     (void)segment_make_frame(&make);
     uint32_t late = verdict_of(VERDICT_event_late, 0, 0);
     uint32_t refused = verdict_of(VERDICT_applied, 0, 2);
@@ -108,6 +112,24 @@ static void the_segment_holds_every_kind_of_entry(void **state)
     (void)segment_make_frame(&make);
     assert_int_equal(make.place, SEGMENT_KEPT);
     golden_check("mirror-000-00000007.log", data, SEGMENT_KEPT);
+    free(data);
+}
+
+static void the_next_segment_repeats_the_plan(void **state)
+{
+    (void)state;
+    uint8_t *data = calloc(1, MIRROR_SEGMENT_BYTES_MIN);
+    struct segment_make make;
+    segment_make_begin(&make, data, 0, SEGMENT_NUMBER + 1, NEXT_LSN, MIRROR_SEGMENT_BYTES_MIN);
+    make.segment.shard_count = 1;
+    mirror_segment_encode(&make.segment, data);
+    make.chain_crc = make.segment.crc;
+    plan_add(&make, MIRROR_PLAN_FLAG_REPEATED);
+    plan_add(&make, MIRROR_PLAN_FLAG_REPEATED | MIRROR_PLAN_FLAG_UNROUTED);
+    segment_make_message(&make, 44, 2);
+    (void)segment_make_frame(&make);
+    assert_int_equal(make.place, NEXT_KEPT);
+    golden_check("mirror-000-00000008.log", data, NEXT_KEPT);
     free(data);
 }
 
@@ -207,6 +229,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_segment_holds_every_kind_of_entry),
+        cmocka_unit_test(the_next_segment_repeats_the_plan),
         cmocka_unit_test(the_manifest_names_rows_and_lanes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,9 +60,9 @@ def views_of(*views):
 class World:
     """An appliance that runs the view `plain`, what it got, and a file of what was before."""
 
-    def __init__(self, folder, shards=2, **options):
+    def __init__(self, folder, shards=2, data=DATA, **options):
         self.machine = appliance.Appliance(folder, shards=shards, streams=views_of(("plain", 1)),
-                                           data=DATA, memory="256MiB", **options)
+                                           data=data, memory="256MiB", **options)
         self.folder = self.machine.folder
         self.source = random.Random(SEED + shards)
         self.shards, self.sequence = shards, 0
@@ -351,6 +351,25 @@ def training_and_replay_know_it():
         assert len(hashes) == 1, hashes
 
 
+def trained_is_served(w, views, *names):
+    """n_20d of the views, read now, is what training makes of the mirror."""
+    redis = client.Redis(path=w.machine.socket)
+    asked, want = {name: [] for name in names}, {}
+    for name in names:
+        for card in range(CARDS):
+            reply = redis.call("FS.GET", f"card:{card}", "FIELDS", 1, f"{name}.n_20d",
+                               "WITHMETA")[1]
+            asked[name].append((card, int(reply[6])))
+            want[name, card] = reply[0].decode()
+    redis.close()
+    assert w.machine.stop() == 0, w.machine.log.read_text()
+    for name in names:
+        ordered = sorted(views, key=lambda view: view[0] == name)  # The service is of the last.
+        got = [row[1] for row in trained(w, w.files(*ordered), asked[name], name)]
+        wrong = [(card, g, want[name, card]) for card, g in enumerate(got) if g != want[name, card]]
+        assert not wrong, (name, wrong[:5])
+
+
 def when_views_are_filled_what_comes_is_known_by_training(shards=3):
     """Of moments between the plan that has a view and the first event that is sent to it, too."""
     with world(shards) as w:
@@ -364,17 +383,29 @@ def when_views_are_filled_what_comes_is_known_by_training(shards=3):
         assert process.returncode == 0, (out, err)
         w.machine.wait_received(ROWS + len(w.live))
         w.check("more", w.history + w.live)
-        redis = client.Redis(path=w.machine.socket)
-        asked, want = [], []
-        for card in range(CARDS):
-            reply = redis.call("FS.GET", f"card:{card}", "FIELDS", 1, "more.n_20d", "WITHMETA")[1]
-            asked.append((card, int(reply[6])))
-            want.append(reply[0].decode())
-        redis.close()
-        assert w.machine.stop() == 0, w.machine.log.read_text()
-        got = [row[1] for row in trained(w, w.files(*views), asked, "more")]
-        wrong = [(card, g, s) for card, (g, s) in enumerate(zip(got, want)) if g != s]
-        assert not wrong, wrong[:5]
+        trained_is_served(w, views, "more")
+
+
+def gone_segments_leave_the_plan_behind(shards=3):
+    """What stood at the begin of the log is no longer there, and views came since."""
+    data = f"directory: data, checkpoint: 100ms, mirror: {{segment: 1MiB, bytes: {4 * shards}MiB}}"
+    with world(shards, data=data) as w:
+        folder = w.folder / "data"
+        begun = [next(folder.glob(f"mirror-{shard:03}-*1.log")) for shard in range(shards)]
+        while any(path.exists() for path in begun):
+            for _ in range(20):
+                w.send(40)
+            w.machine.wait_received(len(w.live))
+        views = [("plain", 1), ("rich", 1)]
+        w.filled("rich", w.files(*views), "--from", w.file_write())
+        w.send(100)
+        w.machine.wait_received(ROWS + len(w.live))
+        views.append(("more", 1))
+        w.filled("more", w.files(*views))
+        w.send(100)
+        w.machine.wait_received(ROWS + len(w.live))
+        w.machine.verb("checkpoint")
+        trained_is_served(w, views, "rich", "more")
 
 
 def lacks_of_a_file_are_told():

@@ -16,7 +16,8 @@ import store  # noqa: E402
 
 PROGRAM = os.path.join(os.environ["FRESHET_BUILD"], "freshet")
 GOLDEN = os.path.join(SOURCE, "tests/golden/store")
-GOLDEN_FILES = ["manifest-0000000012", "mirror-000-00000007.log", "tiles-0000000012-000.lanes",
+GOLDEN_LOGS = ["mirror-000-00000007.log", "mirror-000-00000008.log"]
+GOLDEN_FILES = ["manifest-0000000012", *GOLDEN_LOGS, "tiles-0000000012-000.lanes",
                 "tiles-0000000012-000.rows"]
 LSN = store.lsn
 
@@ -53,7 +54,8 @@ class StoreTest(unittest.TestCase):
     def golden(self):
         for name in GOLDEN_FILES:
             shutil.copy(os.path.join(GOLDEN, name), self.path(name))
-        os.truncate(self.path(GOLDEN_FILES[1]), 1 << 20)
+        for name in GOLDEN_LOGS:
+            os.truncate(self.path(name), 1 << 20)
 
     def inspect(self, name, *options, exit_code=0):
         done = freshet("inspect", self.path(name), "--json", *options)
