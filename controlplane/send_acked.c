@@ -13,7 +13,7 @@
 
 /* Shorter waits are not worth a system call. */
 #define PACE_NS       (US_PER_MS * NS_PER_US)
-#define STANDSTILL_NS (10 * NS_PER_SECOND)
+#define STANDSTILL_NS (30 * NS_PER_SECOND) /* A disk in trouble takes as long. */
 /* Events between two looks at the network. */
 #define POLL_EVENTS 16u
 

@@ -49,7 +49,7 @@ void send_acked_close(struct send_acked *acked);
 uint8_t *send_acked_event(struct send_acked *acked);
 /* Takes the event; sleeps to keep the rate, and waits while the buffer is full. */
 MUST_USE enum result send_acked_add(struct send_acked *acked, char error[SEND_ERROR_SIZE_MAX]);
-/* Waits until everything is durable, as long as anything moves; what is left after 10 s of
+/* Waits until everything is durable, as long as anything moves; what is left after 30 s of
  * standstill is lost. Fills stats and lost. */
 void send_acked_finish(struct send_acked *acked);
 
