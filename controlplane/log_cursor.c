@@ -1,5 +1,6 @@
 #include "controlplane/log_cursor.h"
 
+#include "controlplane/log_claim.h"
 #include "controlplane/log_reader_inside.h"
 
 void log_cursor_init(struct log_cursor *cursor, struct log_reader *reader, uint64_t after_lsn,
@@ -11,14 +12,16 @@ void log_cursor_init(struct log_cursor *cursor, struct log_reader *reader, uint6
 
 void log_cursor_deinit(struct log_cursor *cursor)
 {
-    if (cursor->is_open) {
+    if (cursor->opened != NULL) {
+        log_opened_give(cursor->opened);
+    } else if (cursor->is_open) {
         disk_file_close(cursor->walk.file);
-        cursor->is_open = false;
     }
+    cursor->opened = NULL;
+    cursor->is_open = false;
 }
 
-/* The last record that is wanted of the cursor's segment. */
-static uint64_t segment_last(const struct log_cursor *cursor)
+uint64_t log_cursor_segment_last(const struct log_cursor *cursor)
 {
     uint64_t last = log_reader_segment_last(cursor->reader, cursor->segment);
     return last < cursor->last_lsn ? last : cursor->last_lsn;
@@ -37,13 +40,13 @@ static enum result segment_check(struct log_cursor *cursor, uint64_t due_lsn,
     if (same || (result != RESULT_OK && result != RESULT_NOT_FOUND)) {
         return result;
     }
-    log_damage_set(out_damage, file->number, 0, due_lsn, segment_last(cursor), LOG_GONE_SENTENCE);
+    log_damage_set(out_damage, file->number, 0, due_lsn, log_cursor_segment_last(cursor),
+                   LOG_GONE_SENTENCE);
     out_damage->is_gone = true;
     return RESULT_CORRUPT;
 }
 
-/* Opens the segment that the next frame is in. RESULT_NOT_FOUND: there is none. */
-static enum result segment_enter(struct log_cursor *cursor, struct log_damage *out_damage)
+enum result log_cursor_segment_enter(struct log_cursor *cursor, struct log_damage *out_damage)
 {
     struct log_reader *reader = cursor->reader;
     while (cursor->after_lsn < cursor->last_lsn &&
@@ -60,7 +63,7 @@ static enum result segment_enter(struct log_cursor *cursor, struct log_damage *o
             }
             cursor->is_open = true;
         }
-        if (cursor->walk.scan.due_lsn <= segment_last(cursor)) {
+        if (cursor->walk.scan.due_lsn <= log_cursor_segment_last(cursor)) {
             return RESULT_OK;
         }
         log_cursor_deinit(cursor);
@@ -74,7 +77,7 @@ static enum result frame_step(struct log_cursor *cursor, struct mirror_frame *ou
                               const uint8_t **out_entries, bool *out_wanted,
                               struct log_damage *out_damage)
 {
-    enum result result = segment_enter(cursor, out_damage);
+    enum result result = log_cursor_segment_enter(cursor, out_damage);
     if (result != RESULT_OK) {
         return result;
     }
@@ -92,7 +95,7 @@ static enum result frame_step(struct log_cursor *cursor, struct mirror_frame *ou
         }
         log_damage_set(
             out_damage, log_reader_file(cursor->reader, cursor->segment)->number, place, due_lsn,
-            segment_last(cursor),
+            log_cursor_segment_last(cursor),
             mirror_find_sentence(find == MIRROR_FIND_frame ? MIRROR_FIND_bad_entries : find));
         return RESULT_CORRUPT;
     }
@@ -110,34 +113,6 @@ enum result log_cursor_next(struct log_cursor *cursor, struct mirror_frame *out_
         result = frame_step(cursor, out_frame, out_entries, &wanted, out_damage);
     }
     return result;
-}
-
-/* Whether the next frame, if there is one, is in the buffer. */
-static bool frame_is_near(const struct log_cursor *cursor)
-{
-    return cursor->is_open && cursor->walk.scan.due_lsn <= segment_last(cursor) &&
-           log_walk_is_near(&cursor->walk);
-}
-
-enum result log_cursor_next_frames(struct log_cursor *cursor, struct log_frames *frames,
-                                   struct log_damage *out_damage)
-{
-    enum result result = RESULT_OK;
-    frames->count = 0;
-    while (result == RESULT_OK && (frames->count == 0 || frame_is_near(cursor)) &&
-           frames->count < LOG_FRAMES_MAX) {
-        bool wanted = false;
-        result = frame_step(cursor, &frames->frame[frames->count], &frames->entries[frames->count],
-                            &wanted, out_damage);
-        frames->count += result == RESULT_OK && wanted;
-    }
-    /* The walk reads on into the caller's buffer, the caller has the walk's. */
-    uint8_t *read = cursor->reader->buffer;
-    cursor->reader->buffer = frames->buffer;
-    cursor->walk.buffer = frames->buffer;
-    cursor->walk.buffer_size = 0;
-    frames->buffer = read;
-    return frames->count > 0 && result == RESULT_NOT_FOUND ? RESULT_OK : result;
 }
 
 enum result log_reader_read(struct log_reader *reader, uint64_t after_lsn, uint64_t last_lsn,

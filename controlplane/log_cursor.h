@@ -8,7 +8,7 @@
 #include "controlplane/log_reader.h"
 #include "controlplane/log_walk.h"
 
-#define LOG_FRAMES_MAX ((uint32_t)(LOG_WALK_BUFFER_BYTES / MIRROR_BLOCK_BYTES))
+struct log_opened;
 
 struct log_cursor {
     struct log_reader *reader;
@@ -16,6 +16,8 @@ struct log_cursor {
     uint64_t last_lsn;
     uint32_t segment; /* Index of the one that the next frame is in. */
     bool is_open;     /* The walk has its file. */
+    struct log_opened
+        *opened; /* Others read that file too (log_claim.h); NULL: it is the walk's. */
     struct log_walk walk;
 };
 
@@ -27,17 +29,3 @@ void log_cursor_deinit(struct log_cursor *cursor);
  * end. RESULT_CORRUPT: a hole or a bad frame before it; out_damage says where. */
 MUST_USE enum result log_cursor_next(struct log_cursor *cursor, struct mirror_frame *out_frame,
                                      const uint8_t **out_entries, struct log_damage *out_damage);
-
-/* Frames that came in one read of the file, whole and good; their entries are in the buffer. */
-struct log_frames {
-    uint8_t *buffer; /* Owned by the caller, LOG_WALK_BUFFER_BYTES of the heap; another after each
-                        call. */
-    uint32_t count;
-    struct mirror_frame frame[LOG_FRAMES_MAX];
-    const uint8_t *entries[LOG_FRAMES_MAX];
-};
-/* The next frames, at least one, in a buffer that is the caller's until it calls again: other
- * threads may go on with the cursor meanwhile, one at a time. Results as log_cursor_next() has
- * them. */
-MUST_USE enum result log_cursor_next_frames(struct log_cursor *cursor, struct log_frames *frames,
-                                            struct log_damage *out_damage);

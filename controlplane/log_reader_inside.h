@@ -2,6 +2,7 @@
 #pragma once
 
 #include "controlplane/archives.h"
+#include "controlplane/log_cursor.h"
 #include "controlplane/log_reader.h"
 #include "controlplane/log_walk.h"
 
@@ -47,3 +48,9 @@ MUST_USE enum result log_reader_walk_open(struct log_reader *reader, const struc
                                           struct log_walk *walk);
 void log_damage_set(struct log_damage *damage, uint64_t segment, uint64_t place, uint64_t first,
                     uint64_t last, const char *reason);
+
+/* The last record that is wanted of the cursor's segment. */
+uint64_t log_cursor_segment_last(const struct log_cursor *cursor);
+/* Opens the segment that the next frame is in. RESULT_NOT_FOUND: there is none. */
+MUST_USE enum result log_cursor_segment_enter(struct log_cursor *cursor,
+                                              struct log_damage *out_damage);

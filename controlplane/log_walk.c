@@ -66,19 +66,6 @@ enum result log_walk_next(struct log_walk *walk, enum mirror_find *out_find,
     return RESULT_OK;
 }
 
-bool log_walk_is_near(const struct log_walk *walk)
-{
-    uint64_t place = walk->scan.place;
-    uint64_t end = walk->buffer_place + walk->buffer_size;
-    if (place < walk->buffer_place || place + MIRROR_BLOCK_BYTES > end) {
-        return false;
-    }
-    uint32_t size;
-    memcpy(&size, walk->buffer + (place - walk->buffer_place) + MIRROR_FRAME_SIZE_OFFSET,
-           sizeof(size));
-    return mirror_frame_bytes(size) <= end - place;
-}
-
 enum result log_walk_later_find(struct log_walk *walk, uint64_t from, bool *out_found,
                                 struct mirror_frame *out_frame)
 {

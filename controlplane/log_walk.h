@@ -31,9 +31,6 @@ void log_walk_init(struct log_walk *walk, const struct mirror_segment *segment, 
 /* The next good frame; out_entries borrow the buffer until the next call. */
 MUST_USE enum result log_walk_next(struct log_walk *walk, enum mirror_find *out_find,
                                    struct mirror_frame *out_frame, const uint8_t **out_entries);
-/* Whether the next frame lies whole in the buffer, as far as its header can be believed: then
- * log_walk_next() reads nothing. */
-bool log_walk_is_near(const struct log_walk *walk);
 /* Looks from a place on for a good frame that comes later than what is due where the walk
  * stopped. */
 MUST_USE enum result log_walk_later_find(struct log_walk *walk, uint64_t from, bool *out_found,

@@ -5,6 +5,7 @@
 
 #include "controlplane/corrections.h"
 #include "controlplane/epochs.h"
+#include "controlplane/log_claim.h"
 #include "controlplane/log_cursor.h"
 #include "controlplane/mirror_history.h"
 #include "controlplane/pattern_sets.h"

@@ -1,6 +1,6 @@
-/* Threads that share one reading of the logs: whoever is free takes the next frames of them, and
- * keeps what rows take of these; then whoever is free answers the next rows. One thread at a time
- * reads; all others look at what was read. */
+/* Threads that share one reading of the logs: whoever is free claims the next frames of them, reads
+ * and checks these, and keeps what rows take of them; then whoever is free answers the next rows.
+ * What is one thread's at a time is little: headers, and plans among the entries. */
 #include <pthread.h>
 #include <string.h>
 
@@ -14,7 +14,7 @@ struct share;
 struct share_hand {
     struct share *share;
     struct history *history;
-    struct log_frames frames;     /* That it has. */
+    struct log_claim frames;      /* That it has. */
     struct history_places places; /* Before the first of them, */
     uint32_t shard;               /* whose they are, */
     uint32_t stretch;             /* and their number. */
@@ -31,8 +31,10 @@ struct share {
     uint32_t part_end;
     struct share_hand *hand;
     uint32_t hand_count;
-    /* The mutex lets one thread at a time read on. */
+    /* Under the mutex: what is claimed next, and whose turn it is to hand plans on. */
     pthread_mutex_t mutex;
+    pthread_cond_t turned;
+    uint32_t turn; /* The stretch whose plans are next: all before it have handed theirs on. */
     struct mirror_log log[SHARDS_MAX];
     struct history_places places[SHARDS_MAX]; /* Of the next frame. */
     struct catalog *catalog;
@@ -84,9 +86,8 @@ static enum result frames_next(struct share *share, struct share_hand *hand)
     while (result == RESULT_NOT_FOUND && share->shard < share->era->shard_count) {
         struct mirror_log *log = &share->log[share->shard];
         hand->shard = share->shard;
-        result = log->reader == NULL
-                     ? RESULT_NOT_FOUND
-                     : log_cursor_next_frames(&log->cursor, &hand->frames, &log->damage);
+        result = log->reader == NULL ? RESULT_NOT_FOUND
+                                     : log_claim_next(&log->cursor, &hand->frames, &log->damage);
         share->shard += result == RESULT_NOT_FOUND;
     }
     if (result == RESULT_NOT_FOUND) {
@@ -95,15 +96,42 @@ static enum result frames_next(struct share *share, struct share_hand *hand)
     if (result != RESULT_OK) {
         return hand_fail(hand, result);
     }
-    hand->places = share->places[hand->shard];
     hand->stretch = share->stretch_count++;
-    return plans_follow(share, hand);
+    return RESULT_OK;
+}
+
+/* Plans go on from stretch to stretch in the order of the log: after those of the stretches before,
+ * which other threads have and are checking too. result: of reading the claim. */
+static enum result plans_pass(struct share *share, struct share_hand *hand, enum result result)
+{
+    while (share->turn != hand->stretch) {
+        (void)pthread_cond_wait(&share->turned, &share->mutex);
+    }
+    share->turn++;
+    (void)pthread_cond_broadcast(&share->turned);
+    hand->places = share->places[hand->shard];
+    if (result == RESULT_CORRUPT) {
+        struct mirror_log *log = &share->log[hand->shard];
+        result = log_claim_damage(&log->cursor, &hand->frames, &log->damage);
+    }
+    if (result != RESULT_OK) {
+        return hand_fail(hand, result);
+    }
+    return (hand->frames.kinds >> MIRROR_PLAN & 1) != 0 ? plans_follow(share, hand) : RESULT_OK;
 }
 
 static enum result frames_take(struct share *share, struct share_hand *hand)
 {
     (void)pthread_mutex_lock(&share->mutex);
     enum result result = frames_next(share, hand);
+    (void)pthread_mutex_unlock(&share->mutex);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    result = log_claim_read(&hand->frames);
+    (void)pthread_mutex_lock(&share->mutex);
+    result = plans_pass(share, hand, result);
+    log_claim_give(&hand->frames);
     (void)pthread_mutex_unlock(&share->mutex);
     return result;
 }
@@ -241,6 +269,7 @@ static enum result era_again(struct share *share, char error[MIRROR_HISTORY_ERRO
     history_team_again(share->team);
     for (uint32_t home = 0; result == RESULT_OK && home < share->era->shard_count; home++) {
         history_stretch_begin(history, share->stretch_count++, home, &share->places[home]);
+        share->turn++; /* It has no plans. */
         result = mirror_home_again(share->own, share->era, home, history, error);
         if (result == RESULT_OK && history_stretch_end(history) != RESULT_OK) {
             result = mirror_log_fail(&share->log[home], home, RESULT_NO_SPACE, error);
@@ -280,6 +309,7 @@ static enum result logs_read(struct share *share, char error[MIRROR_HISTORY_ERRO
 {
     enum result result = RESULT_OK;
     share->stretch_count = 0;
+    share->turn = 0;
     for (uint32_t i = 0; result == RESULT_OK && i < share->own->era_count; i++) {
         share->era = &share->own->era[i];
         result = era_read(share, error);
@@ -341,7 +371,9 @@ enum result mirror_history_share(struct mirror_history *history,
     } else {
         history->last_team[history->last_team_count++] = share->team;
         (void)pthread_mutex_init(&share->mutex, NULL);
+        (void)pthread_cond_init(&share->turned, NULL);
         result = share_run(share, error);
+        (void)pthread_cond_destroy(&share->turned);
         (void)pthread_mutex_destroy(&share->mutex);
     }
     for (uint32_t t = 0; share != NULL && share->hand != NULL && t < threads; t++) {

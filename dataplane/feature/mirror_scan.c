@@ -132,6 +132,31 @@ enum mirror_find mirror_scan_next(struct mirror_scan *scan, const uint8_t *data,
     return find;
 }
 
+bool mirror_scan_believe(struct mirror_scan *scan, const uint8_t *header,
+                         struct mirror_frame *out_frame)
+{
+    struct mirror_frame frame;
+    enum result result = mirror_frame_decode(header, MIRROR_FRAME_HEADER, &frame);
+    if ((result != RESULT_OK && result != RESULT_TRUNCATED) ||
+        mirror_frame_bytes(frame.size) > scan->size_bytes - scan->place ||
+        frame_due(scan, &frame) != MIRROR_FIND_frame) {
+        return false;
+    }
+    scan_advance(scan, &frame);
+    *out_frame = frame;
+    return true;
+}
+
+bool mirror_scan_is(const struct mirror_frame *frame, const uint8_t *data, uint64_t size)
+{
+    struct mirror_frame now;
+    return mirror_frame_decode(data, size, &now) == RESULT_OK && now.crc == frame->crc &&
+           now.size == frame->size && now.first_lsn == frame->first_lsn &&
+           now.count == frame->count && now.segment == frame->segment &&
+           now.shard == frame->shard && now.store == frame->store &&
+           now.previous_crc == frame->previous_crc && now.apply_us == frame->apply_us;
+}
+
 bool mirror_scan_is_later_frame(const struct mirror_scan *scan, const uint8_t *data, uint64_t size,
                                 struct mirror_frame *out_frame)
 {
@@ -146,6 +171,14 @@ bool mirror_scan_is_later_frame(const struct mirror_scan *scan, const uint8_t *d
 
 enum result mirror_frame_check(const struct mirror_frame *frame, const uint8_t *entries)
 {
+    uint32_t kinds;
+    return mirror_frame_check_kinds(frame, entries, &kinds);
+}
+
+enum result mirror_frame_check_kinds(const struct mirror_frame *frame, const uint8_t *entries,
+                                     uint32_t *out_kinds)
+{
+    *out_kinds = 0;
     struct mirror_entry entry;
     uint64_t due = frame->first_lsn;
     uint32_t at = 0;
@@ -155,6 +188,7 @@ enum result mirror_frame_check(const struct mirror_frame *frame, const uint8_t *
             return RESULT_CORRUPT;
         }
         due += entry.lsn_count;
+        *out_kinds |= 1u << entry.kind;
     }
     return result == RESULT_NOT_FOUND && due == frame->first_lsn + frame->count ? RESULT_OK
                                                                                 : RESULT_CORRUPT;

@@ -60,6 +60,14 @@ static inline uint64_t mirror_store_of(const uint8_t store_id[MIRROR_STORE_ID_BY
 enum mirror_find mirror_scan_next(struct mirror_scan *scan, const uint8_t *data, uint64_t size,
                                   struct mirror_frame *out_frame);
 
+/* The same by the header alone (MIRROR_FRAME_HEADER bytes), which is believed for now: true when it
+ * is of the frame that is due, as far as it says; then the scan stands behind that frame. Who reads
+ * the frame holds it against out_frame by mirror_scan_is(). */
+bool mirror_scan_believe(struct mirror_scan *scan, const uint8_t *header,
+                         struct mirror_frame *out_frame);
+/* Whether data begins with that frame, whole and good. */
+bool mirror_scan_is(const struct mirror_frame *frame, const uint8_t *data, uint64_t size);
+
 /* True when data (from a block of this segment on, size bytes, the longest frame if there are as
  * many) begins a good frame of this segment that comes later than the place where the scan stopped:
  * its first LSN is at or above the one that was due there. Since a write starts when the one before
@@ -71,3 +79,6 @@ bool mirror_scan_is_later_frame(const struct mirror_scan *scan, const uint8_t *d
 /* Whether the entries of a good frame are what its header says: each one decodes, LSNs are without
  * a hole and as many as counted, apply times do not pass the frame's. RESULT_OK, RESULT_CORRUPT. */
 MUST_USE enum result mirror_frame_check(const struct mirror_frame *frame, const uint8_t *entries);
+/* The same; bit k of *out_kinds: an entry is of enum mirror_kind k. */
+MUST_USE enum result mirror_frame_check_kinds(const struct mirror_frame *frame,
+                                              const uint8_t *entries, uint32_t *out_kinds);

@@ -1,4 +1,5 @@
 /* Logs of a few segments, whole, torn and damaged, as recovery reads them. */
+#include "controlplane/log_claim.h"
 #include "controlplane/log_reader.h"
 
 #include <stdio.h>
@@ -222,6 +223,99 @@ static void frames_of_any_length_come_whole(void **state)
 }
 
 /* The ways in which the last frame may not be there. */
+struct claims_seen {
+    uint32_t claims;
+    struct frames_seen seen;
+    struct log_damage damage;
+};
+
+/* Reads the log by claims, two at a time: the second is made before the first is read. */
+static enum result claims_read(uint64_t after, uint64_t last, struct claims_seen *out)
+{
+    static struct log_claim claim[2];
+    struct log_cursor cursor;
+    enum result claimed = RESULT_OK;
+    enum result result = RESULT_OK;
+    log_cursor_init(&cursor, world.reader, after, last);
+    for (uint32_t c = 0; c < 2; c++) {
+        claim[c].buffer = malloc(LOG_WALK_BUFFER_BYTES);
+        assert_non_null(claim[c].buffer);
+    }
+    while (result == RESULT_OK && claimed == RESULT_OK) {
+        uint32_t count = 0;
+        while (count < 2 &&
+               (claimed = log_claim_next(&cursor, &claim[count], &out->damage)) == RESULT_OK) {
+            count++;
+        }
+        out->claims += count;
+        for (uint32_t c = 0; c < count; c++) {
+            enum result read = result == RESULT_OK ? log_claim_read(&claim[c]) : result;
+            if (result == RESULT_OK && read == RESULT_CORRUPT) {
+                read = log_claim_damage(&cursor, &claim[c], &out->damage);
+            }
+            for (uint32_t f = 0; read == RESULT_OK && f < claim[c].count; f++) {
+                ok(frame_see(&out->seen, &claim[c].frame[f], claim[c].entries[f]));
+            }
+            result = result == RESULT_OK ? read : result;
+            log_claim_give(&claim[c]);
+        }
+    }
+    log_cursor_deinit(&cursor);
+    free(claim[0].buffer);
+    free(claim[1].buffer);
+    return result == RESULT_OK ? claimed : result;
+}
+
+static void claims_have_the_same_frames_from_any_record_on(void **state)
+{
+    (void)state;
+    world_open();
+    files_write();
+    uint64_t end = world.last_lsn[SEGMENTS - 1];
+    for (uint64_t after = START_LSN; after <= end; after++) {
+        struct claims_seen claims = {.claims = 0};
+        claims.seen.next_lsn = START_LSN + 1 + (after - START_LSN) / RECORDS * RECORDS;
+        assert_int_equal(claims_read(after, end, &claims), RESULT_NOT_FOUND);
+        assert_int_equal(claims.seen.next_lsn, end + 1);
+        assert_true(after == end || claims.claims > 0);
+    }
+    world_close();
+}
+
+/* Whatever byte is another one: nothing of it is given out, and what is said of it is what a reader
+ * says who goes frame by frame. */
+static void claims_find_the_damage_that_a_reader_finds(void **state)
+{
+    (void)state;
+    uint64_t last = SEGMENTS - 1;
+    for (uint32_t frame = 0; frame < FRAMES; frame++) {
+        for (uint64_t byte = 0; byte < 200; byte += byte < MIRROR_FRAME_HEADER ? 1 : 7) {
+            world_open();
+            world.data[1][world.place[1][frame] + byte] ^= 0x10;
+            files_write();
+            struct frames_seen seen = {.next_lsn = START_LSN + 1};
+            struct log_damage damage = {.segment = 0};
+            enum result expected = log_reader_read(world.reader, START_LSN, world.last_lsn[last],
+                                                   frame_see, &seen, &damage);
+            struct claims_seen claims = {.seen = {.next_lsn = START_LSN + 1}};
+            enum result result = claims_read(START_LSN, world.last_lsn[last], &claims);
+            if (expected == RESULT_OK) { /* What no sum is over. */
+                assert_int_equal(result, RESULT_NOT_FOUND);
+                assert_int_equal(claims.seen.next_lsn, seen.next_lsn);
+            } else {
+                assert_int_equal(result, expected);
+                assert_true(claims.seen.frames <= seen.frames);
+                assert_int_equal(claims.damage.segment, damage.segment);
+                assert_int_equal(claims.damage.place, damage.place);
+                assert_int_equal(claims.damage.first_lsn, damage.first_lsn);
+                assert_int_equal(claims.damage.last_lsn, damage.last_lsn);
+                assert_string_equal(claims.damage.reason, damage.reason);
+            }
+            world_close();
+        }
+    }
+}
+
 static void torn_frames_end_the_log(void **state)
 {
     (void)state;
@@ -541,6 +635,8 @@ int main(void)
         cmocka_unit_test(a_directory_without_segments_is_an_empty_log),
         cmocka_unit_test(a_whole_log_is_read_from_any_record_on),
         cmocka_unit_test(frames_of_any_length_come_whole),
+        cmocka_unit_test(claims_have_the_same_frames_from_any_record_on),
+        cmocka_unit_test(claims_find_the_damage_that_a_reader_finds),
         cmocka_unit_test(torn_frames_end_the_log),
         cmocka_unit_test(a_recycled_file_ends_where_its_own_frames_do),
         cmocka_unit_test(a_bad_frame_before_a_good_one_is_damage),
