@@ -432,6 +432,33 @@ def what_is_defined_later_is_as_known_by_its_events():
             machine.stop()
 
 
+STRICT = SMALL.replace("time: ts", "time: ts\n    lateness: 1s").replace(
+    "scale: 2}", "scale: 2, optional: true, max: 100, on_violation: null_field}")
+
+
+def late_events_are_what_a_rule_made_of_them():
+    """A field that broke a rule is null in the log: of what was applied, and of what came too late
+    for that, which as_true counts."""
+    definition = dataset.oracle.Definition(STRICT.split("\nviews:")[0] + "\n")
+    with tempfile.TemporaryDirectory(prefix="freshet-train-") as folder:
+        machine = appliance.Appliance(folder, streams=STRICT, data=DATA, memory="256MiB")
+        try:
+            machine.start()
+            small_send(machine, definition, 1, [(now_us(), 1, 500), (now_us(), 1, 70000)])
+            late_us = now_us() - 1800 * SECOND_US
+            small_send(machine, definition, 2, [(late_us, 1, 90000), (late_us, 1, 200)])
+            q_us = read_q(machine, 2)
+            machine.wait_received(4)
+            stream, = machine.status()["streams"]
+            assert stream["drops"] == {"event_late": 2}, stream
+            assert machine.stop() == 0, machine.log.read_text()
+            assert small_train(machine, [(1, q_us)]) == [("2", "5.00")]
+            true = small_train(machine, [(1, q_us)], "--mode", "as_true")
+            assert true == [("4", "7.00")], true
+        finally:
+            machine.stop()
+
+
 LONG = SMALL.replace("lifetime]", "30d]").replace("    ttl: 2d\n", "").replace(
     "activity.total]", "activity.n_30d]")
 
