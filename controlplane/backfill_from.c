@@ -153,9 +153,7 @@ static int before_find(struct loading *loading)
     loading->before_us = json_integer_value(json_object_get(store, "created_us"));
     if (loading->from->before != NULL &&
         !verb_time_read(loading->from->before, &loading->before_us)) {
-        return fail(loading,
-                    "--before `%s` is no time; microseconds since 1970, or as 2026-01-31T12:00:00Z",
-                    loading->from->before);
+        return fail(loading, VERB_TIME_WRONG, "before", loading->from->before);
     }
     return VERB_EXIT_OK;
 }

@@ -154,7 +154,7 @@ static int list(const struct verb_usage *usage, const struct correct_arguments *
     int64_t at_us;
     struct correct_listing listing = {.data = arguments->order.data, .json = arguments->order.json};
     if (arguments->at != NULL && !verb_time_read(arguments->at, &at_us)) {
-        return verb_usage_error(usage, VERB_TIME_WRONG, arguments->at);
+        return verb_usage_error(usage, VERB_TIME_WRONG, "at", arguments->at);
     }
     listing.at_us = arguments->at == NULL ? NULL : &at_us;
     int exit_code = VERB_EXIT_OK;

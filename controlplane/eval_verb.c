@@ -331,7 +331,7 @@ static int eval_run(const struct verb_usage *usage, const struct eval_options *o
     if (options->at != NULL) {
         eval.time = READ_AT;
         if (!verb_time_read(options->at, &eval.at_us)) {
-            return verb_usage_error(usage, VERB_TIME_WRONG, options->at);
+            return verb_usage_error(usage, VERB_TIME_WRONG, "at", options->at);
         }
     }
     eval.texts = heap_alloc(sizeof(*eval.texts));

@@ -460,10 +460,7 @@ int parity_explain_verb(int argc, char **argv)
     }
     struct explain explain = {.options = &options};
     if (options.q != NULL && !verb_time_read(options.q, &explain.q_us)) {
-        return verb_usage_error(&usage,
-                                "--q `%s` is no time; microseconds since 1970, or as "
-                                "2026-01-31T12:00:00Z",
-                                options.q);
+        return verb_usage_error(&usage, VERB_TIME_WRONG, "q", options.q);
     }
     exit_code = parity_source_open(&explain.source, usage.name, &argv[1], (uint32_t)argc - 1,
                                    options.data, /* json= */ false);

@@ -313,7 +313,7 @@ static int options_check(const struct verb_usage *usage, struct parity_sql *pari
         }
     }
     if (options->at != NULL && !verb_time_read(options->at, &at_us)) {
-        return verb_usage_error(usage, VERB_TIME_WRONG, options->at);
+        return verb_usage_error(usage, VERB_TIME_WRONG, "at", options->at);
     }
     return parity_compare(parity, view, options->at == NULL ? NULL : &at_us);
 }

@@ -72,9 +72,7 @@ static bool time_take(const struct verb_usage *usage, const char *name, const ch
     if (text == NULL || (verb_time_read(text, out_us) && *out_us > 0)) {
         return true;
     }
-    *out_exit = verb_usage_error(
-        usage, "--%s `%s` is no time; microseconds since 1970, or as 2026-01-31T12:00:00Z", name,
-        text);
+    *out_exit = verb_usage_error(usage, VERB_TIME_WRONG, name, text);
     return false;
 }
 

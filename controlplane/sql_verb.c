@@ -98,7 +98,7 @@ static int sql_run(const struct verb_usage *usage, const struct sql_options *opt
     int view = -1;
     int service = -1;
     if (options->at != NULL && !verb_time_read(options->at, &at_us)) {
-        return verb_usage_error(usage, VERB_TIME_WRONG, options->at);
+        return verb_usage_error(usage, VERB_TIME_WRONG, "at", options->at);
     }
     if (options->view != NULL) {
         view = plan_view_find(plan, options->view, (uint32_t)strlen(options->view), 0);

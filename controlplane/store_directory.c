@@ -2,11 +2,9 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "controlplane/corrections.h"
 #include "controlplane/epochs.h"
@@ -150,15 +148,11 @@ static enum result archives_read(const char *path, struct archives *out)
     char text[ARCHIVES_BYTES_MAX + 1];
     *out = (struct archives){.count = 0};
     (void)snprintf(place, sizeof(place), "%s/" ARCHIVES_NAME, path);
-    int fd = open(place, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) {
-        return errno == ENOENT ? RESULT_OK : RESULT_SYSTEM;
-    }
     uint64_t size;
-    enum result result = file_read_at(fd, 0, text, sizeof(text), &size);
-    int error = errno;
-    (void)close(fd);
-    errno = error;
+    enum result result = file_head_read(place, text, sizeof(text), &size);
+    if (result == RESULT_NOT_FOUND) {
+        return RESULT_OK;
+    }
     return result == RESULT_OK ? archives_decode(text, size, out) : result;
 }
 

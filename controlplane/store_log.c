@@ -1,10 +1,8 @@
 #include "controlplane/store_log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "controlplane/store_file.h"
 #include "dataplane/feature/manifest.h"
@@ -151,15 +149,8 @@ static enum result header_read(const char *path, const struct store_name *name,
 {
     static const uint8_t zeros[MIRROR_BLOCK_BYTES];
     uint8_t block[MIRROR_BLOCK_BYTES];
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) {
-        return errno == ENOENT ? RESULT_NOT_FOUND : RESULT_SYSTEM;
-    }
     uint64_t count;
-    enum result result = file_read_at(fd, 0, block, sizeof(block), &count);
-    int error = errno;
-    (void)close(fd);
-    errno = error;
+    enum result result = file_head_read(path, block, sizeof(block), &count);
     if (result != RESULT_OK) {
         return result;
     }

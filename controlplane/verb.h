@@ -67,8 +67,8 @@ bool verb_is_same_file(const char *a, const char *b);
 
 /* A time as options take it: microseconds since 1970, or RFC 3339. */
 bool verb_time_read(const char *text, int64_t *out_us);
-/* For verb_usage_error(), with the text. */
-#define VERB_TIME_WRONG "--at `%s` is no time; microseconds since 1970, or as 2026-01-31T12:00:00Z"
+/* For verb_usage_error(), with the option's name and the text. */
+#define VERB_TIME_WRONG "--%s `%s` is no time; microseconds since 1970, or as 2026-01-31T12:00:00Z"
 
 #define VERB(name, arguments, sentence) int name##_verb(int argc, char **argv);
 #include "controlplane/verbs.def"

@@ -1,6 +1,7 @@
 #include "drivers/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,6 +25,20 @@ enum result file_read_at(int fd, uint64_t place, void *data, uint64_t size, uint
         *out_size += (uint64_t)got;
     }
     return RESULT_OK;
+}
+
+enum result file_head_read(const char *path, void *data, uint64_t size, uint64_t *out_size)
+{
+    /* O_NONBLOCK: of a pipe nobody is waited for. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        return errno == ENOENT ? RESULT_NOT_FOUND : RESULT_SYSTEM;
+    }
+    enum result result = file_read_at(fd, 0, data, size, out_size);
+    int error = errno;
+    (void)close(fd);
+    errno = error;
+    return result;
 }
 
 enum result file_read_all(int fd, uint64_t size_max, char **out_data, uint64_t *out_size)
