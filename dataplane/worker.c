@@ -180,7 +180,8 @@ static void take_again(struct worker *worker)
                           memory_order_release);
 }
 
-/* Takes what one shard sent, up to a number of events, while the log has room. */
+/* Takes what one shard sent, up to a number of events, while the log has room. What the burst
+ * borrows stays in the ring. */
 static void take_ring(struct worker *worker, struct ring *ring, uint32_t end)
 {
     uint32_t size;
@@ -197,11 +198,10 @@ static void take_ring(struct worker *worker, struct ring *ring, uint32_t end)
         ingress_take_crossed(worker, &message, crossed->port);
         ingress_finish(worker); /* Its net_message is ours only here. */
     }
-    ingress_finish(worker);
-    ring_pop_finish(ring);
 }
 
-/* What other shards sent: first, because they have waited longest. */
+/* What other shards sent: first, because they have waited longest. Of all of them together, so that
+ * rows have a whole burst of events to be fetched for. */
 static void take_mesh(struct worker *worker)
 {
     if (worker->again_at < worker->again_count) {
@@ -213,6 +213,12 @@ static void take_mesh(struct worker *worker)
         if (ring != NULL) {
             take_ring(worker, ring,
                       worker->turn.events + TURN_EVENTS_MAX / worker->options.shard_count + 1);
+        }
+    }
+    ingress_finish(worker);
+    for (uint32_t from = 0; from < worker->options.shard_count; from++) {
+        if (worker->mesh.incoming[from] != NULL) {
+            ring_pop_finish(worker->mesh.incoming[from]);
         }
     }
 }
