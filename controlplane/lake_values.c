@@ -157,9 +157,10 @@ static bool strings_take(struct lake_values *values, const struct lake_batch *ba
             continue;
         }
         const char *text = (const char *)bytes_of(batch, field, row);
-        string[row] =
-            (struct parquet_string){.data = text, .size = (uint32_t)strnlen(text, field->size)};
-        if (!utf8_is_valid(text, string[row].size)) {
+        bool valid;
+        uint32_t size = utf8_field_size(text, field->size, &valid);
+        string[row] = (struct parquet_string){.data = text, .size = size};
+        if (!valid) {
             raw_need(values, batch, row);
             if (!text_escape(values, batch, &string[row])) {
                 return false;

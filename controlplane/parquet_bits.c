@@ -82,6 +82,17 @@ static void block_write(struct buffer *out, const uint8_t *integers, uint32_t co
     }
 }
 
+/* Blocks of differences that are all 0: a least one and no widths. */
+static void still_blocks_write(struct buffer *out, uint32_t count)
+{
+    uint64_t bytes = div_ceil(count, BLOCK_VALUES) * (1 + PARTS);
+    char *room = buffer_room(out, bytes);
+    if (room != NULL) {
+        memset(room, 0, bytes);
+        buffer_took(out, bytes);
+    }
+}
+
 void parquet_delta_write(struct buffer *out, const void *integers, uint32_t count, uint32_t size)
 {
     int32_t narrow;
@@ -97,6 +108,11 @@ void parquet_delta_write(struct buffer *out, const void *integers, uint32_t coun
     thrift_varint(out, PARTS);
     thrift_varint(out, count);
     thrift_varint(out, thrift_zigzag(first));
+    const uint8_t *second = (const uint8_t *)integers + size;
+    if (memcmp(integers, second, (uint64_t)(count - 1) * size) == 0) {
+        still_blocks_write(out, count - 1);
+        return;
+    }
     for (uint32_t at = 0; at + 1 < count; at += BLOCK_VALUES) {
         uint32_t left = count - 1 - at;
         block_write(out, (const uint8_t *)integers + (uint64_t)at * size,

@@ -48,6 +48,26 @@ static bool text_add(struct parquet_dictionary *dictionary, const struct parquet
     return true;
 }
 
+/* Most are short: a call would take longer. */
+static bool bytes_are_equal(const char *left, const char *right, uint32_t size)
+{
+    uint64_t pair[2];
+    for (; size >= sizeof(pair[0]); size -= (uint32_t)sizeof(pair[0])) {
+        memcpy(&pair[0], left, sizeof(pair[0]));
+        memcpy(&pair[1], right, sizeof(pair[1]));
+        if (pair[0] != pair[1]) {
+            return false;
+        }
+        left += sizeof(pair[0]);
+        right += sizeof(pair[1]);
+    }
+    uint8_t differs = 0;
+    for (uint32_t i = 0; i < size; i++) {
+        differs |= (uint8_t)(left[i] ^ right[i]);
+    }
+    return differs == 0;
+}
+
 bool parquet_dictionary_find(struct parquet_dictionary *dictionary,
                              const struct parquet_string *string, uint16_t *out_number)
 {
@@ -58,8 +78,7 @@ bool parquet_dictionary_find(struct parquet_dictionary *dictionary,
     for (; dictionary->slot[at] != 0; at = (at + 1) & SLOT_MASK) {
         struct parquet_string known =
             parquet_dictionary_at(dictionary, (uint16_t)(dictionary->slot[at] - 1));
-        if (known.size == string->size &&
-            (known.size == 0 || memcmp(known.data, string->data, known.size) == 0)) {
+        if (known.size == string->size && bytes_are_equal(known.data, string->data, known.size)) {
             break;
         }
     }

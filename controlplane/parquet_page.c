@@ -8,6 +8,7 @@
 #include "dataplane/base/units.h"
 
 #define ZSTD_LEVEL        1
+#define PACK_VALUES       256u /* Whole groups. */
 #define LEVELS_SIZE_BYTES 4u
 #define GROUP_VALUES      8u /* Of packed numbers: whole bytes. */
 
@@ -62,7 +63,7 @@ static enum result page_pack(struct parquet_press *press)
 /* Numbers of the dictionary, each in as many bits as the greatest one may have. */
 static void numbers_write(const struct parquet_chunk *chunk, struct buffer *out)
 {
-    uint64_t eight[GROUP_VALUES];
+    uint64_t part[PACK_VALUES];
     uint32_t bits = parquet_bits_of(chunk->dictionary->count - 1);
     uint8_t width = (uint8_t)(bits > 0 ? bits : 1); /* Some readers know no width of 0. */
     uint32_t groups = (uint32_t)div_ceil(chunk->page_values, GROUP_VALUES);
@@ -74,16 +75,18 @@ static void numbers_write(const struct parquet_chunk *chunk, struct buffer *out)
         return;
     }
     thrift_varint(out, (uint64_t)groups << 1 | 1);
-    for (uint32_t at = 0; at < chunk->page_values; at += GROUP_VALUES) {
-        for (uint32_t i = 0; i < GROUP_VALUES; i++) {
-            uint16_t number = 0;
-            if (at + i < chunk->page_values) {
-                memcpy(&number, chunk->plain.data + (uint64_t)(at + i) * sizeof(number),
-                       sizeof(number));
-            }
-            eight[i] = number;
+    for (uint32_t at = 0; at < chunk->page_values; at += PACK_VALUES) {
+        uint32_t left = chunk->page_values - at;
+        uint32_t count = left < PACK_VALUES ? left : PACK_VALUES;
+        const uint16_t *number = (const uint16_t *)(const void *)chunk->plain.data + at;
+        for (uint32_t i = 0; i < count; i++) {
+            part[i] = number[i];
         }
-        parquet_bits_pack(out, eight, GROUP_VALUES, width);
+        uint32_t end = (uint32_t)align_up(count, GROUP_VALUES);
+        for (uint32_t i = count; i < end; i++) {
+            part[i] = 0;
+        }
+        parquet_bits_pack(out, part, end, width);
     }
 }
 

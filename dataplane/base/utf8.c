@@ -3,6 +3,7 @@
 #include <string.h>
 
 #define HIGH_BITS UINT64_C(0x8080808080808080)
+#define LOW_BITS  UINT64_C(0x0101010101010101)
 
 /* The second byte has bounds of its own where the first one is E0, ED, F0 or F4 (table 3-7 of the
  * Unicode standard). */
@@ -46,4 +47,26 @@ bool utf8_is_valid(const char *text, uint32_t size)
         at += step;
     }
     return true;
+}
+
+uint32_t utf8_field_size(const char *text, uint32_t size, bool *out_valid)
+{
+    uint32_t at = 0;
+    uint64_t word;
+    uint64_t high = 0;
+    uint64_t nul = 0;
+    for (; nul == 0 && size - at >= sizeof(word); at += (uint32_t)sizeof(word)) {
+        memcpy(&word, text + at, sizeof(word));
+        /* The top bit of each byte that is zero; of ones above it, too, perhaps. */
+        nul = (word - LOW_BITS) & ~word & HIGH_BITS;
+        high |= nul == 0 ? word : word & (nul ^ (nul - 1));
+    }
+    if (nul != 0) {
+        at += (uint32_t)__builtin_ctzll(nul) / 8 - (uint32_t)sizeof(word);
+    }
+    for (; nul == 0 && at < size && text[at] != 0; at++) {
+        high |= (uint8_t)text[at];
+    }
+    *out_valid = (high & HIGH_BITS) == 0 || utf8_is_valid(text, at);
+    return at;
 }

@@ -8,3 +8,7 @@
 uint32_t utf8_character_size(const char *text, uint32_t left);
 
 bool utf8_is_valid(const char *text, uint32_t size);
+
+/* Bytes of a text that ends before its first NUL, or with its field of size bytes; and whether it
+ * is valid. One look at each byte, where there are only ASCII's. */
+uint32_t utf8_field_size(const char *text, uint32_t size, bool *out_valid);

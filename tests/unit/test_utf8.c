@@ -67,9 +67,39 @@ static void a_cut_character_is_none_wherever_it_stands(void **state)
     }
 }
 
+/* Fields of up to 24 bytes that begin anywhere: the first NUL wherever it is, and one byte of any
+ * value before or behind it, against the byte by byte way. */
+static void a_field_ends_at_its_first_nul_and_is_judged_up_to_there(void **state)
+{
+    (void)state;
+    for (uint32_t size = 0; size <= 24; size++) {
+        for (uint32_t nul = 0; nul <= size; nul++) {
+            for (uint32_t at = 0; at < size; at++) {
+                for (uint32_t byte = 0; byte <= 0xff; byte += byte < 3 ? 1 : 7) {
+                    char *field = malloc(size);
+                    memset(field, 1 + (int)(at & 1), size);
+                    if (nul < size) {
+                        field[nul] = 0;
+                    }
+                    field[at] = (char)byte;
+                    uint32_t ends = 0;
+                    while (ends < size && field[ends] != 0) {
+                        ends++;
+                    }
+                    bool valid;
+                    assert_int_equal(utf8_field_size(field, size, &valid), ends);
+                    assert_int_equal(valid, utf8_is_valid(field, ends));
+                    free(field);
+                }
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_field_ends_at_its_first_nul_and_is_judged_up_to_there),
         cmocka_unit_test(every_short_text_is_judged_as_its_code_points),
         cmocka_unit_test(four_bytes_begin_at_10000_and_end_at_10ffff),
         cmocka_unit_test(a_cut_character_is_none_wherever_it_stands),
