@@ -220,7 +220,9 @@ void beside_arrange(struct loader *loader, const char *first,
     for (uint32_t i = 0; i < running->load_count; i++) {
         older_read(loader, running->load[i], text_read, &older[i]);
     }
-    appliance_compare(loader, &older[0], first);
+    if (!running->options_free) {
+        appliance_compare(loader, &older[0], first);
+    }
     streams_arrange(loader, &older[0], first);
     views_arrange(loader, older, running->load_count, first);
 }

@@ -147,10 +147,17 @@ struct config_texts {
 };
 
 void config_texts_free(struct config_texts *texts);
+/* Adds a copy; false: no memory. */
+bool config_texts_add(struct config_texts *texts, const char *name, const char *text,
+                      uint64_t size);
 /* As config_load_trying(), and keeps what was read in out_texts, also after errors. */
 MUST_USE enum result config_load_keeping(const char *const *paths, uint32_t path_count,
                                          config_pattern_try *pattern_try,
                                          struct config_texts *out_texts, struct config *out_config);
+
+/* Loads texts that were kept: nothing is read. They stay the caller's; the config knows them. */
+MUST_USE enum result config_load_texts(const struct config_texts *texts,
+                                       config_pattern_try *pattern_try, struct config *out_config);
 
 /* Older loads that views of a running plan are from. */
 #define CONFIG_LOADS_MAX 16
@@ -161,6 +168,7 @@ struct config_running {
     const struct plan *plan;
     uint32_t load_count;
     const struct config_texts *load[CONFIG_LOADS_MAX]; /* Newest first. */
+    bool options_free; /* They ran in a process before: options may differ from theirs. */
 };
 
 /* Loads definitions that take the place of those that run, without a start: streams and options

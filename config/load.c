@@ -70,15 +70,13 @@ static void document_merge(struct loader *loader, const struct node *root)
     }
 }
 
-static void text_keep(struct loader *loader, const char *name, const char *text, uint64_t size)
+bool config_texts_add(struct config_texts *texts, const char *name, const char *text, uint64_t size)
 {
-    struct config_texts *texts = loader->keep;
     if (texts->count == texts->capacity) {
         uint32_t capacity = texts->capacity == 0 ? 8 : texts->capacity * 2;
         struct config_text *grown = realloc(texts->text, capacity * sizeof(*grown));
         if (grown == NULL) {
-            no_memory(loader, name);
-            return;
+            return false;
         }
         texts->text = grown;
         texts->capacity = capacity;
@@ -87,11 +85,18 @@ static void text_keep(struct loader *loader, const char *name, const char *text,
     if (kept.name == NULL || kept.text == NULL) {
         free(kept.name);
         free(kept.text);
-        no_memory(loader, name);
-        return;
+        return false;
     }
     memcpy(kept.text, text, size);
     texts->text[texts->count++] = kept;
+    return true;
+}
+
+static void text_keep(struct loader *loader, const char *name, const char *text, uint64_t size)
+{
+    if (!config_texts_add(loader->keep, name, text, size)) {
+        no_memory(loader, name);
+    }
 }
 
 void config_texts_free(struct config_texts *texts)
@@ -286,6 +291,19 @@ enum result config_load_keeping(const char *const *paths, uint32_t path_count,
                                 struct config *out_config)
 {
     return config_load_beside(NULL, paths, path_count, pattern_try, out_texts, out_config);
+}
+
+enum result config_load_texts(const struct config_texts *texts, config_pattern_try *pattern_try,
+                              struct config *out_config)
+{
+    struct loader loader;
+    loader_init(&loader, out_config);
+    out_config->pattern_try = pattern_try;
+    for (uint32_t i = 0; i < texts->count; i++) {
+        text_read(&loader, texts->text[i].name, texts->text[i].text, texts->text[i].size);
+    }
+    out_config->texts = texts;
+    return loader_finish(&loader, texts->count > 0 ? texts->text[0].name : "(no file)");
 }
 
 enum result config_load_beside(const struct config_running *running, const char *const *paths,

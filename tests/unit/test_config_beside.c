@@ -182,6 +182,38 @@ static void objectives_stay_those_that_count(void **state)
                         "at a start only");
 }
 
+static void texts_that_were_kept_compile_again_without_their_files(void **state)
+{
+    (void)state;
+    assert_int_equal(load(0, RUNNING), RESULT_OK);
+    file_write("streams: {}\n");
+    assert_int_equal(config_load_texts(&place.texts[0], NULL, place.config[1]), RESULT_OK);
+    assert_true(place.config[1]->plan.fingerprint == place.config[0]->plan.fingerprint);
+    assert_ptr_equal(place.config[1]->texts, &place.texts[0]);
+    struct config_texts wrong = {0};
+    assert_true(config_texts_add(&wrong, "wrong.yaml", "streams:\n  s: {idd: 1}\n", 23));
+    assert_int_equal(config_load_texts(&wrong, NULL, place.config[1]), RESULT_INVALID);
+    assert_string_equal(place.config[1]->error[0].file, "wrong.yaml");
+    config_texts_free(&wrong);
+}
+
+static void options_may_differ_beside_what_a_process_before_ran(void **state)
+{
+    (void)state;
+    static const char after[] = RUNNING VIEW("three", 1, "max(x)") "appliance: {shards: 2}\n";
+    const char *paths[] = {place.path};
+    assert_int_equal(load(0, RUNNING), RESULT_OK);
+    assert_int_equal(load(1, after), RESULT_INVALID);
+    const struct config_running running = {.plan = &place.config[0]->plan,
+                                           .load_count = 1,
+                                           .load = {&place.texts[0]},
+                                           .options_free = true};
+    assert_int_equal(config_load_beside(&running, paths, 1, NULL, &place.texts[2], place.config[2]),
+                     RESULT_OK);
+    assert_int_equal(place.config[2]->options.shards, 2);
+    view_is(2, 2, "three", 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +224,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_only_a_start_changes_is_refused_with_its_place,
                                         place_open, place_close),
         cmocka_unit_test_setup_teardown(objectives_stay_those_that_count, place_open, place_close),
+        cmocka_unit_test_setup_teardown(texts_that_were_kept_compile_again_without_their_files,
+                                        place_open, place_close),
+        cmocka_unit_test_setup_teardown(options_may_differ_beside_what_a_process_before_ran,
+                                        place_open, place_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
