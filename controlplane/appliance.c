@@ -10,6 +10,7 @@
 
 #include "controlplane/access.h"
 #include "controlplane/backfill.h"
+#include "controlplane/backfill_resume.h"
 #include "controlplane/canary.h"
 #include "controlplane/freshness.h"
 #include "controlplane/housekeeping.h"
@@ -223,6 +224,20 @@ static bool start_is_unwanted(void *context)
     return appliance->stop_asked != NULL && appliance->stop_asked();
 }
 
+/* A backfill that goes on: what was served before runs, and its views come behind. */
+static enum result resume_find(struct appliance *appliance, char error[APPLIANCE_ERROR_SIZE_MAX])
+{
+    if (backfill_resume_open(appliance->config, appliance->shard_count, &appliance->resume) !=
+        RESULT_OK) {
+        return appliance_fail(error, RESULT_NO_MEMORY, "no memory for the backfill that goes on");
+    }
+    if (appliance->resume != NULL && appliance->resume->config != NULL) {
+        appliance->config = appliance->resume->config;
+        appliance->plan = &appliance->config->plan;
+    }
+    return RESULT_OK;
+}
+
 /* The data directory, if the definitions name one: what is there decides the epoch. */
 static enum result directory_open(struct appliance *appliance, char error[APPLIANCE_ERROR_SIZE_MAX])
 {
@@ -293,7 +308,11 @@ static enum result state_load(struct appliance *appliance, char error[APPLIANCE_
     if (result == RESULT_OK && backfill_open(appliance, &appliance->backfill) != RESULT_OK) {
         return appliance_fail(error, RESULT_NO_MEMORY, "no memory for backfills");
     }
-    return result == RESULT_OK ? store_begin(appliance->store, error) : result;
+    result = result == RESULT_OK ? store_begin(appliance->store, error) : result;
+    if (result == RESULT_OK) {
+        backfill_resume_prepare(appliance->backfill);
+    }
+    return result;
 }
 
 static enum result workers_start(struct appliance *appliance, char error[APPLIANCE_ERROR_SIZE_MAX])
@@ -342,6 +361,10 @@ enum result appliance_open(const struct config *config, bool (*stop_asked)(void)
     }
     clock_open(&appliance->clock);
     appliance->start_us = clock_now_us(&appliance->clock);
+    result = resume_find(appliance, error);
+    if (result != RESULT_OK) {
+        goto fail;
+    }
     result = directory_open(appliance, error);
     if (result != RESULT_OK) {
         goto fail;
@@ -384,6 +407,7 @@ enum result appliance_open(const struct config *config, bool (*stop_asked)(void)
     if (result != RESULT_OK) {
         goto fail;
     }
+    backfill_resume_begin(appliance->backfill);
     /* Pairs with the acquires of the doors: rows, and all that reports tell about, are there. */
     atomic_store_explicit(&appliance->shared_loaded, true, memory_order_release);
     /* Pairs with the acquire of /readyz. */
@@ -430,6 +454,12 @@ void appliance_close(struct appliance *appliance)
     appliance_workers_close(appliance);
     backfill_close(appliance->backfill);
     eal_close();
+    if (appliance->resume != NULL) {
+        appliance->config = appliance->resume->files;
+        appliance->plan = &appliance->config->plan;
+        backfill_resume_close(appliance->resume);
+    }
+    appliance->resume = NULL;
     appliance->backfill = NULL;
     appliance->freshness = NULL;
     appliance->http = NULL;

@@ -19,18 +19,19 @@
 #define APPLIANCE_ERROR_SIZE_MAX 512
 #define APPLIANCE_READERS_MAX    16 /* Serving threads and the sampler. */
 
-struct access;       /* controlplane/access.h: who may ask what. */
-struct backfill;     /* controlplane/backfill.h: history for new views. */
-struct server;       /* controlplane/server.h: RESP. */
-struct http;         /* controlplane/http.h: metrics and health. */
-struct freshness;    /* controlplane/freshness.h: the sampler. */
-struct objectives;   /* controlplane/objectives.h: what was good, of how much. */
-struct housekeeping; /* controlplane/housekeeping.h: what has to happen every second. */
-struct quality;      /* controlplane/quality.h: what is watched of streams. */
-struct keys_live;    /* controlplane/keys_live.h: who may send. */
-struct store;        /* controlplane/store.h: the data directory. */
-struct canary;       /* controlplane/canary.h: checks them. */
-struct served;       /* controlplane/served.h: answers that are recorded. */
+struct access;          /* controlplane/access.h: who may ask what. */
+struct backfill;        /* controlplane/backfill.h: history for new views. */
+struct backfill_resume; /* controlplane/backfill_resume.h: of the process before. */
+struct server;          /* controlplane/server.h: RESP. */
+struct http;            /* controlplane/http.h: metrics and health. */
+struct freshness;       /* controlplane/freshness.h: the sampler. */
+struct objectives;      /* controlplane/objectives.h: what was good, of how much. */
+struct housekeeping;    /* controlplane/housekeeping.h: what has to happen every second. */
+struct quality;         /* controlplane/quality.h: what is watched of streams. */
+struct keys_live;       /* controlplane/keys_live.h: who may send. */
+struct store;           /* controlplane/store.h: the data directory. */
+struct canary;          /* controlplane/canary.h: checks them. */
+struct served;          /* controlplane/served.h: answers that are recorded. */
 struct appliance;
 
 /* What a worker's thread is told. */
@@ -41,7 +42,7 @@ struct appliance_worker {
 
 struct appliance {
     /* Constant after open. */
-    const struct config *config; /* Borrowed. */
+    const struct config *config; /* Borrowed: from the caller, or from resume. */
     const struct plan *plan;     /* Borrowed from config: that of the start. */
     int64_t start_us;
     char run_id[41]; /* 40 hex digits, as Redis has it. */
@@ -70,9 +71,10 @@ struct appliance {
     struct objectives *objectives;
     struct housekeeping *housekeeping;
     struct quality *quality;
-    struct backfill *backfill;     /* NULL: there is no store. */
-    uint32_t serving_thread_count; /* Readers 0 .. count - 1; the sampler's is the next one. */
-    bool sleeps;                   /* Idle workers sleep: asked for, or cores are shared. */
+    struct backfill *backfill;      /* NULL: there is no store. */
+    struct backfill_resume *resume; /* A backfill that this start found; NULL: none. */
+    uint32_t serving_thread_count;  /* Readers 0 .. count - 1; the sampler's is the next one. */
+    bool sleeps;                    /* Idle workers sleep: asked for, or cores are shared. */
     _Atomic(const struct plan *) shared_plan; /* Served since; NULL: still that of the start. */
     _Atomic bool shared_loaded; /* Rows and reports may be read, until the doors close. */
     _Atomic bool shared_ready;  /* Serving and ingesting. */

@@ -6,6 +6,7 @@
 
 #include "controlplane/appliance.h"
 #include "controlplane/backfill_inside.h"
+#include "controlplane/backfill_resume.h"
 #include "controlplane/store.h"
 #include "dataplane/base/assert.h"
 #include "dataplane/base/units.h"
@@ -20,6 +21,12 @@ const char *backfill_state_name(enum backfill_state state)
                                         "saving", "done",      "failed"};
     ASSERT(state < ARRAY_COUNT(names));
     return names[state];
+}
+
+bool backfill_is_running(const struct backfill_report *report)
+{
+    return report->state != BACKFILL_IDLE && report->state != BACKFILL_DONE &&
+           report->state != BACKFILL_FAILED;
 }
 
 double backfill_share(const struct backfill_report *report)
@@ -80,6 +87,7 @@ void backfill_close(struct backfill *backfill)
     for (uint32_t i = 0; i < backfill->plan_count; i++) {
         succession_close(backfill->plan[i]);
     }
+    backfill_note_free(&backfill->note);
     heap_free(backfill->paths);
     (void)pthread_mutex_destroy(&backfill->lock);
     heap_free(backfill);
@@ -90,9 +98,7 @@ void backfill_report_read(struct backfill *backfill, struct backfill_report *out
     (void)pthread_mutex_lock(&backfill->lock);
     *out = backfill->report;
     (void)pthread_mutex_unlock(&backfill->lock);
-    bool runs =
-        out->state != BACKFILL_IDLE && out->state != BACKFILL_DONE && out->state != BACKFILL_FAILED;
-    if (runs) {
+    if (backfill_is_running(out)) {
         out->elapsed_us = sub_clamped(clock_now_us(&backfill->appliance->clock), out->begin_us);
     }
 }
@@ -134,6 +140,8 @@ static void running_of(const struct backfill *backfill, struct config_running *o
         out->load[out->load_count++] = &backfill->plan[i - 1]->texts;
     }
     out->load[out->load_count++] = config->texts;
+    const struct backfill_resume *resume = backfill->appliance->resume;
+    out->options_free = resume != NULL && resume->config != NULL && backfill->plan_count == 0;
 }
 
 /* The view must be one that the files bring. */
@@ -281,6 +289,26 @@ static enum result introduce(struct backfill *backfill, struct succession *succe
     return whole ? passed : result;
 }
 
+/* What can fail without a trace: then nothing is open. */
+static enum result prepare(struct backfill *backfill, struct succession *succession,
+                           struct backfill_reading **out_reading,
+                           char error[BACKFILL_ERROR_SIZE_MAX])
+{
+    struct config_running running;
+    running_of(backfill, &running);
+    state_set(backfill, BACKFILL_FINDING);
+    enum result result = reading_open(backfill, succession, out_reading, error);
+    if (result == RESULT_OK) {
+        result = backfill_keep_begin(backfill, succession, running.load[0], error);
+    }
+    if (result != RESULT_OK) {
+        reading_close(*out_reading);
+        *out_reading = NULL;
+        succession_close(succession);
+    }
+    return result;
+}
+
 static void *backfill_run(void *argument)
 {
     struct backfill *backfill = argument;
@@ -290,19 +318,19 @@ static void *backfill_run(void *argument)
     uint32_t error_count = 0;
     enum result result = compile(backfill, &succession, &error_count, error);
     if (result == RESULT_OK) {
-        state_set(backfill, BACKFILL_FINDING);
-        result = reading_open(backfill, succession, &reading, error);
-        if (result != RESULT_OK) {
-            succession_close(succession);
-        }
+        result = prepare(backfill, succession, &reading, error);
     }
     if (result == RESULT_OK) {
         result = introduce(backfill, succession, reading, error);
     }
     reading_close(reading);
+    backfill_segments_let_go(backfill);
     if (result == RESULT_OK) {
         state_set(backfill, BACKFILL_SAVING);
         result = save(backfill);
+    }
+    if (result == RESULT_OK || (backfill->given_up && result != RESULT_STOPPED)) {
+        backfill_keep_end(backfill);
     }
     if (result == RESULT_OK) {
         state_set(backfill, BACKFILL_DONE);
@@ -381,9 +409,11 @@ static enum result begin(struct backfill *backfill, const struct backfill_order 
         return RESULT_NO_MEMORY;
     }
     backfill->rate = order->events_per_second;
-    backfill->report = (struct backfill_report){.state = BACKFILL_COMPILING,
-                                                .rate = order->events_per_second,
-                                                .begin_us = clock_now_us(&appliance->clock)};
+    backfill->report =
+        (struct backfill_report){.state = BACKFILL_COMPILING,
+                                 .rate = order->events_per_second,
+                                 .starts = order->note == NULL ? 1 : order->note->starts + 1,
+                                 .begin_us = clock_now_us(&appliance->clock)};
     memcpy(backfill->report.view, order->view, sizeof(order->view));
     enum result result = cpu_thread_start(&appliance->layout, -1, "backfill", backfill_run,
                                           backfill, &backfill->thread);

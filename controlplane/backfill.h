@@ -7,7 +7,8 @@
  *     -> saving (a checkpoint has them) -> done
  *
  * One at a time, on a thread of its own. Until a checkpoint has them the views count for no
- * manifest: after a crash the next start rebuilds them. See docs/decisions/0026. */
+ * manifest: after a crash the next start goes on with them while it serves what was served before
+ * (backfill_resume.h). See docs/decisions/0026 and 0035. */
 #pragma once
 
 #include <stdbool.h>
@@ -18,6 +19,7 @@
 
 struct appliance;
 struct backfill;
+struct backfill_note; /* controlplane/backfill_note.h */
 struct plan;
 
 #define BACKFILL_ERROR_SIZE_MAX 512
@@ -38,6 +40,7 @@ struct backfill_order {
     uint64_t events_per_second; /* Of history; 0: as fast as the shards take it. */
     uint32_t path_count;        /* 0: the files that the appliance was started with. */
     const char *const *path;
+    const struct backfill_note *note; /* Of one that goes on, borrowed; NULL: it begins. */
 };
 
 struct backfill_report {
@@ -45,6 +48,7 @@ struct backfill_report {
     char view[NAME_SIZE_MAX];
     uint16_t version;    /* 0: not known yet. */
     uint32_t view_count; /* That are filled with it, itself included. */
+    uint32_t starts;     /* Of the appliance that worked on it: 1, unless it went on. */
     uint64_t rate;
     uint64_t events; /* Of history, that views took: one for each owner. */
     uint64_t bytes_done;
@@ -63,12 +67,19 @@ MUST_USE enum result backfill_open(struct appliance *appliance, struct backfill 
 void backfill_stop(struct backfill *backfill);
 void backfill_close(struct backfill *backfill);
 
+/* A start that goes on with a backfill, or drops it: before anything lets segments go, and once the
+ * workers turn. NULL is fine. */
+void backfill_resume_prepare(struct backfill *backfill);
+void backfill_resume_begin(struct backfill *backfill);
+
 /* Any thread, without waiting. RESULT_EXISTS: this view is being filled already; RESULT_BUSY,
  * RESULT_UNSUPPORTED and the like: error says why it cannot begin. */
 MUST_USE enum result backfill_begin(struct backfill *backfill, const struct backfill_order *order,
                                     char error[BACKFILL_ERROR_SIZE_MAX]);
 /* Any thread. */
 void backfill_report_read(struct backfill *backfill, struct backfill_report *out);
+/* One is under way. */
+bool backfill_is_running(const struct backfill_report *report);
 /* Any thread. The plan whose new views are not served yet; NULL: there is none. */
 const struct plan *backfill_plan_next(const struct backfill *backfill);
 /* Any thread. Share that is done, 0 to 1; seconds that the rest may take, below 0: unknown. */

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "controlplane/backfill.h"
+#include "controlplane/backfill_note.h"
 #include "controlplane/succession.h"
 
 /* Plans that may follow one another in a process: each takes address space for its greatest
@@ -25,7 +26,8 @@ struct backfill {
     const char *path[BACKFILL_PATHS_MAX];
     char *paths; /* Their bytes; owned. */
     /* Owner: the thread, and who joined it. */
-    bool given_up; /* Workers have a plan that is not served: only a start helps. */
+    struct backfill_note note; /* As the file has it. */
+    bool given_up;             /* Workers have a plan that is not served: only a start helps. */
     uint32_t plan_count;
     struct succession *plan[BACKFILL_PLANS_MAX]; /* In order; the last may be under way. */
 };
@@ -37,6 +39,15 @@ static inline bool backfill_is_stopped(const struct backfill *backfill)
 
 /* Waits a moment; false once the end is asked for. */
 bool backfill_pause(const struct backfill *backfill);
+
+/* Notes, durably, what a start needs to go on; served: the texts that it runs with meanwhile. */
+MUST_USE enum result backfill_keep_begin(struct backfill *backfill,
+                                         const struct succession *succession,
+                                         const struct config_texts *served,
+                                         char error[BACKFILL_ERROR_SIZE_MAX]);
+/* A checkpoint has the views, or nobody shall go on. */
+void backfill_keep_end(struct backfill *backfill);
+void backfill_segments_let_go(const struct backfill *backfill);
 
 /* History of the succession's new views, from the logs of all shards to the workers. */
 struct backfill_reading;

@@ -188,7 +188,6 @@ static enum result frames_read(struct backfill_reading *reading, uint32_t shard,
     if (result == RESULT_OK) {
         result = log_reader_read(reader, reading->log[shard].done_lsn, last_lsn, frame_take,
                                  reading, &damage);
-        segments_keep(reading, reader, shard, reading->log[shard].done_lsn);
         log_reader_close(reader);
     }
     return result;

@@ -7,6 +7,7 @@
 
 #include "controlplane/access.h"
 #include "controlplane/appliance.h"
+#include "controlplane/backfill_resume.h"
 #include "controlplane/http.h"
 #include "controlplane/server.h"
 #include "controlplane/store.h"
@@ -77,6 +78,11 @@ static void store_render(const struct appliance *appliance, struct buffer *out)
             buffer_format(out, "           view %s is new or changed: %s\n",
                           appliance->plan->view[v].name, names[recovery->view[v]]);
         }
+    }
+    const struct backfill_resume *resume = appliance->resume;
+    if (resume != NULL && resume->config != NULL) {
+        buffer_format(out, "           view %s is filled on (freshet backfill %s shows how far)\n",
+                      resume->note.asked, resume->note.asked);
     }
     uint32_t kept = recovery_dropped_kept(recovery);
     for (uint32_t i = 0; i < kept; i++) {

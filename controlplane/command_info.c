@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "controlplane/appliance.h"
+#include "controlplane/backfill.h"
 #include "controlplane/command.h"
 #include "controlplane/glob.h"
 #include "controlplane/keyspace.h"
@@ -74,6 +75,19 @@ static void info_memory(struct command_call *call, struct buffer *out)
                   used + heap_used_bytes(), used, heap_used_bytes(), cap);
 }
 
+/* Views that are filled with history. */
+static void info_backfill(struct command_call *call, struct buffer *out)
+{
+    struct backfill_report report;
+    backfill_report_read(call->host->appliance->backfill, &report);
+    bool runs = backfill_is_running(&report);
+    buffer_format(out, "backfill_in_progress:%d\r\n", runs ? 1 : 0);
+    if (runs) {
+        buffer_format(out, "backfill_view:%s\r\nbackfill_perc:%.2f\r\nbackfill_starts:%u\r\n",
+                      report.view, 100 * backfill_share(&report), report.starts);
+    }
+}
+
 static void info_persistence(struct command_call *call, struct buffer *out)
 {
     struct store *store = call->host->appliance->store;
@@ -93,6 +107,7 @@ static void info_persistence(struct command_call *call, struct buffer *out)
                       checkpoint->running ? 1 : 0, checkpoint->published_us / US_PER_SECOND,
                       checkpoint->failed > 0 && checkpoint->count == 0 ? "err" : "ok",
                       checkpoint->count, checkpoint->duration_us / US_PER_SECOND);
+        info_backfill(call, out);
     }
 }
 

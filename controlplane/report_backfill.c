@@ -21,6 +21,7 @@ json_t *report_backfill_json(const struct backfill_report *report)
     (void)json_object_set_new(root, "version",
                               report->version == 0 ? json_null() : json_integer(report->version));
     (void)json_object_set_new(root, "views", number(report->view_count));
+    (void)json_object_set_new(root, "starts", number(report->starts));
     (void)json_object_set_new(root, "share", json_real(backfill_share(report)));
     (void)json_object_set_new(root, "events", number(report->events));
     (void)json_object_set_new(root, "bytes", number(report->bytes_done));

@@ -403,6 +403,22 @@ static void checkpoints(const struct metrics *metrics)
     }
 }
 
+static void backfill_running(const struct metrics *metrics)
+{
+    if (metrics->snapshot->has_store) {
+        plain_write(metrics, backfill_is_running(&metrics->snapshot->backfill) ? 1 : 0);
+    }
+}
+
+static void backfill_share_done(const struct metrics *metrics)
+{
+    const struct backfill_report *report = &metrics->snapshot->backfill;
+    if (metrics->snapshot->has_store && backfill_is_running(report)) {
+        buffer_text(metrics->out, metrics->name);
+        real_write(metrics, backfill_share(report));
+    }
+}
+
 static void checkpoints_failed(const struct metrics *metrics)
 {
     if (metrics->snapshot->has_store) {

@@ -340,6 +340,9 @@ static void name_check(struct store_check *check, struct store_name *name)
     case STORE_NAME_MANIFEST:
         manifest_check(check, name);
         return;
+    case STORE_NAME_BACKFILL:
+        store_check_backfill(check, name);
+        return;
     case STORE_NAME_TILE:
         tile_left_put(check, name);
         return;

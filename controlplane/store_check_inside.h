@@ -53,6 +53,9 @@ bool store_check_open(struct store_check *check, const struct store_name *name,
 /* All files of a directory are of one store: the first that says so decides. */
 bool store_check_is_same(struct store_check *check, const uint8_t store_id[MIRROR_STORE_ID_BYTES]);
 
+/* store_check_backfill.c: what the next start goes on with. */
+void store_check_backfill(struct store_check *check, const struct store_name *name);
+
 /* store_check_log.c: one segment, and it against the one before; oldest first. */
 void store_check_segment(struct store_check *check, const struct store_name *name);
 /* The epochs: no log ends below the newest cut. */

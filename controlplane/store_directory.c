@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controlplane/backfill_note.h"
 #include "controlplane/corrections.h"
 #include "controlplane/epochs.h"
 #include "dataplane/feature/manifest.h"
@@ -30,6 +31,8 @@ static struct store_name name_of(const char *text)
         name.kind = STORE_NAME_MANIFEST;
     } else if (tile_name_parse(text, &name.number, &name.shard, &kind)) {
         name.kind = STORE_NAME_TILE;
+    } else if (strcmp(text, BACKFILL_NOTE_NAME) == 0) {
+        name.kind = STORE_NAME_BACKFILL;
     } else if (mirror_name_parse(text, &name.shard, &name.number)) {
         name.kind = STORE_NAME_SEGMENT;
     } else if (served_name_parse(text, &name.number)) {

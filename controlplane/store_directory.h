@@ -1,6 +1,6 @@
 /* The files of a data directory as they were when it was read, in the order in which they are
- * checked: epochs, corrections, archives, manifests (newest first), tiles, segments (by shard,
- * oldest first), served answers, the rest. */
+ * checked: epochs, corrections, archives, manifests (newest first), tiles, a backfill,
+ * segments (by shard, oldest first), served answers, the rest. */
 #pragma once
 
 #include <stdint.h>
@@ -17,6 +17,7 @@ enum store_name_kind {
     STORE_NAME_ARCHIVES,
     STORE_NAME_MANIFEST,
     STORE_NAME_TILE,
+    STORE_NAME_BACKFILL,
     STORE_NAME_SEGMENT,
     STORE_NAME_SERVED,
     STORE_NAME_OTHER,

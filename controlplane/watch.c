@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "controlplane/appliance.h"
+#include "controlplane/backfill_resume.h"
 #include "controlplane/store.h"
 #include "dataplane/base/units.h"
 #include "dataplane/mirror_door.h"
@@ -108,6 +109,25 @@ static void views_count(const struct appliance *appliance, const struct recovery
     }
 }
 
+/* A backfill that the process before did not end. */
+static void resume_write(const struct appliance *appliance, struct log *log)
+{
+    const struct backfill_resume *resume = appliance->resume;
+    if (resume == NULL) {
+        return;
+    }
+    if (resume->config != NULL) {
+        log_write(log, LOG_LEVEL_INFO, "backfill_resumed",
+                  "view %s is filled on, and what was served before is served meanwhile (freshet "
+                  "backfill %s shows how far it is)",
+                  resume->note.asked, resume->note.asked);
+    } else {
+        log_write(log, LOG_LEVEL_WARNING, "backfill_dropped", "the backfill%s%s does not go on: %s",
+                  resume->note.asked[0] == '\0' ? "" : " of view ", resume->note.asked,
+                  resume->why);
+    }
+}
+
 void watch_begin(struct watch *watch, const struct appliance *appliance, struct log *log)
 {
     memset(watch, 0, sizeof(*watch));
@@ -133,6 +153,7 @@ void watch_begin(struct watch *watch, const struct appliance *appliance, struct 
               (unsigned long long)recovery->records, (double)report.load_us / (double)US_PER_SECOND,
               views[RECOVERY_VIEW_LOADED], views[RECOVERY_VIEW_REBUILT], views[RECOVERY_VIEW_EMPTY],
               recovery->dropped_count);
+    resume_write(appliance, log);
     if (recovery->corrected_rows > 0) {
         log_write(log, LOG_LEVEL_INFO, "corrected",
                   "%llu rows were built anew, because events of theirs were corrected (freshet "

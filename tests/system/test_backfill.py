@@ -79,6 +79,10 @@ class World:
         support.wait_until(are_taken, "owners have all forwards")
         test_union.check(self.redis, self.model, times)
 
+    def filled_await(self):
+        """What a kill left half-way is filled on by itself."""
+        support.wait_until(lambda: self.state()["state"] in ("idle", "done"), "it is filled", 60)
+
     def restart_with_new_files(self):
         self.appliance.files = self.files()
         self.appliance.start()
@@ -170,6 +174,7 @@ def a_crash_leaves_no_half_filled_view(shards):
                 world.check(times)
                 appliance.stop()
             world.restart_with_new_files()
+            world.filled_await()
             world.check(times)
             print(f"killed while {met['state']} {met['share']:.2f}")
 

@@ -1,0 +1,250 @@
+#include "controlplane/backfill_note.h"
+
+#include <string.h>
+
+#include "dataplane/base/assert.h"
+#include "dataplane/base/bytes.h"
+#include "dataplane/base/checksum.h"
+#include "dataplane/base/units.h"
+#include "drivers/memory.h"
+
+#define CRC_OFFSET  12u
+#define SIZE_OFFSET 32u
+#define HEAD_BYTES  64u
+/* No text is shorter: sizes of its name and of itself. */
+#define TEXT_BYTES_MIN 6u
+
+void backfill_note_free(struct backfill_note *note)
+{
+    heap_free(note->view);
+    config_texts_free(&note->texts);
+    *note = (struct backfill_note){0};
+}
+
+static uint32_t note_crc(const uint8_t *data, uint32_t size)
+{
+    static const uint8_t zeros[sizeof(uint32_t)];
+    const uint32_t from = CRC_OFFSET + sizeof(zeros);
+    uint32_t crc = checksum_crc32c(0, data, CRC_OFFSET);
+    crc = checksum_crc32c(crc, zeros, sizeof(zeros));
+    return checksum_crc32c(crc, data + from, size - from);
+}
+
+/* Bytes that the note fits in. */
+static uint64_t note_bytes_max(const struct backfill_note *note)
+{
+    uint64_t bytes = 256 + (uint64_t)note->view_count * (NAME_SIZE_MAX + 48);
+    for (uint32_t i = 0; i < note->texts.count; i++) {
+        bytes += TEXT_BYTES_MIN + strlen(note->texts.text[i].name) + note->texts.text[i].size;
+    }
+    return bytes;
+}
+
+static void name_write(struct bytes_writer *writer, const char *name)
+{
+    uint32_t length = (uint32_t)strlen(name);
+    ASSERT(length < NAME_SIZE_MAX);
+    bytes_write_u8(writer, (uint8_t)length);
+    bytes_write(writer, name, length);
+}
+
+static void head_write(struct bytes_writer *writer, const struct backfill_note *note)
+{
+    bytes_write_u64(writer, BACKFILL_NOTE_MAGIC);
+    bytes_write_u32(writer, BACKFILL_NOTE_VERSION);
+    bytes_write_u32(writer, 0);
+    bytes_write(writer, note->store_id, MIRROR_STORE_ID_BYTES);
+    bytes_write_u32(writer, 0); /* Known at the end. */
+    bytes_write_u32(writer, note->shard_count);
+    bytes_write_u64(writer, note->rate);
+    bytes_write_i64(writer, note->begin_us);
+    bytes_write_u32(writer, note->starts);
+    bytes_write_u16(writer, note->stream_count);
+    bytes_write_u16(writer, note->view_count);
+    ASSERT(writer->failed || writer->at == HEAD_BYTES);
+    name_write(writer, note->asked);
+}
+
+static void texts_write(struct bytes_writer *writer, const struct config_texts *texts)
+{
+    bytes_write_u16(writer, (uint16_t)texts->count);
+    for (uint32_t i = 0; i < texts->count; i++) {
+        const struct config_text *text = &texts->text[i];
+        uint32_t length = (uint32_t)strlen(text->name);
+        bytes_write_u16(writer, (uint16_t)length);
+        bytes_write(writer, text->name, length);
+        bytes_write_u32(writer, (uint32_t)text->size);
+        bytes_write(writer, text->text, (uint32_t)text->size);
+    }
+}
+
+uint8_t *backfill_note_encode(const struct backfill_note *note, uint32_t *out_size)
+{
+    uint64_t most = note_bytes_max(note);
+    uint8_t *data = most <= BACKFILL_NOTE_BYTES_MAX && note->texts.count <= UINT16_MAX
+                        ? heap_alloc(most)
+                        : NULL;
+    if (data == NULL) {
+        return NULL;
+    }
+    struct bytes_writer writer = bytes_writer_of(data, (uint32_t)most);
+    head_write(&writer, note);
+    for (uint32_t v = 0; v < note->view_count; v++) {
+        name_write(&writer, note->view[v].name);
+        bytes_write_u16(&writer, note->view[v].version);
+        bytes_write_u64(&writer, note->view[v].fingerprint);
+    }
+    texts_write(&writer, &note->texts);
+    ASSERT(bytes_write_finish(&writer) == RESULT_OK);
+    memcpy(data + SIZE_OFFSET, &writer.at, sizeof(writer.at));
+    uint32_t crc = note_crc(data, writer.at);
+    memcpy(data + CRC_OFFSET, &crc, sizeof(crc));
+    *out_size = writer.at;
+    return data;
+}
+
+/* A name that is none fails the reader. */
+static void name_read(struct bytes_reader *reader, char name[NAME_SIZE_MAX])
+{
+    uint8_t length = bytes_read_u8(reader);
+    const uint8_t *text = bytes_read_view(reader, length);
+    bool good =
+        text != NULL && length > 0 && length < NAME_SIZE_MAX && memchr(text, '\0', length) == NULL;
+    memset(name, 0, NAME_SIZE_MAX);
+    if (good) {
+        memcpy(name, text, length);
+    }
+    reader->failed = reader->failed || !good;
+}
+
+static enum result views_read(struct bytes_reader *reader, struct backfill_note *note)
+{
+    note->view = heap_alloc((note->view_count + 1) * sizeof(*note->view));
+    if (note->view == NULL) {
+        return RESULT_NO_MEMORY;
+    }
+    memset(note->view, 0, (note->view_count + 1) * sizeof(*note->view));
+    for (uint32_t v = 0; v < note->view_count; v++) {
+        name_read(reader, note->view[v].name);
+        note->view[v].version = bytes_read_u16(reader);
+        note->view[v].fingerprint = bytes_read_u64(reader);
+    }
+    return RESULT_OK;
+}
+
+static enum result text_read(struct bytes_reader *reader, struct backfill_note *note)
+{
+    char name[CONFIG_PATH_SIZE_MAX] = "";
+    uint16_t length = bytes_read_u16(reader);
+    const uint8_t *path = bytes_read_view(reader, length);
+    uint32_t size = bytes_read_u32(reader);
+    const uint8_t *text = bytes_read_view(reader, size);
+    if (text == NULL || length >= sizeof(name) || memchr(path, '\0', length) != NULL) {
+        reader->failed = true;
+        return RESULT_OK;
+    }
+    memcpy(name, path, length);
+    return config_texts_add(&note->texts, name, (const char *)text, size) ? RESULT_OK
+                                                                          : RESULT_NO_MEMORY;
+}
+
+static enum result texts_read(struct bytes_reader *reader, struct backfill_note *note)
+{
+    uint16_t count = bytes_read_u16(reader);
+    enum result result = RESULT_OK;
+    for (uint32_t i = 0; result == RESULT_OK && !reader->failed && i < count; i++) {
+        result = text_read(reader, note);
+    }
+    return result;
+}
+
+static enum result content_read(struct bytes_reader *reader, struct backfill_note *note)
+{
+    bool good = note->shard_count > 0 && note->shard_count <= SHARDS_MAX &&
+                note->stream_count <= STREAMS_MAX && note->view_count <= VIEWS_MAX;
+    if (!good) {
+        return RESULT_INVALID;
+    }
+    name_read(reader, note->asked);
+    enum result result = views_read(reader, note);
+    result = result == RESULT_OK ? texts_read(reader, note) : result;
+    bool whole = !reader->failed && bytes_left(reader) == 0;
+    return result == RESULT_OK && !whole ? RESULT_INVALID : result;
+}
+
+enum result backfill_note_decode(const uint8_t *data, uint32_t size, struct backfill_note *out_note)
+{
+    struct bytes_reader reader = bytes_reader_of(data, size);
+    uint64_t magic = bytes_read_u64(&reader);
+    uint32_t version = bytes_read_u32(&reader);
+    if (!reader.failed && (magic != BACKFILL_NOTE_MAGIC || version != BACKFILL_NOTE_VERSION)) {
+        return RESULT_INVALID;
+    }
+    *out_note = (struct backfill_note){0};
+    uint32_t crc = bytes_read_u32(&reader);
+    const uint8_t *store_id = bytes_read_view(&reader, MIRROR_STORE_ID_BYTES);
+    uint32_t file_size = bytes_read_u32(&reader);
+    out_note->shard_count = bytes_read_u32(&reader);
+    out_note->rate = bytes_read_u64(&reader);
+    out_note->begin_us = bytes_read_i64(&reader);
+    out_note->starts = bytes_read_u32(&reader);
+    out_note->stream_count = bytes_read_u16(&reader);
+    out_note->view_count = bytes_read_u16(&reader);
+    if (reader.failed || file_size > size) {
+        return RESULT_TRUNCATED;
+    }
+    if (file_size != size || note_crc(data, size) != crc) {
+        return RESULT_CORRUPT;
+    }
+    memcpy(out_note->store_id, store_id, MIRROR_STORE_ID_BYTES);
+    enum result result = content_read(&reader, out_note);
+    if (result != RESULT_OK) {
+        backfill_note_free(out_note);
+    }
+    return result;
+}
+
+enum result backfill_note_read(struct disk *disk, struct backfill_note *out_note)
+{
+    struct disk_file *file;
+    *out_note = (struct backfill_note){0};
+    enum result result = disk_file_open(disk, BACKFILL_NOTE_NAME, DISK_READ, &file);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    uint64_t size = 0;
+    uint8_t *data = NULL;
+    result = disk_file_size(file, &size);
+    if (result == RESULT_OK && size > BACKFILL_NOTE_BYTES_MAX) {
+        result = RESULT_CORRUPT;
+    }
+    if (result == RESULT_OK) {
+        data = heap_alloc(size + 1);
+        result = data == NULL ? RESULT_NO_MEMORY : disk_file_read(file, 0, data, size, &size);
+    }
+    disk_file_close(file);
+    result = result == RESULT_OK ? backfill_note_decode(data, (uint32_t)size, out_note) : result;
+    heap_free(data);
+    return result;
+}
+
+enum result backfill_note_write(struct disk *disk, const struct backfill_note *note)
+{
+    uint32_t size = 0;
+    uint8_t *data = backfill_note_encode(note, &size);
+    if (data == NULL) {
+        return RESULT_NO_MEMORY;
+    }
+    const struct disk_piece piece = {.data = data, .size = size};
+    enum result result = disk_file_replace(disk, BACKFILL_NOTE_NAME, &piece, 1);
+    heap_free(data);
+    return result;
+}
+
+enum result backfill_note_remove(struct disk *disk)
+{
+    enum result result = disk_remove(disk, BACKFILL_NOTE_NAME);
+    return result == RESULT_OK          ? disk_folder_sync(disk, "")
+           : result == RESULT_NOT_FOUND ? RESULT_OK
+                                        : result;
+}
