@@ -2,17 +2,19 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "dataplane/base/random.h"
 #include "dataplane/base/units.h"
 #include "drivers/memory.h"
 #include "tests/support/segment_make.h"
 
-#define FRAME_MESSAGES     100u
-#define EVENT_BYTES_ON_LOG 96u /* At most, with what records and frames add. */
-#define PRODUCERS          8u
-#define STREAM_ID          1u
-#define PATH_SIZE_MAX      4096u
+#define FRAME_MESSAGES 100u
+#define FRAME_ROOM     (1 * MIB)   /* No frame is longer. */
+#define SEGMENT_BYTES  (256 * MIB) /* As `data.mirror.segment` is without a word. */
+#define PRODUCERS      8u
+#define STREAM_ID      1u
+#define PATH_SIZE_MAX  4096u
 
 static const char definitions[] =
     "streams:\n"
@@ -111,47 +113,59 @@ static void message_put(struct segment_make *make, const struct event_log_option
                        EVENT_LOG_MESSAGE_EVENTS);
 }
 
-/* The segment in memory; *out_bytes: of its file. */
-static uint8_t *segment_build(const struct event_log_options *options, uint64_t *out_bytes)
+/* The segment behind the last one, or the first, empty. */
+static void segment_begin(struct segment_make *make, uint8_t *data, uint64_t number)
 {
-    struct segment_make make;
-    struct random random;
-    random_seed(&random, 1);
-    uint64_t bytes = align_up(16 * MIB + options->events * EVENT_BYTES_ON_LOG, MIB);
-    uint8_t *data = heap_alloc_lines(bytes);
-    if (data == NULL) {
-        return NULL;
+    uint64_t first = number == EVENT_LOG_NUMBER ? 1 : lsn_number(make->next_lsn);
+    memset(data, 0, SEGMENT_BYTES);
+    segment_make_begin(make, data, EVENT_LOG_SHARD, number, first, SEGMENT_BYTES);
+    make->segment.shard_count = 1;
+    mirror_segment_encode(&make->segment, data);
+    make->chain_crc = make->segment.crc;
+}
+
+/* Writes what the segment has; its file has its whole length, as a store makes it. */
+static int segment_write(const char *folder, const struct segment_make *make)
+{
+    char path[PATH_SIZE_MAX];
+    char name[MIRROR_NAME_SIZE_MAX];
+    mirror_name_format(EVENT_LOG_SHARD, make->segment.number, name);
+    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+    FILE *file = fopen(path, "we");
+    int result = file != NULL && fwrite(make->data, 1, make->place, file) == make->place &&
+                         fflush(file) == 0 && ftruncate(fileno(file), (off_t)SEGMENT_BYTES) == 0
+                     ? 0
+                     : -1;
+    if (file != NULL && fclose(file) != 0) {
+        result = -1;
     }
-    segment_make_begin(&make, data, EVENT_LOG_SHARD, EVENT_LOG_NUMBER, 1, bytes);
-    make.segment.shard_count = 1;
-    mirror_segment_encode(&make.segment, data);
-    make.chain_crc = make.segment.crc;
-    plan_put(&make, options);
-    uint64_t messages = options->events / EVENT_LOG_MESSAGE_EVENTS;
-    for (uint64_t message = 0; message < messages; message++) {
-        message_put(&make, options, &random, message);
-        if (message % FRAME_MESSAGES == FRAME_MESSAGES - 1) {
-            (void)segment_make_frame(&make);
-        }
-    }
-    (void)segment_make_frame(&make);
-    *out_bytes = bytes;
-    return data;
+    return result;
 }
 
 int event_log_write(const char *folder, const struct event_log_options *options)
 {
-    char path[PATH_SIZE_MAX];
-    char name[MIRROR_NAME_SIZE_MAX];
-    uint64_t bytes = 0;
-    uint8_t *data = segment_build(options, &bytes);
-    mirror_name_format(EVENT_LOG_SHARD, EVENT_LOG_NUMBER, name);
-    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
-    FILE *file = data == NULL ? NULL : fopen(path, "we");
-    int result = file != NULL && fwrite(data, 1, bytes, file) == bytes ? 0 : -1;
-    if (file != NULL && fclose(file) != 0) {
-        result = -1;
+    struct segment_make make;
+    struct random random;
+    uint64_t messages = options->events / EVENT_LOG_MESSAGE_EVENTS;
+    uint8_t *data = heap_alloc_lines(SEGMENT_BYTES);
+    int result = data == NULL ? -1 : 0;
+    random_seed(&random, 1);
+    if (result == 0) {
+        segment_begin(&make, data, EVENT_LOG_NUMBER);
+        plan_put(&make, options);
     }
+    for (uint64_t message = 0; result == 0 && message < messages; message++) {
+        message_put(&make, options, &random, message);
+        if (message % FRAME_MESSAGES < FRAME_MESSAGES - 1 && message + 1 < messages) {
+            continue;
+        }
+        (void)segment_make_frame(&make);
+        if (make.place + FRAME_ROOM > SEGMENT_BYTES) {
+            result = segment_write(folder, &make);
+            segment_begin(&make, data, make.segment.number + 1);
+        }
+    }
+    result = result == 0 ? segment_write(folder, &make) : result;
     heap_free(data);
     return result;
 }

@@ -1,5 +1,5 @@
-/* A log of card payments as a store of one shard has it: a single segment, made in memory, 25
- * events a message. What exports and training sets are measured by. */
+/* A log of card payments as a store of one shard has it: segments of 256 MiB, 25 events a
+ * message. What exports and training sets are measured by. */
 #pragma once
 
 #include <stdint.h>
@@ -9,7 +9,7 @@
 #define EVENT_LOG_MESSAGE_EVENTS 25u
 #define EVENT_LOG_EVENT_BYTES    48u
 #define EVENT_LOG_SHARD          0u
-#define EVENT_LOG_NUMBER         1u
+#define EVENT_LOG_NUMBER         1u /* Of the first segment. */
 
 struct event_log_options {
     uint64_t events;               /* A multiple of EVENT_LOG_MESSAGE_EVENTS. */
@@ -23,5 +23,5 @@ struct event_log_options {
 const char *event_log_definitions(void);
 /* Time of the first event; the last one is near SEGMENT_TIME_US. */
 int64_t event_log_begin_us(const struct event_log_options *options);
-/* Writes the segment into a folder. 0 or -1 (errno). */
+/* Writes the segments into a folder. 0 or -1 (errno). */
 int event_log_write(const char *folder, const struct event_log_options *options);
