@@ -87,18 +87,53 @@ static bool event_route(struct worker *worker, uint32_t event, uint32_t views)
     return any;
 }
 
-/* True when every event's views are ours and the key of this view is one number: then keys come
- * straight from their column. */
-static bool view_routes_by_column(const struct worker *worker, const struct plan_view *view)
+/* True when the key of this view is one number: it stands in a column. */
+static bool view_has_column(const struct worker *worker, const struct plan_view *view)
 {
-    return worker->options.shard_count == 1 && view->key_count == 1 &&
+    return view->key_count == 1 &&
            worker->burst->schema->field[plan_key_fields(view, worker->burst->stream)[0]].type !=
                FIELD_TYPE_string;
 }
 
-/* Fills the batch of a view from its key column. keyed: bit per event, set where some view has a
- * key. */
-static void view_route_by_column(struct worker *worker, uint32_t v, uint8_t *keyed)
+/* Which of the stream's first count views take their keys straight from a column: with one shard
+ * those that have one; with several all or none, since an event goes to an owner once. */
+static uint32_t views_by_column(const struct worker *worker, uint32_t count)
+{
+    const struct plan *plan = worker->options.plan;
+    const struct plan_stream *stream = &plan->stream[worker->burst->stream];
+    bool alone = worker->options.shard_count == 1;
+    uint32_t by_column = 0;
+    for (uint32_t v = 0; v < count; v++) {
+        const struct plan_view *view = &plan->view[stream->view[v]];
+        bool same =
+            alone || plan_key_fields(view, worker->burst->stream)[0] ==
+                         plan_key_fields(&plan->view[stream->view[0]], worker->burst->stream)[0];
+        if (view_has_column(worker, view) && same) {
+            by_column |= 1u << v;
+        } else if (!alone) {
+            return 0;
+        }
+    }
+    return by_column;
+}
+
+/* The shard of each event by the key column that all views of its stream share. */
+static void owners_find(const struct worker *worker, uint8_t *owner)
+{
+    const struct burst *burst = worker->burst;
+    const struct plan *plan = worker->options.plan;
+    uint32_t shard_count = worker->options.shard_count;
+    uint32_t first = plan->stream[burst->stream].view[0];
+    const int64_t *column = burst->value[plan_key_fields(&plan->view[first], burst->stream)[0]];
+    for (uint32_t i = 0; i < burst->count; i++) {
+        owner[i] = (uint8_t)mesh_owner(hash_owner_word((uint64_t)column[i]), shard_count);
+    }
+}
+
+/* Fills the batch of a view from its key column, of events that this shard owns. keyed: set where
+ * some view has a key. */
+static void view_route_by_column(struct worker *worker, uint32_t v, const uint8_t *owner,
+                                 uint8_t *keyed)
 {
     const struct burst *burst = worker->burst;
     uint32_t index = worker->options.plan->stream[burst->stream].view[v];
@@ -107,6 +142,7 @@ static void view_route_by_column(struct worker *worker, uint32_t v, uint8_t *key
     const int64_t *column = burst->value[field];
     uint32_t null_keys = 0;
     bool filtered = worker->options.plan->view[index].filtered;
+    uint8_t shard = (uint8_t)worker->options.shard;
     for (uint32_t i = 0; i < burst->count; i++) {
         bool missed = filtered && (burst->views[i] >> v & 1) == 0;
         bool null = !missed && (burst->null_mask[i] >> field & 1) != 0;
@@ -115,12 +151,29 @@ static void view_route_by_column(struct worker *worker, uint32_t v, uint8_t *key
         memcpy(batch->keys + batch->count * sizeof(uint64_t), &column[i], sizeof(uint64_t));
         batch->event[batch->count] = (uint16_t)i;
         batch->key_size[batch->count] = sizeof(uint64_t);
-        batch->count += !null && !dropped ? 1u : 0u;
+        batch->count += !null && !dropped && owner[i] == shard ? 1u : 0u;
         null_keys += null && !dropped ? 1u : 0u;
         keyed[i] |= null || missed ? 0 : 1;
     }
     if (null_keys > 0) {
         counter_add(&worker->counters->view[index].shared_drop[DROP_view_key_null], null_keys);
+    }
+}
+
+/* Events that others own, where all views take their keys from one column. */
+static void columns_forward(struct worker *worker, uint32_t views, const uint8_t *owner)
+{
+    const struct burst *burst = worker->burst;
+    const struct plan *plan = worker->options.plan;
+    const struct plan_stream *stream = &plan->stream[burst->stream];
+    uint32_t field = plan_key_fields(&plan->view[stream->view[0]], burst->stream)[0];
+    for (uint32_t i = 0; i < burst->count; i++) {
+        uint32_t taken = stream->filtered ? burst->views[i] & views : views;
+        bool null = (burst->null_mask[i] >> field & 1) != 0;
+        if (owner[i] != worker->options.shard && burst->drop[i] == DROP_NONE && !null &&
+            taken != 0) {
+            event_forward(worker, i, owner[i], taken);
+        }
     }
 }
 
@@ -136,14 +189,21 @@ void route_burst(struct worker *worker)
         worker->batch[v].key_stride = (uint32_t)align_up(view->key_size_max, sizeof(uint64_t));
     }
     const uint32_t all = (1u << count) - 1;
-    uint32_t slow = all;
+    const uint32_t quick = worker->burst_forwarded ? 0 : views_by_column(worker, count);
+    const uint32_t slow = all & ~quick;
+    uint8_t owner[BURST_EVENTS_MAX];
     uint8_t keyed[BURST_EVENTS_MAX];
     memset(keyed, count == 0 ? 1 : 0, burst->count);
-    for (uint32_t v = 0; v < count && !worker->burst_forwarded; v++) {
-        if (view_routes_by_column(worker, &worker->options.plan->view[stream->view[v]])) {
-            view_route_by_column(worker, v, keyed);
-            slow &= ~(1u << v);
-        }
+    if (quick != 0 && worker->options.shard_count > 1) {
+        owners_find(worker, owner);
+    } else {
+        memset(owner, (int)worker->options.shard, burst->count);
+    }
+    for (uint32_t rest = quick; rest != 0; rest &= rest - 1) {
+        view_route_by_column(worker, (uint32_t)__builtin_ctz(rest), owner, keyed);
+    }
+    if (quick != 0 && worker->options.shard_count > 1) {
+        columns_forward(worker, quick, owner);
     }
     for (uint32_t i = 0; i < burst->count; i++) {
         if (burst->drop[i] != DROP_NONE) {

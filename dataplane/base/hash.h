@@ -15,11 +15,6 @@
 #define VSHARD_BITS  12
 #define VSHARD_COUNT (1u << VSHARD_BITS)
 
-static inline uint64_t hash_owner(const void *key, uint32_t size)
-{
-    return XXH3_64bits(key, size);
-}
-
 /* hash_owner() of a number's 8 bytes: what most keys are, without a call. Source: xxhash 0.8,
  * XXH3_len_4to8_64b() with seed 0; the constant is of its secret's bytes 8 to 23. */
 static inline uint64_t hash_owner_word(uint64_t word)
@@ -31,6 +26,16 @@ static inline uint64_t hash_owner_word(uint64_t word)
     hash ^= (hash >> 35) + sizeof(word);
     hash *= prime;
     return hash ^ hash >> 28;
+}
+
+static inline uint64_t hash_owner(const void *key, uint32_t size)
+{
+    uint64_t word;
+    if (size != sizeof(word)) {
+        return XXH3_64bits(key, size);
+    }
+    __builtin_memcpy(&word, key, sizeof(word));
+    return hash_owner_word(word);
 }
 
 static inline uint32_t hash_vshard(uint64_t owner_hash)
