@@ -53,6 +53,7 @@ static void shard_take(const struct appliance *appliance, uint32_t index,
         shard->counter[i] = counter_read(&counters->shared[i]);
     }
     worker_memory(worker, &shard->memory_used_bytes, &shard->memory_cap_bytes);
+    shard->memory_taken_bytes = worker_memory_taken(worker);
     shard->pages = memory_pages_name(housekeeping_pages(appliance->housekeeping, index));
     housekeeping_rate_read(appliance->housekeeping, index, &rate);
     shard->busy_ratio = rate.busy_ratio;

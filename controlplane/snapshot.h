@@ -46,6 +46,7 @@ struct snapshot_shard {
     uint16_t core;
     uint64_t counter[COUNTER_COUNT];
     uint64_t memory_used_bytes;
+    uint64_t memory_taken_bytes;
     uint64_t memory_cap_bytes;
     const char *pages;
     double busy_ratio;

@@ -155,6 +155,7 @@ enum result replay_row(struct replay *replay, const struct tile_row *row)
     replay->counts.rows++;
     row_store_turn(&shard->store);
     (void)table_turn(&shard->table);
+    shard_pack(shard, /* idle= */ false);
     return shard_row_restore(shard, view_index, replay->row_words, row->front_words,
                              row->back_words);
 }

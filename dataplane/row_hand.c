@@ -12,9 +12,24 @@ void row_hand_account(struct shard *shard, uint32_t view_index, int64_t lines)
                 (uint64_t)(lines * CACHE_LINE_BYTES));
 }
 
+void row_hand_move_to(struct shard *shard, uint32_t view_index, struct row_hand *hand,
+                      uint64_t *place)
+{
+    uint32_t place_lines = row_place_lines(shard, place);
+    row_lock(place);
+    row_move(&shard->plan->view[view_index], hand->row, hand->lines, place, place_lines);
+    if (hand->old != NULL) {
+        row_store_retire(&shard->store, hand->row);
+    } else {
+        hand->old = hand->row;
+    }
+    row_hand_account(shard, view_index, (int64_t)place_lines - (int64_t)hand->lines);
+    hand->row = place;
+    hand->lines = place_lines;
+}
+
 bool row_hand_move(struct shard *shard, uint32_t view_index, struct row_hand *hand, uint32_t lines)
 {
-    const struct plan_view *view = &shard->plan->view[view_index];
     uint32_t class_index = row_store_class_of(lines);
     if (class_index >= ROW_STORE_CLASSES || !row_store_can_retire(&shard->store)) {
         return false;
@@ -24,17 +39,7 @@ bool row_hand_move(struct shard *shard, uint32_t view_index, struct row_hand *ha
     if (place == NULL) {
         return false;
     }
-    uint32_t place_lines = row_place_lines(shard, place);
-    row_lock(place);
-    row_move(view, hand->row, hand->lines, place, place_lines);
-    if (hand->old != NULL) {
-        row_store_retire(&shard->store, hand->row);
-    } else {
-        hand->old = hand->row;
-    }
-    row_hand_account(shard, view_index, (int64_t)place_lines - (int64_t)hand->lines);
-    hand->row = place;
-    hand->lines = place_lines;
+    row_hand_move_to(shard, view_index, hand, place);
     counter_add(&shard->counters->shared[COUNTER_rows_moved], 1);
     return true;
 }

@@ -39,6 +39,10 @@ void row_hand_account(struct shard *shard, uint32_t view_index, int64_t lines);
 /* Moves the row in hand to a place of at least lines. False when there is none. */
 bool row_hand_move(struct shard *shard, uint32_t view_index, struct row_hand *hand, uint32_t lines);
 
+/* The same to a place that was taken for it. */
+void row_hand_move_to(struct shard *shard, uint32_t view_index, struct row_hand *hand,
+                      uint64_t *place);
+
 /* Applies one event (a single of the view) to the row in hand, folding and growing it as need be.
  * Returns DROP_NONE, or why the view refuses the event. */
 enum drop row_hand_apply(struct shard *shard, uint32_t view_index, const struct ladder *ladder,

@@ -10,6 +10,8 @@
 /* Word of a free place that links to the next: word 0 keeps the version. */
 #define FREE_LINK     1u
 #define CLASS_SEGMENT (ROW_STORE_CLASSES - 1)
+/* Chunks looked at for the sparsest one: all of 512 MiB. */
+#define LEAVE_LOOK 256u
 
 /* Lines of a class: 2..8 one by one, then four steps per doubling up to 1 MiB: at most a quarter of
  * a place is waste. The last class is the table's segments. */
@@ -111,6 +113,8 @@ static uint32_t chunk_take_idle(struct row_store *store)
         if (idle != 0) {
             chunk_unlink(store, &class->roomy, idle - 1);
             class->idle = 0;
+            class->free -= class->places;
+            store->idle_count--;
             return idle;
         }
     }
@@ -125,6 +129,7 @@ static bool chunk_take(struct row_store *store, uint32_t class_index)
     if (store->chunk_empty != 0) {
         index = store->chunk_empty - 1;
         chunk_unlink(store, &store->chunk_empty, index);
+        store->empty_count--;
     } else if (store->chunk_used < store->chunk_count) {
         index = store->chunk_used++;
     } else {
@@ -138,19 +143,55 @@ static bool chunk_take(struct row_store *store, uint32_t class_index)
     atomic_store_explicit(&store->shared_chunk_class[index], (uint8_t)class_index,
                           memory_order_relaxed);
     chunk_link(store, &store->class[class_index].roomy, index);
+    store->class[class_index].free += store->class[class_index].places;
     return true;
+}
+
+/* Free places of a chunk. */
+static uint32_t chunk_room(const struct row_store_class *class, const struct row_store_chunk *chunk)
+{
+    return class->places - chunk->fresh + chunk->free_count;
+}
+
+void row_store_chunk_stay(struct row_store *store)
+{
+    uint32_t index = store->leaving - 1;
+    struct row_store_class *class = &store->class[row_store_class_at(store, index)];
+    store->leaving = 0;
+    store->chunk[index].leaving = 0;
+    chunk_link(store, &class->roomy, index);
+    class->free += chunk_room(class, &store->chunk[index]);
+}
+
+/* A class that needs a place stops leaving its chunk rather than taking a further one. */
+static bool class_stay(struct row_store *store, uint32_t class_index)
+{
+    if (store->leaving == 0 || row_store_class_at(store, store->leaving - 1) != class_index) {
+        return false;
+    }
+    row_store_chunk_stay(store);
+    return true;
+}
+
+uint64_t *row_store_take_roomy(struct row_store *store, uint32_t class_index)
+{
+    return store->class[class_index].roomy == 0 ? NULL : row_store_take(store, class_index);
 }
 
 uint64_t *row_store_take(struct row_store *store, uint32_t class_index)
 {
     ASSERT(class_index < ROW_STORE_CLASSES);
     struct row_store_class *class = &store->class[class_index];
-    if (class->roomy == 0 && !chunk_take(store, class_index)) {
+    if (class->roomy == 0 && !class_stay(store, class_index) && !chunk_take(store, class_index)) {
         return NULL;
     }
     uint32_t index = class->roomy - 1;
     struct row_store_chunk *chunk = &store->chunk[index];
-    class->idle = class->idle == index + 1 ? 0 : class->idle;
+    class->free--;
+    if (class->idle == index + 1) {
+        class->idle = 0;
+        store->idle_count--;
+    }
     uint64_t first = (uint64_t)index * ROW_STORE_CHUNK_LINES;
     uint64_t *place;
     if (chunk->free_head != 0) {
@@ -199,31 +240,109 @@ void row_store_retire(struct row_store *store, uint64_t *row)
     store->waiting_new = true;
 }
 
+static void chunk_empty(struct row_store *store, uint32_t index)
+{
+    chunk_link(store, &store->chunk_empty, index);
+    store->empty_count++;
+}
+
 /* A chunk whose places are all free leaves its class, unless it is the only one with room: a class
  * that takes and gives one row does not hand its chunk around each time, while there are others. */
-static void place_free(struct row_store *store, uint64_t line)
+static void place_came_back(struct row_store *store, struct row_store_class *class, uint32_t index,
+                            bool was_full)
 {
-    uint32_t index = (uint32_t)(line / ROW_STORE_CHUNK_LINES);
-    struct row_store_class *class =
-        &store
-             ->class[atomic_load_explicit(&store->shared_chunk_class[index], memory_order_relaxed)];
-    struct row_store_chunk *chunk = &store->chunk[index];
-    bool was_full = chunk->free_head == 0 && chunk->fresh == class->places;
-    uint64_t *place = row_store_at(store, line);
-    word_store(&place[FREE_LINK], chunk->free_head);
-    chunk->free_head = (uint32_t)(line % ROW_STORE_CHUNK_LINES / class->lines) + 1;
-    chunk->free_count++;
+    const struct row_store_chunk *chunk = &store->chunk[index];
+    class->free++;
     if (was_full) {
         chunk_link(store, &class->roomy, index);
     }
     bool only = class->roomy == index + 1 && chunk->next == 0;
     if (chunk->free_count == chunk->fresh && only) {
         class->idle = index + 1;
+        store->idle_count++;
     } else if (chunk->free_count == chunk->fresh) {
         chunk_unlink(store, &class->roomy, index);
-        chunk_link(store, &store->chunk_empty, index);
+        class->free -= class->places;
+        chunk_empty(store, index);
+    }
+}
+
+static void place_free(struct row_store *store, uint64_t line)
+{
+    uint32_t index = (uint32_t)(line / ROW_STORE_CHUNK_LINES);
+    struct row_store_class *class = &store->class[row_store_class_at(store, index)];
+    struct row_store_chunk *chunk = &store->chunk[index];
+    bool was_full = chunk->free_head == 0 && chunk->fresh == class->places;
+    uint64_t *place = row_store_at(store, line);
+    word_store(&place[FREE_LINK], chunk->free_head);
+    chunk->free_head = (uint32_t)(line % ROW_STORE_CHUNK_LINES / class->lines) + 1;
+    chunk->free_count++;
+    if (chunk->leaving == 0) {
+        place_came_back(store, class, index, was_full);
+    } else if (chunk->free_count == chunk->fresh) {
+        store->leaving = store->leaving == index + 1 ? 0 : store->leaving;
+        chunk_empty(store, index);
     }
     counter_add(&store->shared_used_bytes, 0 - (uint64_t) class->lines * CACHE_LINE_BYTES);
+}
+
+/* Lines that leaving the chunk wins; 0: it stays. An eighth
+ * of a chunk remains free in the class: it takes no further one at once. */
+static uint32_t chunk_gain(const struct row_store *store, uint32_t index)
+{
+    uint32_t class_index = row_store_class_at(store, index);
+    const struct row_store_class *class = &store->class[class_index];
+    const struct row_store_chunk *chunk = &store->chunk[index];
+    uint32_t room = chunk_room(class, chunk);
+    uint32_t rows = class->places - room;
+    bool leaves = class_index != CLASS_SEGMENT && chunk->leaving == 0 &&
+                  chunk->free_count != chunk->fresh && room > 0 &&
+                  class->free - room >= rows + class->places / 8;
+    return leaves ? room * class->lines : 0;
+}
+
+bool row_store_chunk_leave(struct row_store *store, uint32_t least_lines, uint32_t *out_chunk)
+{
+    uint32_t best = 0;
+    for (uint32_t i = 0; i < LEAVE_LOOK && i < store->chunk_used; i++) {
+        store->look = store->look + 1 < store->chunk_used ? store->look + 1 : 0;
+        uint32_t gain = chunk_gain(store, store->look);
+        if (gain > best && gain >= least_lines) {
+            best = gain;
+            *out_chunk = store->look;
+        }
+    }
+    if (best == 0) {
+        return false;
+    }
+    struct row_store_class *class = &store->class[row_store_class_at(store, *out_chunk)];
+    struct row_store_chunk *chunk = &store->chunk[*out_chunk];
+    chunk_unlink(store, &class->roomy, *out_chunk);
+    class->free -= chunk_room(class, chunk);
+    chunk->leaving = 1;
+    store->leaving = *out_chunk + 1;
+    return true;
+}
+
+void row_store_chunk_left(struct row_store *store)
+{
+    store->leaving = 0;
+}
+
+static void waiting_free(struct row_store *store)
+{
+    uint64_t passed = 0;
+    while (store->waiting_head != store->waiting_tail) {
+        const struct row_store_waiting *waiting =
+            &store->waiting[store->waiting_head % ROW_STORE_WAITING_MAX];
+        if (waiting->token != passed &&
+            rte_rcu_qsbr_check(store->qsbr, waiting->token, /* wait= */ false) != 1) {
+            return;
+        }
+        passed = waiting->token;
+        place_free(store, waiting->line);
+        store->waiting_head++;
+    }
 }
 
 void row_store_turn(struct row_store *store)
@@ -239,16 +358,8 @@ void row_store_turn(struct row_store *store)
         }
         store->waiting_new = false;
     }
-    uint64_t passed = 0;
-    while (store->waiting_head != store->waiting_tail) {
-        const struct row_store_waiting *waiting =
-            &store->waiting[store->waiting_head % ROW_STORE_WAITING_MAX];
-        if (waiting->token != passed &&
-            rte_rcu_qsbr_check(store->qsbr, waiting->token, /* wait= */ false) != 1) {
-            return;
-        }
-        passed = waiting->token;
-        place_free(store, waiting->line);
-        store->waiting_head++;
-    }
+    waiting_free(store);
+    uint64_t taken = store->chunk_count - row_store_chunks_free(store);
+    atomic_store_explicit(&store->shared_taken_bytes, taken * ROW_STORE_CHUNK_BYTES,
+                          memory_order_relaxed);
 }

@@ -2,6 +2,10 @@
  * of one size class; a chunk that is empty again may take another class. Never grows past its
  * region: that is the memory cap.
  *
+ * Rows that grow leave the chunks of a class one by one, and a chunk is empty only when its last
+ * row has left: chunks would run out long before places do. So when few chunks are free, the rows
+ * of a sparse one are moved into others of its class (shard_pack.c) and it is free again.
+ *
  * A place is named by its line index in the region. A freed row stays frozen until every reader has
  * passed a quiescent state (rte_rcu_qsbr), then its place is used again. Owner: the worker; a
  * reader only asks row_store_lines(). */
@@ -31,6 +35,7 @@ struct row_store_chunk {
     uint32_t fresh;
     uint32_t next; /* 1 + chunk; among those of its class with room, or the empty ones. 0: none. */
     uint32_t before;
+    uint32_t leaving; /* 1: its rows are being moved out, it gives no places. */
 };
 
 struct row_store_class {
@@ -38,6 +43,7 @@ struct row_store_class {
     uint32_t places; /* Per chunk. */
     uint32_t roomy;  /* 1 + first chunk with room. 0: none. */
     uint32_t idle;   /* 1 + a chunk with room that holds no row. 0: none. */
+    uint32_t free;   /* Free places of its chunks with room. */
 };
 
 struct row_store_waiting {
@@ -53,6 +59,10 @@ struct row_store {
     struct row_store_chunk *chunk;
     uint32_t chunk_used;  /* Chunks ever used are 0 .. chunk_used - 1. */
     uint32_t chunk_empty; /* 1 + first chunk that was emptied: any class may take it. 0: none. */
+    uint32_t empty_count;
+    uint32_t idle_count; /* Chunks that classes keep, and give at the cap. */
+    uint32_t leaving;    /* 1 + the chunk that row_store_chunk_leave() chose last. 0: none. */
+    uint32_t look;       /* Where it looks next. */
     /* Owner: worker. A reader that holds a reference sees the class of its chunk: a chunk changes
      * class only when all its places are free, and those wait for readers. */
     _Atomic uint8_t *shared_chunk_class;
@@ -62,6 +72,7 @@ struct row_store {
     uint32_t waiting_tail;
     bool waiting_new; /* Some of this turn have no token yet. */
     _Atomic uint64_t shared_used_bytes;
+    _Atomic uint64_t shared_taken_bytes; /* Of chunks that hold a row; as of the last turn. */
 };
 
 /* Bytes beside the region: chunk classes, waiting ring, qsbr for readers_max threads. */
@@ -86,8 +97,35 @@ void row_store_retire(struct row_store *store, uint64_t *row);
 /* False when too many rows wait for a reader: begin no write that may move or remove a row. True
  * leaves room for all that one write can retire. */
 bool row_store_can_retire(const struct row_store *store);
+/* Rows that wait for readers now. */
+static inline uint32_t row_store_waiting_count(const struct row_store *store)
+{
+    return store->waiting_tail - store->waiting_head;
+}
 /* Frees what readers have passed; once a turn. */
 void row_store_turn(struct row_store *store);
+
+/* Chunks that any class could take. */
+static inline uint32_t row_store_chunks_free(const struct row_store *store)
+{
+    return store->chunk_count - store->chunk_used + store->empty_count + store->idle_count;
+}
+
+/* Looks at some chunks for the sparsest whose rows fit the other ones of its class, and lets it
+ * give no more places: the caller moves its rows out. False when there is none with least_lines
+ * free. */
+bool row_store_chunk_leave(struct row_store *store, uint32_t least_lines, uint32_t *out_chunk);
+/* All of its rows were moved or retired: it is empty when readers have passed. */
+void row_store_chunk_left(struct row_store *store);
+/* It gives places again: its rows found none elsewhere. */
+void row_store_chunk_stay(struct row_store *store);
+/* A place of the class in a chunk that has room; NULL when only a further chunk had. */
+uint64_t *row_store_take_roomy(struct row_store *store, uint32_t class_index);
+
+static inline uint32_t row_store_class_at(const struct row_store *store, uint32_t chunk)
+{
+    return atomic_load_explicit(&store->shared_chunk_class[chunk], memory_order_relaxed);
+}
 
 static inline uint64_t row_store_line_of(const struct row_store *store, const uint64_t *row)
 {

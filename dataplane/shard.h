@@ -94,6 +94,9 @@ struct shard {
     uint32_t sweep_bucket;
     uint32_t sweep_view;   /* The next whose age is looked at. */
     int64_t sweep_next_us; /* The sweep rests until then. */
+    uint32_t pack_chunk;   /* Its rows are being moved out, */
+    uint32_t pack_place;   /* from this place on. */
+    uint32_t pack_debt;    /* Lines moved beyond a turn's share: later turns move less. */
     struct shard_scratch *scratch;
 };
 
@@ -122,9 +125,14 @@ void shard_bucket_prefetch(const struct shard *shard, uint32_t view_index, const
 void shard_row_prefetch(const struct shard *shard, uint32_t view_index, const uint8_t *key,
                         uint32_t key_size);
 
-/* Housekeeping between bursts: frees what readers passed, splits one segment, sweeps some buckets
- * for rows past their ttl and rows that folding has made smaller. idle: there is time for more. */
+/* Housekeeping between bursts: frees what readers passed, splits one segment, packs some rows,
+ * sweeps some buckets for rows past their ttl and rows that folding has made smaller. idle: there
+ * is time for more. */
 void shard_turn(struct shard *shard, bool idle);
+
+/* Part of it, and of loading rows: while few chunks are free, moves some lines of rows out of
+ * sparse chunks into others of their class, so that those chunks are free again. */
+void shard_pack(struct shard *shard, bool idle);
 
 /* State hash of every vshard at fold horizons fold_us[stream] (DESIGN: state hash): out holds
  * VSHARD_COUNT sums, to which this shard's rows are added. For tests and checkpoints; slow. scratch

@@ -123,6 +123,7 @@ void shard_turn(struct shard *shard, bool idle)
 {
     row_store_turn(&shard->store);
     counter_add(&shard->counters->shared[COUNTER_segments_split], table_turn(&shard->table));
+    shard_pack(shard, idle);
     if (shard->apply_us < shard->sweep_next_us) {
         return;
     }

@@ -88,6 +88,11 @@ void walk_note_moved(struct walk *walk, uint64_t *row, uint64_t line, uint64_t o
     walk->moved[walk->moved_tail++ % WALK_MOVED_MAX] = line;
 }
 
+bool walk_bears_moves(const struct walk *walk)
+{
+    return walk == NULL || walk->moved_tail - walk->moved_head < WALK_ROWS_BUSY / 2;
+}
+
 static bool block_is_empty(const struct walk_block *block)
 {
     /* Acquire, pairs with release K3 in worker_walk_give(). */

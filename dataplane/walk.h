@@ -63,3 +63,5 @@ bool walk_may_go_on(const struct walk *walk);
 /* A row moved from old_line to line (row: its new place): if the walk has passed the new place, and
  * not the old one, the row is noted to be copied there. */
 void walk_note_moved(struct walk *walk, uint64_t *row, uint64_t line, uint64_t old_line);
+/* False while a walk has to copy so many noted rows that more of them would hold it up. */
+bool walk_bears_moves(const struct walk *walk);

@@ -461,6 +461,11 @@ void worker_memory(const struct worker *worker, uint64_t *out_used, uint64_t *ou
     *out_cap = (uint64_t)worker->shard.store.chunk_count * ROW_STORE_CHUNK_BYTES;
 }
 
+uint64_t worker_memory_taken(const struct worker *worker)
+{
+    return counter_read(&worker->shard.store.shared_taken_bytes);
+}
+
 int64_t worker_since_us(const struct worker *worker, uint32_t view)
 {
     return worker->since_us[view];

@@ -98,6 +98,8 @@ const struct counters_monitor *worker_monitor(const struct worker *worker, uint3
 const struct drop_log *worker_drop_log(const struct worker *worker);
 /* Bytes of rows and table in use, and the cap. */
 void worker_memory(const struct worker *worker, uint64_t *out_used, uint64_t *out_cap);
+/* Bytes of the chunks that they lie in: events are refused when those meet the cap. */
+uint64_t worker_memory_taken(const struct worker *worker);
 /* When the view's history begins: PARTIAL before it. */
 int64_t worker_since_us(const struct worker *worker, uint32_t view);
 

@@ -243,6 +243,84 @@ static void at_the_cap_a_row_gets_a_larger_place_rather_than_none(void **state)
     bench_close();
 }
 
+/* A chunk that rows are leaving gives no places, and is any class's when they have left. */
+static void a_chunk_that_is_left_serves_another_class(void **state)
+{
+    (void)state;
+    const uint32_t lines = row_store_class_lines(40);
+    const uint32_t places = ROW_STORE_CHUNK_LINES / lines;
+    uint32_t chunk = UINT32_MAX;
+    bench_open(2);
+    while (held_take(40)) {
+    }
+    assert_false(row_store_chunk_leave(&bench.store, 1, &chunk)); /* No room for its rows. */
+    /* All but one of the first chunk's rows go, and half of the second's. */
+    for (uint32_t i = 0; i < places + places / 2 - 1; i++) {
+        uint32_t index = i < places - 1 ? 1 : 2;
+        struct held held = held_retire(index < bench.held_count ? index : 0);
+        lines_mark(&held, 1, 0);
+    }
+    row_store_turn(&bench.store);
+    assert_int_equal(row_store_chunks_free(&bench.store), 0);
+    assert_false(held_take(20));
+    assert_false(row_store_chunk_leave(&bench.store, ROW_STORE_CHUNK_LINES, &chunk));
+    assert_true(row_store_chunk_leave(&bench.store, ROW_STORE_CHUNK_LINES / 2, &chunk));
+    assert_true(chunk < 2);
+    assert_int_equal(bench.store.leaving, chunk + 1);
+    for (uint32_t i = 0; i < bench.held_count;) {
+        uint64_t line = row_store_line_of(&bench.store, bench.held[i].place);
+        if (line / ROW_STORE_CHUNK_LINES != chunk) {
+            i++;
+            continue;
+        }
+        uint64_t *place = row_store_take_roomy(&bench.store, 40);
+        assert_non_null(place);
+        struct held moved = {.place = place, .class_index = 40};
+        assert_int_not_equal(row_store_line_of(&bench.store, place) / ROW_STORE_CHUNK_LINES, chunk);
+        lines_mark(&moved, 0, 1);
+        bench.held_bytes += lines * (uint64_t)CACHE_LINE_BYTES;
+        struct held held = held_retire(i);
+        lines_mark(&held, 1, 0);
+        bench.held[bench.held_count++] = moved;
+    }
+    row_store_chunk_left(&bench.store);
+    row_store_turn(&bench.store);
+    assert_int_equal(row_store_chunks_free(&bench.store), 1);
+    assert_int_equal(counter_read(&bench.store.shared_taken_bytes), ROW_STORE_CHUNK_BYTES);
+    assert_int_equal(counter_read(&bench.store.shared_used_bytes), bench.held_bytes);
+    assert_true(held_take(20));
+    bench_close();
+}
+
+/* Its class needs places before its rows have left: it stays. */
+static void a_chunk_that_rows_leave_goes_on_when_its_class_needs_it(void **state)
+{
+    (void)state;
+    uint32_t chunk = UINT32_MAX;
+    bench_open(2);
+    while (held_take(40)) {
+    }
+    uint32_t all = bench.held_count;
+    for (uint32_t i = 0; i < all - 4; i++) {
+        struct held held = held_retire(bench.held_count / 2);
+        lines_mark(&held, 1, 0);
+    }
+    row_store_turn(&bench.store);
+    assert_true(row_store_chunk_leave(&bench.store, 1, &chunk));
+    while (held_take(40)) {
+    }
+    assert_int_equal(bench.held_count, all);
+    assert_int_equal(bench.store.leaving, 0);
+    assert_null(row_store_take_roomy(&bench.store, 40));
+    while (bench.held_count > 0) {
+        struct held held = held_retire(bench.held_count - 1);
+        lines_mark(&held, 1, 0);
+    }
+    row_store_turn(&bench.store);
+    assert_int_equal(row_store_chunks_free(&bench.store), 2);
+    bench_close();
+}
+
 static bool retired_place_comes_back(uint64_t *retired)
 {
     row_store_turn(&bench.store);
@@ -354,6 +432,8 @@ int main(void)
         cmocka_unit_test(a_chunk_that_is_empty_again_serves_another_class),
         cmocka_unit_test(a_row_that_grows_alone_takes_its_old_chunks_along),
         cmocka_unit_test(at_the_cap_a_row_gets_a_larger_place_rather_than_none),
+        cmocka_unit_test(a_chunk_that_is_left_serves_another_class),
+        cmocka_unit_test(a_chunk_that_rows_leave_goes_on_when_its_class_needs_it),
         cmocka_unit_test(a_place_waits_until_every_reader_has_passed),
         cmocka_unit_test(places_come_back_in_the_order_of_their_turns),
         cmocka_unit_test(a_reader_that_never_passes_stops_moves_before_places_run_out),

@@ -367,6 +367,45 @@ static void a_row_that_moves_behind_the_walk_is_copied_once_as_it_is_there(void 
     world_close();
 }
 
+static uint64_t packed(void)
+{
+    return workbench_counter(&world.bench, COUNTER_rows_packed);
+}
+
+/* Most rows of one event grow and leave their chunks sparse, the first one less than the others:
+ * what is left in those is packed into it when the walk has just gone by. */
+static void rows_that_are_packed_behind_the_walk_are_copied_there(void **state)
+{
+    (void)state;
+    const uint64_t keys = 32000;
+    world_open();
+    reader_offline(world.bench.reader);
+    world.worker->shard.pack_debt = UINT32_MAX / 2; /* Not yet. */
+    events_apply(0, keys, 1);
+    uint64_t end = (line_of(0) / ROW_STORE_CHUNK_LINES + 1) * ROW_STORE_CHUNK_LINES;
+    for (uint64_t k = keys; k > 0; k -= 8) { /* The first chunk has room last: it is used first. */
+        events_apply(k - 8, line_of(k - 8) < end ? 5 : 7, 3);
+    }
+    uint64_t rows = keys;
+    while (row_store_chunks_free(&world.worker->shard.store) > 1) {
+        events_apply(rows, 100, 12);
+        rows += 100;
+    }
+    walk_ask(0);
+    while (world.walk->cursor < end) {
+        turn();
+        (void)blocks_take();
+    }
+    assert_int_equal(packed(), 0);
+    world.worker->shard.pack_debt = 0;
+    walk_finish();
+    assert_true(packed() > 1000);
+    assert_true(world.rows >= rows);
+    assert_int_equal(workbench_view_dropped(&world.bench, 0, DROP_view_memory), 0);
+    assert_true(state_hash(&world.copy) == state_hash(&world.bench));
+    world_close();
+}
+
 static void a_walk_waits_for_blocks_and_loses_nothing(void **state)
 {
     (void)state;
@@ -425,6 +464,7 @@ int main(void)
         cmocka_unit_test(a_row_is_noted_where_only_its_new_place_was_passed),
         cmocka_unit_test(more_moved_rows_than_notes_begin_the_walk_again),
         cmocka_unit_test(a_row_that_moves_behind_the_walk_is_copied_once_as_it_is_there),
+        cmocka_unit_test(rows_that_are_packed_behind_the_walk_are_copied_there),
         cmocka_unit_test(a_walk_waits_for_blocks_and_loses_nothing),
         cmocka_unit_test(a_turn_looks_at_few_rows_and_at_more_when_it_is_idle),
     };
