@@ -190,6 +190,7 @@ static json_t *shard_json(const struct snapshot *snapshot, uint32_t index)
     set(object, "busy_ratio", json_real(shard->busy_ratio));
     set(object, "events_per_second", json_real(shard->events_per_second));
     set(object, "memory_used_bytes", number(shard->memory_used_bytes));
+    set(object, "memory_taken_bytes", number(shard->memory_taken_bytes));
     set(object, "memory_limit_bytes", number(shard->memory_cap_bytes));
     set(object, "pages", json_string(shard->pages));
     for (uint32_t i = 0; i < COUNTER_COUNT; i++) {

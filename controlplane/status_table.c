@@ -215,15 +215,17 @@ static void shards_render(const json_t *status, struct buffer *out)
     size_t i;
     const json_t *shard;
     char used[CELL_SIZE];
+    char taken[CELL_SIZE];
     char limit[CELL_SIZE];
-    buffer_format(out, "\n%-6s %5s %7s %12s %12s %12s  %s\n", "shard", "core", "busy", "events/s",
-                  "memory", "of", "pages");
+    buffer_format(out, "\n%-6s %5s %7s %12s %12s %12s %12s  %s\n", "shard", "core", "busy",
+                  "events/s", "memory", "taken", "of", "pages");
     json_array_foreach(json_object_get(status, "shards"), i, shard)
     {
-        buffer_format(out, "%-6" PRId64 " %5" PRId64 " %6.1f%% %12.0f %12s %12s  %s\n",
+        buffer_format(out, "%-6" PRId64 " %5" PRId64 " %6.1f%% %12.0f %12s %12s %12s  %s\n",
                       integer_of(shard, "shard"), integer_of(shard, "core"),
                       100 * real_of(shard, "busy_ratio"), real_of(shard, "events_per_second"),
                       bytes_format(real_of(shard, "memory_used_bytes"), used),
+                      bytes_format(real_of(shard, "memory_taken_bytes"), taken),
                       bytes_format(real_of(shard, "memory_limit_bytes"), limit),
                       text_of(shard, "pages"));
     }
