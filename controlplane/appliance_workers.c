@@ -10,9 +10,12 @@
 
 #define IDLE_TURNS_BEFORE_SLEEP 64u
 #define IDLE_SLEEP_US           500u
-#define PAGE_BYTES              4096u
-#define STATE_TOUCH_BYTES       (32 * MIB)
-#define DRAIN_LOOK_NS           1000000
+/* While only the disk is waited for: a quick one is over by then. */
+#define IDLE_TURNS_BEFORE_NAP 2048u
+#define IDLE_NAP_US           50u
+#define PAGE_BYTES            4096u
+#define STATE_TOUCH_BYTES     (32 * MIB)
+#define DRAIN_LOOK_NS         1000000
 
 static void worker_options_of(const struct appliance *appliance, uint32_t shard,
                               struct worker_options *out)
@@ -129,9 +132,12 @@ static void *worker_run(void *argument)
     /* Relaxed: the join that follows orders everything else. */
     while (!atomic_load_explicit(&appliance->shared_stop, memory_order_relaxed)) {
         idle_turns = worker_turn(worker) > 0 ? 0 : idle_turns + 1;
-        /* What the log has in flight is waited for awake, and a checkpoint's walk is not paced. */
+        /* A checkpoint's walk is not paced. What the log has in flight is waited for awake at
+         * first, then in naps: the kernel may need this very core to end it. */
         if (queue != NULL && idle_turns > IDLE_TURNS_BEFORE_SLEEP && worker_may_sleep(worker)) {
             net_wait(queue, IDLE_SLEEP_US);
+        } else if (queue != NULL && idle_turns > IDLE_TURNS_BEFORE_NAP && worker_may_nap(worker)) {
+            net_wait(queue, IDLE_NAP_US);
         }
     }
     for (uint32_t i = 0; i < appliance->port_count; i++) {

@@ -85,6 +85,8 @@ uint32_t worker_turn(struct worker *worker);
 bool worker_is_quiet(const struct worker *worker);
 /* The same: quiet, no checkpoint's walk could go on, and no history waits. */
 bool worker_may_sleep(const struct worker *worker);
+/* The same, whatever the log has in flight: only the disk is waited for. */
+bool worker_may_nap(const struct worker *worker);
 
 /* Control thread: from now on nothing is asked of the ports; what came is finished. */
 void worker_drain(struct worker *worker);

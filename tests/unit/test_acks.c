@@ -200,6 +200,27 @@ static void the_producer_hears_when_its_message_is_durable_and_not_before(void *
     world_close();
 }
 
+/* Kernels end a write by threads of the core that hears of it: a worker that shares its core lets
+ * them have it, but does not sleep as one that waits for nothing. */
+static void while_a_write_is_in_flight_a_worker_naps_and_does_not_sleep(void **state)
+{
+    (void)state;
+    world_open(2);
+    const struct worker *worker = world.bench.worker[0];
+    turns(1);
+    assert_true(worker_may_sleep(worker));
+    send((struct sending){.sequence = 1, .events = 2});
+    turns(1);
+    for (uint32_t i = 0; i < WRITE_US / TURN_US; i++) {
+        assert_false(worker_may_sleep(worker));
+        assert_true(worker_may_nap(worker));
+        turns(1);
+    }
+    turns(200);
+    assert_true(worker_may_sleep(worker));
+    world_close();
+}
+
 static void a_lane_hears_at_most_once_a_millisecond(void **state)
 {
     (void)state;
@@ -393,6 +414,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_producer_hears_when_its_message_is_durable_and_not_before),
+        cmocka_unit_test(while_a_write_is_in_flight_a_worker_naps_and_does_not_sleep),
         cmocka_unit_test(a_lane_hears_at_most_once_a_millisecond),
         cmocka_unit_test(only_lanes_that_want_it_hear),
         cmocka_unit_test(a_heartbeat_a_duplicate_and_one_too_far_are_answered_at_once),
