@@ -130,7 +130,9 @@ static void an_error_is_told_at_once_or_where_it_comes(void **state)
         result = duckdb_rows_next(rows, &chunk, error);
     }
     assert_int_equal(result, RESULT_CORRUPT);
-    assert_non_null(strstr(error, "too far"));
+    if (strstr(error, "too far") == NULL) {
+        fail_msg("%s", error);
+    }
     duckdb_rows_close(rows);
 }
 
