@@ -381,31 +381,26 @@ bool worker_is_drained(const struct worker *worker)
     return atomic_load_explicit(&worker->shared_drained, memory_order_acquire);
 }
 
-/* Nothing waits but what the log has. */
-static bool all_is_taken(const struct worker *worker)
+bool worker_is_quiet(const struct worker *worker)
 {
     for (uint32_t i = 0; i < worker->options.port_count; i++) {
         if (worker->intake[i].next < worker->intake[i].burst.count) {
             return false;
         }
     }
-    return worker->again_at == worker->again_count && mesh_is_empty(&worker->mesh);
-}
-
-bool worker_is_quiet(const struct worker *worker)
-{
-    return all_is_taken(worker) && mirror_is_quiet(&worker->mirror);
-}
-
-bool worker_may_nap(const struct worker *worker)
-{
-    return all_is_taken(worker) && !walk_may_go_on(&worker->walk) &&
-           (worker->filling == NULL || ring_is_empty(worker->filling));
+    return worker->again_at == worker->again_count && mirror_is_quiet(&worker->mirror) &&
+           mesh_is_empty(&worker->mesh);
 }
 
 bool worker_may_sleep(const struct worker *worker)
 {
-    return worker_may_nap(worker) && mirror_is_quiet(&worker->mirror);
+    return worker_is_quiet(worker) && !walk_may_go_on(&worker->walk) &&
+           (worker->filling == NULL || ring_is_empty(worker->filling));
+}
+
+bool worker_may_nap(const struct worker *worker)
+{
+    return !mirror_is_quiet(&worker->mirror) && !walk_may_go_on(&worker->walk);
 }
 
 void worker_mirror_buffers(struct worker *worker, void *out_buffer[DISK_QUEUE_BUFFERS],

@@ -218,6 +218,15 @@ static void while_a_write_is_in_flight_a_worker_naps_and_does_not_sleep(void **s
     }
     turns(200);
     assert_true(worker_may_sleep(worker));
+    assert_false(worker_may_nap(worker));
+    /* A log without room, with messages before it: it waits for the disk as well. */
+    disk_simulated_faults_set(world.disk, &(struct disk_simulated_faults){.full_ppm = ALWAYS_PPM});
+    for (uint64_t sequence = 2; sequence < 20; sequence++) {
+        send((struct sending){.sequence = sequence, .events = 2});
+        turns(20);
+    }
+    assert_false(worker_may_sleep(worker));
+    assert_true(worker_may_nap(worker));
     world_close();
 }
 
