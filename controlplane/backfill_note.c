@@ -21,15 +21,6 @@ void backfill_note_free(struct backfill_note *note)
     *note = (struct backfill_note){0};
 }
 
-static uint32_t note_crc(const uint8_t *data, uint32_t size)
-{
-    static const uint8_t zeros[sizeof(uint32_t)];
-    const uint32_t from = CRC_OFFSET + sizeof(zeros);
-    uint32_t crc = checksum_crc32c(0, data, CRC_OFFSET);
-    crc = checksum_crc32c(crc, zeros, sizeof(zeros));
-    return checksum_crc32c(crc, data + from, size - from);
-}
-
 /* Bytes that the note fits in. */
 static uint64_t note_bytes_max(const struct backfill_note *note)
 {
@@ -97,7 +88,7 @@ uint8_t *backfill_note_encode(const struct backfill_note *note, uint32_t *out_si
     texts_write(&writer, &note->texts);
     ASSERT(bytes_write_finish(&writer) == RESULT_OK);
     memcpy(data + SIZE_OFFSET, &writer.at, sizeof(writer.at));
-    uint32_t crc = note_crc(data, writer.at);
+    uint32_t crc = checksum_crc32c_around(data, writer.at, CRC_OFFSET);
     memcpy(data + CRC_OFFSET, &crc, sizeof(crc));
     *out_size = writer.at;
     return data;
@@ -193,7 +184,7 @@ enum result backfill_note_decode(const uint8_t *data, uint32_t size, struct back
     if (reader.failed || file_size > size) {
         return RESULT_TRUNCATED;
     }
-    if (file_size != size || note_crc(data, size) != crc) {
+    if (file_size != size || checksum_crc32c_around(data, size, CRC_OFFSET) != crc) {
         return RESULT_CORRUPT;
     }
     memcpy(out_note->store_id, store_id, MIRROR_STORE_ID_BYTES);

@@ -144,9 +144,8 @@ void history_look_add(struct history *history, uint32_t stream, uint32_t shard,
         asking.place = own->place[asking.w];
         asking.index = plan->stream[stream].view[asking.place];
         asking.view = &plan->view[asking.index];
-        uint32_t field = plan_key_fields(asking.view, stream)[0];
-        if (asking.view->key_count == 1 && schema->field[field].type != FIELD_TYPE_string) {
-            numbers_ask(&asking, field);
+        if (key_has_column(asking.view, schema, stream)) {
+            numbers_ask(&asking, plan_key_fields(asking.view, stream)[0]);
         } else {
             keys_ask(&asking);
         }

@@ -87,14 +87,6 @@ static bool event_route(struct worker *worker, uint32_t event, uint32_t views)
     return any;
 }
 
-/* True when the key of this view is one number: it stands in a column. */
-static bool view_has_column(const struct worker *worker, const struct plan_view *view)
-{
-    return view->key_count == 1 &&
-           worker->burst->schema->field[plan_key_fields(view, worker->burst->stream)[0]].type !=
-               FIELD_TYPE_string;
-}
-
 /* Which of the stream's first count views take their keys straight from a column: with one shard
  * those that have one; with several all or none, since an event goes to an owner once. */
 static uint32_t views_by_column(const struct worker *worker, uint32_t count)
@@ -108,7 +100,7 @@ static uint32_t views_by_column(const struct worker *worker, uint32_t count)
         bool same =
             alone || plan_key_fields(view, worker->burst->stream)[0] ==
                          plan_key_fields(&plan->view[stream->view[0]], worker->burst->stream)[0];
-        if (view_has_column(worker, view) && same) {
+        if (key_has_column(view, worker->burst->schema, worker->burst->stream) && same) {
             by_column |= 1u << v;
         } else if (!alone) {
             return 0;

@@ -84,3 +84,12 @@ uint32_t checksum_crc32c(uint32_t crc, const void *data, uint64_t size)
     }
     return ~sum;
 }
+
+uint32_t checksum_crc32c_around(const void *data, uint64_t size, uint32_t offset)
+{
+    static const uint8_t zeros[sizeof(uint32_t)];
+    const uint64_t from = offset + sizeof(zeros);
+    uint32_t crc = checksum_crc32c(0, data, offset);
+    crc = checksum_crc32c(crc, zeros, sizeof(zeros));
+    return checksum_crc32c(crc, (const uint8_t *)data + from, size - from);
+}

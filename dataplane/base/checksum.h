@@ -13,3 +13,5 @@
 
 /* crc: 0, or what an earlier call returned. data may have any alignment. */
 uint32_t checksum_crc32c(uint32_t crc, const void *data, uint64_t size);
+/* Of data that holds this very sum at offset: those four bytes count as zeros. */
+uint32_t checksum_crc32c_around(const void *data, uint64_t size, uint32_t offset);

@@ -12,6 +12,15 @@
 #include "dataplane/feature/burst.h"
 #include "dataplane/feature/plan.h"
 
+/* Whether the view's key in events of a stream is one number: it stands in the column of the first
+ * of plan_key_fields(). */
+static inline bool key_has_column(const struct plan_view *view, const struct schema *schema,
+                                  uint32_t stream)
+{
+    return view->key_count == 1 &&
+           schema->field[plan_key_fields(view, stream)[0]].type != FIELD_TYPE_string;
+}
+
 /* Writes the key of event for the view; returns its size, or 0 when a part is null. out holds
  * view->key_size_max bytes. */
 uint32_t key_of_event(const struct plan_view *view, const struct burst *burst, uint32_t event,

@@ -56,15 +56,6 @@ static bool manifest_is_good(const struct manifest *manifest)
     return true;
 }
 
-static uint32_t manifest_crc(const uint8_t *data, uint32_t size)
-{
-    static const uint8_t zeros[sizeof(uint32_t)];
-    const uint32_t from = CRC_OFFSET + sizeof(zeros);
-    uint32_t crc = checksum_crc32c(0, data, CRC_OFFSET);
-    crc = checksum_crc32c(crc, zeros, sizeof(zeros));
-    return checksum_crc32c(crc, data + from, size - from);
-}
-
 static void header_write(struct bytes_writer *writer, const struct manifest *manifest)
 {
     bytes_write_u64(writer, MANIFEST_MAGIC);
@@ -128,7 +119,7 @@ uint32_t manifest_encode(const struct manifest *manifest, uint8_t *data, uint32_
     ASSERT(bytes_write_finish(&writer) == RESULT_OK);
     uint32_t sizes[2] = {writer.at, catalog_size};
     memcpy(data + SIZE_OFFSET, sizes, sizeof(sizes));
-    uint32_t crc = manifest_crc(data, writer.at);
+    uint32_t crc = checksum_crc32c_around(data, writer.at, CRC_OFFSET);
     memcpy(data + CRC_OFFSET, &crc, sizeof(crc));
     return writer.at;
 }
@@ -205,7 +196,7 @@ enum result manifest_decode(const uint8_t *data, uint32_t size, struct manifest 
     if (reader.failed || file_size > size) {
         return RESULT_TRUNCATED;
     }
-    if (file_size != size || manifest_crc(data, size) != crc) {
+    if (file_size != size || checksum_crc32c_around(data, size, CRC_OFFSET) != crc) {
         return RESULT_CORRUPT;
     }
     memcpy(out_manifest->store_id, store_id, MIRROR_STORE_ID_BYTES);

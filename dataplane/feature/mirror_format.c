@@ -40,11 +40,7 @@ static const uint8_t segment_zeros[MIRROR_SEGMENT_FIELDS - SEGMENT_ZEROS_OFFSET]
 /* Of the header's bytes, its own place taken as zero. */
 static uint32_t segment_crc(const uint8_t *block)
 {
-    static const uint8_t zeros[sizeof(uint32_t)];
-    const uint32_t from = SEGMENT_CRC_OFFSET + sizeof(zeros);
-    uint32_t crc = checksum_crc32c(0, block, SEGMENT_CRC_OFFSET);
-    crc = checksum_crc32c(crc, zeros, sizeof(zeros));
-    return checksum_crc32c(crc, block + from, MIRROR_SEGMENT_FIELDS - from);
+    return checksum_crc32c_around(block, MIRROR_SEGMENT_FIELDS, SEGMENT_CRC_OFFSET);
 }
 
 void mirror_segment_encode(struct mirror_segment *segment, uint8_t block[MIRROR_BLOCK_BYTES])

@@ -20,11 +20,7 @@
 
 static uint32_t file_crc(const uint8_t header[SERVED_FILE_HEADER])
 {
-    static const uint8_t zeros[sizeof(uint32_t)];
-    uint32_t crc = checksum_crc32c(0, header, FILE_CRC_AT);
-    crc = checksum_crc32c(crc, zeros, sizeof(zeros));
-    uint32_t rest = FILE_CRC_AT + (uint32_t)sizeof(zeros);
-    return checksum_crc32c(crc, header + rest, SERVED_FILE_HEADER - rest);
+    return checksum_crc32c_around(header, SERVED_FILE_HEADER, FILE_CRC_AT);
 }
 
 void served_file_encode(const struct served_file *file, uint8_t header[SERVED_FILE_HEADER])
