@@ -110,7 +110,7 @@ static void violations_set(const struct schema *schema, const struct snapshot_st
 static json_t *stream_json(const struct snapshot *snapshot, uint32_t index)
 {
     bool named = index < snapshot->plan->stream_count;
-    const struct snapshot_stream *stream = &snapshot->stream[named ? index : STREAMS_MAX];
+    const struct snapshot_stream *stream = snapshot_stream_at(snapshot, index);
     json_t *object = json_object();
     set(object, "stream", json_string(snapshot_stream_name(snapshot, index)));
     set(object, "id", named ? json_integer(snapshot->plan->stream[index].schema.id) : json_null());

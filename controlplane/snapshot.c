@@ -237,14 +237,16 @@ void snapshot_free(struct snapshot *snapshot)
     }
 }
 
+bool snapshot_drop_is_of_stream(enum drop drop)
+{
+    return drop_scope(drop) == DROP_SCOPE_MESSAGE || drop_scope(drop) == DROP_SCOPE_EVENT;
+}
+
 uint64_t snapshot_drops(const struct snapshot_stream *stream)
 {
     uint64_t sum = 0;
     for (uint32_t drop = 0; drop < DROP_COUNT; drop++) {
-        enum drop_scope scope = drop_scope((enum drop)drop);
-        if (scope == DROP_SCOPE_MESSAGE || scope == DROP_SCOPE_EVENT) {
-            sum += stream->drop[drop];
-        }
+        sum += snapshot_drop_is_of_stream((enum drop)drop) ? stream->drop[drop] : 0;
     }
     return sum;
 }
@@ -283,6 +285,11 @@ uint32_t snapshot_stream_count(const struct snapshot *snapshot)
 {
     bool nameless = snapshot->stream[STREAMS_MAX].received > 0;
     return snapshot->plan->stream_count + (nameless ? 1u : 0u);
+}
+
+const struct snapshot_stream *snapshot_stream_at(const struct snapshot *snapshot, uint32_t stream)
+{
+    return &snapshot->stream[stream < snapshot->plan->stream_count ? stream : STREAMS_MAX];
 }
 
 const char *snapshot_stream_name(const struct snapshot *snapshot, uint32_t stream)

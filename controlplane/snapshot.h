@@ -121,7 +121,9 @@ MUST_USE enum result snapshot_take(const struct appliance *appliance,
                                    struct snapshot **out_snapshot);
 void snapshot_free(struct snapshot *snapshot); /* NULL is fine. */
 
-/* Events of a stream that were not applied: drops of scope MESSAGE and EVENT. */
+/* True for the reasons why events of a stream were not applied: of scope MESSAGE and EVENT. */
+bool snapshot_drop_is_of_stream(enum drop drop);
+/* Events of a stream that were not applied: the sum of these drops. */
 uint64_t snapshot_drops(const struct snapshot_stream *stream);
 /* How old the newest event of a stream is; before there is one, how long the process waits. */
 int64_t snapshot_newest_age_us(const struct snapshot *snapshot, uint32_t stream);
@@ -129,7 +131,8 @@ int64_t snapshot_newest_age_us(const struct snapshot *snapshot, uint32_t stream)
 int64_t snapshot_balance(const struct snapshot_stream *stream);
 /* Its greatest drop, DROP_NONE when there is none. Duplicates count last: they are normal. */
 enum drop snapshot_top_drop(const struct snapshot_stream *stream);
-/* Index of the last stream to report: the nameless one only when it has counts. */
+/* Streams to report: the nameless one, which is last, only when it has counts. */
 uint32_t snapshot_stream_count(const struct snapshot *snapshot);
+const struct snapshot_stream *snapshot_stream_at(const struct snapshot *snapshot, uint32_t stream);
 /* Name of a stream for people: "(none)" for the nameless one. */
 const char *snapshot_stream_name(const struct snapshot *snapshot, uint32_t stream);
