@@ -11,7 +11,6 @@
 #include "controlplane/store_segment.h"
 #include "dataplane/base/hash.h"
 #include "dataplane/feature/catalog.h"
-#include "dataplane/feature/manifest.h"
 #include "drivers/memory.h"
 
 #define PLACE_NONE 0xffu
@@ -30,8 +29,6 @@ struct parity_known {
     struct epochs epochs;
     struct era era[ERAS_MAX];
     uint32_t era_count;
-    struct catalog *first; /* Owned: the plan of records that no plan of their log precedes. */
-    bool has_first;
     struct catalog *catalog; /* Owned: room for one, */
     struct catalog_map *map; /* and for what it means. */
 };
@@ -86,37 +83,6 @@ static void eras_find(struct parity_known *known)
     }
 }
 
-/* Of the newest manifest. One that cannot be read is none. */
-static enum result first_read(struct parity_known *known, char error[PARITY_ERROR_SIZE_MAX])
-{
-    struct store_directory directory;
-    struct store_file file;
-    char path[STORE_LOG_PATH_SIZE_MAX];
-    enum result result = store_directory_read(&directory, known->options.directory);
-    if (result != RESULT_OK) {
-        return refuse(known, "", reason(result), error);
-    }
-    struct manifest *manifest = heap_alloc(sizeof(*manifest));
-    for (uint32_t i = 0; manifest != NULL && i < directory.count && !known->has_first; i++) {
-        (void)snprintf(path, sizeof(path), "%s/%s", known->options.directory,
-                       directory.name[i].name);
-        if (directory.name[i].kind == STORE_NAME_MANIFEST &&
-            store_file_open(&file, path) == RESULT_OK) {
-            uint64_t size;
-            const uint8_t *data = store_file_view(&file, 0, MANIFEST_BYTES_MAX, &size);
-            if (manifest_decode(data, (uint32_t)size, manifest) == RESULT_OK) {
-                *known->first = manifest->catalog;
-                known->has_first = true;
-            }
-            store_file_close(&file);
-        }
-    }
-    store_directory_free(&directory);
-    bool memory = manifest != NULL;
-    heap_free(manifest);
-    return memory ? RESULT_OK : refuse(known, "", result_name(RESULT_NO_MEMORY), error);
-}
-
 enum result parity_known_open(const struct parity_known_options *options,
                               struct parity_known **out_known, char error[PARITY_ERROR_SIZE_MAX])
 {
@@ -126,14 +92,12 @@ enum result parity_known_open(const struct parity_known_options *options,
         return RESULT_NO_MEMORY;
     }
     known->options = *options;
-    known->first = heap_alloc(sizeof(*known->first));
     known->catalog = heap_alloc(sizeof(*known->catalog));
     known->map = heap_alloc(sizeof(*known->map));
-    bool memory = known->first != NULL && known->catalog != NULL && known->map != NULL;
+    bool memory = known->catalog != NULL && known->map != NULL;
     enum result result =
         memory ? RESULT_OK : refuse(known, "", result_name(RESULT_NO_MEMORY), error);
     result = result == RESULT_OK ? epochs_read(known, error) : result;
-    result = result == RESULT_OK ? first_read(known, error) : result;
     if (result == RESULT_OK) {
         eras_find(known);
         result = store_log_read(options->directory, &known->log);
@@ -153,7 +117,6 @@ void parity_known_close(struct parity_known *known)
         return;
     }
     store_log_free(&known->log);
-    heap_free(known->first);
     heap_free(known->catalog);
     heap_free(known->map);
     heap_free(known);
@@ -386,7 +349,8 @@ enum result parity_known_find(struct parity_known *known, uint32_t view,
     for (uint32_t i = 0; i < known->log.segment_count && result == RESULT_OK; i++) {
         const struct store_log_segment *segment = &known->log.segment[i];
         if (i == 0 || segment[-1].header.shard != segment->header.shard) {
-            catalog_take(&walk, known->has_first ? known->first : NULL, /* unrouted= */ false);
+            /* Records that no plan of their log precedes are the newest manifest's. */
+            catalog_take(&walk, known->log.newest, /* unrouted= */ false);
         }
         result = segment_take(&walk, i, error);
     }

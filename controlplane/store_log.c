@@ -199,6 +199,16 @@ static bool manifest_read(const char *path, struct manifest *manifest)
     return good;
 }
 
+static bool newest_keep(struct store_log *log, const struct manifest *manifest)
+{
+    log->newest = heap_alloc(sizeof(*log->newest));
+    if (log->newest == NULL) {
+        return false;
+    }
+    *log->newest = manifest->catalog;
+    return plans_add(log, log->newest, manifest->epoch);
+}
+
 /* The newest good manifest: its plan is there when the log that began with it is not. */
 static enum result manifests_look(struct log_look *look, const struct store_directory *directory)
 {
@@ -211,7 +221,7 @@ static enum result manifests_look(struct log_look *look, const struct store_dire
         }
         (void)snprintf(path, sizeof(path), "%s/%s", look->directory, directory->name[i].name);
         if (manifest_read(path, manifest)) {
-            good = plans_add(look->log, &manifest->catalog, manifest->epoch);
+            good = newest_keep(look->log, manifest);
             break;
         }
     }
@@ -257,6 +267,7 @@ void store_log_free(struct store_log *log)
 {
     heap_free(log->segment);
     heap_free(log->plan);
+    heap_free(log->newest);
     heap_free(log->headless);
     *log = (struct store_log){0};
 }

@@ -1,6 +1,6 @@
 /* The log of a data directory from outside, also beside a running appliance: the segments that were
- * begun, also those that were moved to archives (archives.h), and the streams as the plans that the
- * log and the newest manifest keep had them. Reads only. */
+ * begun, also those that were moved to archives (archives.h), the plan of the newest manifest, and
+ * the streams as that one and those of the log have them. Reads only. */
 #pragma once
 
 #include <stdint.h>
@@ -35,6 +35,7 @@ struct store_log {
     uint32_t segment_count;
     struct store_log_plan *plan; /* Owned. */
     uint32_t plan_count;
+    struct catalog *newest; /* Owned: the plan of the newest manifest that is good. NULL: none. */
     struct store_log_headless *headless; /* Owned. */
     uint32_t headless_count;
 };
