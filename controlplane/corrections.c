@@ -8,28 +8,6 @@
 
 #define RECORD_BYTES_MIN 40u
 
-static enum result file_read(struct disk *disk, struct corrections *corrections)
-{
-    struct disk_file *file;
-    enum result result = disk_file_open(disk, CORRECTIONS_NAME, DISK_READ, &file);
-    if (result != RESULT_OK) {
-        return result;
-    }
-    uint64_t size = 0;
-    result = disk_file_size(file, &size);
-    if (result == RESULT_OK && size > CORRECTION_FILE_BYTES_MAX) {
-        result = RESULT_CORRUPT;
-    }
-    if (result == RESULT_OK) {
-        corrections->data = heap_alloc(size + 1);
-        result = corrections->data == NULL
-                     ? RESULT_NO_MEMORY
-                     : disk_file_read(file, 0, corrections->data, size, &corrections->size);
-    }
-    disk_file_close(file);
-    return result;
-}
-
 static enum result records_read(struct corrections *corrections, uint32_t count)
 {
     uint64_t at = CORRECTION_HEAD_BYTES;
@@ -66,7 +44,8 @@ enum result corrections_load(struct disk *disk, const uint8_t store_id[MIRROR_ST
                              struct corrections *out_corrections)
 {
     memset(out_corrections, 0, sizeof(*out_corrections));
-    enum result result = file_read(disk, out_corrections);
+    enum result result = disk_file_read_all(disk, CORRECTIONS_NAME, CORRECTION_FILE_BYTES_MAX,
+                                            &out_corrections->data, &out_corrections->size);
     struct correction_head head;
     if (result == RESULT_OK) {
         result = correction_decode_head(out_corrections->data, out_corrections->size, &head);

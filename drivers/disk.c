@@ -110,6 +110,41 @@ enum result disk_file_read(struct disk_file *file, uint64_t offset, void *data, 
     return file->operations->read(file, offset, data, size, out_read);
 }
 
+/* As long as it is now: a file that grows meanwhile is cut. */
+static enum result file_read_whole(struct disk_file *file, uint64_t size_max, uint8_t **out_data,
+                                   uint64_t *out_size)
+{
+    uint64_t size = 0;
+    enum result result = disk_file_size(file, &size);
+    if (result != RESULT_OK || size > size_max) {
+        return result == RESULT_OK ? RESULT_CORRUPT : result;
+    }
+    uint8_t *data = heap_alloc(size + 1);
+    if (data == NULL) {
+        return RESULT_NO_MEMORY;
+    }
+    result = disk_file_read(file, 0, data, size, &size);
+    if (result != RESULT_OK) {
+        heap_free(data);
+        return result;
+    }
+    *out_data = data;
+    *out_size = size;
+    return RESULT_OK;
+}
+
+enum result disk_file_read_all(struct disk *disk, const char *name, uint64_t size_max,
+                               uint8_t **out_data, uint64_t *out_size)
+{
+    struct disk_file *file;
+    enum result result = disk_file_open(disk, name, DISK_READ, &file);
+    if (result == RESULT_OK) {
+        result = file_read_whole(file, size_max, out_data, out_size);
+        disk_file_close(file);
+    }
+    return result;
+}
+
 enum result disk_file_write(struct disk_file *file, uint64_t offset, const void *data,
                             uint64_t size)
 {

@@ -76,6 +76,10 @@ MUST_USE enum result disk_file_size(struct disk_file *file, uint64_t *out_size);
 /* Reads up to size bytes; less only at the file's end. */
 MUST_USE enum result disk_file_read(struct disk_file *file, uint64_t offset, void *data,
                                     uint64_t size, uint64_t *out_read);
+/* All bytes of the file of this name: heap_free() them. RESULT_CORRUPT: more than size_max;
+ * RESULT_NO_MEMORY. */
+MUST_USE enum result disk_file_read_all(struct disk *disk, const char *name, uint64_t size_max,
+                                        uint8_t **out_data, uint64_t *out_size);
 MUST_USE enum result disk_file_write(struct disk_file *file, uint64_t offset, const void *data,
                                      uint64_t size);
 /* Durable: content and length (fdatasync). A failed sync is never tried again by the caller. */

@@ -6,6 +6,7 @@
 
 #include "dataplane/base/units.h"
 #include "drivers/disk.h"
+#include "drivers/memory.h"
 
 static char directory[256];
 static struct disk *disk;
@@ -85,6 +86,27 @@ static void a_file_reads_back_what_was_written(void **state)
     path_of("a", path);
     assert_int_equal(stat(path, &status), 0);
     assert_int_equal(status.st_mode & 0777, 0600);
+}
+
+static void a_whole_file_is_read_up_to_a_size(void **state)
+{
+    (void)state;
+    uint8_t *data = NULL;
+    uint64_t size = 7;
+    assert_int_equal(disk_file_read_all(disk, "a", 100, &data, &size), RESULT_NOT_FOUND);
+    struct disk_file *file = file_open("a", DISK_CREATE);
+    ok(disk_file_read_all(disk, "a", 0, &data, &size));
+    assert_int_equal(size, 0);
+    heap_free(data);
+    ok(disk_file_write(file, 0, "whole", 5));
+    disk_file_close(file);
+    data = NULL;
+    assert_int_equal(disk_file_read_all(disk, "a", 4, &data, &size), RESULT_CORRUPT);
+    assert_null(data);
+    ok(disk_file_read_all(disk, "a", 5, &data, &size));
+    assert_int_equal(size, 5);
+    assert_memory_equal(data, "whole", 5);
+    heap_free(data);
 }
 
 static void modes_say_what_is_there(void **state)
@@ -317,6 +339,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ROW(a_file_reads_back_what_was_written),
+        ROW(a_whole_file_is_read_up_to_a_size),
         ROW(modes_say_what_is_there),
         ROW(a_filled_file_is_long_zero_and_has_its_space),
         ROW(a_fill_that_fails_says_so),
