@@ -87,6 +87,14 @@ static bool event_route(struct worker *worker, uint32_t event, uint32_t views)
     return any;
 }
 
+/* The first key field of a view of the burst's stream: its column, where key_has_column(). */
+static uint32_t view_key_field(const struct worker *worker, uint32_t v)
+{
+    const struct plan *plan = worker->options.plan;
+    uint32_t stream = worker->burst->stream;
+    return plan_key_fields(&plan->view[plan->stream[stream].view[v]], stream)[0];
+}
+
 /* Which of the stream's first count views take their keys straight from a column: with one shard
  * those that have one; with several all or none, since an event goes to an owner once. */
 static uint32_t views_by_column(const struct worker *worker, uint32_t count)
@@ -97,9 +105,7 @@ static uint32_t views_by_column(const struct worker *worker, uint32_t count)
     uint32_t by_column = 0;
     for (uint32_t v = 0; v < count; v++) {
         const struct plan_view *view = &plan->view[stream->view[v]];
-        bool same =
-            alone || plan_key_fields(view, worker->burst->stream)[0] ==
-                         plan_key_fields(&plan->view[stream->view[0]], worker->burst->stream)[0];
+        bool same = alone || view_key_field(worker, v) == view_key_field(worker, 0);
         if (key_has_column(view, worker->burst->schema, worker->burst->stream) && same) {
             by_column |= 1u << v;
         } else if (!alone) {
@@ -113,10 +119,8 @@ static uint32_t views_by_column(const struct worker *worker, uint32_t count)
 static void owners_find(const struct worker *worker, uint8_t *owner)
 {
     const struct burst *burst = worker->burst;
-    const struct plan *plan = worker->options.plan;
     uint32_t shard_count = worker->options.shard_count;
-    uint32_t first = plan->stream[burst->stream].view[0];
-    const int64_t *column = burst->value[plan_key_fields(&plan->view[first], burst->stream)[0]];
+    const int64_t *column = burst->value[view_key_field(worker, 0)];
     for (uint32_t i = 0; i < burst->count; i++) {
         owner[i] = (uint8_t)mesh_owner(hash_owner_word((uint64_t)column[i]), shard_count);
     }
@@ -129,7 +133,7 @@ static void view_route_by_column(struct worker *worker, uint32_t v, const uint8_
 {
     const struct burst *burst = worker->burst;
     uint32_t index = worker->options.plan->stream[burst->stream].view[v];
-    uint32_t field = plan_key_fields(&worker->options.plan->view[index], burst->stream)[0];
+    uint32_t field = view_key_field(worker, v);
     struct shard_batch *batch = &worker->batch[v];
     const int64_t *column = burst->value[field];
     uint32_t null_keys = 0;
@@ -156,9 +160,8 @@ static void view_route_by_column(struct worker *worker, uint32_t v, const uint8_
 static void columns_forward(struct worker *worker, uint32_t views, const uint8_t *owner)
 {
     const struct burst *burst = worker->burst;
-    const struct plan *plan = worker->options.plan;
-    const struct plan_stream *stream = &plan->stream[burst->stream];
-    uint32_t field = plan_key_fields(&plan->view[stream->view[0]], burst->stream)[0];
+    const struct plan_stream *stream = &worker->options.plan->stream[burst->stream];
+    uint32_t field = view_key_field(worker, 0);
     for (uint32_t i = 0; i < burst->count; i++) {
         uint32_t taken = stream->filtered ? burst->views[i] & views : views;
         bool null = (burst->null_mask[i] >> field & 1) != 0;
@@ -183,10 +186,11 @@ void route_burst(struct worker *worker)
     const uint32_t all = (1u << count) - 1;
     const uint32_t quick = worker->burst_forwarded ? 0 : views_by_column(worker, count);
     const uint32_t slow = all & ~quick;
+    const bool forwards = quick != 0 && worker->options.shard_count > 1;
     uint8_t owner[BURST_EVENTS_MAX];
     uint8_t keyed[BURST_EVENTS_MAX];
     memset(keyed, count == 0 ? 1 : 0, burst->count);
-    if (quick != 0 && worker->options.shard_count > 1) {
+    if (forwards) {
         owners_find(worker, owner);
     } else {
         memset(owner, (int)worker->options.shard, burst->count);
@@ -194,7 +198,7 @@ void route_burst(struct worker *worker)
     for (uint32_t rest = quick; rest != 0; rest &= rest - 1) {
         view_route_by_column(worker, (uint32_t)__builtin_ctz(rest), owner, keyed);
     }
-    if (quick != 0 && worker->options.shard_count > 1) {
+    if (forwards) {
         columns_forward(worker, quick, owner);
     }
     for (uint32_t i = 0; i < burst->count; i++) {
