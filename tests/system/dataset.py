@@ -93,6 +93,12 @@ def with_duplicates(messages, source, shuffled):
     return sent
 
 
+def send_events(sender, stream, events, sequence, producer=1):
+    """One message."""
+    message = oracle.Message(stream, events, sequence, producer)
+    sender.send(client.pack_message(stream, message), len(events))
+
+
 def send_messages(sender, model, messages):
     for message in messages:
         sender.send(client.pack_message(message.stream, message), len(message.events))

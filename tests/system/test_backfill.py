@@ -288,8 +288,7 @@ def history_begins_where_the_mirror_does(shards):
         for number in range(3000 + 2000 * shards):
             events = [(base_us + number * 10**6 + place, source.randrange(VISITORS),
                        source.randrange(5000)) for place in range(50)]
-            message = dataset.oracle.Message(stream, events, number // 4 + 1, producer=number % 4)
-            sender.send(dataset.client.pack_message(stream, message), len(events))
+            dataset.send_events(sender, stream, events, number // 4 + 1, number % 4)
         sender.sync()
         appliance.stop()
         shutil.copytree(appliance.folder / "data", appliance.folder / "copy")
@@ -349,8 +348,7 @@ def a_view_without_memory_is_given_up(_):
         def users_send(first, end, sequence):
             for place in range(first, end, 50):
                 events = [(base_us + user, user, 100) for user in range(place, place + 50)]
-                message = dataset.oracle.Message(stream, events, sequence + place // 50)
-                sender.send(dataset.client.pack_message(stream, message), 50)
+                dataset.send_events(sender, stream, events, sequence + place // 50)
             sender.sync()
 
         users_send(0, users, 1)
@@ -408,8 +406,7 @@ def services_change_with_the_switch(shards):
                          memory=ROOM) as appliance:
         redis, sender = dataset.opened(appliance)
         event = (dataset.utc_us(2022, 1, 1), 3, 100)
-        message = dataset.oracle.Message(stream, [event], 1)
-        sender.send(dataset.client.pack_message(stream, message), 1)
+        dataset.send_events(sender, stream, [event], 1)
         sender.sync()
         assert redis.call("FS.GET", "user:3", "SERVICE", "first", "LATEST")[1::2] == [b"1"]
         assert parity_of(appliance, 1) == 1
@@ -496,8 +493,7 @@ def visits_send(redis, sender, stream, events, first, end):
         if place % 50 == 0 and place < BEFORE:
             sender.sync()
             support.wait_until(are_applied, f"{place} events are in their rows")
-        message = dataset.oracle.Message(stream, events[place:place + 10], 1 + place // 10)
-        sender.send(dataset.client.pack_message(stream, message), len(message.events))
+        dataset.send_events(sender, stream, events[place:place + 10], 1 + place // 10)
     sender.sync()
 
 

@@ -214,9 +214,7 @@ def segments_stay_until_the_fill_is_over(shards):
             for number in range(first, first + count):
                 events = [(base_us + number * 10**6 + place, (number + place) % users, 100)
                           for place in range(50)]
-                message = dataset.oracle.Message(stream, events, number // 4 + 1,
-                                                 producer=number % 4)
-                sender.send(dataset.client.pack_message(stream, message), len(events))
+                dataset.send_events(sender, stream, events, number // 4 + 1, number % 4)
                 if number % 100 == 99:
                     sender.sync()
             sender.sync()

@@ -52,8 +52,7 @@ class World:
 
     def send(self, stream, events):
         self.sequence += 1
-        message = dataset.oracle.Message(self.streams[stream], events, self.sequence)
-        self.sender.send(dataset.client.pack_message(self.streams[stream], message), len(events))
+        dataset.send_events(self.sender, self.streams[stream], events, self.sequence)
 
     def shard(self):
         return self.redis.status()["shards"][0]

@@ -44,8 +44,7 @@ def messages_of(source, streams, value_of):
 def send(appliance, messages):
     redis, sender = dataset.opened(appliance)
     for stream, events, sequence, producer in messages:
-        message = dataset.oracle.Message(stream, events, sequence, producer)
-        sender.send(dataset.client.pack_message(stream, message), len(events))
+        dataset.send_events(sender, stream, events, sequence, producer)
         time.sleep(0.002)  # Many turns, and so many apply times.
     sender.sync()
     return redis
