@@ -286,8 +286,8 @@ static void place_free(struct row_store *store, uint64_t line)
     counter_add(&store->shared_used_bytes, 0 - (uint64_t) class->lines * CACHE_LINE_BYTES);
 }
 
-/* Lines that leaving the chunk wins; 0: it stays. An eighth
- * of a chunk remains free in the class: it takes no further one at once. */
+/* Lines that leaving the chunk wins; 0: it stays. Its rows need no chunk that is free, and an
+ * eighth of a chunk remains free in the class: it takes no further one at once. */
 static uint32_t chunk_gain(const struct row_store *store, uint32_t index)
 {
     uint32_t class_index = row_store_class_at(store, index);
@@ -295,9 +295,10 @@ static uint32_t chunk_gain(const struct row_store *store, uint32_t index)
     const struct row_store_chunk *chunk = &store->chunk[index];
     uint32_t room = chunk_room(class, chunk);
     uint32_t rows = class->places - room;
+    uint32_t room_idle = class->idle == 0 ? 0 : class->places;
     bool leaves = class_index != CLASS_SEGMENT && chunk->leaving == 0 &&
                   chunk->free_count != chunk->fresh && room > 0 &&
-                  class->free - room >= rows + class->places / 8;
+                  class->free - room - room_idle >= rows + class->places / 8;
     return leaves ? room * class->lines : 0;
 }
 

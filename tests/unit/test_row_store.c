@@ -321,6 +321,110 @@ static void a_chunk_that_rows_leave_goes_on_when_its_class_needs_it(void **state
     bench_close();
 }
 
+/* A class keeps an empty chunk that any class may take: rows that move there win nothing. */
+static void rows_leave_no_chunk_for_one_that_is_free(void **state)
+{
+    (void)state;
+    const uint32_t places = ROW_STORE_CHUNK_LINES / row_store_class_lines(40);
+    uint32_t chunk = UINT32_MAX;
+    bench_open(2);
+    while (held_take(40)) {
+    }
+    for (uint32_t i = 0; i < places; i++) {
+        struct held held = held_retire(bench.held_count - 1);
+        lines_mark(&held, 1, 0);
+    }
+    row_store_turn(&bench.store);
+    for (uint32_t i = 0; i < places / 2; i++) {
+        struct held held = held_retire(bench.held_count - 1);
+        lines_mark(&held, 1, 0);
+    }
+    row_store_turn(&bench.store);
+    assert_int_equal(row_store_chunks_free(&bench.store), 1);
+    assert_false(row_store_chunk_leave(&bench.store, 1, &chunk));
+    bench_close();
+}
+
+/* Moves some rows out of the chunk that is being left; true when none is there any more. */
+static bool chunk_move(uint32_t chunk, uint32_t count, struct held *retired,
+                       uint32_t *retired_count)
+{
+    for (uint32_t i = 0; i < bench.held_count; i++) {
+        struct held held = bench.held[i];
+        if (row_store_line_of(&bench.store, held.place) / ROW_STORE_CHUNK_LINES != chunk) {
+            continue;
+        }
+        uint64_t *place = count == 0 ? NULL : row_store_take_roomy(&bench.store, held.class_index);
+        if (place == NULL) {
+            return false;
+        }
+        count--;
+        bench.held[i].place = place;
+        assert_int_not_equal(row_store_line_of(&bench.store, place) / ROW_STORE_CHUNK_LINES, chunk);
+        lines_mark(&bench.held[i], 0, 1);
+        row_store_retire(&bench.store, held.place);
+        retired[(*retired_count)++] = held;
+    }
+    return true;
+}
+
+/* Chunks with a row. */
+static uint32_t chunks_held(void)
+{
+    bool has[CHUNKS] = {false};
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < bench.held_count; i++) {
+        bool *of =
+            &has[row_store_line_of(&bench.store, bench.held[i].place) / ROW_STORE_CHUNK_LINES];
+        count += *of ? 0 : 1;
+        *of = true;
+    }
+    return count;
+}
+
+/* Law: chunks are free as soon as no row is in them, whatever moved, stayed or was taken. */
+static void chunks_are_taken_while_they_hold_a_row(void **state)
+{
+    (void)state;
+    static struct held retired[HELD];
+    static const uint32_t classes[] = {20, 24, 30, 40, 44, ROW_STORE_CLASSES - 2};
+    bench_open(CHUNKS);
+    struct random random;
+    random_seed(&random, 3);
+    uint32_t chunk = UINT32_MAX;
+    uint32_t left = 0;
+    for (uint32_t round = 0; round < 5000; round++) {
+        uint32_t count = 0;
+        bool rising = round / 100 % 2 == 0;
+        for (uint64_t i = random_below(&random, rising ? 12 : 5); i > 0; i--) {
+            (void)held_take(classes[random_below(&random, ARRAY_COUNT(classes))]);
+        }
+        for (uint64_t i = random_below(&random, rising ? 5 : 12); i > 0 && bench.held_count > 0;
+             i--) {
+            retired[count++] = held_retire((uint32_t)random_below(&random, bench.held_count));
+        }
+        if (bench.store.leaving == 0) {
+            (void)row_store_chunk_leave(&bench.store, 1, &chunk);
+        }
+        if (bench.store.leaving != 0 && random_below(&random, 20) == 0) {
+            row_store_chunk_stay(&bench.store);
+        } else if (bench.store.leaving != 0 &&
+                   chunk_move(chunk, (uint32_t)random_below(&random, 8), retired, &count)) {
+            row_store_chunk_left(&bench.store);
+            left++;
+        }
+        row_store_turn(&bench.store);
+        for (uint32_t i = 0; i < count; i++) {
+            lines_mark(&retired[i], 1, 0);
+        }
+        assert_int_equal(counter_read(&bench.store.shared_used_bytes), bench.held_bytes);
+        assert_int_equal(counter_read(&bench.store.shared_taken_bytes),
+                         chunks_held() * ROW_STORE_CHUNK_BYTES);
+    }
+    assert_true(left > 100);
+    bench_close();
+}
+
 static bool retired_place_comes_back(uint64_t *retired)
 {
     row_store_turn(&bench.store);
@@ -434,6 +538,8 @@ int main(void)
         cmocka_unit_test(at_the_cap_a_row_gets_a_larger_place_rather_than_none),
         cmocka_unit_test(a_chunk_that_is_left_serves_another_class),
         cmocka_unit_test(a_chunk_that_rows_leave_goes_on_when_its_class_needs_it),
+        cmocka_unit_test(rows_leave_no_chunk_for_one_that_is_free),
+        cmocka_unit_test(chunks_are_taken_while_they_hold_a_row),
         cmocka_unit_test(a_place_waits_until_every_reader_has_passed),
         cmocka_unit_test(places_come_back_in_the_order_of_their_turns),
         cmocka_unit_test(a_reader_that_never_passes_stops_moves_before_places_run_out),
