@@ -400,7 +400,7 @@ bool worker_may_sleep(const struct worker *worker)
 
 bool worker_may_nap(const struct worker *worker)
 {
-    return !mirror_is_quiet(&worker->mirror) && !walk_may_go_on(&worker->walk);
+    return !worker_is_quiet(worker) && !walk_may_go_on(&worker->walk);
 }
 
 void worker_mirror_buffers(struct worker *worker, void *out_buffer[DISK_QUEUE_BUFFERS],

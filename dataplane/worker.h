@@ -85,8 +85,8 @@ uint32_t worker_turn(struct worker *worker);
 bool worker_is_quiet(const struct worker *worker);
 /* The same: quiet, no checkpoint's walk could go on, and no history waits. */
 bool worker_may_sleep(const struct worker *worker);
-/* The same: its turns take nothing, and the log is not quiet, which is the disk's to end. What
- * waits then, in the ports and rings too, waits for room in the log. */
+/* The same, of one whose turns took nothing: what keeps it from being quiet is the log's, which the
+ * disk has to end, or waits for room in the log, which is never there when it is dead. */
 bool worker_may_nap(const struct worker *worker);
 
 /* Control thread: from now on nothing is asked of the ports; what came is finished. */

@@ -74,7 +74,7 @@ static void segment_push(uint64_t number)
     assert_true(worker_mirror_ready_push(world.bench.worker[0], &ready));
 }
 
-static void world_open(uint32_t segments)
+static void world_open_shards(uint32_t segments, uint32_t shard_count)
 {
     world = (struct world){.answers = 0};
     struct disk_simulated_options simulated = {
@@ -83,6 +83,7 @@ static void world_open(uint32_t segments)
     char error[DISK_ERROR_SIZE_MAX];
     ok(disk_open(&disk, &world.disk, error));
     struct workbench_options options = {.definitions = definitions,
+                                        .shard_count = shard_count,
                                         .state_bytes = 4 * MIB,
                                         .lanes_max = 64,
                                         .start_us = START_US,
@@ -93,6 +94,11 @@ static void world_open(uint32_t segments)
     for (uint32_t i = 0; i < segments; i++) {
         segment_push(i + 1);
     }
+}
+
+static void world_open(uint32_t segments)
+{
+    world_open_shards(segments, 1);
 }
 
 static void world_close(void)
@@ -135,6 +141,7 @@ static void turns(uint32_t count)
 
 struct sending {
     uint64_t sequence;
+    uint32_t shard;
     uint16_t lane;
     uint16_t events;
     uint8_t flags;
@@ -168,7 +175,7 @@ static void send(struct sending sending)
     if (world.has_key) {
         wire_tag_write(&world.key, data, size);
     }
-    assert_true(net_simulated_push(net_port_queue(world.bench.port, 0), data, size,
+    assert_true(net_simulated_push(net_port_queue(world.bench.port, sending.shard), data, size,
                                    sending.from == NULL ? &here : sending.from));
 }
 
@@ -224,6 +231,29 @@ static void while_a_write_is_in_flight_a_worker_naps_and_does_not_sleep(void **s
     for (uint64_t sequence = 2; sequence < 20; sequence++) {
         send((struct sending){.sequence = sequence, .events = 2});
         turns(20);
+    }
+    assert_false(worker_may_sleep(worker));
+    assert_true(worker_may_nap(worker));
+    world_close();
+}
+
+/* What others forward to a log that is dead waits until the end. */
+static void a_worker_whose_log_is_dead_naps_whatever_waits(void **state)
+{
+    (void)state;
+    world_open_shards(3, 2);
+    const struct worker *worker = world.bench.worker[0];
+    disk_simulated_faults_set(world.disk,
+                              &(struct disk_simulated_faults){.broken_ppm = ALWAYS_PPM});
+    send((struct sending){.sequence = 1, .events = 1});
+    turns(200);
+    assert_int_equal(worker->mirror.state, MIRROR_DEAD);
+    assert_true(worker_may_sleep(worker));
+    send((struct sending){.shard = 1, .sequence = 1, .events = 8});
+    (void)worker_turn(world.bench.worker[1]);
+    assert_false(mesh_is_empty(&worker->mesh));
+    for (uint32_t i = 0; i < 10; i++) {
+        assert_int_equal(worker_turn(world.bench.worker[0]), 0);
     }
     assert_false(worker_may_sleep(worker));
     assert_true(worker_may_nap(worker));
@@ -424,6 +454,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_producer_hears_when_its_message_is_durable_and_not_before),
         cmocka_unit_test(while_a_write_is_in_flight_a_worker_naps_and_does_not_sleep),
+        cmocka_unit_test(a_worker_whose_log_is_dead_naps_whatever_waits),
         cmocka_unit_test(a_lane_hears_at_most_once_a_millisecond),
         cmocka_unit_test(only_lanes_that_want_it_hear),
         cmocka_unit_test(a_heartbeat_a_duplicate_and_one_too_far_are_answered_at_once),
