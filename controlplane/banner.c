@@ -174,6 +174,11 @@ static void try_render(const struct appliance *appliance, struct buffer *out)
     buffer_text(out, "\n");
 }
 
+static const char *pages_name(const struct appliance *appliance)
+{
+    return memory_pages_name(memory_pages_of(&appliance->region[0]));
+}
+
 void banner_render(const struct appliance *appliance, struct buffer *out)
 {
     const struct plan *plan = appliance->plan;
@@ -185,7 +190,7 @@ void banner_render(const struct appliance *appliance, struct buffer *out)
     shards_render(appliance, out);
     buffer_format(out, "  memory   %llu MiB for state, on %s pages\n",
                   (unsigned long long)(appliance->config->options.state_memory_bytes / MIB),
-                  memory_pages_name(appliance->region[0].pages));
+                  pages_name(appliance));
     store_render(appliance, out);
     buffer_format(out, "  clock    %s\n", clock_describe(&appliance->clock));
     privileges_render(appliance, out);
@@ -207,8 +212,8 @@ void banner_render_json(const struct appliance *appliance, struct buffer *out)
     json_t *root = json_pack(
         "{s:s, s:s, s:i, s:b, s:s, s:s, s:o, s:s, s:i, s:i, s:s, s:s, s:b}", "version",
         FRESHET_VERSION, "run_id", appliance->run_id, "shards", (int)appliance->shard_count,
-        "sleeps", (int)appliance->sleeps, "pages", memory_pages_name(appliance->region[0].pages),
-        "clock", clock_describe(&appliance->clock), "ingest", listeners, "unix",
+        "sleeps", (int)appliance->sleeps, "pages", pages_name(appliance), "clock",
+        clock_describe(&appliance->clock), "ingest", listeners, "unix",
         options->query_unix[0] == '\0' ? "" : socket_path(appliance, absolute), "tcp_port",
         (int)server_tcp_port(appliance->server), "http_port",
         appliance->http == NULL ? 0 : (int)http_port(appliance->http), "durability",

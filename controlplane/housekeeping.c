@@ -118,7 +118,7 @@ enum result housekeeping_open(struct appliance *appliance, struct housekeeping *
     memset(housekeeping, 0, sizeof(*housekeeping));
     housekeeping->appliance = appliance;
     for (uint32_t i = 0; i < appliance->shard_count; i++) {
-        housekeeping->shard[i].shared_pages = (int)appliance->region[i].pages;
+        housekeeping->shard[i].shared_pages = (int)memory_pages_of(&appliance->region[i]);
     }
     pthread_condattr_t attributes;
     (void)pthread_condattr_init(&attributes);

@@ -77,12 +77,12 @@ static bool region_touch(uint8_t *base, uint64_t size_bytes)
 
 enum result memory_map(uint64_t size_bytes, int touch, struct memory_region *out_region)
 {
-    *out_region = (struct memory_region){.pages = MEMORY_PAGES_SMALL};
+    *out_region = (struct memory_region){.base = NULL};
     if (size_bytes == 0 || size_bytes > (UINT64_C(1) << 46)) {
         return RESULT_INVALID;
     }
     size_bytes = align_up(size_bytes, HUGE_PAGE_BYTES);
-    struct memory_region region = {.size_bytes = size_bytes, .pages = MEMORY_PAGES_HUGETLB};
+    struct memory_region region = {.size_bytes = size_bytes, .is_hugetlb = true};
     region.base = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_2MB, -1, 0);
     if (region.base == MAP_FAILED) {
@@ -92,18 +92,11 @@ enum result memory_map(uint64_t size_bytes, int touch, struct memory_region *out
         }
         /* Refused only where the kernel has no transparent hugepages: 4 KiB pages then. */
         (void)madvise(region.base, size_bytes, MADV_HUGEPAGE);
-        region.pages = MEMORY_PAGES_SMALL;
+        region.is_hugetlb = false;
     }
-    /* Without touch one page is faulted in, to see what the kernel gives. */
-    if (!region_touch(region.base, touch ? size_bytes : SMALL_PAGE_BYTES)) {
-        /* A part of a hugetlb page cannot be populated alone; it needs no look either. */
-        if (touch || region.pages != MEMORY_PAGES_HUGETLB) {
-            memory_unmap(&region);
-            return RESULT_NO_MEMORY;
-        }
-    }
-    if (region.pages != MEMORY_PAGES_HUGETLB) {
-        region.pages = memory_pages_of(&region);
+    if (touch != 0 && !region_touch(region.base, size_bytes)) {
+        memory_unmap(&region);
+        return RESULT_NO_MEMORY;
     }
     *out_region = region;
     return RESULT_OK;
@@ -112,8 +105,7 @@ enum result memory_map(uint64_t size_bytes, int touch, struct memory_region *out
 void memory_clear(struct memory_region *region)
 {
     /* Private anonymous pages that are given back come back as zeros; hugetlb ones stay. */
-    if (region->pages == MEMORY_PAGES_HUGETLB ||
-        madvise(region->base, region->size_bytes, MADV_DONTNEED) != 0) {
+    if (region->is_hugetlb || madvise(region->base, region->size_bytes, MADV_DONTNEED) != 0) {
         memset(region->base, 0, region->size_bytes);
     }
 }
@@ -123,7 +115,7 @@ void memory_unmap(struct memory_region *region)
     if (region->base != NULL) {
         munmap(region->base, region->size_bytes);
     }
-    *region = (struct memory_region){.pages = MEMORY_PAGES_SMALL};
+    *region = (struct memory_region){.base = NULL};
 }
 
 const char *memory_pages_name(enum memory_pages pages)
@@ -143,7 +135,6 @@ const char *memory_pages_name(enum memory_pages pages)
 struct smaps_sum {
     uint64_t resident_kib;
     uint64_t transparent_kib;
-    bool hugetlb;
 };
 
 static void smaps_read(FILE *file, uint64_t start, uint64_t end, struct smaps_sum *out)
@@ -162,14 +153,15 @@ static void smaps_read(FILE *file, uint64_t start, uint64_t end, struct smaps_su
             out->resident_kib += kib;
         } else if (sscanf(line, "AnonHugePages: %lu", &kib) == 1) {
             out->transparent_kib += kib;
-        } else if (sscanf(line, "KernelPageSize: %lu", &kib) == 1 && kib * KIB >= HUGE_PAGE_BYTES) {
-            out->hugetlb = true;
         }
     }
 }
 
 enum memory_pages memory_pages_of(const struct memory_region *region)
 {
+    if (region->is_hugetlb) {
+        return MEMORY_PAGES_HUGETLB;
+    }
     FILE *file = fopen("/proc/self/smaps", "re");
     if (file == NULL) {
         return MEMORY_PAGES_SMALL;
@@ -178,9 +170,6 @@ enum memory_pages memory_pages_of(const struct memory_region *region)
     uint64_t start = (uint64_t)(uintptr_t)region->base;
     smaps_read(file, start, start + region->size_bytes, &sum);
     fclose(file);
-    if (sum.hugetlb) {
-        return MEMORY_PAGES_HUGETLB;
-    }
     bool mostly = sum.transparent_kib > 0 && sum.transparent_kib >= sum.resident_kib / 2;
     return mostly ? MEMORY_PAGES_TRANSPARENT : MEMORY_PAGES_SMALL;
 }

@@ -1,6 +1,7 @@
 /* Big regions for the hot path, and the heap for the control plane. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "dataplane/base/result.h"
@@ -10,7 +11,7 @@ enum memory_pages { MEMORY_PAGES_HUGETLB, MEMORY_PAGES_TRANSPARENT, MEMORY_PAGES
 struct memory_region {
     void *base; /* Zeros, aligned to 2 MiB. */
     uint64_t size_bytes;
-    enum memory_pages pages; /* What the kernel really gave. */
+    bool is_hugetlb;
 };
 
 /* Maps size_bytes: hugetlb where there are enough, else transparent hugepages, else 4 KiB pages.
@@ -22,7 +23,8 @@ void memory_unmap(struct memory_region *region);
 void memory_clear(struct memory_region *region);
 /* "2 MiB hugetlb", "2 MiB transparent", "4 KiB". */
 const char *memory_pages_name(enum memory_pages pages);
-/* Looks again at what backs the region (transparent pages come late): reads smaps. */
+/* Looks at what backs the part of the region that was touched (transparent pages come late). Reads
+ * smaps, of all that the process has mapped: milliseconds. */
 enum memory_pages memory_pages_of(const struct memory_region *region);
 
 /* Control plane heap (mimalloc), with a limit for everything a client can grow. NULL when the limit

@@ -91,8 +91,7 @@ enum result __wrap_memory_map(uint64_t size_bytes, int touch, struct memory_regi
     if (before < ALIGN_BYTES) {
         munmap(wide + before + size_bytes, ALIGN_BYTES - before);
     }
-    *out_region = (struct memory_region){
-        .base = wide + before, .size_bytes = size_bytes, .pages = MEMORY_PAGES_SMALL};
+    *out_region = (struct memory_region){.base = wide + before, .size_bytes = size_bytes};
     return RESULT_OK;
 }
 

@@ -37,11 +37,15 @@ static void a_region_says_what_backs_it(void **state)
 {
     (void)state;
     struct memory_region region;
-    assert_int_equal(memory_map(8 * MIB, 1, &region), RESULT_OK);
-    assert_int_equal(memory_pages_of(&region), region.pages);
-    /* The kernel counts what it gave, so a region of 4 KiB pages never claims more. */
-    print_message("%s\n", memory_pages_name(region.pages));
-    memory_unmap(&region);
+    for (int touch = 0; touch < 2; touch++) {
+        assert_int_equal(memory_map(8 * MIB, touch, &region), RESULT_OK);
+        enum memory_pages pages = memory_pages_of(&region);
+        assert_int_equal(pages == MEMORY_PAGES_HUGETLB, region.is_hugetlb);
+        /* The kernel counts what it gave: nothing yet of what nobody touched. */
+        assert_true(touch != 0 || pages != MEMORY_PAGES_TRANSPARENT);
+        print_message("%s\n", memory_pages_name(pages));
+        memory_unmap(&region);
+    }
 }
 
 static void neighbours_are_not_touched_by_unmap(void **state)
