@@ -236,7 +236,9 @@ struct history_options mirror_history_options_of(struct mirror_history *history,
                                     .since_us = history->since_us,
                                     .patterns = history->patterns.set,
                                     .is_void = is_void,
-                                    .context = &history->epochs};
+                                    .context = &history->epochs,
+                                    .answered = options->answered,
+                                    .answered_context = options->answered_context};
 }
 
 /* Answers reads that regard the same corrections. */
@@ -261,8 +263,19 @@ static enum result level_read(struct mirror_history *history, uint32_t level,
                               struct history_read *reads, uint32_t count,
                               char error[MIRROR_HISTORY_ERROR_SIZE_MAX])
 {
-    struct history_read *some = heap_alloc((count + 1) * sizeof(*some));
-    uint32_t *from = heap_alloc((count + 1) * sizeof(*from));
+    uint32_t own = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        own += mirror_level_of(history, &reads[i]) == level;
+    }
+    if (own == 0) {
+        return RESULT_OK;
+    }
+    if (own == count) {
+        mirror_level_enter(history, level);
+        return batch_read(history, reads, count, error);
+    }
+    struct history_read *some = heap_alloc(own * sizeof(*some));
+    uint32_t *from = heap_alloc(own * sizeof(*from));
     uint32_t picked = 0;
     enum result result = some == NULL || from == NULL
                              ? mirror_history_fail(error, RESULT_NO_MEMORY, "no memory")
@@ -273,7 +286,7 @@ static enum result level_read(struct mirror_history *history, uint32_t level,
             some[picked++] = reads[i];
         }
     }
-    if (result == RESULT_OK && picked > 0) {
+    if (result == RESULT_OK) {
         mirror_level_enter(history, level);
         result = batch_read(history, some, picked, error);
     }

@@ -27,6 +27,9 @@ struct mirror_history_options {
     /* Asked now and then by any thread; true ends a read with RESULT_STOPPED. NULL is fine. */
     bool (*stop_asked)(void *context);
     void *stop_context;
+    history_answered
+        *answered; /* As history.h has it; of several threads. NULL: read.answer does. */
+    void *answered_context;
 };
 
 /* RESULT_NOT_FOUND: no data directory; RESULT_CORRUPT: a log that cannot be read to its end;

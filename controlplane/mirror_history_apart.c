@@ -54,6 +54,7 @@ static enum result run_open(struct mirror_history *history, struct share *share,
 {
     struct history_options own = mirror_history_options_of(history, share->read, share->count);
     own.pattern_scratch = history->patterns.scratch[run->thread];
+    own.thread = run->thread;
     enum result result = history_open(&own, &run->history);
     if (result == RESULT_OK) {
         history->last[history->last_count++] = run->history;

@@ -264,15 +264,15 @@ static enum result row_read_make(struct train *train, const struct label_batch *
         if (result != RESULT_OK) {
             return result;
         }
-        part->read[(uint64_t)part->rows * train->view_count + v] = (struct history_read){
-            .view = view->view,
-            .key = key[view->entity],
-            .key_size = key_size[view->entity],
-            .time = READ_NOW,
-            .known_us = q_us,
-            .feature_count = view->count,
-            .feature = &train->feature[view->first],
-            .answer = &part->answer[(uint64_t)part->rows * service->read_count + view->first]};
+        uint64_t number = (uint64_t)part->rows * train->view_count + v;
+        part->read[number] = (struct history_read){.view = view->view,
+                                                   .key = key[view->entity],
+                                                   .key_size = key_size[view->entity],
+                                                   .time = READ_NOW,
+                                                   .known_us = q_us,
+                                                   .feature_count = view->count,
+                                                   .feature = &train->feature[view->first],
+                                                   .number = number};
     }
     bool asks = service->request_count > 0 && !train->options->from_logged;
     return asks ? request_read(train, batch, row, part) : RESULT_OK;
@@ -282,16 +282,9 @@ static enum result part_alloc(struct train *train, uint32_t rows, struct train_p
 {
     uint64_t count = rows;
     uint64_t fields = train->service->request_count == 0 ? 0 : SERVICE_REQUEST_MAX;
-    uint64_t answers = count * train->service->read_count * sizeof(struct answer);
     uint64_t reads = count * train->view_count * sizeof(struct history_read);
-    enum result result = memory_map(reads + 1, /* touch= */ 0, &part->region[0]);
-    result = result == RESULT_OK ? memory_map(answers + 1, 0, &part->region[1]) : result;
-    if (result == RESULT_OK && train->known != NULL) {
-        result = memory_map(answers + 1, 0, &part->region[2]);
-    }
-    part->read = part->region[0].base;
-    part->answer = part->region[1].base;
-    part->known = part->region[2].base;
+    enum result result = memory_map(reads + 1, /* touch= */ 0, &part->region);
+    part->read = part->region.base;
     part->request = heap_alloc((count * fields + 1) * sizeof(*part->request));
     part->request_null = heap_alloc((count + 1) * sizeof(*part->request_null));
     return result != RESULT_OK || part->request == NULL || part->request_null == NULL
@@ -328,9 +321,7 @@ void train_part_free(struct train_part *part)
         heap_free(part->text);
         part->text = next;
     }
-    for (uint32_t i = 0; i < ARRAY_COUNT(part->region); i++) {
-        memory_unmap(&part->region[i]);
-    }
+    memory_unmap(&part->region);
     heap_free(part->request);
     heap_free(part->request_null);
     *part = (struct train_part){.rows = 0};

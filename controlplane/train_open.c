@@ -17,6 +17,8 @@
 
 #define PART_ROWS_MIN 1024u
 #define MEMORY_SHARE  4 /* Of the machine's: one part in so many. */
+/* Of a feature's answer, packed and spooled, as serving returned it too; texts may be longer. */
+#define ANSWER_BYTES 48u
 
 /* Places of reads: by view, so that a view's are together. */
 static void reads_place(struct train *train)
@@ -155,11 +157,14 @@ static enum result mirror_open(struct train *train)
                                              .plan = &train->config->plan,
                                              .mode = train->mode,
                                              .thread_count = train->thread_count,
-                                             .memory_bytes = train->memory_bytes / 2};
+                                             .memory_bytes = train->memory_bytes / 2,
+                                             .answered = train_pack_take,
+                                             .answered_context = &train->pack};
     char error[MIRROR_HISTORY_ERROR_SIZE_MAX];
     enum result result = mirror_history_open(&options, &train->mirror, error);
     if (result == RESULT_OK && train->options->compare) {
         options.mode = HISTORY_KNOWN;
+        options.answered_context = &train->pack_known;
         result = mirror_history_open(&options, &train->known, error);
     }
     if (result != RESULT_OK) {
@@ -184,7 +189,7 @@ static enum result sizes_choose(struct train *train)
     train->memory_bytes =
         train->options->memory_mib == 0 ? machine / MEMORY_SHARE : train->options->memory_mib * MIB;
     uint64_t row = train->view_count * sizeof(struct history_read) +
-                   train->service->read_count * sizeof(struct answer) + 4 * CACHE_LINE_BYTES;
+                   train->service->read_count * ANSWER_BYTES + 4 * CACHE_LINE_BYTES;
     uint64_t rows = train->memory_bytes / 2 / row;
     rows = rows < PART_ROWS_MIN         ? PART_ROWS_MIN
            : rows > TRAIN_PART_ROWS_MAX ? TRAIN_PART_ROWS_MAX
@@ -192,6 +197,27 @@ static enum result sizes_choose(struct train *train)
     train->part_rows =
         train->options->part_rows == 0 ? (uint32_t)rows : (uint32_t)train->options->part_rows;
     return RESULT_OK;
+}
+
+/* Labels and mirror, at once: the one loads a library, the other reads a log to its end. */
+struct opening {
+    struct train *train;
+    enum result labels;
+    enum result mirror; /* Whose error the train has. */
+    char labels_error[LABEL_ERROR_SIZE_MAX];
+};
+
+static void input_open(void *context, uint32_t task, uint32_t member)
+{
+    struct opening *opening = context;
+    struct train *train = opening->train;
+    (void)member;
+    if (task == 0) {
+        opening->labels =
+            label_table_open(train->options->labels, &train->labels, opening->labels_error);
+    } else {
+        opening->mirror = train->options->from_logged ? RESULT_OK : mirror_open(train);
+    }
 }
 
 /* The set never takes the place of its labels. */
@@ -205,7 +231,7 @@ static enum result output_path_check(struct train *train)
 
 enum result train_open(struct train *train)
 {
-    char error[LABEL_ERROR_SIZE_MAX];
+    struct opening opening = {.train = train};
     enum result result = service_find_named(train);
     if (result != RESULT_OK) {
         return result;
@@ -219,14 +245,15 @@ enum result train_open(struct train *train)
     if (result != RESULT_OK) {
         return result;
     }
-    if (label_table_open(train->options->labels, &train->labels, error) != RESULT_OK) {
-        return train_fail(train, "%s", error);
+    threads_run(train->threads, 2, input_open, &opening);
+    if (opening.labels != RESULT_OK) {
+        return train_fail(train, "%s", opening.labels_error);
     }
     result = train_columns_find(train);
     result = result == RESULT_OK ? train_output_check(train) : result;
     result = result == RESULT_OK ? labels_hash(train) : result;
     result = result == RESULT_OK ? sums_make(train) : result;
-    result = result == RESULT_OK && !train->options->from_logged ? mirror_open(train) : result;
+    result = result == RESULT_OK ? opening.mirror : result;
     result = result == RESULT_OK ? output_open(train) : result;
     if (result == RESULT_OK) {
         identity_make(train);
@@ -240,6 +267,8 @@ void train_close(struct train *train)
     mirror_history_close(train->mirror);
     train_logged_close(train->logged);
     mirror_history_close(train->known);
+    train_pack_deinit(&train->pack);
+    train_pack_deinit(&train->pack_known);
     train_spool_close(&train->last);
     threads_close(train->threads);
     heap_free(train->differ);

@@ -4,16 +4,7 @@
 #include "controlplane/train_inside.h"
 #include "dataplane/base/assert.h"
 
-/* Points reads at the other one of the part's two sets of answers. */
-static void answers_point(struct history_read *read, uint32_t count, const struct answer *from,
-                          struct answer *to)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        read[i].answer = to + (read[i].answer - from);
-    }
-}
-
-/* Rows [first, first + count) of the part. */
+/* Rows [first, first + count) of the part; what the packs had before is consumed. */
 static enum result rows_answer(struct train *train, struct train_part *part, uint32_t first,
                                uint32_t count)
 {
@@ -22,10 +13,10 @@ static enum result rows_answer(struct train *train, struct train_part *part, uin
     uint32_t reads = count * train->view_count;
     ASSERT((uint64_t)count * train->view_count <= UINT32_MAX);
     enum result result = RESULT_OK;
-    if (part->known != NULL) {
-        answers_point(read, reads, part->answer, part->known);
+    train_pack_clear(&train->pack);
+    train_pack_clear(&train->pack_known);
+    if (train->known != NULL) {
         result = mirror_history_read(train->known, read, reads, error);
-        answers_point(read, reads, part->known, part->answer);
     }
     result = result == RESULT_OK ? mirror_history_read(train->mirror, read, reads, error) : result;
     if (result != RESULT_OK && result != RESULT_NO_SPACE) {
@@ -54,15 +45,27 @@ enum result train_rows_answer(struct train *train, struct train_part *part, uint
                : result;
 }
 
-/* Makes the run ready for one row of these answers. */
+void train_computing_init(const struct train *train, struct train_computing *computing)
+{
+    struct service_run *run = &computing->run;
+    *run = (struct service_run){
+        .service = train->service, .answer = computing->answer, .space = &computing->space};
+    for (uint32_t i = 0; i < train->service->read_count; i++) {
+        run->base[i] = train->base[i];
+    }
+}
+
+/* Computes one row from the answers of a pack. */
 static void row_compute(const struct train *train, const struct train_part *part,
-                        const struct answer *answers, uint32_t row, struct service_run *run)
+                        const struct train_pack *pack, uint32_t row,
+                        struct train_computing *computing)
 {
     const struct plan_service *service = train->service;
-    run->answer = answers;
-    for (uint32_t i = 0; i < service->read_count; i++) {
-        run->base[i] = train->base[i];
-        run->step[i] = service->read_count;
+    struct service_run *run = &computing->run;
+    for (uint32_t v = 0; v < train->view_count; v++) {
+        const struct train_view *view = &train->view[v];
+        train_pack_read(pack, (uint64_t)row * train->view_count + v, view->count,
+                        &computing->answer[view->first]);
     }
     run->request_null = UINT32_MAX;
     if (service->request_count > 0) {
@@ -70,7 +73,7 @@ static void row_compute(const struct train *train, const struct train_part *part
         memcpy(run->request, word, service->request_count * sizeof(*word));
         run->request_null = part->request_null[row];
     }
-    service_compute(run, row, 1);
+    service_compute(run, 0, 1);
 }
 
 /* Whether something that serving could not know, or knew and should not have, explains that a row's
@@ -79,9 +82,8 @@ static bool row_is_explained(const struct train *train, const struct train_part 
 {
     for (uint32_t v = 0; v < train->view_count; v++) {
         const struct history_read *read = &part->read[(uint64_t)row * train->view_count + v];
-        const struct answer *known =
-            &part->known[(uint64_t)row * train->service->read_count + train->view[v].first];
-        if (read->is_hindsight || known->newest_us >= read->known_us) {
+        int64_t newest_us = train_pack_newest_us(&train->pack_known, read->number);
+        if (read->is_hindsight || newest_us >= read->known_us) {
             return true;
         }
     }
@@ -101,7 +103,7 @@ static void value_write(struct buffer *out, const struct answer *answer)
 
 /* Sets the flags of a row's items whose values serving returned otherwise. */
 static void row_compare(const struct train *train, const struct train_part *part,
-                        struct service_run *run, uint32_t row, uint8_t *flags)
+                        struct train_computing *computing, uint32_t row, uint8_t *flags)
 {
     uint32_t count = train->service->item_count;
     uint64_t end[SERVICE_FEATURES_MAX];
@@ -110,18 +112,18 @@ static void row_compare(const struct train *train, const struct train_part *part
     struct buffer truly;
     buffer_init(&known, 0);
     buffer_init(&truly, 0);
-    row_compute(train, part, part->known, row, run);
+    row_compute(train, part, &train->pack_known, row, computing);
     for (uint32_t item = 0; item < count; item++) {
-        service_answer(run, row, row, item, &answer);
+        service_answer(&computing->run, 0, 0, item, &answer);
         value_write(&known, &answer);
         end[item] = known.size;
     }
-    row_compute(train, part, part->answer, row, run);
+    row_compute(train, part, &train->pack, row, computing);
     uint8_t differs =
         TRAIN_SPOOL_DIFFERS | (row_is_explained(train, part, row) ? 0 : TRAIN_SPOOL_UNEXPLAINED);
     for (uint32_t item = 0; item < count; item++) {
         uint64_t first = item == 0 ? 0 : end[item - 1];
-        service_answer(run, row, row, item, &answer);
+        service_answer(&computing->run, 0, 0, item, &answer);
         buffer_consume(&truly, truly.size);
         value_write(&truly, &answer);
         bool same = truly.size == end[item] - first &&
@@ -133,18 +135,18 @@ static void row_compare(const struct train *train, const struct train_part *part
 }
 
 enum result train_row_spool(const struct train *train, const struct train_part *part,
-                            struct service_run *run, uint32_t row, struct buffer *values,
+                            struct train_computing *computing, uint32_t row, struct buffer *values,
                             uint32_t *out_item)
 {
     uint8_t flags[SERVICE_FEATURES_MAX] = {0};
-    if (part->known != NULL) {
-        row_compare(train, part, run, row, flags);
+    if (train->known != NULL) {
+        row_compare(train, part, computing, row, flags);
     } else {
-        row_compute(train, part, part->answer, row, run);
+        row_compute(train, part, &train->pack, row, computing);
     }
     for (uint32_t item = 0; item < train->service->item_count; item++) {
         struct answer answer;
-        service_answer(run, row, row, item, &answer);
+        service_answer(&computing->run, 0, 0, item, &answer);
         if (train_spool_add(values, &answer, flags[item]) != RESULT_OK) {
             *out_item = item;
             return RESULT_INVALID;

@@ -175,12 +175,27 @@ static void parts_remove(struct train *train, uint32_t part_count)
     (void)rmdir(path);
 }
 
+/* Where the answers of a part go. */
+static enum result packs_open(struct train *train)
+{
+    uint64_t reads = (uint64_t)train->part_rows * train->view_count;
+    enum result result = RESULT_OK;
+    if (train->mirror != NULL) {
+        result = train_pack_init(&train->pack, train->thread_count, reads);
+    }
+    if (result == RESULT_OK && train->known != NULL) {
+        result = train_pack_init(&train->pack_known, train->thread_count, reads);
+    }
+    return result == RESULT_OK ? RESULT_OK : train_fail(train, "no memory");
+}
+
 enum result train_run(struct train *train)
 {
     int lock = -1;
     enum result result = parts_lock(train, &lock);
     bool ours = result == RESULT_OK;
     result = ours ? state_enter(train) : result;
+    result = result == RESULT_OK ? packs_open(train) : result;
     uint32_t part_count = 0;
     uint32_t rows = 1;
     while (result == RESULT_OK && rows > 0) {

@@ -2,50 +2,29 @@
 
 #include <string.h>
 
+#include "controlplane/answer_pack.h"
 #include "dataplane/base/bytes.h"
 #include "dataplane/base/checksum.h"
-#include "dataplane/feature/exact.h"
 #include "drivers/memory.h"
 
 #define SPOOL_MAGIC   UINT64_C(0x314c4f4f50535246) /* "FRSPOOL1" */
-#define SPOOL_VERSION 1u
+#define SPOOL_VERSION 2u
 #define SPOOL_CHECKED 16u /* The CRC is of what begins here. */
 
-#define FLAGS (TRAIN_SPOOL_DIFFERS | TRAIN_SPOOL_UNEXPLAINED | TRAIN_SPOOL_JOINED)
+/* A column of a training set has no room for more. */
+#define NUMBER_WORDS_MAX 2u
+
+_Static_assert(((TRAIN_SPOOL_DIFFERS | TRAIN_SPOOL_UNEXPLAINED | TRAIN_SPOOL_JOINED) &
+                ~ANSWER_PACK_FLAGS) == 0,
+               "flags stand beside a status");
 
 enum result train_spool_add(struct buffer *values, const struct answer *answer, uint8_t flags)
 {
-    uint8_t head[3 + 2 * sizeof(uint64_t)] = {(uint8_t)(answer->status | flags),
-                                              (uint8_t)answer->kind, answer->scale};
-    uint64_t sign = wide_is_negative(&answer->number) ? UINT64_MAX : 0;
-    switch (answer->kind) {
-    case VALUE_NULL:
-        buffer_write(values, head, 3);
-        return RESULT_OK;
-    case VALUE_NUMBER:
-        if (answer->number.word[2] != sign || answer->number.word[3] != sign ||
-            (answer->number.word[1] ^ sign) >> 63 != 0) {
-            return RESULT_INVALID;
-        }
-        memcpy(head + 3, answer->number.word, 2 * sizeof(uint64_t));
-        buffer_write(values, head, sizeof(head));
-        return RESULT_OK;
-    case VALUE_DOUBLE:
-        memcpy(head + 3, &answer->real, sizeof(answer->real));
-        buffer_write(values, head, 3 + sizeof(answer->real));
-        return RESULT_OK;
-    case VALUE_BOOL:
-        memcpy(head + 3, answer->number.word, 1);
-        buffer_write(values, head, 3 + 1);
-        return RESULT_OK;
-    case VALUE_STRING:
-    case VALUE_LIST:
-        memcpy(head + 3, &answer->text_size, sizeof(answer->text_size));
-        buffer_write(values, head, 3 + sizeof(answer->text_size));
-        buffer_write(values, answer->text, answer->text_size);
-        return RESULT_OK;
+    if (answer->kind == VALUE_NUMBER && answer_pack_words(&answer->number) > NUMBER_WORDS_MAX) {
+        return RESULT_INVALID;
     }
-    return RESULT_INVALID;
+    answer_pack(answer, flags, values);
+    return RESULT_OK;
 }
 
 /* The header with the CRC of itself, from SPOOL_CHECKED on, and of the values. */
@@ -142,87 +121,18 @@ void train_spool_close(struct train_spool_reader *reader)
     *reader = (struct train_spool_reader){.data = NULL};
 }
 
-/* size bytes, or NULL. */
-static const uint8_t *take(struct train_spool_reader *reader, uint64_t size)
-{
-    const uint8_t *taken = reader->next;
-    if ((uint64_t)(reader->end - reader->next) < size) {
-        reader->next = reader->end;
-        return NULL;
-    }
-    reader->next += size;
-    return taken;
-}
-
-/* Takes a value's head: how it is held against what may stand there. */
-static const uint8_t *head_take(struct train_spool_reader *reader)
-{
-    const uint8_t *head = take(reader, 3);
-    bool good =
-        head != NULL && (head[0] & ~FLAGS) <= ANSWER_OUTSIDE_MAX_AGE && head[1] <= VALUE_LIST;
-    return good ? head : NULL;
-}
-
 bool train_spool_pass(struct train_spool_reader *reader, enum answer_status *out_status,
                       uint8_t *out_flags)
 {
-    static const uint8_t bytes[] = {
-        [VALUE_NULL] = 0, [VALUE_NUMBER] = sizeof(__int128), [VALUE_DOUBLE] = sizeof(double),
-        [VALUE_BOOL] = 1, [VALUE_STRING] = sizeof(uint32_t), [VALUE_LIST] = sizeof(uint32_t)};
-    const uint8_t *head = head_take(reader);
-    if (head == NULL) {
-        return false;
-    }
-    *out_status = (enum answer_status)(head[0] & ~FLAGS);
-    *out_flags = head[0] & FLAGS;
-    const uint8_t *value = take(reader, bytes[head[1]]);
-    if (value == NULL || (head[1] != VALUE_STRING && head[1] != VALUE_LIST)) {
-        return value != NULL;
-    }
-    uint32_t size;
-    memcpy(&size, value, sizeof(size));
-    return take(reader, size) != NULL;
+    const uint8_t *behind = answer_pack_pass(reader->next, reader->end, out_status, out_flags);
+    reader->next = behind == NULL ? reader->end : behind;
+    return behind != NULL;
 }
 
 bool train_spool_next(struct train_spool_reader *reader, struct answer *out_answer,
                       uint8_t *out_flags)
 {
-    const uint8_t *head = head_take(reader);
-    *out_answer = (struct answer){.status = ANSWER_NOT_FOUND};
-    if (head == NULL) {
-        return false;
-    }
-    *out_flags = head[0] & FLAGS;
-    out_answer->status = (enum answer_status)(head[0] & ~FLAGS);
-    out_answer->kind = (enum value_kind)head[1];
-    out_answer->scale = head[2];
-    const uint8_t *bytes = head;
-    __int128 number = 0;
-    switch (out_answer->kind) {
-    case VALUE_NULL:
-        break;
-    case VALUE_NUMBER:
-        bytes = take(reader, sizeof(number));
-        memcpy(&number, bytes == NULL ? head : bytes, bytes == NULL ? 0 : sizeof(number));
-        out_answer->number = wide_from_i128(number);
-        break;
-    case VALUE_DOUBLE:
-        bytes = take(reader, sizeof(out_answer->real));
-        memcpy(&out_answer->real, bytes == NULL ? head : bytes,
-               bytes == NULL ? 0 : sizeof(out_answer->real));
-        break;
-    case VALUE_BOOL:
-        bytes = take(reader, 1);
-        out_answer->number.word[0] = bytes == NULL ? 0 : bytes[0];
-        break;
-    case VALUE_STRING:
-    case VALUE_LIST:
-        bytes = take(reader, sizeof(out_answer->text_size));
-        memcpy(&out_answer->text_size, bytes == NULL ? head : bytes,
-               bytes == NULL ? 0 : sizeof(out_answer->text_size));
-        bytes = bytes == NULL ? NULL : take(reader, out_answer->text_size);
-        out_answer->text = (const char *)bytes;
-        break;
-    }
-    return bytes != NULL;
+    const uint8_t *behind = answer_unpack(reader->next, reader->end, out_answer, out_flags);
+    reader->next = behind == NULL ? reader->end : behind;
+    return behind != NULL;
 }

@@ -8,6 +8,7 @@
 
 #define SLICE_ROWS         256u
 #define SLICES_OF_A_MEMBER 4u /* At a time. */
+#define ROWS_AHEAD         4u /* Of the one that is taken: its answers come near. */
 
 struct slice {
     struct buffer values;
@@ -21,9 +22,8 @@ struct spooling {
     uint32_t first; /* Rows that are taken now. */
     uint32_t end;
     uint32_t slice_count;
-    struct slice *slice;         /* Owned. */
-    struct service_run *run;     /* Owned; of each member, */
-    struct program_space *space; /* as is its space. */
+    struct slice *slice;               /* Owned. */
+    struct train_computing *computing; /* Owned; of each member. */
 };
 
 static void slice_spool(void *context, uint32_t task, uint32_t member)
@@ -35,8 +35,11 @@ static void slice_spool(void *context, uint32_t task, uint32_t member)
     uint32_t end = row + (left < SLICE_ROWS ? left : SLICE_ROWS);
     slice->result = RESULT_OK;
     for (; slice->result == RESULT_OK && row < end; row++) {
-        slice->result = train_row_spool(spooling->train, spooling->part, &spooling->run[member],
-                                        row, &slice->values, &slice->item);
+        train_pack_prefetch(&spooling->train->pack,
+                            (row + ROWS_AHEAD) * (uint64_t)spooling->train->view_count);
+        slice->result =
+            train_row_spool(spooling->train, spooling->part, &spooling->computing[member], row,
+                            &slice->values, &slice->item);
     }
 }
 
@@ -90,14 +93,12 @@ static enum result spooling_init(struct train *train, const struct train_part *p
     *spooling = (struct spooling){
         .train = train, .part = part, .slice_count = members * SLICES_OF_A_MEMBER};
     spooling->slice = heap_alloc_lines(spooling->slice_count * sizeof(*spooling->slice));
-    spooling->run = heap_alloc_lines(members * sizeof(*spooling->run));
-    spooling->space = heap_alloc_lines(members * sizeof(*spooling->space));
-    if (spooling->slice == NULL || spooling->run == NULL || spooling->space == NULL) {
+    spooling->computing = heap_alloc_lines(members * sizeof(*spooling->computing));
+    if (spooling->slice == NULL || spooling->computing == NULL) {
         return train_fail(train, "no memory");
     }
     for (uint32_t m = 0; m < members; m++) {
-        spooling->run[m].service = train->service;
-        spooling->run[m].space = &spooling->space[m];
+        train_computing_init(train, &spooling->computing[m]);
     }
     return RESULT_OK;
 }
@@ -108,8 +109,7 @@ static void spooling_deinit(struct spooling *spooling)
         buffer_deinit(&spooling->slice[i].values);
     }
     heap_free(spooling->slice);
-    heap_free(spooling->run);
-    heap_free(spooling->space);
+    heap_free(spooling->computing);
 }
 
 /* From what was served, one thread's: it looks into files. */

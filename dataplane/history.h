@@ -39,12 +39,19 @@ struct history_read {
     int64_t known_us; /* Of `true`, q of a READ_NOW. */
     uint16_t feature_count;
     const uint16_t *feature; /* Indices into plan.feature, all of this view. */
-    struct answer *answer;   /* One per feature. Texts live as long as the history. */
+    struct answer *answer;   /* One per feature. Texts live as long as the history. Of options that
+                              * take answers otherwise unset. */
+    uint64_t number;         /* The caller's own. */
     bool found;
     bool is_hindsight; /* TRUE: it has events that came at q or later, or were too late. */
 };
 
 enum history_mode { HISTORY_KNOWN, HISTORY_TRUE };
+
+/* Takes an answered read with its answers, which are gone, as their texts are, when it returns.
+ * thread: whose history it is. */
+typedef enum result history_answered(void *context, uint32_t thread,
+                                     const struct history_read *read, const struct answer *answer);
 
 struct history_options {
     const struct plan *plan; /* Borrowed, as all. */
@@ -60,6 +67,9 @@ struct history_options {
     struct pattern_scratch *pattern_scratch; /* This thread's alone. */
     bool (*is_void)(void *context, uint32_t home, uint64_t home_lsn); /* As replay.h has it. */
     void *context;
+    history_answered *answered; /* NULL: read.answer does. */
+    void *answered_context;
+    uint32_t thread; /* That is told; of a team the hand. */
 };
 
 MUST_USE enum result history_open(const struct history_options *options,

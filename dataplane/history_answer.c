@@ -35,6 +35,10 @@ enum result history_answer_init(struct history_hand *hand)
     if (result != RESULT_OK) {
         return result;
     }
+    hand->item = heap_alloc(history_item_bytes(SINGLE_WORDS_MAX + SOURCES_MAX));
+    if (hand->item == NULL) {
+        return RESULT_NO_MEMORY;
+    }
     uint8_t *base = hand->region.base;
     hand->row[0] = (uint64_t *)base;
     hand->row[1] = (uint64_t *)(base + ROW_SIZE_MAX);
@@ -50,12 +54,20 @@ void history_answer_deinit(struct history_hand *hand)
     if (hand->region.base != NULL) {
         memory_unmap(&hand->region);
     }
+    heap_free(hand->item);
+    heap_free(hand->items);
     heap_free(hand->order);
+    heap_free(hand->due);
     heap_free(hand->end);
     hand->region = (struct memory_region){0};
+    hand->item = NULL;
+    hand->items = NULL;
+    hand->items_bytes = 0;
     hand->order = NULL;
+    hand->due = NULL;
     hand->end = NULL;
     hand->order_max = 0;
+    hand->due_max = 0;
 }
 
 /* The horizon before the item's T: of `true`, as if events came up to its time. */
@@ -166,6 +178,7 @@ static enum result read_answer(struct taking *taking, uint32_t index)
     struct history *history = taking->history;
     struct history_hand *hand = history->hand;
     struct history_read *read = &history->options.read[index];
+    struct answer *answer = history_answers_of(history, read, 0);
     const struct row_read_at at = {.q_us = read->known_us,
                                    .fold_us = INT64_MIN,
                                    .since_us = history->options.since_us[read->view]};
@@ -173,15 +186,37 @@ static enum result read_answer(struct taking *taking, uint32_t index)
                          taking->slot->came_us >= history_due_us(&history->options, index);
     if (taking->row == NULL) {
         read->found = false;
-        row_read_absent(read->known_us, at.shard, read->feature_count, read->answer);
-        return RESULT_OK;
+        row_read_absent(read->known_us, at.shard, read->feature_count, answer);
+        return history_answers_take(history, read, answer);
     }
     hand->texts.used = 0;
     hand->texts.list_left = READER_LIST_BYTES;
     read->found = row_answer(history->options.plan, taking->view, taking->row, taking->lines, &at,
-                             read->known_us, read->feature, read->feature_count, read->answer,
+                             read->known_us, read->feature, read->feature_count, answer,
                              hand->space, &hand->texts);
-    return history_answers_keep(history, read);
+    return history_answers_take(history, read, answer);
+}
+
+/* The row's reads as they are due. */
+static enum result reads_sort(struct history *history, const struct history_slot *slot)
+{
+    struct history_hand *hand = history->hand;
+    uint32_t count = slot->read_count;
+    if (count > hand->due_max) {
+        heap_free(hand->due);
+        hand->due = heap_alloc(2 * (uint64_t)count * sizeof(*hand->due));
+        hand->due_max = hand->due == NULL ? 0 : count;
+        if (hand->due == NULL) {
+            return RESULT_NO_MEMORY;
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t read = history->rows->by_slot[slot->read_first + i];
+        hand->due[i] =
+            (struct sort_pair){.key = history_due_us(&history->options, read), .item = read};
+    }
+    sort_pairs(hand->due, hand->due + count, count);
+    return RESULT_OK;
 }
 
 /* A row's items, by what reads go by, and its reads between them. */
@@ -192,14 +227,13 @@ static enum result row_take(struct history *history, uint32_t slot, const struct
     struct taking taking = {.history = history,
                             .slot = &rows->slots.slot[slot],
                             .view = &history->options.plan->view[rows->slots.slot[slot].view]};
-    const uint32_t *read = rows->by_slot + taking.slot->read_first;
-    const uint32_t *end = read + taking.slot->read_count;
-    enum result result = RESULT_OK;
+    enum result result = reads_sort(history, taking.slot);
+    const struct sort_pair *read = history->hand->due;
+    const struct sort_pair *end = read + taking.slot->read_count;
     for (uint64_t i = 0; result == RESULT_OK && i < count; i++) {
         __builtin_prefetch((const void *)(uintptr_t)pair[i + ITEMS_AHEAD].item);
-        while (result == RESULT_OK && read < end &&
-               history_due_us(&history->options, *read) <= pair[i].key) {
-            result = read_answer(&taking, *read++);
+        while (result == RESULT_OK && read < end && read->key <= pair[i].key) {
+            result = read_answer(&taking, (uint32_t)(read++)->item);
         }
         taking.apply_us = pair[i].key;
         result = result == RESULT_OK
@@ -207,34 +241,15 @@ static enum result row_take(struct history *history, uint32_t slot, const struct
                      : result;
     }
     while (result == RESULT_OK && read < end) {
-        result = read_answer(&taking, *read++);
+        result = read_answer(&taking, (uint32_t)(read++)->item);
     }
     return result;
 }
 
-/* The way through a hand's items of a part. */
-struct item_cursor {
-    const struct history_block *block;
-    uint64_t at;
-};
-
-static const struct history_item *cursor_item(struct item_cursor *cursor)
+static uint32_t item_words(const struct history_team *team, uint32_t slot)
 {
-    while (cursor->block != NULL && cursor->at == cursor->block->used) {
-        cursor->block = cursor->block->next;
-        cursor->at = 0;
-    }
-    return cursor->block == NULL ? NULL
-                                 : (const struct history_item *)(cursor->block->data + cursor->at);
-}
-
-static void cursor_step(const struct history_team *team, struct item_cursor *cursor,
-                        const struct history_item *item)
-{
-    const struct plan_view *view =
-        &team->options.plan->view[team->rows.slots.slot[item->slot].view];
-    uint32_t words = view->single_words + (view->outlives_tiles ? plan_source_count(view) : 0);
-    cursor->at += sizeof(*item) + words * sizeof(uint64_t);
+    const struct plan_view *view = &team->options.plan->view[team->rows.slots.slot[slot].view];
+    return view->single_words + (view->outlives_tiles ? plan_source_count(view) : 0);
 }
 
 /* What reads go by: T; of `true` the event's time, or one microsecond before it where windows hold
@@ -250,50 +265,52 @@ static int64_t item_key(const struct history_team *team, const struct history_it
     return view->edges == EDGES_CLOSED_CLOSED ? sub_clamped(time_us, 1) : time_us;
 }
 
-/* Counts each row's items; returns how many there are. */
+/* Counts each row's items; returns how many bytes they have unpacked. */
 static uint64_t items_count(const struct history_team *team, uint32_t part, uint32_t *count)
 {
     uint32_t base = part << team->part_shift;
-    uint64_t all = 0;
+    uint64_t bytes = 0;
     for (uint32_t h = 0; h < team->hand_count; h++) {
-        struct item_cursor cursor = {.block = team->hand[h]->keep.first[part]};
-        const struct history_item *item;
-        while ((item = cursor_item(&cursor)) != NULL) {
-            count[item->slot - base]++;
-            all++;
-            cursor_step(team, &cursor, item);
+        struct history_keep_cursor cursor;
+        history_keep_begin(&team->hand[h]->keep, part, &cursor);
+        while (cursor.block != NULL) {
+            uint32_t slot = history_keep_slot(&cursor);
+            uint32_t words = item_words(team, slot);
+            count[slot - base]++;
+            bytes += history_item_bytes(words);
+            history_keep_pass(&cursor, words);
         }
     }
-    return all;
+    return bytes;
 }
 
-/* Gives each row's items their places, in the order of the logs: stretch by stretch. */
-static void items_place(const struct history_team *team, uint32_t part, uint32_t *next,
-                        struct sort_pair *order)
+/* Unpacks items, and gives each row's their places, as the logs have them: stretch by stretch. */
+static void items_place(const struct history_team *team, uint32_t part, struct history_hand *hand)
 {
     uint32_t base = part << team->part_shift;
-    struct item_cursor cursor[SHARDS_MAX];
+    struct history_keep_cursor cursor[SHARDS_MAX];
+    uint8_t *at = hand->items;
     for (uint32_t h = 0; h < team->hand_count; h++) {
-        cursor[h] = (struct item_cursor){.block = team->hand[h]->keep.first[part]};
+        history_keep_begin(&team->hand[h]->keep, part, &cursor[h]);
     }
     for (;;) {
-        struct item_cursor *first = NULL;
+        struct history_keep_cursor *first = NULL;
         uint32_t stretch = UINT32_MAX;
         for (uint32_t h = 0; h < team->hand_count; h++) {
-            const struct history_item *item = cursor_item(&cursor[h]);
-            if (item != NULL && item->stretch < stretch) {
-                first = &cursor[h];
-                stretch = item->stretch;
-            }
+            uint32_t own = cursor[h].block == NULL ? UINT32_MAX : history_keep_stretch(&cursor[h]);
+            first = own < stretch ? &cursor[h] : first;
+            stretch = own < stretch ? own : stretch;
         }
         if (first == NULL) {
             return;
         }
-        const struct history_item *item;
-        while ((item = cursor_item(first)) != NULL && item->stretch == stretch) {
-            order[next[item->slot - base]++] =
+        while (first->block != NULL && history_keep_stretch(first) == stretch) {
+            struct history_item *item = (struct history_item *)(void *)at;
+            uint32_t words = item_words(team, history_keep_slot(first));
+            history_keep_next(first, words, item);
+            at += history_item_bytes(words);
+            hand->order[hand->end[item->slot - base]++] =
                 (struct sort_pair){.key = item_key(team, item), .item = (uint64_t)(uintptr_t)item};
-            cursor_step(team, first, item);
         }
     }
 }
@@ -308,8 +325,13 @@ static bool is_sorted(const struct sort_pair *pair, uint64_t count)
     return true;
 }
 
-static enum result order_reserve(struct history_hand *hand, uint64_t count)
+static enum result order_reserve(struct history_hand *hand, uint64_t count, uint64_t bytes)
 {
+    if (hand->items == NULL || bytes > hand->items_bytes) {
+        heap_free(hand->items);
+        hand->items = heap_alloc(bytes + 1);
+        hand->items_bytes = bytes;
+    }
     /* What is asked for ahead may be behind the end; as many to sort by. */
     uint64_t pairs = 2 * count + ITEMS_AHEAD;
     if (pairs > hand->order_max) {
@@ -317,7 +339,7 @@ static enum result order_reserve(struct history_hand *hand, uint64_t count)
         hand->order = heap_alloc_lines(pairs * sizeof(*hand->order));
         hand->order_max = hand->order == NULL ? 0 : pairs;
     }
-    return hand->order == NULL ? RESULT_NO_MEMORY : RESULT_OK;
+    return hand->order == NULL || hand->items == NULL ? RESULT_NO_MEMORY : RESULT_OK;
 }
 
 enum result history_part_answer(struct history *history, uint32_t part)
@@ -333,18 +355,18 @@ enum result history_part_answer(struct history *history, uint32_t part)
         return RESULT_NO_MEMORY;
     }
     memset(hand->end, 0, slots * sizeof(*hand->end));
-    uint64_t count = items_count(team, part, hand->end);
-    enum result result = order_reserve(hand, count);
+    uint64_t bytes = items_count(team, part, hand->end);
+    uint32_t count = 0;
+    for (uint32_t s = 0; s < slots; s++) {
+        uint32_t own = hand->end[s];
+        hand->end[s] = count;
+        count += own;
+    }
+    enum result result = order_reserve(hand, count, bytes);
     if (result != RESULT_OK) {
         return result;
     }
-    uint32_t next = 0;
-    for (uint32_t s = 0; s < slots; s++) {
-        uint32_t own = hand->end[s];
-        hand->end[s] = next;
-        next += own;
-    }
-    items_place(team, part, hand->end, hand->order);
+    items_place(team, part, hand);
     uint32_t first = 0;
     for (uint32_t s = 0; result == RESULT_OK && s < slots; s++) {
         struct sort_pair *pair = hand->order + first;

@@ -30,20 +30,10 @@ static enum result item_keep(struct history *history, const struct history_strea
     struct history_team *team = history->team;
     uint32_t part = slot >> team->part_shift;
     uint32_t sources = view->outlives_tiles ? plan_source_count(view) : 0;
-    struct history_item *item = NULL;
-    while (part >= team->part_first && part < history_part_end(team)) {
-        item = history_keep_take(&history->keep, part, view->single_words + sources);
-        if (item != NULL) {
-            break;
-        }
-        enum result result = parts_drop(history);
-        if (result != RESULT_OK) {
-            return result;
-        }
-    }
-    if (item == NULL) {
+    if (part < team->part_first || part >= history_part_end(team)) {
         return RESULT_OK;
     }
+    struct history_item *item = history->hand->item;
     item->slot = slot;
     item->stretch = history->hand->stretch;
     item->came_us = own->look->came_us[own->look->picked[event]];
@@ -51,6 +41,12 @@ static enum result item_keep(struct history *history, const struct history_strea
     const int64_t *before_us = history->shard[history->hand->shard].watermark_before_us;
     for (uint32_t i = 0; i < sources; i++) {
         item->words[view->single_words + i] = (uint64_t)before_us[plan_source_stream(view, i)];
+    }
+    while (!history_keep_add(&history->keep, item, view->single_words + sources)) {
+        enum result result = parts_drop(history);
+        if (result != RESULT_OK || part >= history_part_end(team)) {
+            return result;
+        }
     }
     return RESULT_OK;
 }

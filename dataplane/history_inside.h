@@ -97,6 +97,8 @@ struct history {
     uint32_t query_read[HISTORY_BATCH_MAX]; /* The read behind each. */
     uint32_t query_count;
     uint32_t query_answers;
+    struct answer *answer; /* Owned; where reads' own do not take them: of a batch, of a hand of one
+                            * read. */
     struct history_text *text;
     /* Of a hand: */
     struct history_keep keep;  /* what rows take, */
@@ -130,8 +132,17 @@ void history_horizons_note(struct history *history);
 /* Asks for an answer, in a batch where it can be; what is gathered of its row is applied. */
 MUST_USE enum result history_read_ask(struct history *history, uint32_t read);
 
-/* What of an answer the reader borrows, kept as long as the history. */
-MUST_USE enum result history_answers_keep(struct history *history, const struct history_read *read);
+/* Room for the answers of so many reads, where reads' own do not take them. */
+MUST_USE enum result history_answers_reserve(struct history *history, uint32_t reads);
+/* Where a read's answers go: its own, or behind `first` answers of others. */
+static inline struct answer *history_answers_of(const struct history *history,
+                                                const struct history_read *read, uint32_t first)
+{
+    return history->answer == NULL ? read->answer : history->answer + first;
+}
+/* Hands answers on, or keeps what they borrow as long as the history. */
+MUST_USE enum result history_answers_take(struct history *history, const struct history_read *read,
+                                          const struct answer *answer);
 /* Answers the reads that wait. */
 MUST_USE enum result history_reads_run(struct history *history);
 /* Takes the reads that are due up to a moment, it included. */

@@ -1,17 +1,29 @@
 #include "dataplane/history_keep.h"
 
+#include <string.h>
+
 #include "dataplane/base/assert.h"
+#include "dataplane/base/units.h"
 #include "dataplane/feature/cell.h"
 #include "dataplane/feature/limits.h"
 
-_Static_assert(sizeof(struct history_block) + sizeof(struct history_item) +
-                       (SINGLE_WORDS_MAX + SOURCES_MAX) * sizeof(uint64_t) <=
-                   HISTORY_BLOCK_BYTES,
-               "any item fits a block");
+#define GROUP_FIELDS 4u
+/* Before the words behind SINGLE_ORDER: slot, stretch, T, time and order. */
+#define HEAD_FIELDS 5u
+/* Fields are written and read as eight bytes each, what is behind them too. */
+#define SLACK_BYTES sizeof(uint64_t)
 
-enum result history_keep_init(struct history_keep *keep, uint64_t bytes)
+static uint64_t packed_bytes_max(uint32_t words)
 {
-    *keep = (struct history_keep){0};
+    uint64_t fields = HEAD_FIELDS + words - SINGLE_NULLS;
+    return fields * sizeof(uint64_t) + div_ceil(fields, GROUP_FIELDS) + SLACK_BYTES;
+}
+
+enum result history_keep_init(struct history_keep *keep, uint64_t bytes, uint32_t part_shift)
+{
+    ASSERT(sizeof(struct history_block) + packed_bytes_max(SINGLE_WORDS_MAX + SOURCES_MAX) <=
+           HISTORY_BLOCK_BYTES);
+    *keep = (struct history_keep){.part_shift = part_shift};
     return memory_map(bytes, /* touch= */ 0, &keep->region);
 }
 
@@ -40,35 +52,181 @@ static struct history_block *block_take(struct history_keep *keep)
     return block;
 }
 
-struct history_item *history_keep_take(struct history_keep *keep, uint32_t part, uint32_t words)
+/* A block of the part that has room; NULL: all are taken. */
+static struct history_block *room_find(struct history_keep *keep, struct history_keep_part *part,
+                                       uint64_t bytes)
 {
-    uint64_t bytes = sizeof(struct history_item) + words * sizeof(uint64_t);
-    struct history_block *block = keep->last[part];
-    if (block == NULL || HISTORY_BLOCK_BYTES - sizeof(*block) - block->used < bytes) {
-        block = block_take(keep);
-        if (block == NULL) {
-            return NULL;
-        }
-        if (keep->last[part] == NULL) {
-            keep->first[part] = block;
-        } else {
-            keep->last[part]->next = block;
-        }
-        keep->last[part] = block;
+    struct history_block *block = part->last;
+    if (block != NULL && HISTORY_BLOCK_BYTES - sizeof(*block) - block->used >= bytes) {
+        return block;
     }
-    struct history_item *item = (struct history_item *)(block->data + block->used);
-    block->used += bytes;
-    return item;
+    block = block_take(keep);
+    if (block != NULL) {
+        *(part->last == NULL ? &part->first : &part->last->next) = block;
+        part->last = block;
+        part->before = (struct history_before){0};
+    }
+    return block;
+}
+
+static uint64_t sign_low(uint64_t value)
+{
+    return value << 1 ^ (0 - (value >> 63));
+}
+
+static uint64_t sign_high(uint64_t value)
+{
+    return value >> 1 ^ (0 - (value & 1));
+}
+
+/* Bytes of a field of the class that two bits are. */
+static uint32_t class_bytes(uint32_t class)
+{
+    return (1u << class) & ~1u;
+}
+
+/* Where the next field goes, and the group that it is of. */
+struct packer {
+    uint8_t *at;
+    uint8_t *group;
+    uint32_t classes; /* Of the group. */
+    uint32_t field;
+};
+
+static inline void field_write(struct packer *packer, uint64_t value)
+{
+    uint32_t place = packer->field++ % GROUP_FIELDS;
+    if (place == 0) {
+        packer->group = packer->at++;
+        packer->classes = 0;
+    }
+    uint32_t class = (uint32_t)(value != 0) + (value >> 16 != 0) + (value >> 32 != 0);
+    memcpy(packer->at, &value, sizeof(value));
+    packer->classes |= class << 2 * place;
+    packer->at += class_bytes(class);
+    if (place == GROUP_FIELDS - 1) {
+        *packer->group = (uint8_t)packer->classes;
+    }
+}
+
+bool history_keep_add(struct history_keep *keep, const struct history_item *item, uint32_t words)
+{
+    struct history_keep_part *part = &keep->part[item->slot >> keep->part_shift];
+    struct history_block *block = room_find(keep, part, packed_bytes_max(words));
+    if (block == NULL) {
+        return false;
+    }
+    struct history_before *before = &part->before;
+    struct packer packer = {.at = block->data + block->used};
+    ASSERT(item->stretch >= before->stretch && words >= SINGLE_VALUES);
+    uint64_t came = (uint64_t)item->came_us;
+    field_write(&packer, item->slot & ((1u << keep->part_shift) - 1));
+    field_write(&packer, item->stretch - before->stretch);
+    field_write(&packer, sign_low(came - (uint64_t)before->came_us));
+    field_write(&packer, sign_low(item->words[SINGLE_TIME] - came));
+    field_write(&packer, sign_low(item->words[SINGLE_ORDER] - before->order));
+    for (uint32_t w = SINGLE_NULLS; w < words; w++) {
+        field_write(&packer, sign_low(item->words[w]));
+    }
+    *before = (struct history_before){
+        .stretch = item->stretch, .came_us = item->came_us, .order = item->words[SINGLE_ORDER]};
+    *packer.group = (uint8_t)packer.classes;
+    block->used = (uint64_t)(packer.at - block->data);
+    return true;
 }
 
 void history_keep_give(struct history_keep *keep, uint32_t first, uint32_t end)
 {
-    for (uint32_t part = first; part < end; part++) {
-        if (keep->last[part] != NULL) {
-            keep->last[part]->next = keep->free;
-            keep->free = keep->first[part];
-            keep->first[part] = NULL;
-            keep->last[part] = NULL;
+    for (uint32_t p = first; p < end; p++) {
+        struct history_keep_part *part = &keep->part[p];
+        if (part->last != NULL) {
+            part->last->next = keep->free;
+            keep->free = part->first;
+            *part = (struct history_keep_part){.first = NULL};
         }
     }
+}
+
+/* Passes over the ends of blocks. */
+static void block_enter(struct history_keep_cursor *cursor)
+{
+    while (cursor->block != NULL && cursor->at == cursor->block->used) {
+        cursor->block = cursor->block->next;
+        cursor->at = 0;
+        cursor->before = (struct history_before){0};
+    }
+}
+
+void history_keep_begin(const struct history_keep *keep, uint32_t part,
+                        struct history_keep_cursor *cursor)
+{
+    *cursor = (struct history_keep_cursor){.block = keep->part[part].first,
+                                           .slot_first = part << keep->part_shift};
+    block_enter(cursor);
+}
+
+/* The same as a packer, the other way. */
+struct unpacker {
+    const uint8_t *at;
+    uint32_t group;
+    uint32_t field;
+};
+
+static inline uint64_t field_read(struct unpacker *unpacker)
+{
+    static const uint64_t mask[] = {0, UINT16_MAX, UINT32_MAX, UINT64_MAX};
+    uint64_t value;
+    if (unpacker->field++ % GROUP_FIELDS == 0) {
+        unpacker->group = *unpacker->at++;
+    }
+    uint32_t class = unpacker->group & 3;
+    unpacker->group >>= 2;
+    memcpy(&value, unpacker->at, sizeof(value));
+    unpacker->at += class_bytes(class);
+    return value & mask[class];
+}
+
+uint32_t history_keep_slot(const struct history_keep_cursor *cursor)
+{
+    struct unpacker unpacker = {.at = cursor->block->data + cursor->at};
+    return cursor->slot_first + (uint32_t)field_read(&unpacker);
+}
+
+uint32_t history_keep_stretch(const struct history_keep_cursor *cursor)
+{
+    struct unpacker unpacker = {.at = cursor->block->data + cursor->at};
+    (void)field_read(&unpacker);
+    return cursor->before.stretch + (uint32_t)field_read(&unpacker);
+}
+
+void history_keep_next(struct history_keep_cursor *cursor, uint32_t words,
+                       struct history_item *item)
+{
+    struct history_before *before = &cursor->before;
+    struct unpacker unpacker = {.at = cursor->block->data + cursor->at};
+    item->slot = cursor->slot_first + (uint32_t)field_read(&unpacker);
+    item->stretch = before->stretch + (uint32_t)field_read(&unpacker);
+    uint64_t came = (uint64_t)before->came_us + sign_high(field_read(&unpacker));
+    item->came_us = (int64_t)came;
+    item->words[SINGLE_TIME] = came + sign_high(field_read(&unpacker));
+    item->words[SINGLE_ORDER] = before->order + sign_high(field_read(&unpacker));
+    for (uint32_t w = SINGLE_NULLS; w < words; w++) {
+        item->words[w] = sign_high(field_read(&unpacker));
+    }
+    *before = (struct history_before){
+        .stretch = item->stretch, .came_us = item->came_us, .order = item->words[SINGLE_ORDER]};
+    cursor->at = (uint64_t)(unpacker.at - cursor->block->data);
+    block_enter(cursor);
+}
+
+void history_keep_pass(struct history_keep_cursor *cursor, uint32_t words)
+{
+    const uint8_t *data = cursor->block->data;
+    uint32_t groups = (HEAD_FIELDS + words - SINGLE_NULLS + GROUP_FIELDS - 1) / GROUP_FIELDS;
+    for (uint32_t g = 0; g < groups; g++) {
+        uint32_t group = data[cursor->at++];
+        cursor->at += class_bytes(group & 3) + class_bytes(group >> 2 & 3) +
+                      class_bytes(group >> 4 & 3) + class_bytes(group >> 6);
+    }
+    block_enter(cursor);
 }

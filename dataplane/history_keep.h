@@ -1,8 +1,18 @@
 /* What rows take, kept by one thread while the logs are read: each event as a single of its view,
  * beside the number of its row, in blocks apart by part of the rows. A part is answered when all of
- * the logs is read; one that has no room is given up, and kept by another reading. */
+ * the logs is read; one that has no room is given up, and kept by another reading.
+ *
+ * Items are packed, by what they differ from the one before in their block, so that most are some
+ * 20 bytes instead of 48: fields in groups of four, each group behind a byte that says, two bits
+ * for each, whether it has 0, 2, 4 or 8 bytes.
+ *
+ *   row in its part, stretch, T, time;  order, words[2], words[3], words[4];  ...
+ *
+ * T and order less those of the item before, time less T, these and the words with their sign in
+ * bit 0; stretch less that of the item before, and never less than it. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "dataplane/base/result.h"
@@ -20,24 +30,63 @@ struct history_item {
     uint64_t words[];
 };
 
+static inline uint64_t history_item_bytes(uint32_t words)
+{
+    return sizeof(struct history_item) + words * sizeof(uint64_t);
+}
+
 struct history_block {
     struct history_block *next;
     uint64_t used; /* Bytes of items. */
     uint8_t data[];
 };
 
+/* What items are packed by: the one before in the block, or zeros. */
+struct history_before {
+    uint32_t stretch;
+    int64_t came_us;
+    uint64_t order;
+};
+
+struct history_keep_part {
+    struct history_block *first; /* NULL: it has none. */
+    struct history_block *last;
+    struct history_before before;
+};
+
 struct history_keep {
     struct memory_region region;
-    uint64_t used; /* Bytes of it that were a block at some time. */
+    uint32_t part_shift; /* Slots of a part: 1 << part_shift. */
+    uint64_t used;       /* Bytes of the region that were a block at some time. */
     struct history_block *free;
-    struct history_block *first[HISTORY_PARTS_MAX]; /* Of each part; NULL: none. */
-    struct history_block *last[HISTORY_PARTS_MAX];
+    struct history_keep_part part[HISTORY_PARTS_MAX];
 };
 
 /* bytes: for blocks; they cost pages as they are used. */
-MUST_USE enum result history_keep_init(struct history_keep *keep, uint64_t bytes);
+MUST_USE enum result history_keep_init(struct history_keep *keep, uint64_t bytes,
+                                       uint32_t part_shift);
 void history_keep_deinit(struct history_keep *keep); /* Zeros are fine. */
-/* Room for an item of so many words behind the head; NULL: all blocks are taken. */
-struct history_item *history_keep_take(struct history_keep *keep, uint32_t part, uint32_t words);
+/* Adds an item of so many words, SINGLE_VALUES at least, to its slot's part. Of one part no stretch
+ * is before the last one's. False: all blocks are taken. */
+bool history_keep_add(struct history_keep *keep, const struct history_item *item, uint32_t words);
 /* Gives back what parts [first, end) have. */
 void history_keep_give(struct history_keep *keep, uint32_t first, uint32_t end);
+
+/* The way through a part's items, in the order in which they were added. */
+struct history_keep_cursor {
+    const struct history_block *block; /* NULL: at the end. */
+    uint64_t at;
+    uint32_t slot_first; /* Of the part. */
+    struct history_before before;
+};
+
+void history_keep_begin(const struct history_keep *keep, uint32_t part,
+                        struct history_keep_cursor *cursor);
+/* Where the cursor is not at the end: slot and stretch of the next item, */
+uint32_t history_keep_slot(const struct history_keep_cursor *cursor);
+uint32_t history_keep_stretch(const struct history_keep_cursor *cursor);
+/* and all of it, of the words that it was added with; then the cursor is behind it. */
+void history_keep_next(struct history_keep_cursor *cursor, uint32_t words,
+                       struct history_item *out_item);
+/* Passes over it; from then on slots are all that the cursor knows. */
+void history_keep_pass(struct history_keep_cursor *cursor, uint32_t words);

@@ -139,11 +139,12 @@ enum result history_parts_open(struct history *history)
 static enum result alone_open(struct history *history)
 {
     history->rows = heap_alloc_lines(sizeof(*history->rows));
-    enum result result = history->rows == NULL
-                             ? RESULT_NO_MEMORY
-                             : history_rows_init(history->rows, &history->options);
+    enum result result = history->rows == NULL ? RESULT_NO_MEMORY
+                                               : history_rows_init(history->rows, &history->options,
+                                                                   /* of_team= */ false);
     result = result == RESULT_OK ? history_parts_open(history) : result;
     result = result == RESULT_OK ? worker_open(history) : result;
+    result = result == RESULT_OK ? history_answers_reserve(history, HISTORY_BATCH_MAX) : result;
     if (result == RESULT_OK && history->options.mode == HISTORY_TRUE) {
         result = history_true_open(history);
     }
@@ -195,6 +196,7 @@ void history_close(struct history *history)
         heap_free(history->rows);
     }
     history_keep_deinit(&history->keep);
+    heap_free(history->answer);
     heap_free(history->shard);
     heap_free(history->key);
     heap_free(history->event);

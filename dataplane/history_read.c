@@ -23,8 +23,23 @@ static const char *text_keep(struct history *history, const char *text, uint32_t
     return kept;
 }
 
-enum result history_answers_keep(struct history *history, const struct history_read *read)
+enum result history_answers_reserve(struct history *history, uint32_t reads)
 {
+    uint64_t answers = (uint64_t)reads * history->rows->answers_max;
+    if (history->options.answered == NULL) {
+        return RESULT_OK;
+    }
+    history->answer = heap_alloc((answers + 1) * sizeof(*history->answer));
+    return history->answer == NULL ? RESULT_NO_MEMORY : RESULT_OK;
+}
+
+enum result history_answers_take(struct history *history, const struct history_read *read,
+                                 const struct answer *answers)
+{
+    const struct history_options *options = &history->options;
+    if (options->answered != NULL) {
+        return options->answered(options->answered_context, options->thread, read, answers);
+    }
     for (uint32_t i = 0; i < read->feature_count; i++) {
         struct answer *answer = &read->answer[i];
         if (answer->kind != VALUE_STRING && answer->kind != VALUE_LIST) {
@@ -45,7 +60,7 @@ enum result history_reads_run(struct history *history)
     for (uint32_t i = 0; result == RESULT_OK && i < history->query_count; i++) {
         struct history_read *read = &history->options.read[history->query_read[i]];
         read->found = history->query[i].found;
-        result = history_answers_keep(history, read);
+        result = history_answers_take(history, read, history->query[i].answer);
     }
     history->query_count = 0;
     history->query_answers = 0;
@@ -88,7 +103,7 @@ static void query_add(struct history *history, uint32_t index, bool latest)
         .at_us = read->time == READ_AT ? read->at_us : read->known_us,
         .feature_count = read->feature_count,
         .feature = read->feature,
-        .answer = read->answer,
+        .answer = history_answers_of(history, read, history->query_answers),
     };
     history->query_answers += read->feature_count;
 }

@@ -1,5 +1,4 @@
-/* The rows that reads ask for, and the reads of each in the order in which they are due. Made once;
- * the threads of a team share one. */
+/* The rows that reads ask for, and the reads of each. Made once; a team's threads share one. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,14 +9,15 @@
 
 struct history_rows {
     struct history_slots slots;
-    uint32_t *order;   /* Of reads, by the time when they are due. */
-    uint32_t *slot;    /* Of each read; NONE: it has no key. */
-    uint32_t *by_slot; /* Reads, row by row, each row's as they are due. */
+    uint32_t *slot;       /* Of each read; NONE: it has no key. */
+    uint32_t *order;      /* Of no team: reads, by the time when they are due. */
+    uint32_t *by_slot;    /* Of a team: reads, row by row, each row's in their own order. */
+    uint32_t answers_max; /* Of a read. */
     bool is_asked[VIEWS_MAX];
 };
 
 MUST_USE enum result history_rows_init(struct history_rows *rows,
-                                       const struct history_options *options);
+                                       const struct history_options *options, bool of_team);
 void history_rows_deinit(struct history_rows *rows);
 
 /* A read knows what has a time before this one: T, or of `true` the event's. */

@@ -20,8 +20,8 @@ struct history_slot {
     int64_t came_us;     /* TRUE: latest T of its events; INT64_MAX: some were too late. */
     uint32_t burst;      /* Generation of the burst that has an event of it; 0: none. */
     uint32_t batch;      /* The same of a batch of reads. */
-    uint32_t read_first; /* Its reads, in the order in which they are due: */
-    uint32_t read_count; /* history_rows.by_slot. */
+    uint32_t read_first; /* Of a team: its reads in history_rows.by_slot. */
+    uint32_t read_count;
     uint16_t view;
     uint16_t key_size;
 };
@@ -103,6 +103,14 @@ static inline void history_slot_prefetch_slot(const struct history_slots *slots,
     if (slots->tag[place] == history_slot_tag(hash)) {
         __builtin_prefetch(&slots->slot[place], 1, 2);
     }
+}
+
+/* Both at once, for who will add it. */
+static inline void history_slot_prefetch(const struct history_slots *slots, uint64_t hash)
+{
+    uint64_t place = history_slot_place(slots, hash);
+    __builtin_prefetch(&slots->tag[place], 1, 2);
+    __builtin_prefetch(&slots->slot[place], 1, 2);
 }
 
 /* HISTORY_SLOT_NONE: it is no row of this history. */

@@ -40,26 +40,34 @@ static enum result hand_open(struct history_team *team, struct pattern_scratch *
     team->hand[team->hand_count++] = history;
     history->options = team->options;
     history->options.pattern_scratch = pattern_scratch;
+    history->options.thread = team->hand_count - 1;
     history->rows = &team->rows;
     history->team = team;
     history->hand = heap_alloc_lines(sizeof(*history->hand));
     enum result result = history->hand == NULL ? RESULT_NO_MEMORY : history_parts_open(history);
-    result =
-        result == RESULT_OK ? history_keep_init(&history->keep, team->options.event_bytes) : result;
+    result = result == RESULT_OK
+                 ? history_keep_init(&history->keep, team->options.event_bytes, team->part_shift)
+                 : result;
+    result = result == RESULT_OK ? history_answers_reserve(history, 1) : result;
     return result == RESULT_OK ? history_answer_init(history->hand) : result;
 }
 
 /* Reads without a key have no row to wait for. */
-static void absent_answer(const struct history_team *team)
+static enum result absent_answer(const struct history_team *team)
 {
-    for (uint32_t i = 0; i < team->options.read_count; i++) {
+    struct history *first = team->hand[0];
+    enum result result = RESULT_OK;
+    for (uint32_t i = 0; result == RESULT_OK && i < team->options.read_count; i++) {
         struct history_read *read = &team->options.read[i];
         if (read->key_size == 0) {
+            struct answer *answer = history_answers_of(first, read, 0);
             read->found = false;
             read->is_hindsight = false;
-            row_read_absent(read->known_us, /* shard= */ 0, read->feature_count, read->answer);
+            row_read_absent(read->known_us, /* shard= */ 0, read->feature_count, answer);
+            result = history_answers_take(first, read, answer);
         }
     }
+    return result;
 }
 
 enum result history_team_open(const struct history_options *options,
@@ -73,10 +81,9 @@ enum result history_team_open(const struct history_options *options,
         return RESULT_NO_MEMORY;
     }
     team->options = *options;
-    enum result result = history_rows_init(&team->rows, options);
+    enum result result = history_rows_init(&team->rows, options, /* of_team= */ true);
     if (result == RESULT_OK) {
         parts_cut(team);
-        absent_answer(team);
     }
     for (uint32_t v = 0; v < options->plan->view_count; v++) {
         team->follows_horizon |= team->rows.is_asked[v] && options->plan->view[v].outlives_tiles;
@@ -84,6 +91,7 @@ enum result history_team_open(const struct history_options *options,
     for (uint32_t h = 0; result == RESULT_OK && h < hand_count; h++) {
         result = hand_open(team, pattern_scratch[h]);
     }
+    result = result == RESULT_OK ? absent_answer(team) : result;
     if (result != RESULT_OK) {
         history_team_close(team);
         return result;

@@ -32,8 +32,13 @@ struct history_hand {
     struct row_answer_space *space;
     struct row_fold_space *fold;
     struct text_space texts;
-    struct sort_pair *order; /* Of a part's items, by what reads go by; as many to sort by. */
+    struct history_item *item; /* That is kept next. */
+    uint8_t *items;            /* Of a part, unpacked, in the order of the logs. */
+    uint64_t items_bytes;
+    struct sort_pair *order; /* Of these, by what reads go by; as many to sort by. */
     uint64_t order_max;
+    struct sort_pair *due; /* The same of a row's reads. */
+    uint64_t due_max;
     uint32_t *end; /* Of each row's items in it; a part's slots. */
 };
 

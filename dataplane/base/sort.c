@@ -4,6 +4,7 @@
 
 #define DIGIT_BITS 8u
 #define DIGITS     (1u << DIGIT_BITS)
+#define FEW        32u
 
 static inline uint32_t digit_of(const struct sort_pair *pair, uint32_t shift)
 {
@@ -34,8 +35,24 @@ static int digit_sort(const struct sort_pair *from, struct sort_pair *to, uint64
     return 1;
 }
 
+static void few_sort(struct sort_pair *pair, uint64_t count)
+{
+    for (uint64_t i = 1; i < count; i++) {
+        struct sort_pair own = pair[i];
+        uint64_t at = i;
+        for (; at > 0 && pair[at - 1].key > own.key; at--) {
+            pair[at] = pair[at - 1];
+        }
+        pair[at] = own;
+    }
+}
+
 void sort_pairs(struct sort_pair *pair, struct sort_pair *space, uint64_t count)
 {
+    if (count <= FEW) {
+        few_sort(pair, count);
+        return;
+    }
     struct sort_pair *from = pair;
     struct sort_pair *to = space;
     for (uint32_t shift = 0; count > 0 && shift < 64; shift += DIGIT_BITS) {

@@ -1,5 +1,6 @@
 /* Stable sort of numbers with what belongs to them: by bytes of the key, least significant first,
- * so that it takes the same time whatever the order was. Knuth, TAOCP 3, 5.2.5. */
+ * so that it takes the same time whatever the order was. Knuth, TAOCP 3, 5.2.5. Few are inserted
+ * one by one. */
 #pragma once
 
 #include <stdint.h>

@@ -21,7 +21,7 @@ static void order_check(uint64_t count)
 static void keys_of_every_kind_are_sorted_and_equal_ones_keep_their_order(void **state)
 {
     (void)state;
-    static const uint64_t counts[] = {0, 1, 2, 255, 256, 257, PAIRS_MAX};
+    static const uint64_t counts[] = {0, 1, 2, 31, 32, 33, 255, 256, 257, PAIRS_MAX};
     /* Few different keys; small ones; all 64 bits. */
     static const uint64_t masks[] = {0, 3, 0xffff, UINT64_MAX};
     struct random random;

@@ -1,0 +1,31 @@
+/* Answers in few bytes, one behind another, for whoever keeps many: status, kind, value and the
+ * caller's flags. Where a window began, and what record was the last, is left out.
+ *
+ *   u8  status | flags
+ *   u8  kind | words << 4     words: of a number, as many as its sign needs
+ *   u8  scale
+ *       number: words * u64, least significant first; double: f64; bool: u8;
+ *       string, list: u32 size, bytes
+ *
+ * Numbers are little-endian. Bytes that were not packed here are damage, never more. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "controlplane/buffer.h"
+#include "dataplane/feature/answer.h"
+
+#define ANSWER_PACK_FLAGS 0xfcu /* That a caller may use. */
+
+/* Words of a number that tell it: the others repeat its sign. */
+uint32_t answer_pack_words(const struct wide *number);
+
+void answer_pack(const struct answer *answer, uint8_t flags, struct buffer *out);
+/* The answer at `at`, its text borrowed; returns what is behind it. NULL: there is none before
+ * `end`. */
+const uint8_t *answer_unpack(const uint8_t *at, const uint8_t *end, struct answer *out_answer,
+                             uint8_t *out_flags);
+/* The same, of an answer whose value nobody asks for. */
+const uint8_t *answer_pack_pass(const uint8_t *at, const uint8_t *end,
+                                enum answer_status *out_status, uint8_t *out_flags);

@@ -1,0 +1,149 @@
+#include "controlplane/train_pack.h"
+
+#include <string.h>
+
+#include "controlplane/answer_pack.h"
+#include "dataplane/base/assert.h"
+#include "dataplane/base/units.h"
+
+#define CHUNK_BYTES (1 * MIB)
+
+struct train_pack_chunk {
+    struct train_pack_chunk *next;
+    uint64_t used;
+    uint64_t size;
+    uint8_t data[];
+};
+
+/* Before a read's answers. */
+struct head {
+    int64_t newest_us;
+    int64_t q_us;
+    uint64_t size; /* Of what follows. */
+};
+
+enum result train_pack_init(struct train_pack *pack, uint32_t thread_count, uint64_t read_count)
+{
+    *pack = (struct train_pack){.thread_count = thread_count, .read_count = read_count};
+    pack->thread = heap_alloc_lines(thread_count * sizeof(*pack->thread));
+    if (pack->thread == NULL || memory_map(read_count * sizeof(*pack->at) + 1, /* touch= */ 0,
+                                           &pack->region) != RESULT_OK) {
+        train_pack_deinit(pack);
+        return RESULT_NO_MEMORY;
+    }
+    pack->at = pack->region.base;
+    for (uint32_t t = 0; t < thread_count; t++) {
+        buffer_init(&pack->thread[t].gathered, 0);
+    }
+    return RESULT_OK;
+}
+
+void train_pack_clear(struct train_pack *pack)
+{
+    for (uint32_t t = 0; t < pack->thread_count; t++) {
+        struct train_pack_chunk *chunk = pack->thread[t].chunk;
+        while (chunk != NULL) {
+            struct train_pack_chunk *next = chunk->next;
+            heap_free(chunk);
+            chunk = next;
+        }
+        pack->thread[t].chunk = NULL;
+    }
+}
+
+void train_pack_deinit(struct train_pack *pack)
+{
+    if (pack->thread != NULL) {
+        train_pack_clear(pack);
+        for (uint32_t t = 0; t < pack->thread_count; t++) {
+            buffer_deinit(&pack->thread[t].gathered);
+        }
+    }
+    heap_free(pack->thread);
+    memory_unmap(&pack->region);
+    *pack = (struct train_pack){.thread_count = 0};
+}
+
+/* Bytes that stay until all go, at a multiple of 8; NULL: no memory. */
+static uint8_t *room_take(struct train_pack_thread *thread, uint64_t size)
+{
+    struct train_pack_chunk *chunk = thread->chunk;
+    size = align_up(size, sizeof(uint64_t));
+    if (chunk == NULL || chunk->size - chunk->used < size) {
+        uint64_t bytes = size > CHUNK_BYTES ? size : CHUNK_BYTES;
+        chunk = heap_alloc(sizeof(*chunk) + bytes);
+        if (chunk == NULL) {
+            return NULL;
+        }
+        *chunk = (struct train_pack_chunk){.next = thread->chunk, .size = bytes};
+        thread->chunk = chunk;
+    }
+    uint8_t *room = chunk->data + chunk->used;
+    chunk->used += size;
+    return room;
+}
+
+enum result train_pack_take(void *context, uint32_t thread_index, const struct history_read *read,
+                            const struct answer *answer)
+{
+    struct train_pack *pack = context;
+    ASSERT(thread_index < pack->thread_count && read->number < pack->read_count);
+    struct train_pack_thread *thread = &pack->thread[thread_index];
+    struct buffer *gathered = &thread->gathered;
+    gathered->size = 0;
+    for (uint32_t i = 0; i < read->feature_count; i++) {
+        /* What is the row's, each answer of it says. */
+        ASSERT(answer[i].newest_us == answer[0].newest_us && answer[i].q_us == answer[0].q_us);
+        answer_pack(&answer[i], /* flags= */ 0, gathered);
+    }
+    uint8_t *room =
+        gathered->failed ? NULL : room_take(thread, sizeof(struct head) + gathered->size);
+    if (room == NULL) {
+        return RESULT_NO_MEMORY;
+    }
+    const struct head head = {
+        .newest_us = answer[0].newest_us, .q_us = answer[0].q_us, .size = gathered->size};
+    memcpy(room, &head, sizeof(head));
+    memcpy(room + sizeof(head), gathered->data, gathered->size);
+    pack->at[read->number] = room;
+    return RESULT_OK;
+}
+
+/* The head of a read that was answered; what follows it stands behind. */
+static struct head head_read(const struct train_pack *pack, uint64_t number)
+{
+    struct head head;
+    ASSERT(number < pack->read_count && pack->at[number] != NULL);
+    memcpy(&head, pack->at[number], sizeof(head));
+    return head;
+}
+
+void train_pack_read(const struct train_pack *pack, uint64_t number, uint32_t count,
+                     struct answer *out_answer)
+{
+    const struct head head = head_read(pack, number);
+    const uint8_t *at = pack->at[number] + sizeof(head);
+    const uint8_t *end = at + head.size;
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t flags;
+        at = answer_unpack(at, end, &out_answer[i], &flags);
+        ASSERT(at != NULL);
+        out_answer[i].newest_us = head.newest_us;
+        out_answer[i].q_us = head.q_us;
+    }
+    ASSERT(at == end);
+}
+
+int64_t train_pack_newest_us(const struct train_pack *pack, uint64_t number)
+{
+    return head_read(pack, number).newest_us;
+}
+
+void train_pack_prefetch(const struct train_pack *pack, uint64_t number)
+{
+    const uint8_t *at = number < pack->read_count ? pack->at[number] : NULL;
+    if (at != NULL) {
+        __builtin_prefetch(at, 0, 2);
+        __builtin_prefetch(at + CACHE_LINE_BYTES, 0, 2);
+    }
+}
