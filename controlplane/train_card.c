@@ -54,11 +54,12 @@ static json_t *differences_make(const struct train *train)
 {
     json_t *differences = json_object();
     for (uint32_t i = 0; i < train->service->item_count; i++) {
-        if (train->differ[i] > 0) {
+        if (train->sums.differ[i] > 0) {
             json_t *own = json_object();
-            (void)json_object_set_new(own, "differ", json_integer((json_int_t)train->differ[i]));
+            (void)json_object_set_new(own, "differ",
+                                      json_integer((json_int_t)train->sums.differ[i]));
             (void)json_object_set_new(own, "unexplained",
-                                      json_integer((json_int_t)train->unexplained[i]));
+                                      json_integer((json_int_t)train->sums.unexplained[i]));
             (void)json_object_set_new(differences, train->service->item[i].name, own);
         }
     }
@@ -86,9 +87,9 @@ static json_t *card_make(const struct train *train)
     hex_set(labels, "xxh3_128", train->label_hash, sizeof(train->label_hash));
     (void)json_object_set_new(labels, "rows", json_integer((json_int_t)train->rows));
     (void)json_object_set_new(card, "labels", labels);
-    for (uint32_t i = 0; i < ARRAY_COUNT(train->status_count); i++) {
+    for (uint32_t i = 0; i < ARRAY_COUNT(train->sums.status); i++) {
         (void)json_object_set_new(statuses, answer_status_name((enum answer_status)i),
-                                  json_integer((json_int_t)train->status_count[i]));
+                                  json_integer((json_int_t)train->sums.status[i]));
     }
     (void)json_object_set_new(card, "values_by_status", statuses);
     if (train->known != NULL) {

@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controlplane/answer_pack.h"
 #include "dataplane/feature/service.h"
 #include "drivers/memory.h"
 
 #define NUMBER_TEXT_MAX   128u
 #define DECIMAL_SCALE_MAX 38u
+#define NUMBER_WORDS_MAX  2u /* That a column of the widest decimals holds. */
 
 static void name_set(struct parquet_column *column, const char *name)
 {
@@ -135,7 +137,7 @@ static double double_of(const struct answer *answer)
     return strtod(digits, NULL);
 }
 
-/* The 128 bits of a number that was read from a spool. */
+/* The 128 bits of a number that has no more. */
 static __int128 number_of(const struct answer *answer)
 {
     return (__int128)((unsigned __int128)answer->number.word[1] << 64 | answer->number.word[0]);
@@ -145,6 +147,9 @@ static bool number_put(struct train_column *column, uint32_t row, const struct a
 {
     __int128 number = number_of(answer);
     uint64_t word = (uint64_t)number;
+    if (answer_pack_words(&answer->number) > NUMBER_WORDS_MAX) {
+        return false;
+    }
     switch (column->parquet.type) {
     case PARQUET_DECIMAL_WIDE:
         put(column, row, &number);

@@ -2,17 +2,30 @@
 
 #include <string.h>
 
+#include "drivers/memory.h"
+
 #define SLICE_ROWS 128u
 
 _Static_assert(THREADS_MAX <= UINT8_MAX, "whose text it is, one byte says");
 
-void train_fill_init(struct train_fill *fill, struct train *train, struct train_column *column)
+enum result train_fill_init(struct train_fill *fill, struct train *train,
+                            struct train_column *column)
 {
+    uint32_t members = threads_count(train->threads);
     fill->train = train;
     fill->column = column;
     for (uint32_t i = 0; i <= THREADS_MAX; i++) {
         buffer_init(&fill->text[i], 0);
     }
+    fill->row = heap_alloc_lines(members * sizeof(*fill->row));
+    fill->sums = heap_alloc_lines(members * sizeof(*fill->sums));
+    if (fill->row == NULL || fill->sums == NULL) {
+        return RESULT_NO_MEMORY;
+    }
+    for (uint32_t m = 0; m < members; m++) {
+        train_row_init(train, &fill->row[m]);
+    }
+    return RESULT_OK;
 }
 
 void train_fill_deinit(struct train_fill *fill)
@@ -20,6 +33,11 @@ void train_fill_deinit(struct train_fill *fill)
     for (uint32_t i = 0; i <= THREADS_MAX; i++) {
         buffer_deinit(&fill->text[i]);
     }
+    for (uint32_t m = 0; fill->row != NULL && m < threads_count(fill->train->threads); m++) {
+        train_row_deinit(&fill->row[m]);
+    }
+    heap_free(fill->row);
+    heap_free(fill->sums);
 }
 
 void train_fill_clear(struct train_fill *fill)
@@ -29,60 +47,71 @@ void train_fill_clear(struct train_fill *fill)
     }
 }
 
-/* Passes over one row's values and counts them. */
-static bool row_pass(struct train *train, struct train_spool_reader *spool)
+/* Where the next rows of a spool begin; false: they are not there. */
+static bool rows_find(struct train_fill *fill, struct train_spool_reader *spool, uint32_t count)
 {
-    for (uint32_t item = 0; item < train->service->item_count; item++) {
-        enum answer_status status;
-        uint8_t flags;
-        if (!train_spool_pass(spool, &status, &flags)) {
-            return false;
-        }
-        train->status_count[status]++;
-        if (flags != 0) {
-            train->joined += (flags & TRAIN_SPOOL_JOINED) != 0;
-            train->differ[item] += (flags & TRAIN_SPOOL_DIFFERS) != 0;
-            train->unexplained[item] += (flags & TRAIN_SPOOL_UNEXPLAINED) != 0;
+    uint32_t items = fill->train->service->item_count;
+    bool good = true;
+    for (uint32_t i = 0; good && i < count; i++) {
+        fill->begin[i] = spool->next;
+        for (uint32_t item = 0; good && item < items; item++) {
+            enum answer_status status;
+            uint8_t flags;
+            good = train_spool_pass(spool, &status, &flags);
         }
     }
-    return true;
+    return good;
 }
 
-/* One row's values and their statuses; returns the column that cannot hold its value, or UINT32_MAX
- * where all can. */
-static uint32_t row_fill(struct train_fill *fill, uint32_t row, struct buffer *text)
+/* Puts one row's values and their statuses; returns the column that cannot hold its value, or
+ * UINT32_MAX where all can. */
+static uint32_t row_put(const struct train_fill *fill, const struct train_row *values, uint32_t row,
+                        struct buffer *text)
 {
     const struct train *train = fill->train;
-    struct train_spool_reader spool = {.next = fill->begin[row - fill->first], .end = fill->end};
     uint32_t at = 0;
     for (uint32_t item = 0; item < train->service->item_count; item++) {
-        struct answer answer;
-        uint8_t flags;
-        if (!train_spool_next(&spool, &answer, &flags) ||
-            !train_column_put_answer(&fill->column[at], row, &answer, text)) {
+        if (!train_column_put_answer(&fill->column[at], row, &values->value[item], text)) {
             return at;
         }
         at++;
         if (!train->options->no_status) {
-            const char *status = answer_status_name(answer.status);
+            const char *status = answer_status_name(values->value[item].status);
             train_column_put_text(&fill->column[at++], row, status, (uint32_t)strlen(status), text);
         }
     }
     return UINT32_MAX;
 }
 
+/* Row i of the call; as row_put(). */
+static uint32_t row_fill(struct train_fill *fill, uint32_t i, uint32_t member)
+{
+    const struct train *train = fill->train;
+    const struct train_source *source = fill->source;
+    struct train_row *values = &fill->row[member];
+    if (source->part != NULL) {
+        train_row_compute(train, source->part, source->next + i, values);
+    } else {
+        struct train_spool_reader spool = {.next = fill->begin[i], .end = source->spool.end};
+        if (!train_row_read(train, &spool, values)) {
+            return 0;
+        }
+    }
+    train_sums_add(&fill->sums[member], values, train->service->item_count);
+    return row_put(fill, values, fill->first + i, &fill->text[member + 1]);
+}
+
 static void slice_fill(void *context, uint32_t task, uint32_t member)
 {
     struct train_fill *fill = context;
-    uint32_t row = fill->first + task * SLICE_ROWS;
-    uint32_t last = fill->first + fill->count;
-    uint32_t end = last - row < SLICE_ROWS ? last : row + SLICE_ROWS;
+    uint32_t i = task * SLICE_ROWS;
+    uint32_t end = fill->count - i < SLICE_ROWS ? fill->count : i + SLICE_ROWS;
     uint32_t bad = UINT32_MAX;
-    for (; bad == UINT32_MAX && row < end; row++) {
-        bad = row_fill(fill, row, &fill->text[member + 1]);
-        fill->owner[row] = (uint8_t)(member + 1);
+    for (; bad == UINT32_MAX && i < end; i++) {
+        bad = row_fill(fill, i, member);
+        fill->owner[fill->first + i] = (uint8_t)(member + 1);
     }
-    uint64_t place = bad == UINT32_MAX ? UINT64_MAX : (uint64_t)(row - 1 - fill->first) << 32 | bad;
+    uint64_t place = bad == UINT32_MAX ? UINT64_MAX : (uint64_t)(i - 1) << 32 | bad;
     uint64_t least = atomic_load_explicit(&fill->shared_bad, memory_order_relaxed);
     while (place < least &&
            !atomic_compare_exchange_weak_explicit(&fill->shared_bad, &least, place,
@@ -90,29 +119,37 @@ static void slice_fill(void *context, uint32_t task, uint32_t member)
     }
 }
 
-enum result train_fill_rows(struct train_fill *fill, struct train_spool_reader *spool,
-                            uint32_t first, uint32_t count, uint32_t *out_row, uint32_t *out_column)
+/* What the threads counted, and whether all texts had room. */
+static bool members_end(struct train_fill *fill)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        fill->begin[i] = spool->next;
-        if (!row_pass(fill->train, spool)) {
-            return RESULT_CORRUPT;
-        }
+    bool good = true;
+    for (uint32_t m = 0; m < threads_count(fill->train->threads); m++) {
+        train_sums_merge(&fill->train->sums, &fill->sums[m], fill->train->service->item_count);
+        fill->sums[m] = (struct train_sums){.joined = 0};
+        good = good && !fill->text[m + 1].failed && !fill->row[m].known.failed &&
+               !fill->row[m].truly.failed;
     }
-    fill->end = spool->end;
+    return good;
+}
+
+enum result train_fill_rows(struct train_fill *fill, struct train_source *source, uint32_t first,
+                            uint32_t count, uint32_t *out_row, uint32_t *out_column)
+{
+    if (source->part == NULL && !rows_find(fill, &source->spool, count)) {
+        return RESULT_CORRUPT;
+    }
+    fill->source = source;
     fill->first = first;
     fill->count = count;
     atomic_store_explicit(&fill->shared_bad, UINT64_MAX, memory_order_relaxed);
     threads_run(fill->train->threads, (count + SLICE_ROWS - 1) / SLICE_ROWS, slice_fill, fill);
+    source->next += count;
+    source->rows_left -= count;
     uint64_t bad = atomic_load_explicit(&fill->shared_bad, memory_order_relaxed);
     if (bad != UINT64_MAX) {
         *out_row = (uint32_t)(bad >> 32);
         *out_column = (uint32_t)bad;
         return RESULT_INVALID;
     }
-    bool failed = false;
-    for (uint32_t i = 0; i <= THREADS_MAX; i++) {
-        failed |= fill->text[i].failed;
-    }
-    return failed ? RESULT_NO_MEMORY : RESULT_OK;
+    return members_end(fill) && !fill->text[0].failed ? RESULT_OK : RESULT_NO_MEMORY;
 }

@@ -64,6 +64,23 @@ struct train_entity {
     int time; /* Column of its own q; TRAIN_COLUMN_NONE: the row's. */
 };
 
+/* One part's rows, as the label file has them. */
+struct train_part {
+    uint32_t rows;
+    struct history_read *read;   /* Row by row, view_count each; a read's number is its place. */
+    int64_t *request;            /* Row by row, the words of the service's fields, */
+    uint32_t *request_null;      /* and which are null. */
+    struct train_text *text;     /* Owns keys and texts of requests. */
+    struct memory_region region; /* Of reads: in large pages, since most of a part is these. */
+};
+
+struct train_sums {
+    uint64_t status[4];                         /* Values, by status. */
+    uint64_t joined;                            /* Labels that a recorded answer was found for. */
+    uint64_t differ[SERVICE_FEATURES_MAX];      /* By item: values that serving returned */
+    uint64_t unexplained[SERVICE_FEATURES_MAX]; /* otherwise, and those that nothing explains. */
+};
+
 struct train {
     const struct train_options *options;
     const struct config *config;
@@ -89,32 +106,15 @@ struct train {
     uint64_t label_hash[2];
     uint32_t part_rows;
     uint64_t rows; /* Done. */
-    uint64_t status_count[4];
-    uint64_t joined;                /* Labels that a recorded answer was found for. */
-    uint64_t *differ;               /* By item: values that serving returned otherwise, */
-    uint64_t *unexplained;          /* of which no event that came late says why. */
-    struct train_pack pack;         /* Answers of the part in progress, */
-    struct train_pack pack_known;   /* and what serving returned. */
-    struct train_spool_reader last; /* The last part's values; no rows: it is a file. */
+    struct train_sums sums;
+    struct train_pack pack;       /* Answers of the part in progress, */
+    struct train_pack pack_known; /* and what serving returned. */
+    /* The last part stays in memory, since the set is written next: its answers in the packs, or,
+     * where it was answered in pieces, its values. No rows: it does not. */
+    struct train_part last;
+    struct train_spool_reader last_values;
     _Atomic uint64_t shared_rows;
     char error[TRAIN_ERROR_SIZE_MAX];
-};
-
-/* One part's rows, as the label file has them. */
-struct train_part {
-    uint32_t rows;
-    struct history_read *read;   /* Row by row, view_count each; a read's number is its place. */
-    int64_t *request;            /* Row by row, the words of the service's fields, */
-    uint32_t *request_null;      /* and which are null. */
-    struct train_text *text;     /* Owns keys and texts of requests. */
-    struct memory_region region; /* Of reads: in large pages, since most of a part is these. */
-};
-
-/* Where a thread computes a row's values. */
-struct train_computing {
-    struct service_run run;
-    struct program_space space;
-    struct answer answer[SERVICE_READS_MAX];
 };
 
 __attribute__((format(printf, 2, 3))) enum result train_fail(struct train *train,
@@ -142,17 +142,11 @@ MUST_USE enum result train_rows_answer(struct train *train, struct train_part *p
 struct train_values {
     struct train *train;
     struct buffer values;
+    bool stays; /* All of the last part was answered at once: nothing is gathered. */
 };
-void train_computing_init(const struct train *train, struct train_computing *computing);
 /* A train_rows; context: struct train_values. */
 MUST_USE enum result train_rows_spool(void *context, const struct train_part *part, uint32_t first,
                                       uint32_t count);
-/* Adds the values of one answered row of a part to the bytes of its spool; any thread, with a
- * computing of its own that train_computing_init() made. RESULT_INVALID: a value of more than 128
- * bits, *out_item. Not from what was served. */
-MUST_USE enum result train_row_spool(const struct train *train, const struct train_part *part,
-                                     struct train_computing *computing, uint32_t row,
-                                     struct buffer *values, uint32_t *out_item);
 /* Name of a part's spool, below the folder of train->disk. */
 void train_spool_name(const struct train *train, uint32_t part, char out[DISK_NAME_SIZE_MAX]);
 /* Whether the set's columns have names of their own, before work is done for them. */

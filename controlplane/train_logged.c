@@ -183,8 +183,7 @@ enum result train_logged_spool(struct train *train, const struct train_part *par
                                                                 : (int)NUMBER_SIZE_MAX,
                               item->text.data);
         }
-        result =
-            train_spool_add(values, &answer, record != NULL && i == 0 ? TRAIN_SPOOL_JOINED : 0);
+        train_spool_add(values, &answer, record != NULL && i == 0 ? TRAIN_SPOOL_JOINED : 0);
     }
     return result;
 }
@@ -196,6 +195,6 @@ json_t *train_logged_json(const struct train *train)
     served_reader_report_read(logged->reader, &report);
     return json_pack("{s:I, s:I, s:I, s:I, s:I}", "answers", (json_int_t)logged->index.count,
                      "of_other_versions", (json_int_t)logged->index.passed_over, "labels_joined",
-                     (json_int_t)train->joined, "damaged_places", (json_int_t)report.damaged,
+                     (json_int_t)train->sums.joined, "damaged_places", (json_int_t)report.damaged,
                      "within_us", (json_int_t)logged->within_us);
 }

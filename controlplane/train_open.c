@@ -135,18 +135,6 @@ static enum result logged_open(struct train *train)
     return data == NULL ? RESULT_INVALID : train_logged_open(train, data, within_us);
 }
 
-static enum result sums_make(struct train *train)
-{
-    train->differ = heap_alloc(train->service->item_count * sizeof(*train->differ));
-    train->unexplained = heap_alloc(train->service->item_count * sizeof(*train->unexplained));
-    if (train->differ == NULL || train->unexplained == NULL) {
-        return train_fail(train, "no memory");
-    }
-    memset(train->differ, 0, train->service->item_count * sizeof(*train->differ));
-    memset(train->unexplained, 0, train->service->item_count * sizeof(*train->unexplained));
-    return RESULT_OK;
-}
-
 static enum result mirror_open(struct train *train)
 {
     const char *data = data_directory(train);
@@ -252,7 +240,6 @@ enum result train_open(struct train *train)
     result = train_columns_find(train);
     result = result == RESULT_OK ? train_output_check(train) : result;
     result = result == RESULT_OK ? labels_hash(train) : result;
-    result = result == RESULT_OK ? sums_make(train) : result;
     result = result == RESULT_OK ? opening.mirror : result;
     result = result == RESULT_OK ? output_open(train) : result;
     if (result == RESULT_OK) {
@@ -269,9 +256,8 @@ void train_close(struct train *train)
     mirror_history_close(train->known);
     train_pack_deinit(&train->pack);
     train_pack_deinit(&train->pack_known);
-    train_spool_close(&train->last);
+    train_part_free(&train->last);
+    train_spool_close(&train->last_values);
     threads_close(train->threads);
-    heap_free(train->differ);
-    heap_free(train->unexplained);
     disk_close(train->disk);
 }

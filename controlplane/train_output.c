@@ -18,14 +18,12 @@ struct output {
     FILE *csv;
     uint32_t label_count;
     uint32_t column_count; /* Of all. */
-    uint32_t rows;         /* Gathered. */
     struct train_column *column;
     struct parquet_values *values;
     struct train_fill *fill; /* Owned. */
-    struct train_spool_reader spool;
-    uint32_t spool_row; /* That is next. */
-    uint32_t part;      /* Spools that were opened. */
-    uint32_t part_count;
+    uint64_t *line;          /* Owned; of the labels that are gathered, */
+    uint32_t labels;         /* which are so many. */
+    struct train_source source;
 };
 
 static bool is_csv(const char *path)
@@ -165,59 +163,17 @@ static enum result rows_flush(struct output *output)
 {
     static const uint8_t of_labels[TRAIN_COLUMN_ROWS];
     struct train_fill *fill = output->fill;
-    if (output->csv != NULL || output->rows == 0) {
+    if (output->csv != NULL || output->labels == 0) {
         return RESULT_OK;
     }
     for (uint32_t i = 0; i < output->column_count; i++) {
-        output->values[i] = train_column_values(&output->column[i], output->rows, fill->text,
+        output->values[i] = train_column_values(&output->column[i], output->labels, fill->text,
                                                 i < output->label_count ? of_labels : fill->owner);
     }
-    enum result result = parquet_writer_append(output->writer, output->values, output->rows);
-    output->rows = 0;
+    enum result result = parquet_writer_append(output->writer, output->values, output->labels);
+    output->labels = 0;
     train_fill_clear(fill);
     return result == RESULT_OK ? RESULT_OK : output_fail(output, result);
-}
-
-/* The spool of the part that is next. */
-static enum result spool_open(struct output *output)
-{
-    struct train *train = output->train;
-    char name[DISK_NAME_SIZE_MAX];
-    if (output->part + 1 == output->part_count && train->last.spool.rows > 0) {
-        output->spool = train->last;
-        train->last = (struct train_spool_reader){.data = NULL};
-        return RESULT_OK;
-    }
-    train_spool_name(train, output->part, name);
-    enum result result = train_spool_open(train->disk, name, &output->spool);
-    return result == RESULT_OK
-               ? RESULT_OK
-               : train_fail(train, "%s: cannot be read: %s", name, result_name(result));
-}
-
-/* The spool that the next row is in. */
-static enum result spool_enter(struct output *output)
-{
-    while (output->spool_row == output->spool.spool.rows) {
-        if (output->part == output->part_count) {
-            return train_fail(output->train, "%s: has more rows than before",
-                              output->train->options->labels);
-        }
-        train_spool_close(&output->spool);
-        enum result result = spool_open(output);
-        if (result != RESULT_OK) {
-            return result;
-        }
-        output->part++;
-        output->spool_row = 0;
-    }
-    return RESULT_OK;
-}
-
-static enum result spool_fail(const struct output *output)
-{
-    return train_fail(output->train, "part %u is damaged: remove %s.parts and run again",
-                      output->part - 1, output->train->options->out);
 }
 
 static enum result value_fail(const struct output *output, uint32_t column, uint64_t line)
@@ -231,11 +187,12 @@ static enum result value_fail(const struct output *output, uint32_t column, uint
         place, output->column[column].parquet.name);
 }
 
-/* One row of CSV: its labels, then what the spool has for it. */
+/* One row of CSV: its labels, then its values. */
 static enum result row_print(struct output *output, const struct label_cell *cell)
 {
     struct train *train = output->train;
-    enum result result = spool_enter(output);
+    struct train_row *row = &output->fill->row[0];
+    enum result result = train_source_enter(&output->source);
     uint32_t at = 0;
     for (; result == RESULT_OK && at < output->label_count; at++) {
         if (!cell[at].is_null) {
@@ -243,26 +200,26 @@ static enum result row_print(struct output *output, const struct label_cell *cel
         }
         csv_separate(output, at);
     }
-    for (uint32_t item = 0; result == RESULT_OK && item < train->service->item_count; item++) {
-        struct answer answer;
-        uint8_t flags;
-        if (!train_spool_next(&output->spool, &answer, &flags)) {
-            return spool_fail(output);
-        }
-        const char *status = answer_status_name(answer.status);
-        train->status_count[answer.status]++;
-        train->joined += (flags & TRAIN_SPOOL_JOINED) != 0;
-        train->differ[item] += (flags & TRAIN_SPOOL_DIFFERS) != 0;
-        train->unexplained[item] += (flags & TRAIN_SPOOL_UNEXPLAINED) != 0;
-        train_csv_answer(output->csv, &answer);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    if (output->source.part != NULL) {
+        train_row_compute(train, output->source.part, output->source.next++, row);
+    } else if (!train_row_read(train, &output->source.spool, row)) {
+        return train_source_fail(&output->source);
+    }
+    train_sums_add(&train->sums, row, train->service->item_count);
+    for (uint32_t item = 0; item < train->service->item_count; item++) {
+        train_csv_answer(output->csv, &row->value[item]);
         csv_separate(output, at++);
         if (!train->options->no_status) {
+            const char *status = answer_status_name(row->value[item].status);
             train_csv_text(output->csv, status, (uint32_t)strlen(status));
             csv_separate(output, at++);
         }
     }
-    output->spool_row++;
-    return result;
+    output->source.rows_left--;
+    return RESULT_OK;
 }
 
 static enum result batch_print(struct output *output, const struct label_batch *batch)
@@ -274,45 +231,52 @@ static enum result batch_print(struct output *output, const struct label_batch *
     return result;
 }
 
-static enum result labels_put(struct output *output, const struct label_batch *batch)
+/* Labels behind those that are gathered. */
+static enum result batch_put(struct output *output, const struct label_batch *batch)
 {
     const struct label_cell *cell = batch->cell;
     for (uint32_t row = 0; row < batch->rows; row++) {
+        output->line[output->labels] = batch->line[row];
         for (uint32_t at = 0; at < output->label_count; at++) {
-            if (!train_column_put_cell(&output->column[at], output->rows + row, cell++,
+            if (!train_column_put_cell(&output->column[at], output->labels, cell++,
                                        &output->fill->text[0])) {
                 return value_fail(output, at, batch->line[row]);
             }
         }
+        output->labels++;
     }
     return RESULT_OK;
 }
 
-/* Rows of a batch behind those that are gathered: their labels, then what spools have for them. */
-static enum result batch_put(struct output *output, const struct label_batch *batch)
+/* The values of all labels that are gathered. */
+static enum result values_put(struct output *output)
 {
-    enum result result = labels_put(output, batch);
-    for (uint32_t first = 0, count; result == RESULT_OK && first < batch->rows; first += count) {
+    enum result result = RESULT_OK;
+    for (uint32_t first = 0, count; result == RESULT_OK && first < output->labels; first += count) {
         uint32_t row;
         uint32_t column;
-        result = spool_enter(output);
+        result = train_source_enter(&output->source);
         if (result != RESULT_OK) {
             return result;
         }
-        uint32_t left = output->spool.spool.rows - output->spool_row;
-        count = batch->rows - first < left ? batch->rows - first : left;
-        result = train_fill_rows(output->fill, &output->spool, output->rows, count, &row, &column);
+        uint32_t left = output->labels - first;
+        count = left < output->source.rows_left ? left : output->source.rows_left;
+        result = train_fill_rows(output->fill, &output->source, first, count, &row, &column);
         if (result == RESULT_INVALID) {
-            return value_fail(output, output->label_count + column, batch->line[first + row]);
+            return value_fail(output, output->label_count + column, output->line[first + row]);
         }
         if (result != RESULT_OK) {
-            return result == RESULT_CORRUPT ? spool_fail(output)
+            return result == RESULT_CORRUPT ? train_source_fail(&output->source)
                                             : train_fail(output->train, "no memory");
         }
-        output->spool_row += count;
-        output->rows += count;
     }
     return result;
+}
+
+static enum result labels_flush(struct output *output)
+{
+    enum result result = output->csv != NULL ? RESULT_OK : values_put(output);
+    return result == RESULT_OK ? rows_flush(output) : result;
 }
 
 static enum result rows_write(struct output *output)
@@ -323,17 +287,17 @@ static enum result rows_write(struct output *output)
     while (result == RESULT_OK) {
         struct label_batch batch;
         char error[LABEL_ERROR_SIZE_MAX];
-        result = label_table_next(train->labels, TRAIN_COLUMN_ROWS - output->rows, &batch, error);
+        result = label_table_next(train->labels, TRAIN_COLUMN_ROWS - output->labels, &batch, error);
         if (result != RESULT_OK) {
             return train_fail(train, "%s", error);
         }
         if (batch.rows == 0) {
-            return rows_flush(output);
+            return labels_flush(output);
         }
         result = output->csv != NULL ? batch_print(output, &batch) : batch_put(output, &batch);
         train->rows += batch.rows;
-        if (result == RESULT_OK && output->rows == TRAIN_COLUMN_ROWS) {
-            result = rows_flush(output);
+        if (result == RESULT_OK && output->labels == TRAIN_COLUMN_ROWS) {
+            result = labels_flush(output);
         }
     }
     return result;
@@ -351,22 +315,29 @@ static enum result csv_finish(struct output *output)
     return good ? RESULT_OK : output_fail(output, RESULT_SYSTEM);
 }
 
+static enum result fill_open(struct output *output)
+{
+    struct train *train = output->train;
+    output->line = heap_alloc(TRAIN_COLUMN_ROWS * sizeof(*output->line));
+    output->fill = heap_alloc_lines(sizeof(*output->fill));
+    bool good =
+        output->line != NULL && output->fill != NULL &&
+        train_fill_init(output->fill, train, output->column + output->label_count) == RESULT_OK;
+    return good ? RESULT_OK : train_fail(train, "no memory");
+}
+
 enum result train_output_write(struct train *train, uint32_t part_count)
 {
-    struct output output = {.train = train, .part_count = part_count};
+    struct output output = {.train = train};
+    train_source_init(&output.source, train, part_count);
     char error[LABEL_ERROR_SIZE_MAX];
     enum result result = label_table_rewind(train->labels, error);
     result = result == RESULT_OK ? columns_make(&output) : train_fail(train, "%s", error);
     result = result == RESULT_OK ? file_open(&output) : result;
+    result = result == RESULT_OK ? fill_open(&output) : result;
     if (result == RESULT_OK) {
-        output.fill = heap_alloc_lines(sizeof(*output.fill));
-        result = output.fill == NULL ? train_fail(train, "no memory") : RESULT_OK;
-    }
-    if (result == RESULT_OK) {
-        train_fill_init(output.fill, train, output.column + output.label_count);
         csv_head_write(&output);
         result = rows_write(&output);
-        train_fill_deinit(output.fill);
     }
     if (result == RESULT_OK && output.csv != NULL) {
         result = csv_finish(&output);
@@ -378,8 +349,12 @@ enum result train_output_write(struct train *train, uint32_t part_count)
     if (output.csv != NULL) {
         (void)fclose(output.csv);
     }
-    train_spool_close(&output.spool);
+    train_source_deinit(&output.source);
+    if (output.fill != NULL) {
+        train_fill_deinit(output.fill);
+    }
     heap_free(output.fill);
+    heap_free(output.line);
     columns_free(&output);
     return result;
 }

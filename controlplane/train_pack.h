@@ -39,5 +39,3 @@ void train_pack_read(const struct train_pack *pack, uint64_t number, uint32_t co
                      struct answer *out_answer);
 /* Of the newest event of its row; INT64_MIN: there was none. */
 int64_t train_pack_newest_us(const struct train_pack *pack, uint64_t number);
-/* A read's answers come near. */
-void train_pack_prefetch(const struct train_pack *pack, uint64_t number);

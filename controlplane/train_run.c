@@ -69,7 +69,7 @@ static enum result values_settle(struct train *train, uint32_t number, uint32_t 
                                       .items = train->service->item_count};
     char name[DISK_NAME_SIZE_MAX];
     if (rows < train->part_rows) {
-        train_spool_take(&spool, values, &train->last);
+        train_spool_take(&spool, values, &train->last_values);
         return RESULT_OK;
     }
     train_spool_name(train, number, name);
@@ -94,7 +94,10 @@ static enum result part_run(struct train *train, uint32_t number, uint32_t *out_
     if (result == RESULT_OK && part.rows > 0) {
         result = train_rows_answer(train, &part, 0, part.rows, train_rows_spool, &gathered);
     }
-    if (result == RESULT_OK && part.rows > 0) {
+    if (result == RESULT_OK && gathered.stays) {
+        train->last = part;
+        part = (struct train_part){.rows = 0};
+    } else if (result == RESULT_OK && part.rows > 0) {
         result = values_settle(train, number, part.rows, &gathered.values);
     }
     buffer_deinit(&gathered.values);

@@ -11,20 +11,13 @@
 #define SPOOL_VERSION 2u
 #define SPOOL_CHECKED 16u /* The CRC is of what begins here. */
 
-/* A column of a training set has no room for more. */
-#define NUMBER_WORDS_MAX 2u
-
 _Static_assert(((TRAIN_SPOOL_DIFFERS | TRAIN_SPOOL_UNEXPLAINED | TRAIN_SPOOL_JOINED) &
                 ~ANSWER_PACK_FLAGS) == 0,
                "flags stand beside a status");
 
-enum result train_spool_add(struct buffer *values, const struct answer *answer, uint8_t flags)
+void train_spool_add(struct buffer *values, const struct answer *answer, uint8_t flags)
 {
-    if (answer->kind == VALUE_NUMBER && answer_pack_words(&answer->number) > NUMBER_WORDS_MAX) {
-        return RESULT_INVALID;
-    }
     answer_pack(answer, flags, values);
-    return RESULT_OK;
 }
 
 /* The header with the CRC of itself, from SPOOL_CHECKED on, and of the values. */

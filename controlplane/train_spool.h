@@ -33,9 +33,8 @@ struct train_spool {
     uint32_t items;
 };
 
-/* Adds a value to the bytes of a spool. RESULT_INVALID: a number of more than 128 bits. */
-MUST_USE enum result train_spool_add(struct buffer *values, const struct answer *answer,
-                                     uint8_t flags);
+/* Adds a value to the bytes of a spool. */
+void train_spool_add(struct buffer *values, const struct answer *answer, uint8_t flags);
 /* Under a name of the disk; as disk_file_write() fails. */
 MUST_USE enum result train_spool_write(struct disk *disk, const char *name,
                                        const struct train_spool *spool,

@@ -2,19 +2,12 @@
  * put together in the order of rows. */
 #include <string.h>
 
-#include "controlplane/train_inside.h"
 #include "controlplane/train_logged.h"
+#include "controlplane/train_row.h"
 #include "drivers/memory.h"
 
 #define SLICE_ROWS         256u
 #define SLICES_OF_A_MEMBER 4u /* At a time. */
-#define ROWS_AHEAD         4u /* Of the one that is taken: its answers come near. */
-
-struct slice {
-    struct buffer values;
-    enum result result;
-    uint32_t item; /* That is too wide. */
-};
 
 struct spooling {
     struct train *train;
@@ -22,24 +15,21 @@ struct spooling {
     uint32_t first; /* Rows that are taken now. */
     uint32_t end;
     uint32_t slice_count;
-    struct slice *slice;               /* Owned. */
-    struct train_computing *computing; /* Owned; of each member. */
+    struct buffer *slice;  /* Owned. */
+    struct train_row *row; /* Owned; of each member. */
 };
 
 static void slice_spool(void *context, uint32_t task, uint32_t member)
 {
     struct spooling *spooling = context;
-    struct slice *slice = &spooling->slice[task];
+    const struct train *train = spooling->train;
+    struct train_row *values = &spooling->row[member];
     uint32_t row = spooling->first + task * SLICE_ROWS;
     uint32_t left = spooling->end - row;
     uint32_t end = row + (left < SLICE_ROWS ? left : SLICE_ROWS);
-    slice->result = RESULT_OK;
-    for (; slice->result == RESULT_OK && row < end; row++) {
-        train_pack_prefetch(&spooling->train->pack,
-                            (row + ROWS_AHEAD) * (uint64_t)spooling->train->view_count);
-        slice->result =
-            train_row_spool(spooling->train, spooling->part, &spooling->computing[member], row,
-                            &slice->values, &slice->item);
+    for (; row < end; row++) {
+        train_row_compute(train, spooling->part, row, values);
+        train_row_spool(train, values, &spooling->slice[task]);
     }
 }
 
@@ -49,16 +39,12 @@ static enum result slices_join(const struct spooling *spooling, uint32_t count,
 {
     struct train *train = spooling->train;
     for (uint32_t i = 0; i < count; i++) {
-        struct slice *slice = &spooling->slice[i];
-        if (slice->result != RESULT_OK) {
-            return train_fail(train, "`%s`: a sum of more than 128 bits",
-                              train->service->item[slice->item].name);
-        }
-        buffer_write(values, slice->values.data, slice->values.size);
-        if (slice->values.failed || values->failed) {
+        struct buffer *slice = &spooling->slice[i];
+        buffer_write(values, slice->data, slice->size);
+        if (slice->failed || values->failed) {
             return train_fail(train, "no memory");
         }
-        slice->values.size = 0;
+        slice->size = 0;
     }
     return RESULT_OK;
 }
@@ -93,12 +79,12 @@ static enum result spooling_init(struct train *train, const struct train_part *p
     *spooling = (struct spooling){
         .train = train, .part = part, .slice_count = members * SLICES_OF_A_MEMBER};
     spooling->slice = heap_alloc_lines(spooling->slice_count * sizeof(*spooling->slice));
-    spooling->computing = heap_alloc_lines(members * sizeof(*spooling->computing));
-    if (spooling->slice == NULL || spooling->computing == NULL) {
+    spooling->row = heap_alloc_lines(members * sizeof(*spooling->row));
+    if (spooling->slice == NULL || spooling->row == NULL) {
         return train_fail(train, "no memory");
     }
     for (uint32_t m = 0; m < members; m++) {
-        train_computing_init(train, &spooling->computing[m]);
+        train_row_init(train, &spooling->row[m]);
     }
     return RESULT_OK;
 }
@@ -106,10 +92,14 @@ static enum result spooling_init(struct train *train, const struct train_part *p
 static void spooling_deinit(struct spooling *spooling)
 {
     for (uint32_t i = 0; spooling->slice != NULL && i < spooling->slice_count; i++) {
-        buffer_deinit(&spooling->slice[i].values);
+        buffer_deinit(&spooling->slice[i]);
+    }
+    for (uint32_t m = 0; spooling->row != NULL && m < threads_count(spooling->train->threads);
+         m++) {
+        train_row_deinit(&spooling->row[m]);
     }
     heap_free(spooling->slice);
-    heap_free(spooling->computing);
+    heap_free(spooling->row);
 }
 
 /* From what was served, one thread's: it looks into files. */
@@ -129,6 +119,11 @@ enum result train_rows_spool(void *context, const struct train_part *part, uint3
 {
     struct train_values *gathered = context;
     struct train *train = gathered->train;
+    gathered->stays = train->logged == NULL && count == part->rows && part->rows < train->part_rows;
+    if (gathered->stays) {
+        rows_note(train, count);
+        return RESULT_OK;
+    }
     if (train->logged != NULL) {
         return rows_spool_logged(train, part, first, count, &gathered->values);
     }

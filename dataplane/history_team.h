@@ -33,7 +33,7 @@ struct history_hand {
     struct row_fold_space *fold;
     struct text_space texts;
     struct history_item *item; /* That is kept next. */
-    uint8_t *items;            /* Of a part, unpacked, in the order of the logs. */
+    uint8_t *items;            /* Of a part, unpacked, as the logs have them. */
     uint64_t items_bytes;
     struct sort_pair *order; /* Of these, by what reads go by; as many to sort by. */
     uint64_t order_max;
@@ -68,6 +68,12 @@ static inline uint32_t history_part_end(const struct history_team *team)
     return atomic_load_explicit(&team->shared_part_end, memory_order_relaxed);
 }
 
+/* So many pairs ahead of the one that is taken are asked for: as many are behind the last. */
+#define HISTORY_ITEMS_AHEAD 12u
+
+/* A row's items, by what reads go by, and its reads between them. Pairs are of history_item. */
+MUST_USE enum result history_row_answer(struct history *history, uint32_t slot,
+                                        const struct sort_pair *pair, uint64_t count);
 /* Memory of a hand: see history_answer.c. */
 MUST_USE enum result history_answer_init(struct history_hand *hand);
 void history_answer_deinit(struct history_hand *hand);
