@@ -70,7 +70,7 @@ static bool cell_encode(const struct schema_field *field, const struct label_col
 {
     if (column->type == LABEL_TIME && !cell->is_null) {
         return field->type == FIELD_TYPE_timestamp &&
-               time_encode(field, cell->time, column->unit_ns, block);
+               time_encode(field, cell->word, column->unit_ns, block);
     }
     bool is_nan = column->type == LABEL_DOUBLE && cell->size == 3 && cell->text[0] == 'n';
     bool is_null = cell->is_null || is_nan;

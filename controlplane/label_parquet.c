@@ -322,12 +322,16 @@ static bool cell_fill(struct label_table *table, const struct duckdb_column *col
     cell->text = out;
     if (column->type == DUCKDB_TIME) {
         int64_t value = (int64_t)duckdb_value_integer(column, vector, row);
-        if (!time_convert(column, value, table->column[index].unit_ns, &cell->time)) {
+        if (!time_convert(column, value, table->column[index].unit_ns, &cell->word)) {
             return false;
         }
-        cell->size = integer_format(cell->time, 0, false, out);
+        cell->size = integer_format(cell->word, 0, false, out);
     } else {
+        enum label_type type = table->column[index].type;
         cell->size = number_format(column, vector, row, out);
+        if (type == LABEL_INTEGER || type == LABEL_UNSIGNED) {
+            cell->word = (int64_t)duckdb_value_integer(column, vector, row);
+        }
     }
     table->texts_size += cell->size;
     return true;

@@ -32,10 +32,11 @@ struct label_column {
 };
 
 struct label_cell {
-    const char *text; /* Not NUL-terminated; of a null unset, as the size and the time. */
+    const char *text; /* Not NUL-terminated; of a null unset, as the size and the word. */
     uint32_t size;
     bool is_null;
-    int64_t time; /* Of LABEL_TIME: the number that the text is. */
+    int64_t
+        word; /* Of LABEL_INTEGER, LABEL_UNSIGNED and LABEL_TIME: the number that the text is. */
 };
 
 /* Borrowed until the next call. */

@@ -1,6 +1,5 @@
 #include "controlplane/train_columns.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,26 +202,26 @@ bool train_column_put_answer(struct train_column *column, uint32_t row, const st
     return true;
 }
 
-/* A number of a label, which DuckDB or the file wrote: *end behind it when it is one. */
-static bool cell_number(const struct train_column *column, const char *digits, int64_t *out_word)
+/* A double of a label, from its shortest digits, nan and inf too. */
+static bool cell_double(const struct label_cell *cell, double *out_real)
 {
-    char *end = NULL;
-    double real;
-    errno = 0;
-    if (column->parquet.type == PARQUET_DOUBLE) {
-        real = strtod(digits, &end);
-        memcpy(out_word, &real, sizeof(real));
-        return *end == '\0';
+    char digits[NUMBER_TEXT_MAX];
+    char *end;
+    if (cell->size >= sizeof(digits)) {
+        return false;
     }
-    *out_word = column->parquet.type == PARQUET_UINT64 ? (int64_t)strtoull(digits, &end, 10)
-                                                       : strtoll(digits, &end, 10);
-    return *end == '\0' && errno == 0;
+    memcpy(digits, cell->text, cell->size);
+    digits[cell->size] = '\0';
+    *out_real = strtod(digits, &end);
+    return *end == '\0';
 }
 
 bool train_column_put_cell(struct train_column *column, uint32_t row, const struct label_cell *cell,
                            struct buffer *text)
 {
     enum parquet_type type = column->parquet.type;
+    uint8_t truth = cell->size == strlen("true");
+    double real = 0;
     column->valid[row] = !cell->is_null;
     if (cell->is_null) {
         memset(column->data + (uint64_t)row * parquet_type_bytes(type), 0,
@@ -233,25 +232,14 @@ bool train_column_put_cell(struct train_column *column, uint32_t row, const stru
         train_column_put_text(column, row, cell->text, cell->size, text);
         return true;
     }
-    if (type == PARQUET_TIMESTAMP_US) {
-        put(column, row, &cell->time);
-        return true;
-    }
-    if (type == PARQUET_BOOL) {
-        uint8_t truth = cell->size == 4;
-        put(column, row, &truth);
-        return true;
-    }
-    char digits[NUMBER_TEXT_MAX];
-    int64_t word;
-    if (cell->size >= sizeof(digits)) {
+    if (type == PARQUET_DOUBLE && !cell_double(cell, &real)) {
         return false;
     }
-    memcpy(digits, cell->text, cell->size);
-    digits[cell->size] = '\0';
-    bool good = cell_number(column, digits, &word);
-    put(column, row, &word);
-    return good;
+    put(column, row,
+        type == PARQUET_BOOL     ? (const void *)&truth
+        : type == PARQUET_DOUBLE ? (const void *)&real
+                                 : &cell->word);
+    return true;
 }
 
 struct parquet_values train_column_values(struct train_column *column, uint32_t rows,

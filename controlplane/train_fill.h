@@ -27,9 +27,9 @@ struct train_fill {
 MUST_USE enum result train_fill_init(struct train_fill *fill, struct train *train,
                                      struct train_column *column);
 void train_fill_deinit(struct train_fill *fill);
-/* Fills rows [first, first + count) from the source's part, which is behind them then, and adds to the
- * train's sums. RESULT_CORRUPT: a spool has no such values; RESULT_INVALID: a column cannot hold
- * one, row from `first` on; RESULT_NO_MEMORY. */
+/* Fills rows [first, first + count) from the source's part, which is behind them then, and adds to
+ * the train's sums. RESULT_CORRUPT: a spool has no such values; RESULT_INVALID: a column cannot
+ * hold one, row from `first` on; RESULT_NO_MEMORY. */
 MUST_USE enum result train_fill_rows(struct train_fill *fill, struct train_source *source,
                                      uint32_t first, uint32_t count, uint32_t *out_row,
                                      uint32_t *out_column);

@@ -142,7 +142,7 @@ static enum result time_read(struct train *train, const struct label_batch *batc
     const struct label_column *known = label_table_columns(train->labels, &columns);
     const struct label_cell *cell = &batch->cell[(uint64_t)row * columns + (uint32_t)column];
     if (!cell->is_null && known[column].type == LABEL_TIME) {
-        *out_us = cell->time;
+        *out_us = cell->word;
         return RESULT_OK;
     }
     char text[TIME_TEXT_MAX];

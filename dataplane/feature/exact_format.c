@@ -39,16 +39,14 @@ uint32_t exact_format_wide(struct wide value, uint32_t scale, char *out)
     }
     char digits[96]; /* Least significant first. */
     uint32_t count = 0;
-    while ((value.word[0] | value.word[1] | value.word[2] | value.word[3]) != 0) {
+    while ((value.word[1] | value.word[2] | value.word[3]) != 0) {
         uint64_t chunk = wide_divide_chunk(&value);
-        bool last = (value.word[0] | value.word[1] | value.word[2] | value.word[3]) == 0;
-        for (uint32_t i = 0; last ? chunk != 0 : i < DECIMAL_CHUNK_DIGITS; i++) {
+        for (uint32_t i = 0; i < DECIMAL_CHUNK_DIGITS; i++, chunk /= 10) {
             digits[count++] = (char)('0' + chunk % 10);
-            chunk /= 10;
         }
     }
-    while (count > 0 && digits[count - 1] == '0') {
-        count--;
+    for (uint64_t rest = value.word[0]; rest != 0; rest /= 10) {
+        digits[count++] = (char)('0' + rest % 10);
     }
     while (count < scale + 1) {
         digits[count++] = '0';
