@@ -48,25 +48,30 @@ static struct history_block *block_take(struct history_keep *keep)
         return NULL;
     }
     block->next = NULL;
-    block->used = 0;
     return block;
 }
 
-/* A block of the part that has room; NULL: all are taken. */
-static struct history_block *room_find(struct history_keep *keep, struct history_keep_part *part,
-                                       uint64_t bytes)
+/* Makes room in the part for so many bytes; false: all blocks are taken. */
+static bool room_make(struct history_keep *keep, struct history_keep_part *part, uint64_t bytes)
 {
-    struct history_block *block = part->last;
-    if (block != NULL && HISTORY_BLOCK_BYTES - sizeof(*block) - block->used >= bytes) {
-        return block;
+    struct history_block *last = part->last;
+    if (last != NULL && (uint64_t)((uint8_t *)last + HISTORY_BLOCK_BYTES - part->at) >= bytes) {
+        return true;
     }
-    block = block_take(keep);
-    if (block != NULL) {
-        *(part->last == NULL ? &part->first : &part->last->next) = block;
-        part->last = block;
-        part->before = (struct history_before){0};
+    struct history_block *block = block_take(keep);
+    if (block == NULL) {
+        return false;
     }
-    return block;
+    if (last == NULL) {
+        part->first = block;
+    } else {
+        last->used = (uint64_t)(part->at - last->data);
+        last->next = block;
+    }
+    part->last = block;
+    part->at = block->data;
+    part->before = (struct history_before){0};
+    return true;
 }
 
 static uint64_t sign_low(uint64_t value)
@@ -112,12 +117,11 @@ static inline void field_write(struct packer *packer, uint64_t value)
 bool history_keep_add(struct history_keep *keep, const struct history_item *item, uint32_t words)
 {
     struct history_keep_part *part = &keep->part[item->slot >> keep->part_shift];
-    struct history_block *block = room_find(keep, part, packed_bytes_max(words));
-    if (block == NULL) {
+    if (!room_make(keep, part, packed_bytes_max(words))) {
         return false;
     }
     struct history_before *before = &part->before;
-    struct packer packer = {.at = block->data + block->used};
+    struct packer packer = {.at = part->at};
     ASSERT(item->stretch >= before->stretch && words >= SINGLE_VALUES);
     uint64_t came = (uint64_t)item->came_us;
     field_write(&packer, item->slot & ((1u << keep->part_shift) - 1));
@@ -131,7 +135,7 @@ bool history_keep_add(struct history_keep *keep, const struct history_item *item
     *before = (struct history_before){
         .stretch = item->stretch, .came_us = item->came_us, .order = item->words[SINGLE_ORDER]};
     *packer.group = (uint8_t)packer.classes;
-    block->used = (uint64_t)(packer.at - block->data);
+    part->at = packer.at;
     return true;
 }
 
@@ -147,22 +151,32 @@ void history_keep_give(struct history_keep *keep, uint32_t first, uint32_t end)
     }
 }
 
-/* Passes over the ends of blocks. */
-static void block_enter(struct history_keep_cursor *cursor)
+/* Goes to the next block, if there is one. */
+static void block_enter(struct history_keep_cursor *cursor, const struct history_block *block)
 {
-    while (cursor->block != NULL && cursor->at == cursor->block->used) {
-        cursor->block = cursor->block->next;
-        cursor->at = 0;
+    cursor->block = block;
+    if (block != NULL) {
+        cursor->at = block->data;
+        cursor->end = block == cursor->part->last ? cursor->part->at : block->data + block->used;
         cursor->before = (struct history_before){0};
+    }
+}
+
+/* Behind an item: no block is without any. */
+static inline void item_leave(struct history_keep_cursor *cursor, const uint8_t *at)
+{
+    cursor->at = at;
+    if (at == cursor->end) {
+        block_enter(cursor, cursor->block->next);
     }
 }
 
 void history_keep_begin(const struct history_keep *keep, uint32_t part,
                         struct history_keep_cursor *cursor)
 {
-    *cursor = (struct history_keep_cursor){.block = keep->part[part].first,
+    *cursor = (struct history_keep_cursor){.part = &keep->part[part],
                                            .slot_first = part << keep->part_shift};
-    block_enter(cursor);
+    block_enter(cursor, keep->part[part].first);
 }
 
 /* The same as a packer, the other way. */
@@ -188,13 +202,13 @@ static inline uint64_t field_read(struct unpacker *unpacker)
 
 uint32_t history_keep_slot(const struct history_keep_cursor *cursor)
 {
-    struct unpacker unpacker = {.at = cursor->block->data + cursor->at};
+    struct unpacker unpacker = {.at = cursor->at};
     return cursor->slot_first + (uint32_t)field_read(&unpacker);
 }
 
 uint32_t history_keep_stretch(const struct history_keep_cursor *cursor)
 {
-    struct unpacker unpacker = {.at = cursor->block->data + cursor->at};
+    struct unpacker unpacker = {.at = cursor->at};
     (void)field_read(&unpacker);
     return cursor->before.stretch + (uint32_t)field_read(&unpacker);
 }
@@ -203,7 +217,7 @@ void history_keep_next(struct history_keep_cursor *cursor, uint32_t words,
                        struct history_item *item)
 {
     struct history_before *before = &cursor->before;
-    struct unpacker unpacker = {.at = cursor->block->data + cursor->at};
+    struct unpacker unpacker = {.at = cursor->at};
     item->slot = cursor->slot_first + (uint32_t)field_read(&unpacker);
     item->stretch = before->stretch + (uint32_t)field_read(&unpacker);
     uint64_t came = (uint64_t)before->came_us + sign_high(field_read(&unpacker));
@@ -215,18 +229,17 @@ void history_keep_next(struct history_keep_cursor *cursor, uint32_t words,
     }
     *before = (struct history_before){
         .stretch = item->stretch, .came_us = item->came_us, .order = item->words[SINGLE_ORDER]};
-    cursor->at = (uint64_t)(unpacker.at - cursor->block->data);
-    block_enter(cursor);
+    item_leave(cursor, unpacker.at);
 }
 
 void history_keep_pass(struct history_keep_cursor *cursor, uint32_t words)
 {
-    const uint8_t *data = cursor->block->data;
+    const uint8_t *at = cursor->at;
     uint32_t groups = (HEAD_FIELDS + words - SINGLE_NULLS + GROUP_FIELDS - 1) / GROUP_FIELDS;
     for (uint32_t g = 0; g < groups; g++) {
-        uint32_t group = data[cursor->at++];
-        cursor->at += class_bytes(group & 3) + class_bytes(group >> 2 & 3) +
-                      class_bytes(group >> 4 & 3) + class_bytes(group >> 6);
+        uint32_t group = *at++;
+        at += class_bytes(group & 3) + class_bytes(group >> 2 & 3) + class_bytes(group >> 4 & 3) +
+              class_bytes(group >> 6);
     }
-    block_enter(cursor);
+    item_leave(cursor, at);
 }

@@ -37,7 +37,7 @@ static inline uint64_t history_item_bytes(uint32_t words)
 
 struct history_block {
     struct history_block *next;
-    uint64_t used; /* Bytes of items. */
+    uint64_t used; /* Bytes of items; of a part's last block the part tells. */
     uint8_t data[];
 };
 
@@ -48,11 +48,13 @@ struct history_before {
     uint64_t order;
 };
 
+/* One line: an item costs it and the one that it is written to. */
 struct history_keep_part {
     struct history_block *first; /* NULL: it has none. */
     struct history_block *last;
+    uint8_t *at; /* Where its next item goes. */
     struct history_before before;
-};
+} __attribute__((aligned(64)));
 
 struct history_keep {
     struct memory_region region;
@@ -75,7 +77,9 @@ void history_keep_give(struct history_keep *keep, uint32_t first, uint32_t end);
 /* The way through a part's items, in the order in which they were added. */
 struct history_keep_cursor {
     const struct history_block *block; /* NULL: at the end. */
-    uint64_t at;
+    const uint8_t *at;
+    const uint8_t *end; /* Of the block's items. */
+    const struct history_keep_part *part;
     uint32_t slot_first; /* Of the part. */
     struct history_before before;
 };
