@@ -98,7 +98,7 @@ void replay_begin(struct replay *replay, enum replay_pass pass, const struct rep
     for (uint32_t w = 0; pass != REPLAY_FILL && w < replay->options.shard_count; w++) {
         replay->options.workers[w]->shard.replaying =
             pass == REPLAY_OWN && start->which != REPLAY_ROWS_ONLY;
-        replay->options.workers[w]->shard.obeying = pass != REPLAY_REBUILD;
+        shard_obey(&replay->options.workers[w]->shard, pass != REPLAY_REBUILD);
     }
 }
 
@@ -155,7 +155,7 @@ enum result replay_row(struct replay *replay, const struct tile_row *row)
     replay->counts.rows++;
     row_store_turn(&shard->store);
     (void)table_turn(&shard->table);
-    shard_pack(shard, /* idle= */ false);
+    shard_pack_all(shard);
     return shard_row_restore(shard, view_index, replay->row_words, row->front_words,
                              row->back_words);
 }
@@ -208,6 +208,7 @@ static enum result turn_begin(struct replay *replay, int64_t apply_us)
             shard->fold_us[s] = sub_clamped(replay->watermark_us[s], plan->stream[s].history_us);
         }
         shard_turn(shard, /* idle= */ false);
+        shard_pack_all(shard);
     }
     return result;
 }
@@ -354,7 +355,7 @@ enum result replay_end(struct replay *replay, struct replay_counts *out_counts)
     for (uint32_t w = 0; replay->pass != REPLAY_FILL && w < replay->options.shard_count; w++) {
         struct worker *worker = replay->options.workers[w];
         worker->shard.replaying = false;
-        worker->shard.obeying = false;
+        shard_obey(&worker->shard, false);
         bool own = replay->options.shard_count != replay->options.old_shard_count ||
                    w == replay->start.shard;
         own = own && replay->pass == REPLAY_OWN && !replay->start.rows_only;

@@ -28,20 +28,28 @@ void row_hand_move_to(struct shard *shard, uint32_t view_index, struct row_hand 
     hand->lines = place_lines;
 }
 
-bool row_hand_move(struct shard *shard, uint32_t view_index, struct row_hand *hand, uint32_t lines)
+typedef uint64_t *place_take(struct row_store *store, uint32_t class_index);
+
+static bool hand_move(struct shard *shard, uint32_t view_index, struct row_hand *hand,
+                      uint32_t lines, place_take *take)
 {
     uint32_t class_index = row_store_class_of(lines);
     if (class_index >= ROW_STORE_CLASSES || !row_store_can_retire(&shard->store)) {
         return false;
     }
-    uint64_t *place = lines > hand->lines ? row_store_take_near(&shard->store, class_index)
-                                          : row_store_take(&shard->store, class_index);
+    uint64_t *place = take(&shard->store, class_index);
     if (place == NULL) {
         return false;
     }
     row_hand_move_to(shard, view_index, hand, place);
     counter_add(&shard->counters->shared[COUNTER_rows_moved], 1);
     return true;
+}
+
+bool row_hand_move(struct shard *shard, uint32_t view_index, struct row_hand *hand, uint32_t lines)
+{
+    return hand_move(shard, view_index, hand, lines,
+                     lines > hand->lines ? row_store_take_near : row_store_take);
 }
 
 /* Where it is noted that the row is full. */
@@ -120,6 +128,7 @@ static enum drop hand_make_room(struct shard *shard, uint32_t view_index,
     uint32_t step = hand->lines < 16 ? hand->lines / 2 : hand->lines / 4;
     uint32_t wish = hand->lines + (step > 0 ? step : 1);
     uint32_t least = hand->lines + (uint32_t)div_ceil(needed, LINE_WORDS);
+    least = least < most ? least : most;
     wish = wish > least ? wish : least;
     wish = wish < most ? wish : most;
     if (grows && row_hand_move(shard, view_index, hand, wish)) {
@@ -130,6 +139,10 @@ static enum drop hand_make_room(struct shard *shard, uint32_t view_index,
     }
     /* Each fold leaves fewer cells and singles, so trying again comes to an end. */
     if (folded > 0) {
+        return DROP_NONE;
+    }
+    /* At the cap as little as will do. A replay's event had room when it came: there is some. */
+    if (grows && hand_move(shard, view_index, hand, least, row_store_take_last)) {
         return DROP_NONE;
     }
     return grows ? DROP_view_memory : DROP_view_row_size;

@@ -79,6 +79,17 @@ void row_store_init(struct row_store *store, void *region, uint64_t region_bytes
     }
 }
 
+void row_store_spare_set(struct row_store *store, uint32_t spare_count)
+{
+    ASSERT(spare_count < store->chunk_count);
+    store->spare_count = spare_count;
+}
+
+void row_store_spare_open(struct row_store *store, bool open)
+{
+    store->spare_open = open;
+}
+
 /* Puts the chunk at the front of a list. */
 static void chunk_link(struct row_store *store, uint32_t *first, uint32_t index)
 {
@@ -122,15 +133,15 @@ static uint32_t chunk_take_idle(struct row_store *store)
 }
 
 /* Gives the class one more chunk: an emptied one, one never used, or one that another class kept.
- * False at the cap. */
-static bool chunk_take(struct row_store *store, uint32_t class_index)
+ * False when classes have `most` of them. */
+static bool chunk_take(struct row_store *store, uint32_t class_index, uint32_t most)
 {
     uint32_t index;
-    if (store->chunk_empty != 0) {
+    if (row_store_chunks_held(store) < most && store->chunk_empty != 0) {
         index = store->chunk_empty - 1;
         chunk_unlink(store, &store->chunk_empty, index);
         store->empty_count--;
-    } else if (store->chunk_used < store->chunk_count) {
+    } else if (row_store_chunks_held(store) < most) {
         index = store->chunk_used++;
     } else {
         index = chunk_take_idle(store);
@@ -178,11 +189,13 @@ uint64_t *row_store_take_roomy(struct row_store *store, uint32_t class_index)
     return store->class[class_index].roomy == 0 ? NULL : row_store_take(store, class_index);
 }
 
-uint64_t *row_store_take(struct row_store *store, uint32_t class_index)
+/* Of a further chunk only while classes have fewer than `most`. */
+static uint64_t *place_take(struct row_store *store, uint32_t class_index, uint32_t most)
 {
     ASSERT(class_index < ROW_STORE_CLASSES);
     struct row_store_class *class = &store->class[class_index];
-    if (class->roomy == 0 && !class_stay(store, class_index) && !chunk_take(store, class_index)) {
+    if (class->roomy == 0 && !class_stay(store, class_index) &&
+        !chunk_take(store, class_index, most)) {
         return NULL;
     }
     uint32_t index = class->roomy - 1;
@@ -210,6 +223,11 @@ uint64_t *row_store_take(struct row_store *store, uint32_t class_index)
     return place;
 }
 
+uint64_t *row_store_take(struct row_store *store, uint32_t class_index)
+{
+    return place_take(store, class_index, row_store_chunks_limit(store));
+}
+
 uint64_t *row_store_take_near(struct row_store *store, uint32_t class_index)
 {
     uint64_t *place = row_store_take(store, class_index);
@@ -219,6 +237,13 @@ uint64_t *row_store_take_near(struct row_store *store, uint32_t class_index)
         place = store->class[i].roomy == 0 ? NULL : row_store_take(store, i);
     }
     return place;
+}
+
+uint64_t *row_store_take_last(struct row_store *store, uint32_t class_index)
+{
+    uint64_t *place = row_store_take_near(store, class_index);
+    return place == NULL && store->spare_open ? place_take(store, class_index, store->chunk_count)
+                                              : place;
 }
 
 bool row_store_can_retire(const struct row_store *store)
@@ -247,7 +272,8 @@ static void chunk_empty(struct row_store *store, uint32_t index)
 }
 
 /* A chunk whose places are all free leaves its class, unless it is the only one with room: a class
- * that takes and gives one row does not hand its chunk around each time, while there are others. */
+ * that takes and gives one row does not hand its chunk around each time, while there are others.
+ * Beyond the cap it leaves. */
 static void place_came_back(struct row_store *store, struct row_store_class *class, uint32_t index,
                             bool was_full)
 {
@@ -257,7 +283,8 @@ static void place_came_back(struct row_store *store, struct row_store_class *cla
         chunk_link(store, &class->roomy, index);
     }
     bool only = class->roomy == index + 1 && chunk->next == 0;
-    if (chunk->free_count == chunk->fresh && only) {
+    bool below = row_store_chunks_held(store) <= row_store_chunks_limit(store);
+    if (chunk->free_count == chunk->fresh && only && below) {
         class->idle = index + 1;
         store->idle_count++;
     } else if (chunk->free_count == chunk->fresh) {
@@ -360,7 +387,7 @@ void row_store_turn(struct row_store *store)
         store->waiting_new = false;
     }
     waiting_free(store);
-    uint64_t taken = store->chunk_count - row_store_chunks_free(store);
+    uint64_t taken = store->chunk_used - store->empty_count - store->idle_count;
     atomic_store_explicit(&store->shared_taken_bytes, taken * ROW_STORE_CHUNK_BYTES,
                           memory_order_relaxed);
 }

@@ -6,6 +6,9 @@
  * row has left: chunks would run out long before places do. So when few chunks are free, the rows
  * of a sparse one are moved into others of its class (shard_pack.c) and it is free again.
  *
+ * The same rows may lie worse, and be larger, when recovery makes them again in other turns: for it
+ * alone some chunks are spare, beyond the cap. They are touched only when they are taken.
+ *
  * A place is named by its line index in the region. A freed row stays frozen until every reader has
  * passed a quiescent state (rte_rcu_qsbr), then its place is used again. Owner: the worker; a
  * reader only asks row_store_lines(). */
@@ -23,6 +26,9 @@
 #define ROW_STORE_CHUNK_LINES ((uint32_t)(ROW_STORE_CHUNK_BYTES / CACHE_LINE_BYTES))
 #define ROW_STORE_CLASSES     52u
 #define ROW_STORE_NEAR        4u
+/* Beyond the cap, of so many below it: some for the classes that rows have at a time, and more for
+ * what rows grew ahead. */
+#define ROW_STORE_SPARE_CHUNKS(chunks) (16u + (uint32_t)(chunks) / 8)
 /* Rows that wait for readers at a time. */
 #define ROW_STORE_WAITING_MAX 65536u
 
@@ -55,11 +61,13 @@ struct row_store {
     /* Constant after init. */
     uint64_t *base;
     uint32_t chunk_count;
+    uint32_t spare_count; /* Of these. */
     struct rte_rcu_qsbr *qsbr;
     struct row_store_chunk *chunk;
     uint32_t chunk_used;  /* Chunks ever used are 0 .. chunk_used - 1. */
     uint32_t chunk_empty; /* 1 + first chunk that was emptied: any class may take it. 0: none. */
     uint32_t empty_count;
+    bool spare_open;     /* The spare ones may be taken. */
     uint32_t idle_count; /* Chunks that classes keep, and give at the cap. */
     uint32_t leaving;    /* 1 + the chunk that row_store_chunk_leave() chose last. 0: none. */
     uint32_t look;       /* Where it looks next. */
@@ -80,6 +88,12 @@ uint64_t row_store_footprint(uint64_t region_bytes, uint32_t readers_max);
 void row_store_init(struct row_store *store, void *region, uint64_t region_bytes,
                     uint32_t readers_max, struct arena *arena);
 
+/* So many of the chunks are beyond the cap. */
+void row_store_spare_set(struct row_store *store, uint32_t spare_count);
+/* Whether row_store_take_last() may take them. Those that it took stay so afterwards, and no
+ * further chunk is taken before as many have become free. */
+void row_store_spare_open(struct row_store *store, bool open);
+
 /* Least class of at least lines; ROW_STORE_CLASSES when there is none. */
 uint32_t row_store_class_of(uint32_t lines);
 uint32_t row_store_class_lines(uint32_t class_index);
@@ -91,6 +105,9 @@ uint64_t *row_store_take(struct row_store *store, uint32_t class_index);
 /* The same; at the cap a place of a larger class that has room, up to ROW_STORE_NEAR times as
  * large, rather than none. row_store_lines() says how large it is. */
 uint64_t *row_store_take_near(struct row_store *store, uint32_t class_index);
+
+/* The same, and rather than none one in a spare chunk, while those are open. */
+uint64_t *row_store_take_last(struct row_store *store, uint32_t class_index);
 
 /* Marks the row dead now and gives its place back once all readers have passed. */
 void row_store_retire(struct row_store *store, uint64_t *row);
@@ -105,10 +122,24 @@ static inline uint32_t row_store_waiting_count(const struct row_store *store)
 /* Frees what readers have passed; once a turn. */
 void row_store_turn(struct row_store *store);
 
+/* The cap. */
+static inline uint32_t row_store_chunks_limit(const struct row_store *store)
+{
+    return store->chunk_count - store->spare_count;
+}
+
+/* Chunks that classes have. */
+static inline uint32_t row_store_chunks_held(const struct row_store *store)
+{
+    return store->chunk_used - store->empty_count;
+}
+
 /* Chunks that any class could take. */
 static inline uint32_t row_store_chunks_free(const struct row_store *store)
 {
-    return store->chunk_count - store->chunk_used + store->empty_count + store->idle_count;
+    uint32_t limit = row_store_chunks_limit(store);
+    uint32_t held = row_store_chunks_held(store);
+    return (held < limit ? limit - held : 0) + store->idle_count;
 }
 
 /* Looks at some chunks for the sparsest whose rows fit the other ones of its class, and lets it

@@ -223,7 +223,7 @@ static uint32_t group_apply_new(struct shard *shard, uint32_t view_index,
     uint32_t class_index = row_store_class_of(row_lines_first(view, key_size));
     ASSERT(class_index < ROW_STORE_CLASSES);
     uint64_t *row = row_store_can_retire(&shard->store)
-                        ? row_store_take_near(&shard->store, class_index)
+                        ? row_store_take_last(&shard->store, class_index)
                         : NULL;
     if (row == NULL) {
         group_refuse(shard, view_index, batch, group);

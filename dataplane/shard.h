@@ -79,7 +79,7 @@ struct shard {
     struct walk *walk; /* Borrowed: hears of rows that move. NULL: nobody does. */
     /* Recovery: a record that a row has already (its LSN is not above the row's) is passed over. */
     bool replaying;
-    bool obeying; /* Recovery of what rows took before: nothing is refused that has room. */
+    bool obeying; /* As shard_obey() says; set alone where there are no spare chunks. */
     /* Owner: worker. */
     uint32_t part_first; /* Rows of views from here on are not swept: history is to come... */
     bool given_up;       /* ... or all are swept: it never will. */
@@ -112,6 +112,10 @@ MUST_USE enum result shard_init(struct shard *shard, const struct plan *plan,
 uint32_t shard_apply(struct shard *shard, uint32_t view_index, const struct burst *burst,
                      struct shard_batch *batch);
 
+/* Recovery of what rows took before, from now on or no longer: nothing is refused that has room,
+ * and there is more of it. */
+void shard_obey(struct shard *shard, bool obeys);
+
 /* Recovery. Puts a row as a checkpoint has it (words[0 .. front) from ROW_META on, then back words,
  * at the row's end) into the table, unless there is a newer one of its key. RESULT_NO_SPACE at the
  * memory cap. view_index: which the row is of, in this plan. */
@@ -133,6 +137,9 @@ void shard_turn(struct shard *shard, bool idle);
 /* Part of it, and of loading rows: while few chunks are free, moves some lines of rows out of
  * sparse chunks into others of their class, so that those chunks are free again. */
 void shard_pack(struct shard *shard, bool idle);
+
+/* The same where nobody reads and nothing else waits, in recovery: as much as there is to win. */
+void shard_pack_all(struct shard *shard);
 
 /* State hash of every vshard at fold horizons fold_us[stream] (DESIGN: state hash): out holds
  * VSHARD_COUNT sums, to which this shard's rows are added. For tests and checkpoints; slow. scratch

@@ -17,7 +17,7 @@ struct pack_row {
     uint64_t hash;
 };
 
-/* What is done while at most chunk_count / part chunks are free. Lines are those that a turn may
+/* What is done while at most a part of the chunks is free. Lines are those that a turn may
  * move or look at; a row may be larger: then the next turns move nothing. A chunk is packed when it
  * wins least_lines. */
 struct pack_pace {
@@ -37,7 +37,7 @@ static const struct pack_pace *pace_of(const struct row_store *store)
 {
     uint32_t free = row_store_chunks_free(store);
     for (uint32_t i = 0; i < ARRAY_COUNT(pack_paces); i++) {
-        if (free <= div_ceil(store->chunk_count, pack_paces[i].part)) {
+        if (free <= div_ceil(row_store_chunks_limit(store), pack_paces[i].part)) {
             return &pack_paces[i];
         }
     }
@@ -154,4 +154,15 @@ void shard_pack(struct shard *shard, bool idle)
         spent += lines;
     }
     shard->pack_debt = spent > budget ? spent - budget : 0;
+}
+
+void shard_pack_all(struct shard *shard)
+{
+    const _Atomic uint64_t *packed = &shard->counters->shared[COUNTER_rows_packed];
+    uint64_t before;
+    do {
+        before = counter_read(packed);
+        shard_pack(shard, /* idle= */ true);
+        row_store_turn(&shard->store);
+    } while (counter_read(packed) != before);
 }

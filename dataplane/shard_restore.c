@@ -34,7 +34,7 @@ static uint64_t *row_place(struct shard *shard, uint32_t view_index, const uint6
     if (class_index >= ROW_STORE_CLASSES || !row_store_can_retire(&shard->store)) {
         return NULL;
     }
-    uint64_t *row = row_store_take_near(&shard->store, class_index);
+    uint64_t *row = row_store_take_last(&shard->store, class_index);
     if (row == NULL) {
         return NULL;
     }
@@ -48,6 +48,12 @@ static uint64_t *row_place(struct shard *shard, uint32_t view_index, const uint6
     row_unlock(row);
     row_hand_account(shard, view_index, place_lines);
     return row;
+}
+
+void shard_obey(struct shard *shard, bool obeys)
+{
+    shard->obeying = obeys;
+    row_store_spare_open(&shard->store, obeys);
 }
 
 void shard_bucket_prefetch(const struct shard *shard, uint32_t view_index, const uint8_t *key,

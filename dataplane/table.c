@@ -24,7 +24,7 @@ uint64_t table_footprint(void)
 /* A cleared segment of the given depth, or NULL. */
 static uint64_t *segment_take(struct row_store *store, uint64_t depth)
 {
-    uint64_t *segment = row_store_take(store, ROW_STORE_CLASSES - 1);
+    uint64_t *segment = row_store_take_last(store, ROW_STORE_CLASSES - 1);
     if (segment == NULL) {
         return NULL;
     }

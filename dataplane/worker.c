@@ -16,6 +16,20 @@ static uint64_t key_space_bytes(void)
     return align_up(KEY_SIZE_MAX, sizeof(uint64_t)) * BURST_EVENTS_MAX;
 }
 
+/* Beyond the cap, where there is a log to recover from. */
+static uint32_t spare_chunks(const struct worker_options *options)
+{
+    uint64_t chunks = options->state_bytes / ROW_STORE_CHUNK_BYTES;
+    return options->logs ? ROW_STORE_SPARE_CHUNKS(chunks) : 0;
+}
+
+/* Whole chunks: never past the cap. */
+static uint64_t region_bytes(const struct worker_options *options)
+{
+    uint64_t chunks = options->state_bytes / ROW_STORE_CHUNK_BYTES;
+    return (chunks + spare_chunks(options)) * ROW_STORE_CHUNK_BYTES;
+}
+
 /* One summand per owner. */
 static uint64_t hot_bytes(const struct worker_options *options)
 {
@@ -28,13 +42,7 @@ static uint64_t hot_bytes(const struct worker_options *options)
            mesh_footprint(options->shard_count) + mirror_footprint(options->logs) +
            acks_footprint(options->lanes_max) + walk_footprint(options->logs) +
            monitor_footprint(options->plan) +
-           shard_footprint(options->state_bytes, options->readers_max) + slack;
-}
-
-/* Whole chunks: never past the cap. */
-static uint64_t region_bytes(const struct worker_options *options)
-{
-    return options->state_bytes / ROW_STORE_CHUNK_BYTES * ROW_STORE_CHUNK_BYTES;
+           shard_footprint(region_bytes(options), options->readers_max) + slack;
 }
 
 uint64_t worker_footprint(const struct worker_options *options)
@@ -107,6 +115,7 @@ enum result worker_init(const struct worker_options *options, void *memory,
                    state_bytes, options->readers_max, &arena);
     worker->shard.lsn = lsn_of(options->epoch, 0);
     worker->shard.walk = &worker->walk;
+    row_store_spare_set(&worker->shard.store, spare_chunks(options));
     arena_seal(&arena);
     if (result == RESULT_OK) {
         *out_worker = worker;
@@ -463,7 +472,8 @@ const struct drop_log *worker_drop_log(const struct worker *worker)
 void worker_memory(const struct worker *worker, uint64_t *out_used, uint64_t *out_cap)
 {
     *out_used = counter_read(&worker->shard.store.shared_used_bytes);
-    *out_cap = (uint64_t)worker->shard.store.chunk_count * ROW_STORE_CHUNK_BYTES;
+    const struct row_store *store = &worker->shard.store;
+    *out_cap = (uint64_t)(store->chunk_count - store->spare_count) * ROW_STORE_CHUNK_BYTES;
 }
 
 uint64_t worker_memory_taken(const struct worker *worker)

@@ -425,6 +425,49 @@ static void chunks_are_taken_while_they_hold_a_row(void **state)
     bench_close();
 }
 
+/* Who makes rows again that had room finds some, and afterwards there is none until as much is free
+ * again. */
+static void spare_chunks_are_taken_only_while_they_are_open(void **state)
+{
+    (void)state;
+    const uint32_t places = ROW_STORE_CHUNK_LINES / row_store_class_lines(40);
+    bench_open(4);
+    row_store_spare_set(&bench.store, 2);
+    while (held_take(40)) {
+    }
+    assert_int_equal(bench.held_count, 2 * places);
+    assert_int_equal(row_store_chunks_free(&bench.store), 0);
+    assert_null(row_store_take_last(&bench.store, 40));
+    row_store_spare_open(&bench.store, true);
+    assert_null(row_store_take_near(&bench.store, 40));
+    struct held last = {.place = row_store_take_last(&bench.store, 40), .class_index = 40};
+    assert_non_null(last.place);
+    lines_mark(&last, 0, 1);
+    bench.held[bench.held_count++] = last;
+    row_store_turn(&bench.store);
+    assert_int_equal(counter_read(&bench.store.shared_taken_bytes), 3 * ROW_STORE_CHUNK_BYTES);
+    assert_int_equal(row_store_chunks_free(&bench.store), 0);
+    row_store_spare_open(&bench.store, false);
+    assert_null(row_store_take_last(&bench.store, 20));
+    /* The third chunk is no more than the others: what it has is given. */
+    for (uint32_t i = 1; i < places; i++) {
+        assert_true(held_take(40));
+    }
+    assert_false(held_take(40));
+    /* The first that comes back is for the one beyond the cap, the next one is free. */
+    for (uint32_t chunks = 0; chunks < 2; chunks++) {
+        for (uint32_t i = 0; i < places; i++) {
+            struct held held = held_retire(bench.held_count - 1);
+            lines_mark(&held, 1, 0);
+        }
+        row_store_turn(&bench.store);
+        assert_int_equal(row_store_chunks_free(&bench.store), chunks);
+    }
+    assert_true(held_take(20));
+    assert_false(held_take(21));
+    bench_close();
+}
+
 static bool retired_place_comes_back(uint64_t *retired)
 {
     row_store_turn(&bench.store);
@@ -540,6 +583,7 @@ int main(void)
         cmocka_unit_test(a_chunk_that_rows_leave_goes_on_when_its_class_needs_it),
         cmocka_unit_test(rows_leave_no_chunk_for_one_that_is_free),
         cmocka_unit_test(chunks_are_taken_while_they_hold_a_row),
+        cmocka_unit_test(spare_chunks_are_taken_only_while_they_are_open),
         cmocka_unit_test(a_place_waits_until_every_reader_has_passed),
         cmocka_unit_test(places_come_back_in_the_order_of_their_turns),
         cmocka_unit_test(a_reader_that_never_passes_stops_moves_before_places_run_out),
