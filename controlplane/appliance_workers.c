@@ -14,7 +14,7 @@
 #define IDLE_TURNS_BEFORE_NAP 2048u
 #define IDLE_NAP_US           50u
 #define PAGE_BYTES            4096u
-#define STATE_TOUCH_BYTES     (32 * MIB)
+#define ROWS_TOUCH_BYTES      (32 * MIB)
 #define DRAIN_LOOK_NS         1000000
 
 static void worker_options_of(const struct appliance *appliance, uint32_t shard,
@@ -38,17 +38,19 @@ static void worker_options_of(const struct appliance *appliance, uint32_t shard,
     };
 }
 
-/* Faults in what the hot path uses at once: all but the state, and the state's start. The rest
- * comes 2 MiB at a time as rows do. */
-static void region_touch(struct memory_region *region, uint64_t state_bytes)
+static void pages_touch(struct memory_region *region, uint64_t from, uint64_t end)
 {
-    uint64_t bytes = region->size_bytes - state_bytes + STATE_TOUCH_BYTES;
-    if (bytes > region->size_bytes) {
-        bytes = region->size_bytes;
-    }
-    for (uint64_t at = 0; at < bytes; at += PAGE_BYTES) {
+    for (uint64_t at = from; at < end; at += PAGE_BYTES) {
         ((uint8_t *)region->base)[at] = 0;
     }
+}
+
+/* Faults in what the hot path uses at once: the start of the rows, and all that is behind them. The
+ * rest comes 2 MiB at a time as rows do. */
+static void region_touch(struct memory_region *region, uint64_t rows_bytes)
+{
+    pages_touch(region, 0, rows_bytes < ROWS_TOUCH_BYTES ? rows_bytes : ROWS_TOUCH_BYTES);
+    pages_touch(region, rows_bytes, region->size_bytes);
 }
 
 enum result appliance_workers_open(struct appliance *appliance,
@@ -70,7 +72,7 @@ enum result appliance_workers_open(struct appliance *appliance,
         uint64_t bytes = worker_footprint(&options);
         enum result result = memory_map(bytes, 0, &appliance->region[i]);
         if (result == RESULT_OK) {
-            region_touch(&appliance->region[i], options.state_bytes);
+            region_touch(&appliance->region[i], worker_footprint_rows(&options));
             result = worker_init(&options, appliance->region[i].base, &appliance->worker[i]);
         }
         if (result != RESULT_OK) {

@@ -24,7 +24,7 @@ static uint32_t spare_chunks(const struct worker_options *options)
 }
 
 /* Whole chunks: never past the cap. */
-static uint64_t region_bytes(const struct worker_options *options)
+uint64_t worker_footprint_rows(const struct worker_options *options)
 {
     uint64_t chunks = options->state_bytes / ROW_STORE_CHUNK_BYTES;
     return (chunks + spare_chunks(options)) * ROW_STORE_CHUNK_BYTES;
@@ -42,12 +42,12 @@ static uint64_t hot_bytes(const struct worker_options *options)
            mesh_footprint(options->shard_count) + mirror_footprint(options->logs) +
            acks_footprint(options->lanes_max) + walk_footprint(options->logs) +
            monitor_footprint(options->plan) +
-           shard_footprint(region_bytes(options), options->readers_max) + slack;
+           shard_footprint(worker_footprint_rows(options), options->readers_max) + slack;
 }
 
 uint64_t worker_footprint(const struct worker_options *options)
 {
-    return region_bytes(options) + align_up(hot_bytes(options), ROW_STORE_CHUNK_BYTES);
+    return worker_footprint_rows(options) + align_up(hot_bytes(options), ROW_STORE_CHUNK_BYTES);
 }
 
 static void worker_take_memory(struct worker *worker, struct arena *arena)
@@ -73,9 +73,9 @@ enum result worker_init(const struct worker_options *options, void *memory,
 {
     ASSERT(options->shard < options->shard_count);
     ASSERT(options->port_count <= WORKER_PORTS_MAX);
-    uint64_t state_bytes = region_bytes(options);
+    uint64_t rows_bytes = worker_footprint_rows(options);
     struct arena arena;
-    arena_init(&arena, (uint8_t *)memory + state_bytes,
+    arena_init(&arena, (uint8_t *)memory + rows_bytes,
                align_up(hot_bytes(options), ROW_STORE_CHUNK_BYTES));
     struct worker *worker = arena_take(&arena, sizeof(*worker), CACHE_LINE_BYTES);
     worker->options = *options;
@@ -112,7 +112,7 @@ enum result worker_init(const struct worker_options *options, void *memory,
     walk_init(&worker->walk, options->logs, &arena);
     enum result result =
         shard_init(&worker->shard, options->plan, worker->counters, options->table_secret, memory,
-                   state_bytes, options->readers_max, &arena);
+                   rows_bytes, options->readers_max, &arena);
     worker->shard.lsn = lsn_of(options->epoch, 0);
     worker->shard.walk = &worker->walk;
     row_store_spare_set(&worker->shard.store, spare_chunks(options));

@@ -63,8 +63,10 @@ struct worker_sample {
     uint8_t key[64]; /* Longer keys are not sampled. */
 };
 
-/* Bytes of the hot region for these options; state_bytes is part of it. */
+/* Bytes of the hot region for these options. */
 uint64_t worker_footprint(const struct worker_options *options);
+/* Of these, the first, that rows and table lie in: state_bytes, and what is spare beyond them. */
+uint64_t worker_footprint_rows(const struct worker_options *options);
 
 /* Builds the worker in memory (zeros, 2 MiB aligned, worker_footprint() bytes, kept by the caller
  * until after the last turn and the last read). */

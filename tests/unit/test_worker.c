@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "dataplane/feature/wire.h"
+#include "dataplane/worker_state.h"
 #include "tests/support/unit.h"
 #include "tests/support/workbench.h"
 
@@ -349,12 +350,27 @@ static void every_view_of_a_stream_is_sampled(void **state)
 #test " (3 shards)", test, bench_open_three, bench_close, NULL                             \
     }
 
+/* Whoever has memory faulted in ahead goes by it. */
+static void rows_come_first_and_all_else_behind_them(void **state)
+{
+    const struct workbench *bench = *state;
+    const struct worker *worker = bench->worker[0];
+    uint64_t rows_bytes = worker_footprint_rows(&worker->options);
+    assert_int_equal(rows_bytes % ROW_STORE_CHUNK_BYTES, 0);
+    assert_true(rows_bytes >= worker->options.state_bytes);
+    assert_ptr_equal(worker->shard.store.base, bench->region[0].base);
+    assert_ptr_equal(worker, (const uint8_t *)bench->region[0].base + rows_bytes);
+    assert_true(worker_footprint(&worker->options) <= bench->region[0].size_bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(an_event_in_text_can_be_read_in_every_view),
         BOTH(a_message_counts_once_however_often_and_wherever_it_arrives),
         BOTH(a_message_of_more_events_than_a_burst_is_applied_whole),
+        cmocka_unit_test_setup_teardown(rows_come_first_and_all_else_behind_them, bench_open,
+                                        bench_close),
         cmocka_unit_test_setup_teardown(garbage_is_counted_by_reason_and_changes_nothing,
                                         bench_open, bench_close),
         cmocka_unit_test_setup_teardown(late_and_future_events_are_kept_out_and_counted, bench_open,
