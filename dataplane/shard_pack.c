@@ -162,6 +162,7 @@ void shard_pack_all(struct shard *shard)
     uint64_t before;
     do {
         before = counter_read(packed);
+        shard->pack_debt = 0;
         shard_pack(shard, /* idle= */ true);
         row_store_turn(&shard->store);
     } while (counter_read(packed) != before);
