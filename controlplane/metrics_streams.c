@@ -145,7 +145,10 @@ void metrics_view_refused(const struct metrics *metrics)
 {
     const struct plan *plan = metrics->snapshot->plan;
     for (uint32_t i = 0; i < plan->view_count; i++) {
-        for (uint32_t drop = 0; plan_view_is_newest(plan, i) && drop < DROP_COUNT; drop++) {
+        if (!plan_view_is_newest(plan, i)) {
+            continue;
+        }
+        for (uint32_t drop = 0; drop < DROP_COUNT; drop++) {
             if (drop_scope((enum drop)drop) == DROP_SCOPE_VIEW) {
                 metrics_series_pair(metrics, "view", plan->view[i].name, "reason",
                                     drop_name((enum drop)drop));

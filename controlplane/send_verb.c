@@ -343,10 +343,9 @@ int send_verb(int argc, char **argv)
         "send",
         "--to HOST:PORT --config FILE --stream NAME [FILE]",
         "Sends the events of a file (else of standard input) as SBE messages: NDJSON, CSV whose\n"
-        "first line names the columns, or Parquet (FILE.parquet). Columns and members that are no "
-        "fields are ignored, empty\n"
-        "values are null, and without a time events happen now. Then asks the server what became\n"
-        "of them; exit 1 when some were lost or are no events.\n",
+        "first line names the columns, or Parquet (FILE.parquet). Columns and members that are no\n"
+        "fields are ignored, empty values are null, and without a time events happen now. Then\n"
+        "asks the server what became of them; exit 1 when some were lost or are no events.\n",
         option,
         ARRAY_COUNT(option),
         0,
