@@ -26,9 +26,9 @@
 #define ROW_STORE_CHUNK_LINES ((uint32_t)(ROW_STORE_CHUNK_BYTES / CACHE_LINE_BYTES))
 #define ROW_STORE_CLASSES     52u
 #define ROW_STORE_NEAR        4u
-/* Beyond the cap, of so many below it: some for the classes that rows have at a time, and more for
- * what rows grew ahead. */
-#define ROW_STORE_SPARE_CHUNKS(chunks) (16u + (uint32_t)(chunks) / 8)
+/* Beyond the cap, of so many below it: some for the classes that rows have at a time, and a quarter
+ * for what rows grow ahead: the step of all but small ones. */
+#define ROW_STORE_SPARE_CHUNKS(chunks) (16u + (uint32_t)(chunks) / 4)
 /* Rows that wait for readers at a time. */
 #define ROW_STORE_WAITING_MAX 65536u
 
