@@ -470,6 +470,27 @@ enum result log_reader_whole(struct log_reader *reader, uint32_t *out_index)
     return whole_find(reader, /* gaps_only= */ false, out_index);
 }
 
+enum result log_reader_whole_to(struct log_reader *reader, uint64_t last_lsn, uint32_t *out_index,
+                                uint64_t *out_bytes)
+{
+    *out_index = 0;
+    *out_bytes = 0;
+    for (uint32_t i = 0; i < reader->begun_count; i++) {
+        struct log_end end = {.apply_us = INT64_MIN};
+        struct log_damage damage;
+        enum result result =
+            segment_scan(reader, i, (struct segment_end){.end = &end, .damage = &damage});
+        if (result != RESULT_OK && result != RESULT_CORRUPT) {
+            return result;
+        }
+        bool last = i + 1 == reader->begun_count;
+        bool bad = last ? end.lsn < last_lsn : result == RESULT_CORRUPT;
+        *out_index = bad ? i + 1 : *out_index;
+        *out_bytes = bad ? 0 : *out_bytes + end.bytes;
+    }
+    return RESULT_OK;
+}
+
 enum result log_reader_kept(struct log_reader *reader, uint32_t *out_index)
 {
     return whole_find(reader, /* gaps_only= */ true, out_index);

@@ -71,6 +71,11 @@ MUST_USE enum result log_reader_end(struct log_reader *reader, uint64_t lsn,
  * that were let go may have come back after a crash. */
 MUST_USE enum result log_reader_whole(struct log_reader *reader, uint32_t *out_index);
 
+/* The same for a log that ended with last_lsn: where the end is damaged or gone no segment is such,
+ * and *out_index is their count. Bytes of the frames from there on. */
+MUST_USE enum result log_reader_whole_to(struct log_reader *reader, uint64_t last_lsn,
+                                         uint32_t *out_index, uint64_t *out_bytes);
+
 /* The same where only missing files make a hole: damage within the segments that are kept is for
  * log_reader_read() to tell. Reads less. */
 MUST_USE enum result log_reader_kept(struct log_reader *reader, uint32_t *out_index);

@@ -139,15 +139,15 @@ static enum result range_find(struct mirror_history *history,
     if (result != RESULT_OK) {
         return result;
     }
-    for (uint32_t i = history->era_count; i > 0; i--) {
-        const struct mirror_era *own = &history->era[i - 1];
+    for (uint32_t i = history->eras.count; i > 0; i--) {
+        const struct era *own = &history->eras.era[i - 1];
         for (uint32_t shard = 0; shard < own->shard_count; shard++) {
             bool any = own->last_lsn[shard] > own->after_lsn[shard];
             range->kept_lsn[shard] = any ? own->after_lsn[shard] + 1 : range->kept_lsn[shard];
         }
     }
-    const struct mirror_era *era =
-        history->era_count == 0 ? NULL : &history->era[history->era_count - 1];
+    uint32_t count = history->eras.count;
+    const struct era *era = count == 0 ? NULL : &history->eras.era[count - 1];
     for (uint32_t shard = 0; era != NULL && shard < era->shard_count; shard++) {
         range->first_lsn[shard] = era->after_lsn[shard] + 1;
         range->last_lsn[shard] = era->last_lsn[shard];
@@ -205,7 +205,6 @@ void mirror_history_close(struct mirror_history *history)
     disk_close(history->disk);
     heap_free(history->newest);
     heap_free(history->since_us);
-    heap_free(history->era);
     corrections_free(&history->corrections);
     heap_free(history->level);
     heap_free(history->item);
@@ -318,8 +317,8 @@ uint64_t mirror_history_corrections(const struct mirror_history *history)
 
 void mirror_history_end_set(struct mirror_history *history, const uint64_t last_lsn[SHARDS_MAX])
 {
-    for (uint32_t shard = 0; history->era_count > 0 && shard < SHARDS_MAX; shard++) {
-        uint64_t *last = &history->era[history->era_count - 1].last_lsn[shard];
+    for (uint32_t shard = 0; history->eras.count > 0 && shard < SHARDS_MAX; shard++) {
+        uint64_t *last = &history->eras.era[history->eras.count - 1].last_lsn[shard];
         *last = last_lsn[shard] < *last ? last_lsn[shard] : *last;
         history->range.last_lsn[shard] = *last;
     }

@@ -4,7 +4,7 @@
 #include <stdatomic.h>
 
 #include "controlplane/corrections.h"
-#include "controlplane/epochs.h"
+#include "controlplane/eras.h"
 #include "controlplane/log_claim.h"
 #include "controlplane/log_cursor.h"
 #include "controlplane/mirror_history.h"
@@ -17,24 +17,12 @@ struct mirror_level {
     int64_t since_us;
 };
 
-/* Records of an era are of its shards. */
-struct mirror_era {
-    uint32_t first_epoch;
-    uint32_t last_epoch; /* The last era goes on. */
-    uint32_t shard_count;
-    bool has_hole;                  /* Some log of it is gone. */
-    int64_t begin_us;               /* Of what is kept; INT64_MAX: nothing is. */
-    uint64_t after_lsn[SHARDS_MAX]; /* Records from the next one on are kept, */
-    uint64_t last_lsn[SHARDS_MAX];  /* up to this one. */
-};
-
 struct mirror_history {
     struct mirror_history_options options;
     struct disk *disk;
     struct epochs epochs;
     struct mirror_range range;
-    struct mirror_era *era; /* Owned; oldest first. */
-    uint32_t era_count;
+    struct eras eras;   /* The last one goes on. */
     uint32_t log_count; /* Shards that any epoch had. */
     struct manifest
         *newest;       /* Owned; its plan is for entries before any of their log. NULL: none. */
@@ -72,7 +60,7 @@ MUST_USE enum result mirror_log_reader_open(const struct mirror_history *history
                                             struct log_reader **out_reader);
 /* A reader of an era's segments of one log. */
 MUST_USE enum result mirror_era_log_open(const struct mirror_history *history,
-                                         const struct mirror_era *era, uint32_t shard,
+                                         const struct era *era, uint32_t shard,
                                          struct log_reader **out_reader);
 /* Finds the levels of the corrections, once the range is known. */
 MUST_USE enum result mirror_levels_find(struct mirror_history *history,
@@ -88,7 +76,7 @@ struct mirror_log {
     struct log_cursor cursor;
     struct log_damage damage;
 };
-MUST_USE enum result mirror_log_open(const struct mirror_history *own, const struct mirror_era *era,
+MUST_USE enum result mirror_log_open(const struct mirror_history *own, const struct era *era,
                                      uint32_t shard, struct mirror_log *log,
                                      char error[MIRROR_HISTORY_ERROR_SIZE_MAX]);
 void mirror_log_close(struct mirror_log *log); /* Zeros are fine. */
@@ -100,13 +88,12 @@ enum result mirror_catalog_fail(const struct mirror_log *log, uint32_t shard, en
                                 char error[MIRROR_HISTORY_ERROR_SIZE_MAX]);
 /* What a home's owners never logged, of an era that ended: the store was opened with another number
  * of shards then, and took it from the home's log. */
-MUST_USE enum result mirror_home_again(const struct mirror_history *own,
-                                       const struct mirror_era *era, uint32_t home,
-                                       struct history *history,
+MUST_USE enum result mirror_home_again(const struct mirror_history *own, const struct era *era,
+                                       uint32_t home, struct history *history,
                                        char error[MIRROR_HISTORY_ERROR_SIZE_MAX]);
-static inline bool mirror_era_ended(const struct mirror_history *own, const struct mirror_era *era)
+static inline bool mirror_era_ended(const struct mirror_history *own, const struct era *era)
 {
-    return era != &own->era[own->era_count - 1] && !era->has_hole;
+    return era != &own->eras.era[own->eras.count - 1] && !era->has_hole;
 }
 
 /* Gives the history all entries, until it needs no more. */

@@ -42,9 +42,8 @@ enum result mirror_catalog_fail(const struct mirror_log *log, uint32_t shard, en
                                conflict->field, conflict->reason);
 }
 
-enum result mirror_log_open(const struct mirror_history *own, const struct mirror_era *era,
-                            uint32_t shard, struct mirror_log *log,
-                            char error[MIRROR_HISTORY_ERROR_SIZE_MAX])
+enum result mirror_log_open(const struct mirror_history *own, const struct era *era, uint32_t shard,
+                            struct mirror_log *log, char error[MIRROR_HISTORY_ERROR_SIZE_MAX])
 {
     enum result result = mirror_era_log_open(own, era, shard, &log->reader);
     if (result != RESULT_OK) {
@@ -74,7 +73,7 @@ void mirror_log_close(struct mirror_log *log)
     }
 }
 
-enum result mirror_home_again(const struct mirror_history *own, const struct mirror_era *era,
+enum result mirror_home_again(const struct mirror_history *own, const struct era *era,
                               uint32_t home, struct history *history,
                               char error[MIRROR_HISTORY_ERROR_SIZE_MAX])
 {

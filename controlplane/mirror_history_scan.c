@@ -19,8 +19,8 @@ struct scan {
     struct mirror_scan_run *run;
     struct mirror_history *own;
     struct history *history;
-    const struct mirror_era *era; /* That is read. */
-    struct scan_log *log;         /* SHARDS_MAX */
+    const struct era *era; /* That is read. */
+    struct scan_log *log;  /* SHARDS_MAX */
     struct catalog *catalog;
 };
 
@@ -121,7 +121,7 @@ static enum result logs_merge(struct scan *scan)
 /* The logs of one era, from the first entry that is kept to the end. */
 static enum result era_scan(struct scan *scan)
 {
-    const struct mirror_era *era = scan->era;
+    const struct era *era = scan->era;
     enum result result = RESULT_OK;
     history_shards_set(scan->history, era->shard_count);
     for (uint32_t shard = 0; result == RESULT_OK && shard < era->shard_count; shard++) {
@@ -152,8 +152,8 @@ static enum result era_scan(struct scan *scan)
 static enum result logs_scan(struct scan *scan)
 {
     enum result result = RESULT_OK;
-    for (uint32_t i = 0; result == RESULT_OK && i < scan->own->era_count; i++) {
-        scan->era = &scan->own->era[i];
+    for (uint32_t i = 0; result == RESULT_OK && i < scan->own->eras.count; i++) {
+        scan->era = &scan->own->eras.era[i];
         result = era_scan(scan);
     }
     return result;

@@ -27,7 +27,7 @@ struct share {
     /* Constant while threads run. */
     struct mirror_history *own;
     struct history_team *team;
-    const struct mirror_era *era;
+    const struct era *era;
     uint32_t part_end;
     struct share_hand *hand;
     uint32_t hand_count;
@@ -238,7 +238,7 @@ static enum result hands_run(struct share *share, void *run(void *argument),
 
 static enum result era_open(struct share *share, char error[MIRROR_HISTORY_ERROR_SIZE_MAX])
 {
-    const struct mirror_era *era = share->era;
+    const struct era *era = share->era;
     const struct manifest *newest = share->own->newest;
     enum result result = RESULT_OK;
     share->shard = 0;
@@ -280,7 +280,7 @@ static enum result era_again(struct share *share, char error[MIRROR_HISTORY_ERRO
 
 static enum result era_read(struct share *share, char error[MIRROR_HISTORY_ERROR_SIZE_MAX])
 {
-    const struct mirror_era *era = share->era;
+    const struct era *era = share->era;
     history_team_era_begin(share->team, era->shard_count);
     enum result result = era_open(share, error);
     result = result == RESULT_OK ? hands_run(share, run_read, error) : result;
@@ -310,8 +310,8 @@ static enum result logs_read(struct share *share, char error[MIRROR_HISTORY_ERRO
     enum result result = RESULT_OK;
     share->stretch_count = 0;
     share->turn = 0;
-    for (uint32_t i = 0; result == RESULT_OK && i < share->own->era_count; i++) {
-        share->era = &share->own->era[i];
+    for (uint32_t i = 0; result == RESULT_OK && i < share->own->eras.count; i++) {
+        share->era = &share->own->eras.era[i];
         result = era_read(share, error);
     }
     return result;

@@ -442,6 +442,14 @@ static void a_missing_segment_is_a_hole(void **state)
     assert_int_equal(end.lsn, world.last_lsn[2]);
     ok(log_reader_whole(world.reader, &whole));
     assert_int_equal(whole, 1);
+    uint64_t bytes;
+    ok(log_reader_whole_to(world.reader, world.last_lsn[2], &whole, &bytes));
+    assert_int_equal(whole, 1);
+    assert_true(bytes > 0);
+    /* A log that had more than is there is whole nowhere. */
+    ok(log_reader_whole_to(world.reader, world.last_lsn[2] + 1, &whole, &bytes));
+    assert_int_equal(whole, log_reader_segment_count(world.reader));
+    assert_int_equal(bytes, 0);
     world_close();
     /* The first ones were let go: fine from there on, not from before. */
     world_open();
