@@ -77,7 +77,7 @@ void backfill_keep_end(struct backfill *backfill)
 
 void backfill_segments_let_go(const struct backfill *backfill)
 {
-    for (uint32_t i = 0; i < backfill->appliance->shard_count; i++) {
+    for (uint32_t i = 0; i < SHARDS_MAX; i++) {
         store_segments_hold(backfill->appliance->store, i, UINT64_MAX);
     }
 }
@@ -92,7 +92,7 @@ void backfill_resume_prepare(struct backfill *backfill)
         backfill_keep_end(backfill);
         return;
     }
-    for (uint32_t i = 0; i < backfill->appliance->shard_count; i++) {
+    for (uint32_t i = 0; i < SHARDS_MAX; i++) {
         store_segments_hold(backfill->appliance->store, i, 0);
     }
 }

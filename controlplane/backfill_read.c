@@ -1,15 +1,11 @@
-/* What a backfill reads: the logs of all shards, while they grow. */
+/* What a backfill reads: the logs of all shards, era by era, the last ones while they grow. */
 #include <stdio.h>
 #include <string.h>
 
-#include "controlplane/appliance.h"
-#include "controlplane/backfill_inside.h"
-#include "controlplane/corrections.h"
-#include "controlplane/log_reader.h"
+#include "controlplane/backfill_reading.h"
 #include "controlplane/store.h"
 #include "dataplane/base/units.h"
 #include "dataplane/mirror_door.h"
-#include "dataplane/replay.h"
 #include "drivers/memory.h"
 
 /* So few records behind what was read are left for the end. */
@@ -19,53 +15,18 @@
  * what was written past it. */
 #define READ_TRIES 200u
 
-/* One shard's log. */
-struct reading_log {
-    uint64_t done_lsn; /* Handed on up to it. */
-    bool planned;      /* What follows was written under the new plan. */
-    int64_t watermark_us[STREAMS_MAX];
-};
-
-struct backfill_reading {
-    struct backfill *backfill;
-    struct succession *succession;
-    struct replay *replay;
-    struct corrections corrections; /* Made while nothing runs. */
-    struct catalog *catalog;        /* Of what runs: the log may begin behind its own. */
-    struct catalog *catalog_next;   /* Of the new plan. */
-    struct replay_span history[VIEWS_MAX];
-    struct view_set views; /* New ones. */
-    struct reading_log log[SHARDS_MAX];
-    uint32_t shard; /* Whose log is read. */
-    bool first;     /* The pass that counts for progress. */
-    uint64_t events;
-    uint64_t bytes_done;
-    int64_t begin_us; /* Steady clock; what --rate is measured from. */
-};
-
-static const struct appliance *appliance_of(const struct backfill_reading *reading)
-{
-    return reading->backfill->appliance;
-}
-
-static enum result fail(char error[BACKFILL_ERROR_SIZE_MAX], enum result result, uint32_t shard,
-                        const char *what)
+enum result reading_fail(char error[BACKFILL_ERROR_SIZE_MAX], enum result result, uint32_t shard,
+                         const char *what)
 {
     (void)snprintf(error, BACKFILL_ERROR_SIZE_MAX, "the log of shard %u: %s (%s)", shard, what,
                    result_name(result));
     return result;
 }
 
-static bool stop_asked(void *context)
-{
-    const struct backfill_reading *reading = context;
-    return backfill_is_stopped(reading->backfill);
-}
-
 /* Events of history that memory was short for. */
 static bool is_refused(const struct backfill_reading *reading)
 {
-    const struct appliance *appliance = appliance_of(reading);
+    const struct appliance *appliance = reading_appliance(reading);
     for (uint32_t i = 0; i < appliance->shard_count; i++) {
         if (worker_filling_refused(appliance->worker[i]) > 0) {
             return true;
@@ -76,7 +37,7 @@ static bool is_refused(const struct backfill_reading *reading)
 
 static void rings_show(struct backfill_reading *reading)
 {
-    for (uint32_t i = 0; i < appliance_of(reading)->shard_count; i++) {
+    for (uint32_t i = 0; i < reading_appliance(reading)->shard_count; i++) {
         ring_push_finish(&reading->succession->ring[i]);
     }
 }
@@ -95,7 +56,8 @@ static bool rate_wait(struct backfill_reading *reading)
 {
     uint64_t rate = reading->backfill->rate;
     while (rate > 0) {
-        int64_t elapsed_us = clock_steady_us(&appliance_of(reading)->clock) - reading->begin_us;
+        int64_t elapsed_us =
+            clock_steady_us(&reading_appliance(reading)->clock) - reading->begin_us;
         double allowed = (double)rate * (double)elapsed_us / (double)US_PER_SECOND;
         if ((double)reading->events <= allowed) {
             return true;
@@ -109,14 +71,11 @@ static bool rate_wait(struct backfill_reading *reading)
 }
 
 /* A record for the owner's ring; waits for room. */
-static bool record_hand(void *context, uint32_t owner, const void *record, uint32_t size)
+static bool record_tell(void *context, uint32_t owner, const void *record, uint32_t size)
 {
     struct backfill_reading *reading = context;
     struct ring *ring = &reading->succession->ring[owner];
     void *place;
-    if (!rate_wait(reading)) {
-        return false;
-    }
     while ((place = ring_push(ring, size)) == NULL) {
         rings_show(reading);
         if (!backfill_pause(reading->backfill)) {
@@ -124,6 +83,16 @@ static bool record_hand(void *context, uint32_t owner, const void *record, uint3
         }
     }
     memcpy(place, record, size);
+    return true;
+}
+
+/* The same of an event, which counts. */
+static bool record_hand(void *context, uint32_t owner, const void *record, uint32_t size)
+{
+    struct backfill_reading *reading = context;
+    if (!rate_wait(reading) || !record_tell(context, owner, record, size)) {
+        return false;
+    }
     reading->events++;
     return true;
 }
@@ -149,42 +118,12 @@ static enum result frame_take(void *context, const struct mirror_frame *frame,
     return result == RESULT_OK && is_refused(reading) ? RESULT_NO_SPACE : result;
 }
 
-/* Keeps the segments that have what comes behind lsn. */
-static void segments_keep(struct backfill_reading *reading, const struct log_reader *reader,
-                          uint32_t shard, uint64_t lsn)
-{
-    uint32_t count = log_reader_segment_count(reader);
-    uint32_t index = 0;
-    while (index + 1 < count && log_reader_segment(reader, index + 1)->before_lsn <= lsn) {
-        index++;
-    }
-    uint64_t number = count == 0 ? 0 : log_reader_segment(reader, index)->number;
-    store_segments_hold(appliance_of(reading)->store, shard, number);
-}
-
-static enum result reader_open_log(struct backfill_reading *reading, uint32_t shard,
-                                   struct log_reader **out_reader)
-{
-    struct store *store = appliance_of(reading)->store;
-    enum result result = RESULT_NOT_FOUND;
-    for (uint32_t i = 0; i < READ_TRIES && result == RESULT_NOT_FOUND; i++) {
-        result = log_reader_open_all(store_disk(store), store_id(store), shard, out_reader);
-        if (result == RESULT_NOT_FOUND && !backfill_pause(reading->backfill)) {
-            return RESULT_STOPPED;
-        }
-    }
-    if (result == RESULT_OK) {
-        log_reader_stop_set(*out_reader, stop_asked, reading);
-    }
-    return result;
-}
-
 /* One try; done_lsn moves with each frame. */
 static enum result frames_read(struct backfill_reading *reading, uint32_t shard, uint64_t last_lsn)
 {
     struct log_reader *reader;
     struct log_damage damage;
-    enum result result = reader_open_log(reading, shard, &reader);
+    enum result result = reading_log_open(reading, reading_era(reading), shard, &reader);
     if (result == RESULT_OK) {
         result = log_reader_read(reader, reading->log[shard].done_lsn, last_lsn, frame_take,
                                  reading, &damage);
@@ -206,6 +145,7 @@ static enum result log_read(struct backfill_reading *reading, uint32_t shard, ui
                                  .replay_lsn = log->done_lsn,
                                  .last_lsn = last_lsn,
                                  .apply_us = INT64_MIN,
+                                 .watermark_of_plan = true,
                                  .rebuild_views = reading->views};
     memcpy(start.watermark_us, log->watermark_us, sizeof(start.watermark_us));
     reading->shard = shard;
@@ -243,84 +183,23 @@ static enum result log_read_telling(struct backfill_reading *reading, uint32_t s
             "the view does not fit `state.memory` of shard %u: raise it, and start again", shard);
         return RESULT_NO_SPACE;
     }
-    return fail(error, result, shard, "it cannot be read while it grows; see `freshet verify`");
+    return reading_fail(error, result, shard,
+                        result == RESULT_INVALID
+                            ? "a stream changed in a way that its records do not have"
+                            : "it cannot be read while it grows; see `freshet verify`");
 }
 
 static uint64_t durable_lsn(const struct backfill_reading *reading, uint32_t shard)
 {
     /* Acquire, pairs with release L1 in frame_durable(). */
     return atomic_load_explicit(
-        &worker_mirror(appliance_of(reading)->worker[shard])->shared_durable_lsn,
+        &worker_mirror(reading_appliance(reading)->worker[shard])->shared_durable_lsn,
         memory_order_acquire);
-}
-
-/* When the oldest record that is kept came, as a start that rebuilds the view has it. */
-static void since_note(struct backfill_reading *reading, const struct mirror_segment *oldest)
-{
-    struct succession *succession = reading->succession;
-    const struct plan *plan = &succession->config->plan;
-    for (uint32_t v = succession->view_first; v < plan->view_count; v++) {
-        if (oldest->before_lsn != 0 && oldest->created_us > succession->since_us[v]) {
-            succession->since_us[v] = oldest->created_us;
-        }
-    }
-}
-
-/* Of the view that was asked for. */
-static void since_report(const struct backfill_reading *reading)
-{
-    struct backfill *backfill = reading->backfill;
-    const struct plan *plan = &reading->succession->config->plan;
-    int view =
-        plan_view_find(plan, backfill->report.view, (uint32_t)strlen(backfill->report.view), 0);
-    (void)pthread_mutex_lock(&backfill->lock);
-    backfill->report.since_us =
-        reading->succession->since_us[view >= 0 ? (uint32_t)view : reading->succession->view_first];
-    (void)pthread_mutex_unlock(&backfill->lock);
-}
-
-/* Bytes of the log from a segment on. */
-static uint64_t bytes_from(const struct backfill_reading *reading, uint32_t shard,
-                           const struct log_reader *reader, uint32_t first)
-{
-    uint32_t count = log_reader_segment_count(reader);
-    uint64_t bytes = 0;
-    for (uint32_t i = first; i + 1 < count; i++) {
-        bytes += log_reader_segment(reader, i)->size_bytes;
-    }
-    return bytes + atomic_load_explicit(
-                       &worker_mirror(appliance_of(reading)->worker[shard])->shared_segment_bytes,
-                       memory_order_relaxed);
-}
-
-/* Where the shard's log begins to be whole. */
-static enum result log_find(struct backfill_reading *reading, uint32_t shard)
-{
-    struct log_reader *reader;
-    enum result result = reader_open_log(reading, shard, &reader);
-    if (result != RESULT_OK) {
-        return result;
-    }
-    uint32_t first;
-    result = log_reader_whole(reader, &first);
-    if (result == RESULT_OK && log_reader_segment_count(reader) > 0) {
-        const struct mirror_segment *oldest = log_reader_segment(reader, first);
-        reading->log[shard].done_lsn = oldest->before_lsn;
-        segments_keep(reading, reader, shard, oldest->before_lsn);
-        since_note(reading, oldest);
-        uint64_t bytes = bytes_from(reading, shard, reader, first);
-        (void)pthread_mutex_lock(&reading->backfill->lock);
-        reading->backfill->report.bytes_all += bytes;
-        (void)pthread_mutex_unlock(&reading->backfill->lock);
-        since_report(reading);
-    }
-    log_reader_close(reader);
-    return result;
 }
 
 static enum result parts_open(struct backfill_reading *reading)
 {
-    const struct appliance *appliance = appliance_of(reading);
+    const struct appliance *appliance = reading_appliance(reading);
     const struct succession *succession = reading->succession;
     const struct plan *plan = &succession->config->plan;
     const struct replay_options options = {
@@ -330,6 +209,7 @@ static enum result parts_open(struct backfill_reading *reading)
         .plan = plan,
         .corrections = &reading->corrections.set,
         .forward = record_hand,
+        .tell = record_tell,
         .context = reading,
         .patterns = succession->patterns.set,
         .pattern_scratch = succession->patterns.scratch[appliance->shard_count]};
@@ -348,11 +228,6 @@ static enum result parts_open(struct backfill_reading *reading)
     for (uint32_t v = succession->view_first; v < plan->view_count; v++) {
         view_set_add(&reading->views, v);
     }
-    for (uint32_t i = 0; i < appliance->shard_count; i++) {
-        for (uint32_t s = 0; s < STREAMS_MAX; s++) {
-            reading->log[i].watermark_us[s] = INT64_MIN;
-        }
-    }
     return replay_open(&options, &reading->replay);
 }
 
@@ -362,7 +237,7 @@ enum result reading_open(struct backfill *backfill, struct succession *successio
     struct appliance *appliance = backfill->appliance;
     struct backfill_reading *reading = heap_alloc_lines(sizeof(*reading));
     if (reading == NULL) {
-        return fail(error, RESULT_NO_MEMORY, 0, "no memory to read it");
+        return reading_fail(error, RESULT_NO_MEMORY, 0, "no memory to read it");
     }
     reading->backfill = backfill;
     reading->succession = succession;
@@ -374,17 +249,9 @@ enum result reading_open(struct backfill *backfill, struct succession *successio
     }
     enum result result = parts_open(reading);
     if (result != RESULT_OK) {
-        (void)fail(error, result, 0, "it cannot be read, or its corrections");
+        (void)reading_fail(error, result, 0, "it cannot be read, or its corrections");
     }
-    for (uint32_t i = 0; result == RESULT_OK && i < appliance->shard_count; i++) {
-        store_segments_hold(appliance->store, i, 0);
-    }
-    for (uint32_t i = 0; result == RESULT_OK && i < appliance->shard_count; i++) {
-        result = log_find(reading, i);
-        if (result != RESULT_OK) {
-            (void)fail(error, result, i, "it cannot be read");
-        }
-    }
+    result = result == RESULT_OK ? reading_eras_find(reading, error) : result;
     if (result != RESULT_OK) {
         reading_close(reading);
         return result;
@@ -399,13 +266,12 @@ void reading_close(struct backfill_reading *reading)
     if (reading == NULL) {
         return;
     }
-    for (uint32_t i = 0; i < appliance_of(reading)->shard_count; i++) {
-        store_segments_hold(appliance_of(reading)->store, i, UINT64_MAX);
-    }
+    backfill_segments_let_go(reading->backfill);
     replay_close(reading->replay);
     corrections_free(&reading->corrections);
     heap_free(reading->catalog);
     heap_free(reading->catalog_next);
+    heap_free(reading->eras);
     heap_free(reading);
 }
 
@@ -413,7 +279,7 @@ void reading_close(struct backfill_reading *reading)
 static uint64_t records_left(const struct backfill_reading *reading)
 {
     uint64_t left = 0;
-    for (uint32_t i = 0; i < appliance_of(reading)->shard_count; i++) {
+    for (uint32_t i = 0; i < reading_appliance(reading)->shard_count; i++) {
         left += durable_lsn(reading, i) - reading->log[i].done_lsn;
     }
     return left;
@@ -422,7 +288,7 @@ static uint64_t records_left(const struct backfill_reading *reading)
 /* Waits until the workers have applied all that was handed on. */
 static enum result rings_await(const struct backfill_reading *reading)
 {
-    for (uint32_t i = 0; i < appliance_of(reading)->shard_count; i++) {
+    for (uint32_t i = 0; i < reading_appliance(reading)->shard_count; i++) {
         while (!ring_is_drained(&reading->succession->ring[i])) {
             if (!backfill_pause(reading->backfill)) {
                 return RESULT_STOPPED;
@@ -432,11 +298,31 @@ static enum result rings_await(const struct backfill_reading *reading)
     return RESULT_OK;
 }
 
+/* Hands on what was logged before the number of shards changed last. */
+static enum result eras_read(struct backfill_reading *reading, char error[BACKFILL_ERROR_SIZE_MAX])
+{
+    while (reading->era + 1 < reading->eras->count) {
+        for (uint32_t i = 0; i < reading_era(reading)->shard_count; i++) {
+            enum result result =
+                log_read_telling(reading, i, reading_era(reading)->last_lsn[i], error);
+            if (result != RESULT_OK) {
+                return result;
+            }
+        }
+        reading_era_enter(reading, reading->era + 1);
+    }
+    return RESULT_OK;
+}
+
 enum result reading_follow(struct backfill_reading *reading, char error[BACKFILL_ERROR_SIZE_MAX])
 {
     uint64_t left_before = UINT64_MAX;
+    enum result earlier = eras_read(reading, error);
+    if (earlier != RESULT_OK) {
+        return earlier;
+    }
     for (uint32_t pass = 0; pass < FOLLOW_PASSES; pass++) {
-        for (uint32_t i = 0; i < appliance_of(reading)->shard_count; i++) {
+        for (uint32_t i = 0; i < reading_appliance(reading)->shard_count; i++) {
             enum result result = log_read_telling(reading, i, durable_lsn(reading, i), error);
             if (result != RESULT_OK) {
                 return result;
@@ -458,10 +344,10 @@ enum result reading_follow(struct backfill_reading *reading, char error[BACKFILL
 static enum result durable_await(struct backfill_reading *reading, uint32_t shard,
                                  uint64_t last_lsn, char error[BACKFILL_ERROR_SIZE_MAX])
 {
-    const struct mirror_shared *log = worker_mirror(appliance_of(reading)->worker[shard]);
+    const struct mirror_shared *log = worker_mirror(reading_appliance(reading)->worker[shard]);
     while (durable_lsn(reading, shard) < last_lsn) {
         if (atomic_load_explicit(&log->shared_held, memory_order_relaxed) == MIRROR_HELD_DEAD) {
-            return fail(error, RESULT_IO, shard, "its disk failed");
+            return reading_fail(error, RESULT_IO, shard, "its disk failed");
         }
         if (!backfill_pause(reading->backfill)) {
             return RESULT_STOPPED;
@@ -470,23 +356,10 @@ static enum result durable_await(struct backfill_reading *reading, uint32_t shar
     return RESULT_OK;
 }
 
-/* Views know since when history goes that they took. */
-static void history_note(struct backfill_reading *reading)
-{
-    struct succession *succession = reading->succession;
-    const struct plan *plan = &succession->config->plan;
-    for (uint32_t v = succession->view_first; v < plan->view_count; v++) {
-        int64_t since_us = succession->since_us[v];
-        bool whole = since_us <= store_created_us(appliance_of(reading)->store);
-        succession->since_us[v] = replay_span_since_us(&reading->history[v], since_us, whole);
-    }
-    since_report(reading);
-}
-
 enum result reading_finish(struct backfill_reading *reading, const uint64_t last_lsn[SHARDS_MAX],
                            char error[BACKFILL_ERROR_SIZE_MAX])
 {
-    uint32_t count = appliance_of(reading)->shard_count;
+    uint32_t count = reading_appliance(reading)->shard_count;
     for (uint32_t i = 0; i < count; i++) {
         enum result result = durable_await(reading, i, last_lsn[i], error);
         if (result == RESULT_OK) {
@@ -500,7 +373,7 @@ enum result reading_finish(struct backfill_reading *reading, const uint64_t last
     if (result != RESULT_OK) {
         return result;
     }
-    history_note(reading);
+    reading_since_regard(reading);
     if (is_refused(reading)) {
         (void)snprintf(error, BACKFILL_ERROR_SIZE_MAX,
                        "the view does not fit `state.memory`: raise it, and start again");

@@ -165,7 +165,6 @@ static enum result note_judge(struct backfill_resume *resume, const struct confi
         return RESULT_OK;
     }
     if (resume->note.shard_count != shard_count) {
-        /* Older logs are read by a start only. */
         drop(resume, "it was begun with %u shards, and these are %u", resume->note.shard_count,
              shard_count);
         return RESULT_OK;

@@ -181,8 +181,8 @@ static bool history_check(const json_t *status, const json_t *account)
                   has_all ? "what came between the file and what is kept of the mirror may be "
                             "missing: windows that reach before that are PARTIAL"
                           : "the view lacks events of the file, which are in logs that are kept no "
-                            "longer, or of before the number of shards changed. Load it under a "
-                            "--producer and --incarnation of its own, for a newer version of it");
+                            "longer. Load it under a --producer and --incarnation of its own, for "
+                            "a newer version of it");
     return has_all;
 }
 

@@ -5,68 +5,37 @@
 #include "dataplane/base/assert.h"
 #include "drivers/memory.h"
 
-static void eras_of_cuts(const struct epochs *epochs, struct recovery_eras *eras)
-{
-    for (uint32_t i = 0; i < epochs->cut_count; i++) {
-        const struct epoch_cut *cut = &epochs->cut[i];
-        struct recovery_era *next = &eras->era[eras->count];
-        if (eras->count > 0 && next[-1].shard_count == cut->shard_count) {
-            next[-1].last_epoch = cut->epoch;
-            continue;
-        }
-        *next = (struct recovery_era){.first_epoch = eras->count == 0 ? 0 : cut->epoch,
-                                      .last_epoch = cut->epoch,
-                                      .shard_count = cut->shard_count,
-                                      .begin_us = INT64_MAX};
-        eras->count++;
-    }
-    ASSERT(eras->count > 0);
-}
-
-/* Where the log of a shard ended when its era did. */
-static uint64_t era_last_lsn(const struct epochs *epochs, const struct recovery_era *era,
-                             uint32_t shard)
-{
-    for (uint32_t i = 0; i < epochs->cut_count; i++) {
-        if (epochs->cut[i].epoch == era->last_epoch) {
-            return epochs->cut[i].cut[shard];
-        }
-    }
-    UNREACHABLE();
-}
-
-static enum result log_open(struct recovery *recovery, const struct recovery_era *era,
-                            struct recovery_range *range, struct recovery_era_logs *logs)
+static enum result log_open(struct recovery *recovery, struct era *era, bool lenient,
+                            struct recovery_range *range)
 {
     const struct recovery_options *options = &recovery->options;
-    uint32_t kept = 0;
-    enum result result =
-        log_reader_open_all(options->disk, recovery->epochs.store_id, range->shard, &range->log);
+    uint32_t first = 0;
+    uint64_t bytes;
+    enum result result = era_log_open(options->disk, recovery->epochs.store_id, era, range->shard,
+                                      /* archives= */ true, &range->log);
     if (result == RESULT_OK) {
         log_reader_stop_set(range->log, options->stop_asked, options->stop_context);
-        log_reader_epochs_set(range->log, era->first_epoch, era->last_epoch, era->shard_count);
-        result = log_reader_kept(range->log, &kept);
+        result = lenient
+                     ? log_reader_whole_to(range->log, era->last_lsn[range->shard], &first, &bytes)
+                     : log_reader_kept(range->log, &first);
     }
-    range->last_lsn = era_last_lsn(&recovery->epochs, era, range->shard);
-    range->after_lsn = range->last_lsn;
-    if (result == RESULT_OK && log_reader_segment_count(range->log) > kept) {
-        const struct mirror_segment *oldest = log_reader_segment(range->log, kept);
-        bool cut = lsn_number(oldest->before_lsn) != 0;
-        range->after_lsn = oldest->before_lsn;
-        logs->oldest_us =
-            cut && oldest->created_us > logs->oldest_us ? oldest->created_us : logs->oldest_us;
+    if (result == RESULT_OK) {
+        era_log_note(era, range->shard, range->log, first);
+        range->after_lsn = era->after_lsn[range->shard];
+        range->last_lsn = era->last_lsn[range->shard];
     }
     return result;
 }
 
-enum result recovery_era_open(struct recovery *recovery, const struct recovery_era *era,
+enum result recovery_era_open(struct recovery *recovery, struct era *era, bool lenient,
                               struct recovery_era_logs *out_logs,
                               char error[RECOVERY_ERROR_SIZE_MAX])
 {
-    *out_logs = (struct recovery_era_logs){.oldest_us = INT64_MIN};
+    memset(out_logs, 0, sizeof(*out_logs));
+    era_notes_begin(era);
     for (uint32_t shard = 0; shard < era->shard_count; shard++) {
         out_logs->range[shard].shard = shard;
-        enum result result = log_open(recovery, era, &out_logs->range[shard], out_logs);
+        enum result result = log_open(recovery, era, lenient, &out_logs->range[shard]);
         if (result != RESULT_OK) {
             recovery_era_close(out_logs);
             return recovery_fail(error, result, "the log of shard %u cannot be read: %s", shard,
@@ -96,9 +65,12 @@ static const struct catalog *epoch_catalog(const struct recovery *recovery, uint
 }
 
 enum result recovery_era_plan(const struct recovery *recovery, const struct recovery_eras *eras,
-                              const struct recovery_range *range, struct replay *replay)
+                              const struct recovery_range *range, bool rebuilds,
+                              struct replay *replay)
 {
     const struct catalog *known = epoch_catalog(recovery, lsn_epoch(range->after_lsn));
+    const struct manifest *newest = recovery_candidate(recovery);
+    known = known == NULL && rebuilds && newest != NULL ? &newest->catalog : known;
     struct catalog *catalog = heap_alloc(sizeof(*catalog));
     bool found = false;
     if (catalog == NULL) {
@@ -143,8 +115,8 @@ static void plan_note(const struct recovery *recovery, const struct catalog *cat
 
 /* The plans of the epochs that a log has records of: each stands where its epoch begins. */
 static enum result log_plans_note(struct recovery *recovery, const struct recovery_range *range,
-                                  struct recovery_era *era, struct recovery_eras *eras,
-                                  struct catalog *space, char error[RECOVERY_ERROR_SIZE_MAX])
+                                  struct recovery_eras *eras, struct catalog *space,
+                                  char error[RECOVERY_ERROR_SIZE_MAX])
 {
     uint32_t epoch = UINT32_MAX;
     for (uint32_t i = 0; i < log_reader_segment_count(range->log); i++) {
@@ -153,7 +125,6 @@ static enum result log_plans_note(struct recovery *recovery, const struct recove
             continue;
         }
         epoch = segment->epoch;
-        era->begin_us = segment->created_us < era->begin_us ? segment->created_us : era->begin_us;
         struct recovery_range begin = *range;
         begin.after_lsn = segment->before_lsn;
         bool found = false;
@@ -173,12 +144,12 @@ static enum result log_plans_note(struct recovery *recovery, const struct recove
 static enum result plans_find(struct recovery *recovery, struct recovery_eras *eras,
                               struct catalog *space, char error[RECOVERY_ERROR_SIZE_MAX])
 {
-    for (uint32_t i = 0; i < eras->count; i++) {
+    for (uint32_t i = 0; i < eras->all.count; i++) {
         struct recovery_era_logs logs;
-        enum result result = recovery_era_open(recovery, &eras->era[i], &logs, error);
-        for (uint32_t shard = 0; result == RESULT_OK && shard < eras->era[i].shard_count; shard++) {
-            result =
-                log_plans_note(recovery, &logs.range[shard], &eras->era[i], eras, space, error);
+        struct era *era = &eras->all.era[i];
+        enum result result = recovery_era_open(recovery, era, /* lenient= */ false, &logs, error);
+        for (uint32_t shard = 0; result == RESULT_OK && shard < era->shard_count; shard++) {
+            result = log_plans_note(recovery, &logs.range[shard], eras, space, error);
         }
         recovery_era_close(&logs);
         if (result != RESULT_OK) {
@@ -188,10 +159,12 @@ static enum result plans_find(struct recovery *recovery, struct recovery_eras *e
     if (!eras->has_first && recovery->manifest_count > 0) {
         plan_note(recovery, &recovery->manifest[0]->catalog, eras);
     }
-    return eras->has_first ? RESULT_OK
-                           : recovery_fail(error, RESULT_CORRUPT,
-                                           "no plan of its records is left: neither a manifest "
-                                           "nor a log has one");
+    /* A start may have segments without a record: it goes by what the logs say as they are read. */
+    bool lacks = !eras->has_first && recovery_copies(recovery);
+    return lacks ? recovery_fail(error, RESULT_CORRUPT,
+                                 "no plan of its records is left: neither a manifest nor a log has "
+                                 "one")
+                 : RESULT_OK;
 }
 
 enum result recovery_eras_find(struct recovery *recovery, struct recovery_eras *out_eras,
@@ -203,7 +176,8 @@ enum result recovery_eras_find(struct recovery *recovery, struct recovery_eras *
     }
     memset(out_eras, 0, sizeof(*out_eras));
     out_eras->steady = view_set_first(recovery->options.plan->view_count);
-    eras_of_cuts(&recovery->epochs, out_eras);
+    eras_of_epochs(&recovery->epochs, /* running= */ false, &out_eras->all);
+    ASSERT(out_eras->all.count > 0);
     enum result result = plans_find(recovery, out_eras, space, error);
     heap_free(space);
     return result;

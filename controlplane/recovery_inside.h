@@ -32,7 +32,6 @@ struct recovery {
     struct recovery_forwards forwards[SHARDS_MAX];
     struct replay_counts counts[SHARDS_MAX]; /* Of the pass OWN. */
     struct view_set rebuild_views;           /* Of the plan. */
-    uint32_t kept_first[SHARDS_MAX];         /* Segment from which on the log is whole. */
     struct corrections corrections;
     struct row_set rows; /* That corrections are about and the candidate lacks. */
     void *rows_memory;   /* Owned: the set's. */
@@ -115,14 +114,17 @@ MUST_USE enum result recovery_copy_load(struct recovery *recovery, struct worker
 MUST_USE enum result recovery_files_load(struct recovery *recovery, const struct manifest *manifest,
                                          uint32_t shard, struct replay *replay,
                                          char error[RECOVERY_ERROR_SIZE_MAX]);
-/* Views of the plan that the candidate has no rows for are to be rebuilt: sets rebuild_views, what
- * of the logs is kept for them, and which views are gone. */
+/* Views of the plan that the candidate has no rows for are to be rebuilt: sets rebuild_views, and
+ * which views are gone. */
 MUST_USE enum result recovery_views_judge(struct recovery *recovery,
                                           char error[RECOVERY_ERROR_SIZE_MAX]);
-/* Then: since when each view's history goes back, and how it came here. */
+/* Then: since when each view's history goes back, and how it came here; those to rebuild have
+ * none yet. */
 void recovery_views_report(struct recovery *recovery);
-/* When the oldest record that is kept came: what a rebuilt view can know. */
-int64_t recovery_kept_since_us(const struct recovery *recovery);
+/* Builds them from all records that are kept, of all eras. */
+MUST_USE enum result recovery_views_rebuild(struct recovery *recovery,
+                                            struct worker *const *workers,
+                                            char error[RECOVERY_ERROR_SIZE_MAX]);
 /* What a pass that rebuilt views took of history. */
 void recovery_history_add(struct recovery *recovery, const struct replay_counts *counts);
 /* After all passes over some views: since when, with the history that they took. whole: all records

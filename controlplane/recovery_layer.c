@@ -38,7 +38,7 @@ static void era_close(struct recovery_layers *layers)
     layers->replay = NULL;
 }
 
-static enum result era_open(struct recovery_layers *layers, const struct recovery_era *era)
+static enum result era_open(struct recovery_layers *layers, struct era *era)
 {
     const struct recovery_options *options = &layers->recovery->options;
     const struct replay_options replay = {.workers = layers->workers,
@@ -50,12 +50,11 @@ static enum result era_open(struct recovery_layers *layers, const struct recover
                                           .is_void = recovery_is_void,
                                           .settles = true,
                                           .context = layers->recovery};
-    enum result result = recovery_era_open(layers->recovery, era, &layers->logs, layers->error);
+    enum result result =
+        recovery_era_open(layers->recovery, era, layers->lenient, &layers->logs, layers->error);
     if (result != RESULT_OK) {
         return result;
     }
-    layers->oldest_us =
-        layers->logs.oldest_us > layers->oldest_us ? layers->logs.oldest_us : layers->oldest_us;
     if (replay_open(&replay, &layers->replay) != RESULT_OK) {
         recovery_era_close(&layers->logs);
         return recovery_fail(layers->error, RESULT_NO_MEMORY, "no memory for replay");
@@ -75,6 +74,10 @@ static struct replay_start start_of(const struct recovery_layers *layers,
     start.which = layer->which;
     start.rows = layer->rows;
     start.partial = layer->base == NULL;
+    if (start.partial) {
+        memcpy(start.watermark_us, layers->watermark_us, sizeof(start.watermark_us));
+        start.watermark_of_plan = true;
+    }
     start.rebuild_views = view_set_first(plan->view_count);
     for (uint32_t v = 0; v < plan->view_count; v++) {
         if (view_set_has(&layer->views, v)) {
@@ -88,9 +91,10 @@ static enum result pass_begin(struct recovery_layers *layers, enum replay_pass p
                               const struct recovery_layer *layer, const struct replay_start *start,
                               const struct recovery_range *range)
 {
-    enum result result = layer->base != NULL ? replay_catalog(layers->replay, &layer->base->catalog)
-                                             : recovery_era_plan(layers->recovery, &layers->eras,
-                                                                 range, layers->replay);
+    enum result result = layer->base != NULL
+                             ? replay_catalog(layers->replay, &layer->base->catalog)
+                             : recovery_era_plan(layers->recovery, &layers->eras, range,
+                                                 pass == REPLAY_REBUILD, layers->replay);
     if (result != RESULT_OK) {
         return recovery_fail(layers->error, result == RESULT_INVALID ? RESULT_UNSUPPORTED : result,
                              "the definitions cannot read the records of shard %u: %s",
@@ -115,9 +119,29 @@ static enum result pass_end(struct recovery_layers *layers, const struct recover
     return result;
 }
 
+/* What any shard had seen when its era ended, all have in the next one, as recovery does it. */
+static void watermarks_share(struct recovery_layers *layers, const struct replay_counts *counts,
+                             uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t s = 0; s < STREAMS_MAX; s++) {
+            int64_t own_us = counts[i].watermark_us[s];
+            int64_t *watermark_us = &layers->watermark_us[s];
+            *watermark_us = own_us > *watermark_us ? own_us : *watermark_us;
+        }
+    }
+}
+
+static void watermarks_begin(struct recovery_layers *layers)
+{
+    for (uint32_t s = 0; s < STREAMS_MAX; s++) {
+        layers->watermark_us[s] = INT64_MIN;
+    }
+}
+
 /* What owners logged. */
 static enum result owners_run(struct recovery_layers *layers, const struct recovery_layer *layer,
-                              const struct recovery_era *era)
+                              const struct era *era)
 {
     enum result result = RESULT_OK;
     for (uint32_t shard = 0; result == RESULT_OK && shard < era->shard_count; shard++) {
@@ -139,7 +163,7 @@ static enum result owners_run(struct recovery_layers *layers, const struct recov
 
 /* What owners never logged of their homes' records. */
 static enum result homes_run(struct recovery_layers *layers, const struct recovery_layer *layer,
-                             const struct recovery_era *era)
+                             const struct era *era)
 {
     enum result result = RESULT_OK;
     for (uint32_t home = 0; result == RESULT_OK && era->shard_count > 1 && home < era->shard_count;
@@ -166,20 +190,21 @@ static enum result homes_run(struct recovery_layers *layers, const struct recove
 static bool era_is_settled(const struct recovery_layers *layers, const struct recovery_layer *layer,
                            uint32_t index)
 {
-    if (index + 1 == layers->eras.count) {
+    if (index + 1 == layers->eras.all.count) {
         return layer->settles && layer->until_us == 0;
     }
-    return layer->until_us == 0 || layers->eras.era[index + 1].begin_us < layer->until_us;
+    return layer->until_us == 0 || layers->eras.all.era[index + 1].begin_us < layer->until_us;
 }
 
 /* What the store had of the layer's views: of the last era from its checkpoint on, or of all eras
  * from the oldest record on. */
 static enum result owned_run(struct recovery_layers *layers, const struct recovery_layer *layer)
 {
-    uint32_t first = layer->base != NULL ? layers->eras.count - 1 : 0;
+    uint32_t first = layer->base != NULL ? layers->eras.all.count - 1 : 0;
     enum result result = RESULT_OK;
-    for (uint32_t i = first; result == RESULT_OK && i < layers->eras.count; i++) {
-        const struct recovery_era *era = &layers->eras.era[i];
+    watermarks_begin(layers);
+    for (uint32_t i = first; result == RESULT_OK && i < layers->eras.all.count; i++) {
+        struct era *era = &layers->eras.all.era[i];
         result = era_open(layers, era);
         if (result != RESULT_OK) {
             return result;
@@ -188,7 +213,30 @@ static enum result owned_run(struct recovery_layers *layers, const struct recove
         if (result == RESULT_OK && era_is_settled(layers, layer, i)) {
             result = homes_run(layers, layer, era);
         }
+        watermarks_share(layers, layers->counts, era->shard_count);
         era_close(layers);
+    }
+    return result;
+}
+
+/* One home's records of an era, for views that the store had not. */
+static enum result home_rebuild(struct recovery_layers *layers, const struct recovery_layer *layer,
+                                const struct era *era, uint32_t shard)
+{
+    struct replay_start start = start_of(layers, layer, shard);
+    struct recovery_range range = layers->logs.range[shard];
+    struct replay_counts *counts = &layers->counts[shard];
+    start.rebuild_views = layer->views;
+    start.without_again =
+        !layer->settles && era == &layers->eras.all.era[layers->eras.all.count - 1];
+    for (uint32_t owner = 0; start.without_again && owner < era->shard_count; owner++) {
+        start.forward_lsn[owner] = layers->recovery->counts[owner].forward_lsn[shard];
+    }
+    range.until_us = layer->until_us;
+    enum result result = pass_begin(layers, REPLAY_REBUILD, layer, &start, &range);
+    result = result == RESULT_OK ? pass_end(layers, &range, counts) : result;
+    if (result == RESULT_OK) {
+        recovery_history_add(layers->recovery, counts);
     }
     return result;
 }
@@ -197,28 +245,18 @@ static enum result owned_run(struct recovery_layers *layers, const struct recove
 static enum result rebuild_run(struct recovery_layers *layers, const struct recovery_layer *layer)
 {
     enum result result = RESULT_OK;
-    for (uint32_t i = 0; result == RESULT_OK && i < layers->eras.count; i++) {
-        const struct recovery_era *era = &layers->eras.era[i];
+    watermarks_begin(layers);
+    for (uint32_t i = 0; result == RESULT_OK && i < layers->eras.all.count; i++) {
+        struct era *era = &layers->eras.all.era[i];
         result = era_open(layers, era);
         if (result != RESULT_OK) {
             return result;
         }
+        memset(layers->counts, 0, sizeof(layers->counts));
         for (uint32_t shard = 0; result == RESULT_OK && shard < era->shard_count; shard++) {
-            struct replay_start start = start_of(layers, layer, shard);
-            struct recovery_range range = layers->logs.range[shard];
-            struct replay_counts counts;
-            start.rebuild_views = layer->views;
-            start.without_again = !layer->settles && i + 1 == layers->eras.count;
-            for (uint32_t owner = 0; start.without_again && owner < era->shard_count; owner++) {
-                start.forward_lsn[owner] = layers->recovery->counts[owner].forward_lsn[shard];
-            }
-            range.until_us = layer->until_us;
-            result = pass_begin(layers, REPLAY_REBUILD, layer, &start, &range);
-            result = result == RESULT_OK ? pass_end(layers, &range, &counts) : result;
-            if (result == RESULT_OK) {
-                recovery_history_add(layers->recovery, &counts);
-            }
+            result = home_rebuild(layers, layer, era, shard);
         }
+        watermarks_share(layers, layers->counts, era->shard_count);
         era_close(layers);
     }
     return result;
@@ -229,8 +267,8 @@ static void since_set(struct recovery_layers *layers, const struct recovery_laye
                       enum recovery_view how)
 {
     struct recovery *recovery = layers->recovery;
-    int64_t since_us = recovery->epochs.created_us;
-    since_us = layers->oldest_us > since_us ? layers->oldest_us : since_us;
+    int64_t since_us =
+        eras_since_us(&layers->eras.all, recovery->epochs.created_us, recovery->options.now_us);
     since_us = layer->since_us > since_us ? layer->since_us : since_us;
     for (uint32_t v = 0; v < recovery->options.plan->view_count; v++) {
         if (view_set_has(&layer->views, v)) {
@@ -283,15 +321,28 @@ enum result recovery_layer_run(struct recovery_layers *layers, const struct reco
     if (result != RESULT_OK) {
         return result;
     }
-    layers->oldest_us = INT64_MIN;
     result = owned_run(layers, &had);
     if (had.base == NULL && layer->which != REPLAY_ROWS_ONLY) {
         since_set(layers, &had, RECOVERY_VIEW_LOADED);
     }
     if (result == RESULT_OK && !view_set_is_empty(&lacked.views)) {
-        layers->oldest_us = INT64_MIN;
         result = rebuild_run(layers, &lacked);
-        since_set(layers, &lacked, RECOVERY_VIEW_REBUILT);
+        if (layer->which != REPLAY_ROWS_ONLY) {
+            since_set(layers, &lacked, RECOVERY_VIEW_REBUILT);
+        }
     }
+    return result;
+}
+
+enum result recovery_layer_rebuild(struct recovery_layers *layers,
+                                   const struct recovery_layer *layer)
+{
+    if (!eras_keep_some(&layers->eras.all)) {
+        return RESULT_OK;
+    }
+    layers->lenient = true;
+    enum result result = rebuild_run(layers, layer);
+    layers->lenient = false;
+    since_set(layers, layer, RECOVERY_VIEW_REBUILT);
     return result;
 }

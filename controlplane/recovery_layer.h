@@ -26,7 +26,8 @@ struct recovery_layers {
     struct recovery_era_logs logs;
     struct replay_counts counts[SHARDS_MAX]; /* Of its owners. */
     int64_t apply_us;                        /* Greatest T of all. */
-    int64_t oldest_us;                       /* Since when the layer's records are kept. */
+    int64_t watermark_us[STREAMS_MAX];       /* Of all shards, when the era began. */
+    bool lenient;                            /* As recovery_era_open() has it. */
     char *error;                             /* RECOVERY_ERROR_SIZE_MAX */
 };
 
@@ -39,3 +40,7 @@ void recovery_layers_close(struct recovery_layers *layers); /* NULL is fine. */
  * only. */
 MUST_USE enum result recovery_layer_run(struct recovery_layers *layers,
                                         const struct recovery_layer *layer);
+/* Loads a layer that the store had at no time, of whole views: what is damaged is as what is
+ * gone. */
+MUST_USE enum result recovery_layer_rebuild(struct recovery_layers *layers,
+                                            const struct recovery_layer *layer);

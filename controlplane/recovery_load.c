@@ -178,27 +178,6 @@ static enum result shard_again(struct recovery *recovery, struct replay *replay,
     return result;
 }
 
-static enum result shard_rebuild(struct recovery *recovery, struct replay *replay, uint32_t shard,
-                                 char error[RECOVERY_ERROR_SIZE_MAX])
-{
-    struct replay_start start = recovery_start_of(recovery, NULL, shard);
-    start.which = REPLAY_ROWS_ALL;
-    enum result result = pass_begin(recovery, replay, REPLAY_REBUILD, &start, error);
-    if (result != RESULT_OK) {
-        return result;
-    }
-    struct replay_counts counts;
-    const struct log_reader *log = recovery->log[shard];
-    uint32_t kept = recovery->kept_first[shard];
-    uint64_t first =
-        log_reader_segment_count(log) == 0 ? 0 : log_reader_segment(log, kept)->before_lsn;
-    result = shard_log_pass(recovery, replay, shard, first, &counts, error);
-    if (result == RESULT_OK) {
-        recovery_history_add(recovery, &counts);
-    }
-    return result;
-}
-
 bool recovery_is_void(void *context, uint32_t home, uint64_t home_lsn)
 {
     const struct recovery *recovery = context;
@@ -237,15 +216,6 @@ static enum result passes_run(struct recovery *recovery, struct replay *replay,
     }
     for (uint32_t home = 0; result == RESULT_OK && count > 1 && home < count; home++) {
         result = shard_again(recovery, replay, home, error);
-    }
-    for (uint32_t shard = 0;
-         result == RESULT_OK && !view_set_is_empty(&recovery->rebuild_views) && shard < count;
-         shard++) {
-        result = shard_rebuild(recovery, replay, shard, error);
-    }
-    if (result == RESULT_OK) {
-        bool whole = recovery_kept_since_us(recovery) == recovery->epochs.created_us;
-        recovery_history_regard(recovery, &recovery->rebuild_views, whole);
     }
     return result;
 }
@@ -325,6 +295,7 @@ static enum result candidate_load(struct recovery *recovery, struct worker *cons
         result = passes_run(recovery, replay, error);
     }
     replay_close(replay);
+    result = result == RESULT_OK ? recovery_views_rebuild(recovery, workers, error) : result;
     return result == RESULT_OK && recovery->rows.count > 0
                ? recovery_rows_rebuild(recovery, workers, error)
                : result;

@@ -1,7 +1,7 @@
 /* Which views a start loads and which it rebuilds, and since when their history goes back. */
 #include <string.h>
 
-#include "controlplane/recovery_inside.h"
+#include "controlplane/recovery_layer.h"
 #include "drivers/memory.h"
 
 /* An epoch's plan stands in its first frames. */
@@ -105,20 +105,6 @@ static enum result archives_take(struct recovery *recovery)
     return result;
 }
 
-/* From which segment on each log is whole, where views are rebuilt from all that is kept. */
-static enum result kept_find(struct recovery *recovery)
-{
-    if (view_set_is_empty(&recovery->rebuild_views)) {
-        return RESULT_OK;
-    }
-    enum result result = archives_take(recovery);
-    for (uint32_t shard = 0; result == RESULT_OK && shard < recovery->report.old_shard_count;
-         shard++) {
-        result = log_reader_whole(recovery->log[shard], &recovery->kept_first[shard]);
-    }
-    return result;
-}
-
 enum result recovery_views_judge(struct recovery *recovery, char error[RECOVERY_ERROR_SIZE_MAX])
 {
     struct catalog *space = heap_alloc(sizeof(*space));
@@ -133,29 +119,7 @@ enum result recovery_views_judge(struct recovery *recovery, char error[RECOVERY_
                  ? views_compare(recovery, first, error)
                  : recovery_fail(error, result, "the logs cannot be read: %s", result_name(result));
     heap_free(space);
-    if (result != RESULT_OK) {
-        return result;
-    }
-    result = kept_find(recovery);
-    return result == RESULT_OK
-               ? RESULT_OK
-               : recovery_fail(error, result, "the logs cannot be read: %s", result_name(result));
-}
-
-int64_t recovery_kept_since_us(const struct recovery *recovery)
-{
-    int64_t since_us = recovery->epochs.created_us;
-    for (uint32_t shard = 0; shard < recovery->report.old_shard_count; shard++) {
-        const struct log_reader *log = recovery->log[shard];
-        if (log_reader_segment_count(log) == 0) {
-            continue;
-        }
-        const struct mirror_segment *oldest = log_reader_segment(log, recovery->kept_first[shard]);
-        if (oldest->before_lsn != 0 && oldest->created_us > since_us) {
-            since_us = oldest->created_us;
-        }
-    }
-    return since_us;
+    return result;
 }
 
 static bool logs_have_records(const struct recovery *recovery)
@@ -198,16 +162,30 @@ void recovery_views_report(struct recovery *recovery)
     memset(recovery->history, 0, sizeof(recovery->history));
     for (uint32_t v = 0; v < plan->view_count; v++) {
         bool rebuilt = view_set_has(&recovery->rebuild_views, v);
-        recovery->since_us[v] = !records  ? recovery->options.now_us
-                                : rebuilt ? recovery_kept_since_us(recovery)
-                                          : recovery->epochs.created_us;
-        recovery->report.view[v] = !rebuilt  ? RECOVERY_VIEW_LOADED
-                                   : records ? RECOVERY_VIEW_REBUILT
-                                             : RECOVERY_VIEW_EMPTY;
+        bool empty = rebuilt || !records;
+        recovery->since_us[v] = empty ? recovery->options.now_us : recovery->epochs.created_us;
+        recovery->report.view[v] = rebuilt ? RECOVERY_VIEW_EMPTY : RECOVERY_VIEW_LOADED;
     }
     for (uint32_t old = 0; mapped && old < manifest->catalog.view_count; old++) {
         if (map.view[old] != CATALOG_GONE) {
             recovery->since_us[map.view[old]] = manifest->since_us[old];
         }
     }
+}
+
+enum result recovery_views_rebuild(struct recovery *recovery, struct worker *const *workers,
+                                   char error[RECOVERY_ERROR_SIZE_MAX])
+{
+    const struct recovery_layer layer = {
+        .views = recovery->rebuild_views, .which = REPLAY_ROWS_ALL, .settles = true};
+    struct recovery_layers *layers;
+    if (view_set_is_empty(&recovery->rebuild_views)) {
+        return RESULT_OK;
+    }
+    enum result result = recovery_layers_open(recovery, workers, error, &layers);
+    if (result == RESULT_OK) {
+        result = recovery_layer_rebuild(layers, &layer);
+        recovery_layers_close(layers);
+    }
+    return result;
 }

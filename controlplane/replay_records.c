@@ -57,10 +57,11 @@ static enum result source_open(struct replay_records *records, const char *direc
 static enum result bytes_sum(struct replay_records *records,
                              char error[REPLAY_RECORDS_ERROR_SIZE_MAX])
 {
-    for (uint32_t i = 0; i < records->eras->count; i++) {
+    for (uint32_t i = 0; i < records->eras->all.count; i++) {
         struct recovery_era_logs logs;
-        const struct recovery_era *era = &records->eras->era[i];
-        enum result result = recovery_era_open(records->recovery, era, &logs, error);
+        struct era *era = &records->eras->all.era[i];
+        enum result result =
+            recovery_era_open(records->recovery, era, /* lenient= */ false, &logs, error);
         if (result != RESULT_OK) {
             return result;
         }
@@ -163,8 +164,9 @@ static enum result log_step(struct replay_records *records, uint32_t shard,
 static enum result era_enter(struct replay_records *records,
                              char error[REPLAY_RECORDS_ERROR_SIZE_MAX])
 {
-    const struct recovery_era *era = &records->eras->era[records->era];
-    enum result result = recovery_era_open(records->recovery, era, &records->logs, error);
+    struct era *era = &records->eras->all.era[records->era];
+    enum result result =
+        recovery_era_open(records->recovery, era, /* lenient= */ false, &records->logs, error);
     for (uint32_t shard = 0; result == RESULT_OK && shard < era->shard_count; shard++) {
         const struct recovery_range *range = &records->logs.range[shard];
         log_cursor_init(&records->log[shard].cursor, range->log, range->after_lsn, range->last_lsn);
@@ -198,7 +200,7 @@ enum result replay_records_next(struct replay_records *records, struct mirror_en
         result = log_step(records, (uint32_t)records->given, error);
         records->given = -1;
     }
-    while (result == RESULT_OK && records->era < records->eras->count) {
+    while (result == RESULT_OK && records->era < records->eras->all.count) {
         if (!records->is_open) {
             result = era_enter(records, error);
             continue;

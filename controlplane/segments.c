@@ -56,12 +56,11 @@ static void sealed_take(struct segments *segments, uint32_t shard, int64_t now_u
 
 /* Below it no manifest needs a segment of the shard. A shard of an earlier count has no manifest of
  * its own: it is not needed when all logs that are begin behind what was found at start. */
-static uint64_t released_below(const struct segments *segments, uint32_t shard)
+static uint64_t manifests_released_below(const struct segments *segments, uint32_t shard)
 {
     uint32_t count = segments->options.shard_count;
     if (shard < count) {
-        const struct segments_shard *keeper = &segments->shard[shard];
-        return keeper->held < keeper->released ? keeper->held : keeper->released;
+        return segments->shard[shard].released;
     }
     for (uint32_t i = 0; i < count; i++) {
         if (segments->shard[i].released <= segments->shard[i].number_found) {
@@ -69,6 +68,14 @@ static uint64_t released_below(const struct segments *segments, uint32_t shard)
         }
     }
     return UINT64_MAX;
+}
+
+/* And nobody reads it. */
+static uint64_t released_below(const struct segments *segments, uint32_t shard)
+{
+    uint64_t released = manifests_released_below(segments, shard);
+    uint64_t held = segments->shard[shard].held;
+    return held < released ? held : released;
 }
 
 static uint64_t kept_bytes(const struct segments *segments)
@@ -203,7 +210,7 @@ void segments_release(struct segments *segments, uint32_t shard, uint64_t first_
 
 void segments_hold(struct segments *segments, uint32_t shard, uint64_t first_segment)
 {
-    ASSERT(shard < segments->options.shard_count);
+    ASSERT(shard < SHARDS_MAX);
     segments->shard[shard].held = first_segment;
 }
 

@@ -64,7 +64,7 @@ void segments_step(struct segments *segments, int64_t now_us);
  * that are kept. */
 void segments_release(struct segments *segments, uint32_t shard, uint64_t first_segment);
 /* Somebody reads the shard's segments from first_segment on: they are kept. UINT64_MAX: nobody does
- * any more. The keeper's thread, or under its lock. */
+ * any more. Shards of an earlier count too. The keeper's thread, or under its lock. */
 void segments_hold(struct segments *segments, uint32_t shard, uint64_t first_segment);
 /* The lake has the shard's segments below first_segment. Those from it on are kept past `keep`, and
  * past `bytes` up to twice as many: a lake that cannot be written does not stop the log. */

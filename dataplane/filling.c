@@ -79,6 +79,9 @@ static void record_take(struct worker *worker, const struct filling_record *reco
     if (burst->count == 0) {
         horizon_move(worker, record);
     }
+    if (record->event_size == 0) {
+        return;
+    }
     const struct plan_stream *stream = &worker->options.plan->stream[record->stream];
     burst->stream = record->stream;
     burst->schema = &stream->schema;

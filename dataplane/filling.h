@@ -14,12 +14,12 @@ struct worker;
 struct filling_record {
     uint16_t stream;
     uint16_t version;
-    uint16_t event_size;
+    uint16_t event_size; /* 0: it tells the home's watermark alone. */
     uint16_t home;
     uint32_t views; /* Bit i: view i of the stream. */
     uint32_t unused;
     uint64_t order;
-    int64_t watermark_us; /* Of the stream at its home, before the record's burst. */
+    int64_t watermark_us; /* Of the stream at its home, before the record's turn. */
     uint8_t event[];
 };
 

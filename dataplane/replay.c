@@ -74,6 +74,12 @@ enum result replay_catalog(struct replay *replay, const struct catalog *catalog)
     return RESULT_OK;
 }
 
+void replay_shards_set(struct replay *replay, uint32_t old_shard_count)
+{
+    ASSERT(old_shard_count > 0);
+    replay->options.old_shard_count = old_shard_count;
+}
+
 bool replay_plan_is_reached(const struct replay *replay)
 {
     return replay->catalog.fingerprint == replay->options.plan->fingerprint;
@@ -87,10 +93,13 @@ void replay_begin(struct replay *replay, enum replay_pass pass, const struct rep
     memcpy(replay->counts.forward_lsn, start->forward_lsn, sizeof(start->forward_lsn));
     replay->apply_us = INT64_MIN;
     replay->burst.count = 0;
-    for (uint32_t s = 0; s < STREAMS_MAX; s++) {
-        replay->watermark_us[s] = INT64_MIN;
+    for (uint32_t i = 0; i < SHARDS_MAX * STREAMS_MAX; i++) {
+        replay->told_us[i / STREAMS_MAX][i % STREAMS_MAX] = INT64_MIN;
     }
-    for (uint32_t s = 0; s < replay->catalog.stream_count; s++) {
+    for (uint32_t s = 0; s < STREAMS_MAX; s++) {
+        replay->watermark_us[s] = start->watermark_of_plan ? start->watermark_us[s] : INT64_MIN;
+    }
+    for (uint32_t s = 0; !start->watermark_of_plan && s < replay->catalog.stream_count; s++) {
         if (replay->map.stream[s] != CATALOG_GONE) {
             replay->watermark_us[replay->map.stream[s]] = start->watermark_us[s];
         }
@@ -197,6 +206,7 @@ static enum result turn_begin(struct replay *replay, int64_t apply_us)
 {
     enum result result = replay_burst_finish(replay);
     replay->apply_us = apply_us;
+    memcpy(replay->turn_watermark_us, replay->watermark_us, sizeof(replay->watermark_us));
     replay->counts.apply_us =
         apply_us > replay->counts.apply_us ? apply_us : replay->counts.apply_us;
     const struct plan *plan = replay->options.plan;

@@ -53,6 +53,8 @@ struct replay_options {
     /* AGAIN: a forward for an owner (its record of the mesh, borrowed during the call). FILL: a
      * record for its ring. False: no memory, or nobody wants more. */
     bool (*forward)(void *context, uint32_t owner, const void *record, uint32_t size);
+    /* FILL: a record for its ring that is about no event. */
+    bool (*tell)(void *context, uint32_t owner, const void *record, uint32_t size);
     /* AGAIN: what owners lack goes into rows at once, as it does for another shard count. */
     bool settles;
     void *context;
@@ -69,7 +71,8 @@ struct replay_start {
     int64_t apply_us;
     uint64_t forward_lsn[SHARDS_MAX];  /* OWN: per home, what came. AGAIN: per owner, what it has of
                                           this home. */
-    int64_t watermark_us[STREAMS_MAX]; /* By index in the catalog. */
+    int64_t watermark_us[STREAMS_MAX]; /* By index in the catalog, */
+    bool watermark_of_plan;            /* or in the plan. */
     struct view_set rebuild_views; /* Of the plan; REBUILD's and FILL's, left out by the others. */
     int64_t since_us;              /* Records of an earlier T are left out, */
     int64_t until_us;              /* and those of T from here on; 0: none of these. */
@@ -129,6 +132,9 @@ void replay_close(struct replay *replay); /* NULL is fine. */
 
 /* The plan under which what follows was written. RESULT_INVALID when this plan cannot read it. */
 MUST_USE enum result replay_catalog(struct replay *replay, const struct catalog *catalog);
+
+/* Between passes: what follows is of an era with so many shards. */
+void replay_shards_set(struct replay *replay, uint32_t old_shard_count);
 
 /* Whether what was read last was written under the plan to run with. */
 bool replay_plan_is_reached(const struct replay *replay);

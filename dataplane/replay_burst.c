@@ -179,19 +179,42 @@ static bool event_forward(struct replay *replay, uint32_t event, uint32_t owner,
                                    (uint32_t)sizeof(head) + head.event_size);
 }
 
+/* Tells an owner how far the home had seen other streams: views of several fold by all of them. */
+static bool horizons_tell(struct replay *replay, uint32_t owner)
+{
+    const struct replay_options *options = &replay->options;
+    for (uint32_t s = 0; s < options->plan->stream_count; s++) {
+        struct filling_record told = {.stream = (uint16_t)s,
+                                      .home = (uint16_t)replay->start.shard,
+                                      .watermark_us = replay->turn_watermark_us[s]};
+        if (s == replay->burst.stream || told.watermark_us == replay->told_us[owner][s]) {
+            continue;
+        }
+        replay->told_us[owner][s] = told.watermark_us;
+        if (!options->tell(options->context, owner, &told, sizeof(told))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* The same, as a record of history. */
 static bool event_hand(struct replay *replay, uint32_t event, uint32_t owner, uint32_t views)
 {
     const struct burst *burst = &replay->burst;
+    if (!horizons_tell(replay, owner)) {
+        return false;
+    }
     struct filling_record head = {.stream = burst->stream,
                                   .version = event_version(burst, event),
                                   .event_size = burst->event_size[event],
                                   .home = (uint16_t)replay->start.shard,
                                   .views = views,
                                   .order = burst->order[event],
-                                  .watermark_us = replay->watermark_us[burst->stream]};
+                                  .watermark_us = replay->turn_watermark_us[burst->stream]};
     memcpy(replay->record, &head, sizeof(head));
     memcpy(replay->record + sizeof(head), burst->event[event], head.event_size);
+    replay->told_us[owner][burst->stream] = head.watermark_us;
     replay->counts.records++;
     return replay->options.forward(replay->options.context, owner, replay->record,
                                    (uint32_t)sizeof(head) + head.event_size);
@@ -213,10 +236,10 @@ static enum result burst_forward(struct replay *replay)
             uint32_t size = lacks ? 0 : key_of_event(view, burst, i, key);
             uint64_t hash = size == 0 ? 0 : hash_owner(key, size);
             if (size > 0 && view_is_ours(replay, hash, i)) {
-                views_of[mesh_owner(hash, replay->options.old_shard_count)] |= 1u << v;
+                views_of[mesh_owner(hash, replay->options.shard_count)] |= 1u << v;
             }
         }
-        for (uint32_t owner = 0; owner < replay->options.old_shard_count; owner++) {
+        for (uint32_t owner = 0; owner < replay->options.shard_count; owner++) {
             bool taken =
                 views_of[owner] == 0 ||
                 (replay->pass == REPLAY_FILL ? event_hand(replay, i, owner, views_of[owner])

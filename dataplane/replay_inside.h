@@ -21,6 +21,8 @@ struct replay {
     struct replay_counts counts;
     int64_t apply_us; /* T of the turn that is gathered. */
     int64_t watermark_us[STREAMS_MAX];
+    int64_t turn_watermark_us[STREAMS_MAX];   /* Before the turn: what it folds by. */
+    int64_t told_us[SHARDS_MAX][STREAMS_MAX]; /* FILL: those that each owner knows. */
     struct burst burst;
     struct program_space program_space;
     struct pattern_bits pattern_bits;

@@ -423,20 +423,28 @@ def gone_segments_leave_the_plan_behind(shards=3):
 
 
 def lacks_of_a_file_are_told():
-    """Logs of another number of shards are read for no new view, and a producer is known."""
+    """Logs of another number of shards have it; where they are gone a producer is known."""
     with world(1) as w:
         path = w.file_write(rows=300)
         views = [("plain", 1), ("rich", 1)]
         w.filled("rich", w.files(*views), "--from", path)
         assert w.machine.stop() == 0, w.machine.log.read_text()
+        loaded = list((w.folder / "data").glob("mirror-*.log"))
         w.machine.define(views_of(*views), 2, DATA)
         w.machine.start()
         w.check("rich", w.history)
-        more = [*views, ("more", 1)]
-        process = w.backfill("more", w.files(*more), "--from", path)
+        w.filled("more", w.files(*views, ("more", 1)), "--from", path)
+        w.check("more", w.history)
+        assert w.machine.stop() == 0, w.machine.log.read_text()
+        for segment in loaded:
+            segment.unlink(missing_ok=True)  # Or it was begun, as another one.
+        w.machine.define(views_of(*views, ("more", 1)), 2, DATA)
+        w.machine.start()
+        w.check("more", w.history)
+        process = w.backfill("more", w.files(*views, ("more", 2)), "--from", path)
         _, err = process.communicate()
         assert process.returncode == 1 and "lacks events of the file" in err, err
-        w.filled("more", w.files(*views, ("more", 2)), "--from", path, "--producer", 5,
+        w.filled("more", w.files(*views, ("more", 3)), "--from", path, "--producer", 5,
                  "--incarnation", 1)
         w.check("more", w.history)
 
