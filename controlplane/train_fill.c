@@ -126,8 +126,7 @@ static bool members_end(struct train_fill *fill)
     for (uint32_t m = 0; m < threads_count(fill->train->threads); m++) {
         train_sums_merge(&fill->train->sums, &fill->sums[m], fill->train->service->item_count);
         fill->sums[m] = (struct train_sums){.joined = 0};
-        good = good && !fill->text[m + 1].failed && !fill->row[m].known.failed &&
-               !fill->row[m].truly.failed;
+        good = good && !fill->text[m + 1].failed && !train_row_failed(&fill->row[m]);
     }
     return good;
 }

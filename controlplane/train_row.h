@@ -23,6 +23,11 @@ struct train_row {
 
 void train_row_init(const struct train *train, struct train_row *row);
 void train_row_deinit(struct train_row *row); /* Zeros are fine. */
+/* Whether rows could not be compared, for want of memory. It stays so. */
+static inline bool train_row_failed(const struct train_row *row)
+{
+    return row->known.failed || row->truly.failed;
+}
 /* Row `index` of a part whose answers the train's packs have. Not from what was served. */
 void train_row_compute(const struct train *train, const struct train_part *part, uint32_t index,
                        struct train_row *row);

@@ -38,6 +38,9 @@ static enum result slices_join(const struct spooling *spooling, uint32_t count,
                                struct buffer *values)
 {
     struct train *train = spooling->train;
+    for (uint32_t m = 0; m < threads_count(train->threads); m++) {
+        values->failed |= train_row_failed(&spooling->row[m]);
+    }
     for (uint32_t i = 0; i < count; i++) {
         struct buffer *slice = &spooling->slice[i];
         buffer_write(values, slice->data, slice->size);
