@@ -45,22 +45,21 @@ static void name_look(void *context, const char *name, uint64_t size)
 static enum result newest_read(struct mirror_history *history, uint64_t generation)
 {
     char name[MANIFEST_NAME_SIZE_MAX];
-    struct disk_file *file;
+    uint8_t *data;
+    uint64_t size;
     manifest_name_format(generation, name);
-    if (generation == 0 || disk_file_open(history->disk, name, DISK_READ, &file) != RESULT_OK) {
-        return RESULT_OK;
+    enum result result =
+        generation == 0 ? RESULT_NOT_FOUND
+                        : disk_file_read_all(history->disk, name, MANIFEST_BYTES_MAX, &data, &size);
+    if (result != RESULT_OK) {
+        return result == RESULT_NO_MEMORY ? result : RESULT_OK;
     }
-    uint8_t *data = heap_alloc(MANIFEST_BYTES_MAX);
     history->newest = heap_alloc(sizeof(*history->newest));
-    bool memory = data != NULL && history->newest != NULL;
-    uint64_t size = 0;
-    bool good = memory && disk_file_read(file, 0, data, MANIFEST_BYTES_MAX, &size) == RESULT_OK &&
-                manifest_decode(data, (uint32_t)size, history->newest) == RESULT_OK;
-    if (!good) {
+    bool memory = history->newest != NULL;
+    if (memory && manifest_decode(data, (uint32_t)size, history->newest) != RESULT_OK) {
         heap_free(history->newest);
         history->newest = NULL;
     }
-    disk_file_close(file);
     heap_free(data);
     return memory ? RESULT_OK : RESULT_NO_MEMORY;
 }

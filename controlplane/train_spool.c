@@ -78,19 +78,13 @@ enum result train_spool_decode(const uint8_t *data, uint64_t size,
 enum result train_spool_open(struct disk *disk, const char *name,
                              struct train_spool_reader *out_reader)
 {
-    struct disk_file *file;
-    uint64_t size = 0;
-    uint64_t got = 0;
-    enum result result = disk_file_open(disk, name, DISK_READ, &file);
+    uint8_t *data;
+    uint64_t size;
+    enum result result = disk_file_read_all(disk, name, UINT64_MAX, &data, &size);
     if (result != RESULT_OK) {
         return result;
     }
-    result = disk_file_size(file, &size);
-    uint8_t *data = heap_alloc(size + 1);
-    result = result == RESULT_OK && data == NULL ? RESULT_NO_MEMORY : result;
-    result = result == RESULT_OK ? disk_file_read(file, 0, data, size, &got) : result;
-    disk_file_close(file);
-    result = result == RESULT_OK ? train_spool_decode(data, got, out_reader) : result;
+    result = train_spool_decode(data, size, out_reader);
     if (result != RESULT_OK) {
         heap_free(data);
         return result;
