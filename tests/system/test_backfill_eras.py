@@ -430,9 +430,9 @@ def segments_of_earlier_eras_stay_while_a_fill_reads_them():
 
 
 def what_is_gone_of_an_era_moves_since():
+    """And what is damaged, which ends no start: training and replay tell it."""
     source = dataset.seed_of(64)
-    messages = messages_of(source, LIFE * len(LIVES))
-    parts = parts_of(messages)
+    parts = parts_of(messages_of(source, LIFE * len(LIVES)))
     with Stores() as stores:
         store = stores.make(BEFORE)
         begun_us = []
@@ -441,22 +441,30 @@ def what_is_gone_of_an_era_moves_since():
             begun_us.append(time.time_ns() // 1000)
             store.send(part)
             assert store.machine.stop() == 0
-        # All of the second life's third log: what its home had is gone.
-        for path in (store.folder / "data").glob("mirror-002-*.log"):
-            path.unlink()
-        started = stores.copy(store, AFTER)
-        started.start(LIVES[-1])
-        filled = stores.copy(store, BEFORE)
-        filled.start(LIVES[-1])
-        _, err = (verb := filled.backfill()).communicate()
-        assert verb.returncode == 0, err
-        since_us, created_us = filled.since()
-        assert started.since() == (since_us, created_us)
-        assert begun_us[1] < since_us <= begun_us[2], (begun_us, since_us)
-        for other in (started, filled):
-            is_trained(other)
-            assert other.machine.stop() == 0
-        assert started.hash() == filled.hash() == filled.hash("--since", "1")
+        # The third log was of the second life alone.
+        logs = sorted(path.name for path in (store.folder / "data").glob("mirror-002-*.log"))
+        for damaged in (False, True):
+            ways = []
+            for text in (AFTER, BEFORE):
+                other = stores.copy(store, text)
+                for name in logs:
+                    path = other.folder / "data" / name
+                    whole = path.read_bytes()
+                    path.write_bytes(whole[:12288] + bytes(8192) + whole[20480:])
+                    if not damaged:
+                        path.unlink()
+                other.start(LIVES[-1])
+                if text == BEFORE:
+                    _, err = (verb := other.backfill()).communicate()
+                    assert verb.returncode == 0, err
+                if not damaged:
+                    is_trained(other)
+                since_us, _ = other.since()
+                assert begun_us[1] < since_us <= begun_us[2], (damaged, begun_us, since_us)
+                assert other.machine.stop() == 0
+                ways.append((since_us, other.hash()))
+            assert ways[0] == ways[1], (damaged, ways)
+            assert damaged or other.hash() == other.hash("--since", "1")
 
 
 def corrections_of_earlier_eras_count():
