@@ -104,24 +104,98 @@ static void run_begin(struct checkpoint *checkpoint)
     (void)pthread_mutex_unlock(&checkpoint->lock);
 }
 
+static void walk_ask(struct checkpoint *checkpoint, uint32_t index, const struct walk_scope *scope)
+{
+    struct checkpoint_shard *shard = &checkpoint->shard[index];
+    struct worker *worker = checkpoint->options.workers[index];
+    shard->ended = false;
+    shard->rows = (struct checkpoint_file){0};
+    shard->lanes = (struct checkpoint_file){0};
+    uint64_t since = shard->whole ? 0 : checkpoint_base(checkpoint)->shard[index].replay_lsn;
+    worker_walk_scope(worker, scope);
+    worker_walk_begin(worker, checkpoint->generation, since);
+}
+
 static void walks_begin(struct checkpoint *checkpoint, int64_t now_us)
 {
-    const struct checkpoint_options *options = &checkpoint->options;
     checkpoint->generation++;
     checkpoint->begin_us = now_us;
     checkpoint->failed = false;
     checkpoint->state = CHECKPOINT_WALKING;
     run_begin(checkpoint);
-    for (uint32_t i = 0; i < options->shard_count; i++) {
-        struct checkpoint_shard *shard = &checkpoint->shard[i];
-        shard->ended = false;
-        shard->rows = (struct checkpoint_file){0};
-        shard->lanes = (struct checkpoint_file){0};
-        shard->whole = shard_is_whole(checkpoint, i);
-        uint64_t since = shard->whole ? 0 : checkpoint_base(checkpoint)->shard[i].replay_lsn;
-        worker_walk_views(options->workers[i], checkpoint->plan->view_count);
-        worker_walk_begin(options->workers[i], checkpoint->generation, since);
+    const struct walk_scope scope = {.view_end = checkpoint->plan->view_count};
+    for (uint32_t i = 0; i < checkpoint->options.shard_count; i++) {
+        checkpoint->shard[i].whole = shard_is_whole(checkpoint, i);
+        walk_ask(checkpoint, i, &scope);
     }
+}
+
+void checkpoint_rows_ask(struct checkpoint *checkpoint, const struct checkpoint_rows *order)
+{
+    (void)pthread_mutex_lock(&checkpoint->lock);
+    checkpoint->rows = *order;
+    checkpoint->rows_state = CHECKPOINT_ROWS_ASKED;
+    (void)pthread_mutex_unlock(&checkpoint->lock);
+}
+
+enum result checkpoint_rows_take(struct checkpoint *checkpoint, struct checkpoint_rows *out)
+{
+    (void)pthread_mutex_lock(&checkpoint->lock);
+    enum checkpoint_rows_state state = checkpoint->rows_state;
+    if (state == CHECKPOINT_ROWS_DONE) {
+        *out = checkpoint->rows;
+    }
+    (void)pthread_mutex_unlock(&checkpoint->lock);
+    return state == CHECKPOINT_ROWS_DONE     ? RESULT_OK
+           : state == CHECKPOINT_ROWS_FAILED ? RESULT_IO
+                                             : RESULT_BUSY;
+}
+
+/* Begins to copy the rows that were asked for, if any. */
+static bool rows_begin(struct checkpoint *checkpoint)
+{
+    (void)pthread_mutex_lock(&checkpoint->lock);
+    bool asked = checkpoint->rows_state == CHECKPOINT_ROWS_ASKED;
+    struct checkpoint_rows *rows = &checkpoint->rows;
+    const struct walk_scope scope = {
+        .view_first = rows->view_first, .view_end = rows->view_end, .rows_alone = true};
+    if (asked) {
+        checkpoint->generation =
+            (rows->generation > checkpoint->generation ? rows->generation
+                                                       : checkpoint->generation) +
+            1;
+        rows->generation = checkpoint->generation;
+        checkpoint->rows_state = CHECKPOINT_ROWS_RUNNING;
+    }
+    (void)pthread_mutex_unlock(&checkpoint->lock);
+    if (!asked) {
+        return false;
+    }
+    checkpoint->failed = false;
+    checkpoint->is_rows = true;
+    checkpoint->state = CHECKPOINT_WALKING;
+    for (uint32_t i = 0; i < checkpoint->options.shard_count; i++) {
+        checkpoint->shard[i].whole = true;
+        walk_ask(checkpoint, i, &scope);
+    }
+    return true;
+}
+
+/* All walks ended; result: whether their files are durable. */
+static void rows_end(struct checkpoint *checkpoint, enum result result)
+{
+    if (result != RESULT_OK) {
+        checkpoint_files_drop(checkpoint);
+    }
+    (void)pthread_mutex_lock(&checkpoint->lock);
+    for (uint32_t i = 0; i < checkpoint->options.shard_count; i++) {
+        checkpoint->rows.file[i] = checkpoint->shard[i].rows.entry;
+        checkpoint->shard[i].rows.entry.name[0] = '\0'; /* They are not ours any more. */
+    }
+    checkpoint->rows_state = result == RESULT_OK ? CHECKPOINT_ROWS_DONE : CHECKPOINT_ROWS_FAILED;
+    (void)pthread_mutex_unlock(&checkpoint->lock);
+    checkpoint->is_rows = false;
+    checkpoint->state = CHECKPOINT_IDLE;
 }
 
 /* Takes the blocks that are there; RESULT_CLOSED only from the simulated machine. */
@@ -198,6 +272,10 @@ static enum result walking_step(struct checkpoint *checkpoint, int64_t now_us)
     enum result result = checkpoint->failed ? RESULT_IO : checkpoint_files_finish(checkpoint);
     if (result == RESULT_CLOSED) {
         return result;
+    }
+    if (checkpoint->is_rows) {
+        rows_end(checkpoint, result);
+        return RESULT_OK;
     }
     if (result != RESULT_OK) {
         fail_end(checkpoint, now_us);
@@ -293,6 +371,9 @@ enum result checkpoint_step(struct checkpoint *checkpoint, int64_t now_us)
 {
     switch (checkpoint->state) {
     case CHECKPOINT_IDLE: {
+        if (rows_begin(checkpoint)) {
+            return RESULT_OK;
+        }
         uint64_t asked = atomic_load_explicit(&checkpoint->shared_asked, memory_order_acquire);
         bool wanted = asked > checkpoint->asked && is_past(checkpoint->retry_us, RETRY_US, now_us);
         if (wanted || is_due(checkpoint, now_us)) {

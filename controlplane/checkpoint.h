@@ -5,6 +5,9 @@
  *     -> waiting (until every home is durable past what any owner had applied) -> manifest written,
  *     renamed, folder synced: published -> old generations removed -> idle
  *
+ * Between two it may be asked for the rows of some views alone: idle -> walking -> files whole,
+ * renamed, folder synced -> idle. No manifest names those.
+ *
  * A step that fails before the manifest's rename leaves nothing but files to remove. One that fails
  * there is indeterminate: RESULT_IO, and the process must end. One thread; blocking calls of
  * drivers/disk.h only. */
@@ -65,5 +68,20 @@ MUST_USE enum result checkpoint_step(struct checkpoint *checkpoint, int64_t now_
 /* Begins one as soon as the running one, if any, is done. Any thread. Returns the count that
  * checkpoint_report.count will have passed when it is published. */
 uint64_t checkpoint_ask(struct checkpoint *checkpoint);
+/* Rows of views that no checkpoint has yet (checkpoint_rows_ask()). */
+struct checkpoint_rows {
+    uint32_t view_first; /* Of the plan that the workers have. */
+    uint32_t view_end;
+    uint64_t generation;                   /* Above this one; then that of the files, */
+    struct manifest_file file[SHARDS_MAX]; /* one of each shard. block_count 0: it has no row. */
+};
+
+/* One thread, one at a time. Asks for files of the rows of these views, which nothing changes until
+ * they are taken. */
+void checkpoint_rows_ask(struct checkpoint *checkpoint, const struct checkpoint_rows *order);
+/* RESULT_BUSY: not yet. RESULT_OK: they are durable, the caller's from now on, and *out tells them.
+ * RESULT_IO: they could not be written, and nothing is left. */
+MUST_USE enum result checkpoint_rows_take(struct checkpoint *checkpoint,
+                                          struct checkpoint_rows *out);
 /* Any thread. */
 void checkpoint_report_read(const struct checkpoint *checkpoint, struct checkpoint_report *out);

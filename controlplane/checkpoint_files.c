@@ -37,7 +37,11 @@ static enum result file_begin(struct checkpoint *checkpoint, uint32_t shard, enu
                               struct checkpoint_file *file)
 {
     *file = (struct checkpoint_file){.entry = {.kind = kind}};
-    tile_name_format(checkpoint->generation, shard, kind, file->entry.name);
+    if (checkpoint->is_rows) {
+        tile_filled_name_format(checkpoint->generation, shard, file->entry.name);
+    } else {
+        tile_name_format(checkpoint->generation, shard, kind, file->entry.name);
+    }
     char name[TMP_SIZE_MAX];
     tmp_name(file->entry.name, name);
     return file_create(checkpoint->options.disk, name, &file->file);

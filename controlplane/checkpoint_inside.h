@@ -8,6 +8,13 @@
 #include "dataplane/mirror_door.h"
 
 enum checkpoint_state { CHECKPOINT_IDLE, CHECKPOINT_WALKING, CHECKPOINT_WAITING };
+enum checkpoint_rows_state {
+    CHECKPOINT_ROWS_NONE,
+    CHECKPOINT_ROWS_ASKED,
+    CHECKPOINT_ROWS_RUNNING,
+    CHECKPOINT_ROWS_DONE,
+    CHECKPOINT_ROWS_FAILED,
+};
 
 /* A tile file that is being written. */
 struct checkpoint_file {
@@ -35,6 +42,7 @@ struct checkpoint {
     int64_t next_us;
     int64_t retry_us; /* What was asked for and failed begins again then. */
     bool failed;      /* The one under way: what comes is not written. */
+    bool is_rows;     /* It is of rows alone. */
     uint64_t asked;   /* Of those that were asked for, how many the one under way answers. */
     struct checkpoint_shard shard[SHARDS_MAX];
     bool has_loaded; /* kept[0] is what was loaded, until one is published. */
@@ -47,6 +55,8 @@ struct checkpoint {
     const struct plan *plan_next;
     const int64_t *since_next_us;
     struct checkpoint_report report;
+    enum checkpoint_rows_state rows_state;
+    struct checkpoint_rows rows;
 };
 
 /* The manifest whose files the next one goes on from; NULL: it copies all. */

@@ -367,6 +367,16 @@ void store_plan_set(struct store *store, const struct plan *plan, const int64_t 
     checkpoint_plan_set(store->checkpoint, plan, since_us);
 }
 
+void store_rows_ask(struct store *store, const struct checkpoint_rows *order)
+{
+    checkpoint_rows_ask(store->checkpoint, order);
+}
+
+enum result store_rows_take(struct store *store, struct checkpoint_rows *out)
+{
+    return checkpoint_rows_take(store->checkpoint, out);
+}
+
 void store_checkpoint_read(const struct store *store, struct checkpoint_report *out)
 {
     checkpoint_report_read(store->checkpoint, out);

@@ -67,6 +67,9 @@ int64_t store_created_us(const struct store *store);
 void store_segments_hold(struct store *store, uint32_t shard, uint64_t first_segment);
 void store_plan_set(struct store *store, const struct plan *plan, const int64_t *since_us);
 void store_checkpoint_read(const struct store *store, struct checkpoint_report *out);
+/* As checkpoint_rows_ask() and checkpoint_rows_take(). */
+void store_rows_ask(struct store *store, const struct checkpoint_rows *order);
+MUST_USE enum result store_rows_take(struct store *store, struct checkpoint_rows *out);
 struct store_report {
     const struct recovery_report *recovery; /* Constant after store_load(). */
     struct checkpoint_report checkpoint;

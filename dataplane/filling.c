@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "dataplane/base/assert.h"
+#include "dataplane/base/hash.h"
 #include "dataplane/feature/decode.h"
+#include "dataplane/feature/row_run.h"
 #include "dataplane/ingress.h"
 #include "dataplane/route.h"
 #include "dataplane/worker_state.h"
@@ -11,6 +13,8 @@
 /* Records of a turn: what comes waits no longer for them than for a burst. */
 #define FILLING_EVENTS_BUSY 64u
 #define FILLING_EVENTS_IDLE BURST_EVENTS_MAX
+/* So many bytes of a row are as much work as a record. */
+#define FILLING_ROW_BYTES 256u
 
 /* Events without memory for their rows. A row at its greatest size takes none of them then, too. */
 static uint32_t refused_of(const struct worker *worker, uint16_t view, uint64_t row_size_before,
@@ -99,6 +103,42 @@ static void record_take(struct worker *worker, const struct filling_record *reco
     worker->forward_views[at] = record->views;
 }
 
+/* A row as it was when another process had filled it so far. */
+static void row_take(struct worker *worker, const struct tile_row *row)
+{
+    const uint64_t *words = (const uint64_t *)(const void *)row->words;
+    uint16_t view = row_meta_load(words - 1).view;
+    if (shard_row_restore(&worker->shard, view, words, row->front_words, row->back_words) !=
+        RESULT_OK) {
+        counter_add(&worker->shared_filling_refused, 1);
+    }
+}
+
+static void place_take(struct worker *worker, const struct filling_place *place)
+{
+    worker->filling_home = place->home;
+    memcpy(worker->filling_fold_us, place->fold_us, sizeof(place->fold_us));
+}
+
+/* Takes what the ring has; returns how much of a turn's work it was. */
+static uint32_t any_take(struct worker *worker, const void *record)
+{
+    uint32_t kind;
+    memcpy(&kind, record, sizeof(kind));
+    if (kind == FILLING_EVENT) {
+        record_take(worker, record);
+        return 1;
+    }
+    filling_finish(worker);
+    if (kind == FILLING_PLACE) {
+        place_take(worker, &((const struct filling_stand *)record)->place);
+        return 1;
+    }
+    const struct tile_row *row = &((const struct filling_row *)record)->row;
+    row_take(worker, row);
+    return 1 + (row->front_words + row->back_words) / (FILLING_ROW_BYTES / sizeof(uint64_t));
+}
+
 void filling_turn(struct worker *worker)
 {
     struct ring *ring = worker->filling;
@@ -113,11 +153,47 @@ void filling_turn(struct worker *worker)
     uint32_t size;
     const void *record;
     while (taken < most && (record = ring_pop(ring, &size)) != NULL) {
-        record_take(worker, record);
-        taken++;
+        taken += any_take(worker, record);
     }
     filling_finish(worker);
     ring_pop_finish(ring);
     memcpy(worker->shard.fold_us, fold_us, sizeof(fold_us));
     worker->turn.events += taken;
+}
+
+void worker_filling_place(const struct worker *worker, struct filling_place *out)
+{
+    /* The ring was drained: what the worker wrote before it gave the last record back is here. */
+    out->home = worker->filling_home;
+    memcpy(out->fold_us, worker->filling_fold_us, sizeof(out->fold_us));
+}
+
+bool filling_row_check(const struct plan *plan, uint32_t view_first, uint32_t shard,
+                       uint32_t shard_count, const struct tile_row *row)
+{
+    const uint64_t *words = (const uint64_t *)(const void *)row->words;
+    struct row_meta meta = row_meta_load(words - 1);
+    bool ours = row->front_words >= TILE_ROW_FRONT_WORDS_MIN && meta.view >= view_first &&
+                meta.view < plan->view_count &&
+                row_check(&plan->view[meta.view], words - 1, (uint64_t)row->front_words + 1,
+                          row->back_words);
+    return ours && mesh_owner(hash_owner(&words[ROW_KEY - 1], meta.key_size), shard_count) == shard;
+}
+
+bool filling_row_push(struct ring *ring, const struct tile_row *row)
+{
+    struct filling_row *place = ring_push(ring, sizeof(*place));
+    if (place != NULL) {
+        *place = (struct filling_row){.kind = FILLING_ROW, .row = *row};
+    }
+    return place != NULL;
+}
+
+bool filling_place_push(struct ring *ring, const struct filling_place *place)
+{
+    struct filling_stand *stand = ring_push(ring, sizeof(*stand));
+    if (stand != NULL) {
+        *stand = (struct filling_stand){.kind = FILLING_PLACE, .place = *place};
+    }
+    return stand != NULL;
 }

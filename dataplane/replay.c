@@ -122,19 +122,6 @@ static bool row_read_words(struct replay *replay, const struct tile_row *row)
     return true;
 }
 
-/* True when the lengths are those of a row of the view. words: the row as of its version word. */
-static bool row_is_good(const struct plan_view *view, struct row_meta meta,
-                        const struct tile_row *row, const uint64_t *words)
-{
-    uint64_t front = (uint64_t)row->front_words + 1;
-    if (meta.key_size == 0 || row->back_words != row_back_words(view, meta)) {
-        return false;
-    }
-    uint64_t cells_end = (uint64_t)row_head_words(view, meta.key_size) +
-                         (uint64_t)meta.cell_count * view->cell_words;
-    return front >= cells_end && row_run_check(view, words, front);
-}
-
 enum result replay_row(struct replay *replay, const struct tile_row *row)
 {
     if (!row_read_words(replay, row)) {
@@ -152,7 +139,7 @@ enum result replay_row(struct replay *replay, const struct tile_row *row)
         return RESULT_OK;
     }
     const struct plan_view *view = &replay->options.plan->view[view_index];
-    if (!row_is_good(view, meta, row, replay->row_words - 1)) {
+    if (!row_check(view, replay->row_words - 1, (uint64_t)row->front_words + 1, row->back_words)) {
         return RESULT_CORRUPT;
     }
     const uint8_t *key = (const uint8_t *)&replay->row_words[ROW_KEY - 1];
@@ -357,6 +344,19 @@ enum result replay_entry(struct replay *replay, const struct mirror_entry *entry
 enum result replay_frame_end(struct replay *replay)
 {
     return replay_burst_finish(replay);
+}
+
+void replay_place(const struct replay *replay, struct replay_place *out)
+{
+    ASSERT(replay->burst.count == 0);
+    out->catalog = &replay->catalog;
+    out->history = replay->counts.history;
+    memcpy(out->watermark_us, replay->watermark_us, sizeof(out->watermark_us));
+}
+
+void replay_watermarks_set(struct replay *replay, const int64_t watermark_us[STREAMS_MAX])
+{
+    memcpy(replay->watermark_us, watermark_us, sizeof(replay->watermark_us));
 }
 
 enum result replay_end(struct replay *replay, struct replay_counts *out_counts)

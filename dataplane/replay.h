@@ -155,6 +155,17 @@ MUST_USE enum result replay_lane(struct replay *replay, const struct tile_lane *
 MUST_USE enum result replay_entry(struct replay *replay, const struct mirror_entry *entry);
 /* After each frame, whose bytes the gathered events borrow: applies them. */
 MUST_USE enum result replay_frame_end(struct replay *replay);
+/* Where a pass stands between two frames: all that one needs which begins behind them. */
+struct replay_place {
+    const struct catalog *catalog;     /* What was read last was written under it. */
+    int64_t watermark_us[STREAMS_MAX]; /* By index in the plan. */
+    const struct replay_span *history; /* That views took in this pass, by index in the plan. */
+};
+
+/* Both are borrowed until the next call. */
+void replay_place(const struct replay *replay, struct replay_place *out);
+/* After replay_begin(), in place of the start's watermarks. */
+void replay_watermarks_set(struct replay *replay, const int64_t watermark_us[STREAMS_MAX]);
 /* Ends the pass. */
 MUST_USE enum result replay_end(struct replay *replay, struct replay_counts *out_counts);
 

@@ -184,7 +184,8 @@ static bool horizons_tell(struct replay *replay, uint32_t owner)
 {
     const struct replay_options *options = &replay->options;
     for (uint32_t s = 0; s < options->plan->stream_count; s++) {
-        struct filling_record told = {.stream = (uint16_t)s,
+        struct filling_record told = {.kind = FILLING_EVENT,
+                                      .stream = (uint16_t)s,
                                       .home = (uint16_t)replay->start.shard,
                                       .watermark_us = replay->turn_watermark_us[s]};
         if (s == replay->burst.stream || told.watermark_us == replay->told_us[owner][s]) {
@@ -205,7 +206,8 @@ static bool event_hand(struct replay *replay, uint32_t event, uint32_t owner, ui
     if (!horizons_tell(replay, owner)) {
         return false;
     }
-    struct filling_record head = {.stream = burst->stream,
+    struct filling_record head = {.kind = FILLING_EVENT,
+                                  .stream = burst->stream,
                                   .version = event_version(burst, event),
                                   .event_size = burst->event_size[event],
                                   .home = (uint16_t)replay->start.shard,

@@ -20,7 +20,7 @@ uint64_t walk_footprint(bool enabled)
 void walk_init(struct walk *walk, bool enabled, struct arena *arena)
 {
     walk->enabled = enabled;
-    walk->view_end = VIEWS_MAX;
+    walk->scope.view_end = VIEWS_MAX;
     atomic_store_explicit(&walk->shared_view_end, VIEWS_MAX, memory_order_relaxed);
     if (!enabled) {
         return;
@@ -41,10 +41,18 @@ void worker_walk_begin(struct worker *worker, uint64_t generation, uint64_t sinc
     atomic_store_explicit(&walk->shared_request, generation, memory_order_release);
 }
 
-void worker_walk_views(struct worker *worker, uint32_t view_end)
+void worker_walk_scope(struct worker *worker, const struct walk_scope *scope)
 {
+    struct walk *walk = &worker->walk;
     /* Relaxed: it counts from the next worker_walk_begin() on. */
-    atomic_store_explicit(&worker->walk.shared_view_end, view_end, memory_order_relaxed);
+    atomic_store_explicit(&walk->shared_view_first, scope->view_first, memory_order_relaxed);
+    atomic_store_explicit(&walk->shared_view_end, scope->view_end, memory_order_relaxed);
+    atomic_store_explicit(&walk->shared_rows_alone, scope->rows_alone, memory_order_relaxed);
+}
+
+static bool view_is_walked(const struct walk *walk, uint32_t view)
+{
+    return view >= walk->scope.view_first && view < walk->scope.view_end;
 }
 
 struct walk_block *worker_walk_take(struct worker *worker, uint64_t index)
@@ -73,7 +81,7 @@ void walk_note_moved(struct walk *walk, uint64_t *row, uint64_t line, uint64_t o
         return;
     }
     struct row_meta meta = row_meta_load(row);
-    if (meta.view >= walk->view_end || (!meta.walk_due && old_line < walk->cursor)) {
+    if (!view_is_walked(walk, meta.view) || (!meta.walk_due && old_line < walk->cursor)) {
         return; /* Not to be copied, or copied already. */
     }
     if (walk->moved_tail - walk->moved_head == WALK_MOVED_MAX) {
@@ -135,7 +143,7 @@ static bool row_copy(struct worker *worker, uint64_t *row, uint32_t *bytes)
 {
     struct walk *walk = &worker->walk;
     struct row_meta meta = row_meta_load(row);
-    if (row[ROW_LSN] <= walk->since_lsn || meta.view >= walk->view_end) {
+    if (row[ROW_LSN] <= walk->since_lsn || !view_is_walked(walk, meta.view)) {
         return true;
     }
     const struct plan_view *view = &worker->options.plan->view[meta.view];
@@ -225,7 +233,9 @@ static bool lanes_copy(struct worker *worker)
 {
     struct walk *walk = &worker->walk;
     const struct lanes *lanes = &worker->lanes;
-    uint32_t used = atomic_load_explicit(&lanes->shared_used, memory_order_relaxed);
+    uint32_t used = walk->scope.rows_alone
+                        ? 0
+                        : atomic_load_explicit(&lanes->shared_used, memory_order_relaxed);
     for (uint32_t i = 0; i < WALK_LANES_MAX && walk->lane < used; i++) {
         struct tile_lane saved;
         if (lanes_save(lanes, walk->lane, &saved)) {
@@ -266,7 +276,10 @@ static void walk_begin(struct worker *worker)
     }
     walk->generation = generation;
     walk->since_lsn = atomic_load_explicit(&walk->shared_since_lsn, memory_order_relaxed);
-    walk->view_end = atomic_load_explicit(&walk->shared_view_end, memory_order_relaxed);
+    walk->scope = (struct walk_scope){
+        .view_first = atomic_load_explicit(&walk->shared_view_first, memory_order_relaxed),
+        .view_end = atomic_load_explicit(&walk->shared_view_end, memory_order_relaxed),
+        .rows_alone = atomic_load_explicit(&walk->shared_rows_alone, memory_order_relaxed)};
     walk->state = WALK_ROWS;
     walk->cursor = 0;
     walk->lane = 0;

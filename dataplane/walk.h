@@ -35,10 +35,10 @@ struct walk {
     bool enabled;
     /* Owner: worker. */
     enum walk_state state;
-    uint64_t generation; /* Of the walk under way, or the last one. */
-    uint64_t since_lsn;  /* Rows above it are copied, */
-    uint32_t view_end;   /* of views below it. */
-    uint64_t cursor;     /* Line of the region; rows that start before it were looked at. */
+    uint64_t generation;     /* Of the walk under way, or the last one. */
+    uint64_t since_lsn;      /* Rows above it are copied, */
+    struct walk_scope scope; /* of these views. */
+    uint64_t cursor;         /* Line of the region; rows that start before it were looked at. */
     uint32_t lane;
     uint32_t block;      /* Being filled. */
     uint32_t block_used; /* Bytes of content. */
@@ -51,7 +51,9 @@ struct walk {
     struct walk_summary summary;
     _Atomic uint64_t shared_request;   /* Generation wanted; owner: control. */
     _Atomic uint64_t shared_since_lsn; /* Owner: control, as the next. */
+    _Atomic uint32_t shared_view_first;
     _Atomic uint32_t shared_view_end;
+    _Atomic bool shared_rows_alone;
 };
 
 uint64_t walk_footprint(bool enabled);

@@ -43,9 +43,15 @@ struct walk_block {
 /* Control thread. Asks for a walk over rows changed after since_lsn (0: all). generation: above the
  * last one's. */
 void worker_walk_begin(struct worker *worker, uint64_t generation, uint64_t since_lsn);
-/* Control thread. Walks from the next one on leave out the rows of views from view_end on: they
- * lack a part of their history. VIEWS_MAX, as at start: none do. */
-void worker_walk_views(struct worker *worker, uint32_t view_end);
+/* What a walk copies. */
+struct walk_scope {
+    uint32_t view_first; /* Rows of views from here on, */
+    uint32_t view_end;   /* up to here: those behind lack a part of their history. */
+    bool rows_alone;     /* No lanes. */
+};
+
+/* Control thread. Of walks from the next one on; at start they copy all. */
+void worker_walk_scope(struct worker *worker, const struct walk_scope *scope);
 /* Control thread. The next full block, NULL when there is none yet; index counts the blocks taken
  * from this worker so far. */
 struct walk_block *worker_walk_take(struct worker *worker, uint64_t index);

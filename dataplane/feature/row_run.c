@@ -365,3 +365,14 @@ bool row_run_check(const struct plan_view *view, const uint64_t *row, uint64_t w
     }
     return left == 0;
 }
+
+bool row_check(const struct plan_view *view, const uint64_t *row, uint64_t front, uint64_t back)
+{
+    struct row_meta meta = row_meta_load(row);
+    if (meta.key_size == 0 || back != row_back_words(view, meta)) {
+        return false;
+    }
+    uint64_t cells_end = (uint64_t)row_head_words(view, meta.key_size) +
+                         (uint64_t)meta.cell_count * view->cell_words;
+    return front >= cells_end && row_run_check(view, row, front);
+}

@@ -40,3 +40,7 @@ const uint64_t *row_run_area(const struct plan_view *view, const uint64_t *row, 
 /* True when the areas of a row that someone else wrote are groups of the view's runs; words: of the
  * front, all of it. */
 bool row_run_check(const struct plan_view *view, const uint64_t *row, uint64_t words);
+
+/* True when the lengths are those of a row of the view that someone else wrote: so many words of
+ * front, all of it from its version word on, and of back. */
+bool row_check(const struct plan_view *view, const uint64_t *row, uint64_t front, uint64_t back);

@@ -12,6 +12,7 @@
 #define WORD_BYTES            8u
 #define GENERATION_DIGITS_MIN 10u
 #define SHARD_DIGITS_MIN      3u
+#define FILLED                "backfill-"
 
 static bool block_is_good(const struct tile_block *block)
 {
@@ -155,37 +156,62 @@ static const char *kind_ending(enum tile_kind kind)
     return kind == TILE_ROWS ? ".rows" : ".lanes";
 }
 
+static char *name_put(char *out, const char *first, uint64_t generation, uint32_t shard)
+{
+    char *at = file_name_put_text(out, first);
+    at = file_name_put_number(at, generation, GENERATION_DIGITS_MIN);
+    at = file_name_put_text(at, "-");
+    return file_name_put_number(at, shard, SHARD_DIGITS_MIN);
+}
+
+/* The name's ending; NULL: it is none. */
+static const char *name_take(const char *name, const char *first, uint64_t *out_generation,
+                             uint32_t *out_shard)
+{
+    uint64_t shard = 0;
+    *out_generation = 0;
+    const char *at = file_name_take_text(name, first);
+    at = file_name_take_number(at, GENERATION_DIGITS_MIN, out_generation);
+    at = file_name_take_text(at, "-");
+    at = file_name_take_number(at, SHARD_DIGITS_MIN, &shard);
+    *out_shard = (uint32_t)shard;
+    return shard < SHARDS_MAX ? at : NULL;
+}
+
 void tile_name_format(uint64_t generation, uint32_t shard, enum tile_kind kind,
                       char out[TILE_NAME_SIZE_MAX])
 {
     ASSERT(shard < SHARDS_MAX);
     ASSERT(kind == TILE_ROWS || kind == TILE_LANES);
-    char *at = file_name_put_text(out, "tiles-");
-    at = file_name_put_number(at, generation, GENERATION_DIGITS_MIN);
-    at = file_name_put_text(at, "-");
-    at = file_name_put_number(at, shard, SHARD_DIGITS_MIN);
+    char *at = name_put(out, "tiles-", generation, shard);
     (void)file_name_put_text(at, kind_ending(kind));
 }
 
 bool tile_name_parse(const char *name, uint64_t *out_generation, uint32_t *out_shard,
                      enum tile_kind *out_kind)
 {
-    uint64_t generation = 0;
-    uint64_t shard = 0;
-    const char *at = file_name_take_text(name, "tiles-");
-    at = file_name_take_number(at, GENERATION_DIGITS_MIN, &generation);
-    at = file_name_take_text(at, "-");
-    at = file_name_take_number(at, SHARD_DIGITS_MIN, &shard);
-    if (at == NULL || shard >= SHARDS_MAX) {
-        return false;
-    }
-    for (enum tile_kind kind = TILE_ROWS; kind <= TILE_LANES; kind++) {
+    uint64_t generation;
+    uint32_t shard;
+    const char *at = name_take(name, "tiles-", &generation, &shard);
+    for (enum tile_kind kind = TILE_ROWS; at != NULL && kind <= TILE_LANES; kind++) {
         if (strcmp(at, kind_ending(kind)) == 0) {
             *out_generation = generation;
-            *out_shard = (uint32_t)shard;
+            *out_shard = shard;
             *out_kind = kind;
             return true;
         }
     }
     return false;
+}
+
+void tile_filled_name_format(uint64_t generation, uint32_t shard, char out[TILE_NAME_SIZE_MAX])
+{
+    ASSERT(shard < SHARDS_MAX);
+    (void)file_name_put_text(name_put(out, FILLED, generation, shard), kind_ending(TILE_ROWS));
+}
+
+bool tile_filled_name_parse(const char *name, uint64_t *out_generation, uint32_t *out_shard)
+{
+    const char *at = name_take(name, FILLED, out_generation, out_shard);
+    return at != NULL && strcmp(at, kind_ending(TILE_ROWS)) == 0;
 }

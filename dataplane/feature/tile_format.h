@@ -103,3 +103,6 @@ void tile_name_format(uint64_t generation, uint32_t shard, enum tile_kind kind,
                       char out[TILE_NAME_SIZE_MAX]);
 bool tile_name_parse(const char *name, uint64_t *out_generation, uint32_t *out_shard,
                      enum tile_kind *out_kind);
+/* "backfill-0000000012-003.rows": rows of views that are being filled. */
+void tile_filled_name_format(uint64_t generation, uint32_t shard, char out[TILE_NAME_SIZE_MAX]);
+bool tile_filled_name_parse(const char *name, uint64_t *out_generation, uint32_t *out_shard);

@@ -26,6 +26,10 @@ static void name_check(const uint8_t *data, size_t size)
         tile_name_format(generation, shard, kind, again);
         ASSERT(strcmp(name, again) == 0);
     }
+    if (tile_filled_name_parse(name, &generation, &shard)) {
+        tile_filled_name_format(generation, shard, again);
+        ASSERT(strcmp(name, again) == 0);
+    }
 }
 
 static void rows_check(const uint8_t *content, uint32_t size)

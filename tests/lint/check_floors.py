@@ -52,7 +52,7 @@ FLOORS = {
 DOORS = {"dataplane/worker.h", "dataplane/reader.h", "dataplane/counters.h",
          "dataplane/counters.def", "dataplane/drop_log.h", "dataplane/mirror_door.h",
          "dataplane/walk_door.h", "dataplane/plan_door.h", "dataplane/replay.h",
-         "dataplane/keyring.h", "dataplane/history.h"}
+         "dataplane/filling_door.h", "dataplane/keyring.h", "dataplane/history.h"}
 
 # What the producer library may see of dataplane/feature: the formats that it speaks, and limits.
 PRODUCER_DOORS = {"dataplane/feature/wire.h", "dataplane/feature/wire_ack.h",

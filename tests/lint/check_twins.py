@@ -54,6 +54,7 @@ TARGET_OF = {
     "text_value": "text",
     "tile_block": "tile",
     "tile_lane": "tile",
+    "tile_filled_name": "tile",
     "tile_name": "tile",
     "tile_row": "tile",
 }

@@ -58,6 +58,11 @@ static void a_name_gives_back_what_it_was_made_of(void **state)
     assert_string_equal(name, "tiles-0000000012-003.lanes");
     assert_true(tile_name_parse(name, &number, &shard, &kind));
     assert_int_equal(kind, TILE_LANES);
+    tile_filled_name_format(12, 3, name);
+    assert_string_equal(name, "backfill-0000000012-003.rows");
+    assert_true(tile_filled_name_parse(name, &number, &shard));
+    assert_true(number == 12 && shard == 3);
+    assert_false(tile_name_parse(name, &number, &shard, &kind));
     manifest_name_format(12, name);
     assert_string_equal(name, "manifest-0000000012");
     assert_true(manifest_name_parse(name, &number));
@@ -74,6 +79,8 @@ static void the_longest_names_fit(void **state)
     tile_name_format(UINT64_MAX, SHARDS_MAX - 1, TILE_LANES, tile);
     manifest_name_format(UINT64_MAX, manifest);
     assert_true(strlen(mirror) < sizeof(mirror));
+    assert_true(strlen(tile) < sizeof(tile));
+    tile_filled_name_format(UINT64_MAX, SHARDS_MAX - 1, tile);
     assert_true(strlen(tile) < sizeof(tile));
     assert_true(strlen(manifest) < sizeof(manifest));
 }
@@ -92,6 +99,10 @@ static void other_names_are_no_names(void **state)
                                       "tiles-0000000012-003.rowss",
                                       "tiles-0000000012-064.rows",
                                       "tiles-0000000012.rows",
+                                      "backfill",
+                                      "backfill-0000000012-003.lanes",
+                                      "backfill-0000000012-003.rows.tmp",
+                                      "backfill-0000000012-064.rows",
                                       "manifest-000000012",
                                       "manifest-0000000012.tmp",
                                       "../manifest-0000000012"};
@@ -101,6 +112,7 @@ static void other_names_are_no_names(void **state)
     for (uint32_t i = 0; i < ARRAY_COUNT(row); i++) {
         assert_false(mirror_name_parse(row[i], &shard, &number));
         assert_false(tile_name_parse(row[i], &number, &shard, &kind));
+        assert_false(tile_filled_name_parse(row[i], &number, &shard));
         assert_false(manifest_name_parse(row[i], &number));
     }
 }

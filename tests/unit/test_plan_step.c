@@ -314,6 +314,128 @@ static void a_reader_of_the_old_plan_sees_its_views_only(void **state)
     assert_string_equal(workbench_get(&world.bench, "k:7", "old.n_1h", INT64_MAX, NULL), "5");
 }
 
+/* What a worker had filled: its rows as a walk copies them, and where it stood. */
+struct filled {
+    uint8_t *content; /* Owned; of one block. */
+    uint32_t size;
+    struct filling_place place;
+};
+
+/* Its new view's rows are few: one block, and the end. */
+static void filled_take(struct worker *worker, struct filled *out)
+{
+    const struct walk_scope scope = {.view_first = 1, .view_end = 2, .rows_alone = true};
+    struct walk *walk = &worker->walk;
+    struct arena arena;
+    uint64_t size = align_up(walk_footprint(true), CACHE_LINE_BYTES);
+    void *memory = aligned_alloc(CACHE_LINE_BYTES, size);
+    assert_non_null(memory);
+    memset(memory, 0, size);
+    arena_init(&arena, memory, size);
+    walk_init(walk, true, &arena);
+    worker_walk_scope(worker, &scope);
+    worker_walk_begin(worker, 1, 0);
+    turns(10);
+    const struct walk_block *rows = worker_walk_take(worker, 0);
+    const struct walk_block *end = worker_walk_take(worker, 1);
+    assert_non_null(rows);
+    assert_int_equal(rows->kind, WALK_BLOCK_ROWS);
+    assert_non_null(end);
+    assert_int_equal(end->kind, WALK_BLOCK_END);
+    out->size = rows->size;
+    out->content = malloc(rows->size);
+    assert_non_null(out->content);
+    memcpy(out->content, rows->data + TILE_BLOCK_HEADER, rows->size);
+    worker_filling_place(worker, &out->place);
+    walk->enabled = false;
+    free(memory);
+}
+
+static uint32_t filled_push(const struct filled *filled, uint32_t shard)
+{
+    struct tile_row row;
+    uint32_t at = 0;
+    uint32_t count = 0;
+    for (; tile_row_decode(filled->content, filled->size, &at, &row) == RESULT_OK; count++) {
+        assert_true(filling_row_check(plan_new(), 1, shard, SHARDS, &row));
+        assert_false(filling_row_check(plan_new(), 2, shard, SHARDS, &row));
+        assert_false(filling_row_check(plan_new(), 1, (shard + 1) % SHARDS, SHARDS, &row));
+        row.back_words++;
+        assert_false(filling_row_check(plan_new(), 1, shard, SHARDS, &row));
+        row.back_words--;
+        assert_true(filling_row_push(&world.ring[shard], &row));
+    }
+    assert_true(filling_place_push(&world.ring[shard], &filled->place));
+    ring_push_finish(&world.ring[shard]);
+    return count;
+}
+
+/* Rows and horizons of a process before, then the rest of history and live events. */
+static void rows_that_were_filled_go_on_in_another_process(void **state)
+{
+    (void)state;
+    struct filled filled[SHARDS];
+    uint32_t rows = 0;
+    step_all(OWNERS);
+    for (uint32_t i = 0; i < 300; i++) {
+        history_push(i % SHARDS);
+    }
+    turns(20);
+    for (uint32_t i = 0; i < SHARDS; i++) {
+        assert_true(ring_is_drained(&world.ring[i]));
+        filled_take(world.bench.worker[i], &filled[i]);
+        assert_true(filled[i].place.home < SHARDS);
+    }
+    uint64_t rows_before = rows_of_new_view();
+    struct world before_world = world;
+    assert_int_equal(world_close(NULL), 0);
+    assert_int_equal(world_open(NULL), 0);
+    world.sequence = before_world.sequence;
+    memcpy(world.sent, before_world.sent, sizeof(world.sent));
+    memcpy(world.sum, before_world.sum, sizeof(world.sum));
+    for (uint32_t i = 0; i < SHARDS; i++) {
+        rows += filled_push(&filled[i], i);
+    }
+    for (uint32_t i = 0; i < 200; i++) {
+        history_push(i % SHARDS);
+    }
+    step_all(OWNERS);
+    turns(20);
+    assert_int_equal(rows, rows_before);
+    assert_int_equal(rows_of_new_view(), rows_before);
+    step_all(HOMES);
+    for (uint32_t i = 0; i < SHARDS; i++) {
+        assert_true(ring_is_drained(&world.ring[i]));
+        assert_int_equal(worker_filling_refused(world.bench.worker[i]), 0);
+        world.routes_lsn[i] = worker_routes_lsn(world.bench.worker[i]);
+        free(filled[i].content);
+    }
+    events_send(100);
+    turns(10);
+    step_all(WHOLE);
+    turns(10);
+    new_view_is_right();
+}
+
+static void where_a_worker_stood_is_where_it_stands(void **state)
+{
+    (void)state;
+    struct filling_place place = {.home = 2};
+    struct filling_place is;
+    for (uint32_t s = 0; s < STREAMS_MAX; s++) {
+        place.fold_us[s] = START_US + s;
+    }
+    worker_filling_place(world.bench.worker[0], &is);
+    assert_int_equal(is.home, SHARDS_MAX);
+    assert_true(filling_place_push(&world.ring[0], &place));
+    ring_push_finish(&world.ring[0]);
+    step_all(OWNERS);
+    turns(2);
+    worker_filling_place(world.bench.worker[0], &is);
+    assert_int_equal(is.home, 2);
+    assert_memory_equal(is.fold_us, place.fold_us, sizeof(is.fold_us));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +446,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(whole_waits_for_forwards_up_to_the_cut, world_open,
                                         world_close),
         cmocka_unit_test_setup_teardown(rows_of_a_view_that_is_given_up_go, world_open,
+                                        world_close),
+        cmocka_unit_test_setup_teardown(rows_that_were_filled_go_on_in_another_process, world_open,
+                                        world_close),
+        cmocka_unit_test_setup_teardown(where_a_worker_stood_is_where_it_stands, world_open,
                                         world_close),
         cmocka_unit_test_setup_teardown(a_reader_of_the_old_plan_sees_its_views_only, world_open,
                                         world_close),

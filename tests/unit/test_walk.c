@@ -309,6 +309,41 @@ static void a_row_is_noted_where_only_its_new_place_was_passed(void **state)
     world_close();
 }
 
+static void a_walk_of_some_views_leaves_out_the_others_and_lanes(void **state)
+{
+    (void)state;
+    static const struct {
+        struct walk_scope scope;
+        uint32_t rows;
+        uint32_t lanes;
+        bool noted; /* A row that moves behind it. */
+    } row[] = {
+        {{0, 1, false}, 1000, PRODUCERS, true},
+        {{0, 1, true}, 1000, 0, true},
+        {{1, 2, true}, 0, 0, false},
+        {{0, 0, false}, 0, PRODUCERS, false},
+        {{0, VIEWS_MAX, false}, 1000, PRODUCERS, true},
+    };
+    world_open();
+    events_apply(0, 1000, 1);
+    for (uint32_t i = 0; i < ARRAY_COUNT(row); i++) {
+        worker_walk_scope(world.worker, &row[i].scope);
+        walk_ask(0);
+        walk_finish();
+        assert_int_equal(world.rows, row[i].rows);
+        assert_int_equal(world.lanes, row[i].lanes);
+        uint64_t words[LINE_WORDS] = {0};
+        world.walk->state = WALK_ROWS;
+        world.walk->cursor = 100;
+        uint32_t before = world.walk->moved_tail;
+        walk_note_moved(world.walk, words, 99, 100);
+        assert_int_equal(world.walk->moved_tail - before, row[i].noted);
+        world.walk->moved_tail = before;
+        world.walk->state = WALK_IDLE;
+    }
+    world_close();
+}
+
 static void more_moved_rows_than_notes_begin_the_walk_again(void **state)
 {
     (void)state;
@@ -462,6 +497,7 @@ int main(void)
         cmocka_unit_test(a_walk_copies_rows_then_lanes_and_they_are_the_state),
         cmocka_unit_test(a_walk_since_an_lsn_copies_what_changed_above_it),
         cmocka_unit_test(a_row_is_noted_where_only_its_new_place_was_passed),
+        cmocka_unit_test(a_walk_of_some_views_leaves_out_the_others_and_lanes),
         cmocka_unit_test(more_moved_rows_than_notes_begin_the_walk_again),
         cmocka_unit_test(a_row_that_moves_behind_the_walk_is_copied_once_as_it_is_there),
         cmocka_unit_test(rows_that_are_packed_behind_the_walk_are_copied_there),
