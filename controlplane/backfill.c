@@ -41,8 +41,11 @@ double backfill_seconds_left(const struct backfill_report *report)
 {
     double share = backfill_share(report);
     double elapsed = (double)report->elapsed_us / (double)US_PER_SECOND;
-    bool known = report->state == BACKFILL_FILLING && share > 0.001;
-    return share >= 1 ? 0 : known ? elapsed * (1 - share) / share : -1;
+    /* By what this start read. */
+    double kept =
+        report->bytes_all > 0 ? (double)report->bytes_kept / (double)report->bytes_all : 0;
+    bool known = report->state == BACKFILL_FILLING && share > kept + 0.001;
+    return share >= 1 ? 0 : known ? elapsed * (1 - share) / (share - kept) : -1;
 }
 
 bool backfill_pause(const struct backfill *backfill)
@@ -191,9 +194,9 @@ static enum result compile(struct backfill *backfill, struct succession **out_su
     return RESULT_OK;
 }
 
-/* A dead log takes no plan, and has no end to read up to. */
-static bool logs_are_alive(const struct appliance *appliance)
+bool backfill_logs_are_alive(const struct backfill *backfill)
 {
+    const struct appliance *appliance = backfill->appliance;
     for (uint32_t i = 0; i < appliance->shard_count; i++) {
         if (atomic_load_explicit(&worker_mirror(appliance->worker[i])->shared_held,
                                  memory_order_relaxed) == MIRROR_HELD_DEAD) {
@@ -209,7 +212,7 @@ static enum result stage_pass(struct backfill *backfill, struct succession *succ
 {
     succession_set(succession, stage);
     while (!succession_is_entered(succession, stage)) {
-        if (stage == SUCCESSION_OWNERS && !logs_are_alive(backfill->appliance)) {
+        if (stage == SUCCESSION_OWNERS && !backfill_logs_are_alive(backfill)) {
             return RESULT_IO;
         }
         if (!backfill_pause(backfill)) {
@@ -239,7 +242,8 @@ static enum result fill(struct backfill *backfill, struct succession *succession
                         struct backfill_reading *reading, char error[BACKFILL_ERROR_SIZE_MAX])
 {
     struct appliance *appliance = backfill->appliance;
-    enum result result = reading_follow(reading, error);
+    enum result result = reading_begin(reading, error);
+    result = result == RESULT_OK ? reading_follow(reading, error) : result;
     if (result == RESULT_OK) {
         result = stage_pass(backfill, succession, SUCCESSION_HOMES);
     }
@@ -409,6 +413,7 @@ static enum result begin(struct backfill *backfill, const struct backfill_order 
         return RESULT_NO_MEMORY;
     }
     backfill->rate = order->events_per_second;
+    backfill->resumed = order->note;
     backfill->report =
         (struct backfill_report){.state = BACKFILL_COMPILING,
                                  .rate = order->events_per_second,

@@ -23,6 +23,7 @@ struct backfill_note; /* controlplane/backfill_note.h */
 struct plan;
 
 #define BACKFILL_ERROR_SIZE_MAX 512
+#define BACKFILL_AGAIN_SIZE_MAX 192
 #define BACKFILL_PATHS_MAX      64
 
 enum backfill_state {
@@ -50,13 +51,16 @@ struct backfill_report {
     uint32_t view_count; /* That are filled with it, itself included. */
     uint32_t starts;     /* Of the appliance that worked on it: 1, unless it went on. */
     uint64_t rate;
-    uint64_t events; /* Of history, that views took: one for each owner. */
-    uint64_t bytes_done;
+    uint64_t events;      /* Of history, that views took: one for each owner. */
+    uint64_t bytes_done;  /* Of the mirror, by all starts. */
+    uint64_t bytes_kept;  /* Of these, what a start before had read; 0: it begins. */
+    uint64_t bytes_saved; /* What the next start needs not read again. */
     uint64_t bytes_all;
     int64_t begin_us; /* Clock. */
     int64_t elapsed_us;
-    int64_t since_us; /* When its history begins. */
-    bool bad_files;   /* FAILED: error is the first of error_count about the definitions. */
+    int64_t since_us;                    /* When its history begins. */
+    char again[BACKFILL_AGAIN_SIZE_MAX]; /* Why it began again with the mirror; "": it did not. */
+    bool bad_files; /* FAILED: error is the first of error_count about the definitions. */
     uint32_t error_count;
     char error[BACKFILL_ERROR_SIZE_MAX];
 };

@@ -22,6 +22,7 @@ struct backfill {
     _Atomic(const struct plan *) shared_next;
     /* Constant while the thread runs. */
     uint64_t rate;
+    const struct backfill_note *resumed; /* It goes on by it; NULL: it begins. Borrowed. */
     uint32_t path_count;
     const char *path[BACKFILL_PATHS_MAX];
     char *paths; /* Their bytes; owned. */
@@ -40,11 +41,17 @@ static inline bool backfill_is_stopped(const struct backfill *backfill)
 /* Waits a moment; false once the end is asked for. */
 bool backfill_pause(const struct backfill *backfill);
 
+/* A dead log takes no plan, and has no end to read up to; no checkpoint ends. */
+bool backfill_logs_are_alive(const struct backfill *backfill);
+
 /* Notes, durably, what a start needs to go on; served: the texts that it runs with meanwhile. */
 MUST_USE enum result backfill_keep_begin(struct backfill *backfill,
                                          const struct succession *succession,
                                          const struct config_texts *served,
                                          char error[BACKFILL_ERROR_SIZE_MAX]);
+/* Replaces it once another place was reached; takes the place over, and removes the files of the
+ * one before. */
+MUST_USE enum result backfill_keep_place(struct backfill *backfill, struct backfill_place *place);
 /* A checkpoint has the views, or nobody shall go on. */
 void backfill_keep_end(struct backfill *backfill);
 void backfill_segments_let_go(const struct backfill *backfill);
@@ -57,6 +64,9 @@ MUST_USE enum result reading_open(struct backfill *backfill, struct succession *
                                   struct backfill_reading **out_reading,
                                   char error[BACKFILL_ERROR_SIZE_MAX]);
 void reading_close(struct backfill_reading *reading); /* NULL is fine. */
+/* Hands on the rows that an earlier start had filled, if it goes on from there. */
+MUST_USE enum result reading_begin(struct backfill_reading *reading,
+                                   char error[BACKFILL_ERROR_SIZE_MAX]);
 /* Hands on what is durable, until little comes behind it, or as much as before. */
 MUST_USE enum result reading_follow(struct backfill_reading *reading,
                                     char error[BACKFILL_ERROR_SIZE_MAX]);

@@ -5,6 +5,7 @@
 #include "controlplane/appliance.h"
 #include "controlplane/backfill_inside.h"
 #include "controlplane/backfill_resume.h"
+#include "controlplane/backfill_rows.h"
 #include "controlplane/store.h"
 #include "drivers/memory.h"
 
@@ -40,12 +41,15 @@ static bool note_make(struct backfill *backfill, const struct succession *succes
     const struct appliance *appliance = backfill->appliance;
     struct backfill_note *note = &backfill->note;
     const struct backfill_report *report = &backfill->report;
+    struct backfill_place *place = note->place;
+    note->place = NULL;
     backfill_note_free(note);
     *note = (struct backfill_note){.shard_count = appliance->shard_count,
                                    .rate = backfill->rate,
                                    .begin_us = report->begin_us,
                                    .starts = report->starts,
-                                   .stream_count = (uint16_t)succession->config->plan.stream_count};
+                                   .stream_count = (uint16_t)succession->config->plan.stream_count,
+                                   .place = place};
     memcpy(note->store_id, store_id(appliance->store), sizeof(note->store_id));
     memcpy(note->asked, report->view, sizeof(note->asked));
     return views_copy(succession, note) && texts_copy(served, &note->texts);
@@ -59,7 +63,9 @@ enum result backfill_keep_begin(struct backfill *backfill, const struct successi
         note_make(backfill, succession, served)
             ? backfill_note_write(store_disk(backfill->appliance->store), &backfill->note)
             : RESULT_NO_MEMORY;
-    if (result != RESULT_OK) {
+    if (result == RESULT_OK) {
+        backfill_rows_prune(store_disk(backfill->appliance->store), &backfill->note);
+    } else {
         (void)snprintf(error, BACKFILL_ERROR_SIZE_MAX,
                        "the file `" BACKFILL_NOTE_NAME "` of the data directory, by which a start "
                        "goes on with it, cannot be written: %s",
@@ -68,11 +74,26 @@ enum result backfill_keep_begin(struct backfill *backfill, const struct successi
     return result;
 }
 
+enum result backfill_keep_place(struct backfill *backfill, struct backfill_place *place)
+{
+    struct disk *disk = store_disk(backfill->appliance->store);
+    backfill_place_free(backfill->note.place);
+    backfill->note.place = place;
+    enum result result = backfill_note_write(disk, &backfill->note);
+    if (result == RESULT_OK) {
+        backfill_rows_prune(disk, &backfill->note);
+    }
+    return result;
+}
+
 void backfill_keep_end(struct backfill *backfill)
 {
+    struct disk *disk = store_disk(backfill->appliance->store);
     /* One that stays is looked at by the next start: a checkpoint has its views, or it goes on. */
-    enum result result = backfill_note_remove(store_disk(backfill->appliance->store));
-    (void)result;
+    if (backfill_note_remove(disk) == RESULT_OK) {
+        backfill_rows_prune(disk, NULL);
+    }
+    backfill_note_free(&backfill->note);
 }
 
 void backfill_segments_let_go(const struct backfill *backfill)
@@ -85,6 +106,9 @@ void backfill_segments_let_go(const struct backfill *backfill)
 void backfill_resume_prepare(struct backfill *backfill)
 {
     const struct backfill_resume *resume = backfill == NULL ? NULL : backfill->appliance->resume;
+    if (backfill != NULL && resume == NULL) {
+        backfill_rows_prune(store_disk(backfill->appliance->store), NULL);
+    }
     if (resume == NULL) {
         return;
     }

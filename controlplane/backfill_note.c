@@ -14,8 +14,37 @@
 /* No text is shorter: sizes of its name and of itself. */
 #define TEXT_BYTES_MIN 6u
 
+#define PLACE_BYTES      96u
+#define PLACE_SPAN_BYTES 17u
+#define LOG_BYTES        16u
+#define STAND_BYTES      32u
+
+void backfill_place_free(struct backfill_place *place)
+{
+    if (place != NULL) {
+        heap_free(place->catalog);
+        heap_free(place);
+    }
+}
+
+struct backfill_place *backfill_place_copy(const struct backfill_place *place)
+{
+    struct backfill_place *copy = heap_alloc(sizeof(*copy));
+    uint8_t *catalog = heap_alloc((uint64_t)place->catalog_size + 1);
+    if (copy == NULL || catalog == NULL) {
+        heap_free(copy);
+        heap_free(catalog);
+        return NULL;
+    }
+    *copy = *place;
+    copy->catalog = catalog;
+    memcpy(catalog, place->catalog, place->catalog_size);
+    return copy;
+}
+
 void backfill_note_free(struct backfill_note *note)
 {
+    backfill_place_free(note->place);
     heap_free(note->view);
     config_texts_free(&note->texts);
     *note = (struct backfill_note){0};
@@ -27,6 +56,13 @@ static uint64_t note_bytes_max(const struct backfill_note *note)
     uint64_t bytes = 256 + (uint64_t)note->view_count * (NAME_SIZE_MAX + 48);
     for (uint32_t i = 0; i < note->texts.count; i++) {
         bytes += TEXT_BYTES_MIN + strlen(note->texts.text[i].name) + note->texts.text[i].size;
+    }
+    if (note->place != NULL) {
+        uint64_t streams = note->stream_count * sizeof(int64_t);
+        bytes += PLACE_BYTES + note->place->catalog_size +
+                 (uint64_t)note->view_count * PLACE_SPAN_BYTES +
+                 note->place->log_count * (LOG_BYTES + streams) +
+                 note->shard_count * (STAND_BYTES + streams) + streams;
     }
     return bytes;
 }
@@ -69,6 +105,58 @@ static void texts_write(struct bytes_writer *writer, const struct config_texts *
     }
 }
 
+static void streams_write(struct bytes_writer *writer, const int64_t *us, uint32_t count)
+{
+    for (uint32_t s = 0; s < count; s++) {
+        bytes_write_i64(writer, us[s]);
+    }
+}
+
+static void stand_write(struct bytes_writer *writer, const struct backfill_stand *stand,
+                        uint32_t stream_count)
+{
+    bytes_write_u16(writer, (uint16_t)stand->filling.home);
+    streams_write(writer, stand->filling.fold_us, stream_count);
+    bytes_write_u32(writer, stand->rows.block_count);
+    bytes_write_u64(writer, stand->rows.row_count);
+    bytes_write_u64(writer, stand->rows.size);
+    bytes_write_u32(writer, stand->rows.crc);
+}
+
+static void place_write(struct bytes_writer *writer, const struct backfill_note *note)
+{
+    const struct backfill_place *place = note->place;
+    bytes_write_u8(writer, place != NULL);
+    if (place == NULL) {
+        return;
+    }
+    bytes_write_u64(writer, place->plan);
+    bytes_write_u64(writer, place->corrections);
+    bytes_write_u64(writer, place->generation);
+    bytes_write_u64(writer, place->bytes_done);
+    bytes_write_u32(writer, place->begins);
+    bytes_write_u32(writer, place->epoch);
+    bytes_write_u16(writer, place->log_count);
+    bytes_write_u16(writer, place->shard);
+    bytes_write_i64(writer, place->turn_us);
+    streams_write(writer, place->turn_watermark_us, note->stream_count);
+    bytes_write_u32(writer, place->catalog_size);
+    bytes_write(writer, place->catalog, place->catalog_size);
+    for (uint32_t v = 0; v < note->view_count; v++) {
+        bytes_write_u8(writer, place->history[v].some);
+        bytes_write_i64(writer, place->history[v].oldest_us);
+        bytes_write_i64(writer, place->history[v].newest_us);
+    }
+    for (uint32_t i = 0; i < place->log_count; i++) {
+        bytes_write_u64(writer, place->log[i].done_lsn);
+        bytes_write_u8(writer, place->log[i].planned);
+        streams_write(writer, place->log[i].watermark_us, note->stream_count);
+    }
+    for (uint32_t i = 0; i < note->shard_count; i++) {
+        stand_write(writer, &place->stand[i], note->stream_count);
+    }
+}
+
 uint8_t *backfill_note_encode(const struct backfill_note *note, uint32_t *out_size)
 {
     uint64_t most = note_bytes_max(note);
@@ -86,6 +174,7 @@ uint8_t *backfill_note_encode(const struct backfill_note *note, uint32_t *out_si
         bytes_write_u64(&writer, note->view[v].fingerprint);
     }
     texts_write(&writer, &note->texts);
+    place_write(&writer, note);
     ASSERT(bytes_write_finish(&writer) == RESULT_OK);
     memcpy(data + SIZE_OFFSET, &writer.at, sizeof(writer.at));
     uint32_t crc = checksum_crc32c_around(data, writer.at, CRC_OFFSET);
@@ -149,6 +238,89 @@ static enum result texts_read(struct bytes_reader *reader, struct backfill_note 
     return result;
 }
 
+static bool bool_read(struct bytes_reader *reader)
+{
+    uint8_t value = bytes_read_u8(reader);
+    reader->failed = reader->failed || value > 1;
+    return value == 1;
+}
+
+/* Streams that there are not have none. */
+static void streams_read(struct bytes_reader *reader, int64_t us[STREAMS_MAX], uint32_t count)
+{
+    for (uint32_t s = 0; s < STREAMS_MAX; s++) {
+        us[s] = s < count ? bytes_read_i64(reader) : INT64_MIN;
+    }
+}
+
+static void stand_read(struct bytes_reader *reader, const struct backfill_note *note,
+                       uint32_t shard, struct backfill_stand *stand)
+{
+    stand->filling.home = bytes_read_u16(reader);
+    streams_read(reader, stand->filling.fold_us, note->stream_count);
+    stand->rows = (struct manifest_file){.kind = TILE_ROWS};
+    stand->rows.block_count = bytes_read_u32(reader);
+    stand->rows.row_count = bytes_read_u64(reader);
+    stand->rows.size = bytes_read_u64(reader);
+    stand->rows.crc = bytes_read_u32(reader);
+    tile_filled_name_format(note->place->generation, shard, stand->rows.name);
+    reader->failed = reader->failed || stand->filling.home > SHARDS_MAX;
+}
+
+static void place_content_read(struct bytes_reader *reader, struct backfill_note *note)
+{
+    struct backfill_place *place = note->place;
+    for (uint32_t v = 0; v < note->view_count; v++) {
+        place->history[v].some = bool_read(reader);
+        place->history[v].oldest_us = bytes_read_i64(reader);
+        place->history[v].newest_us = bytes_read_i64(reader);
+    }
+    for (uint32_t i = 0; i < place->log_count; i++) {
+        place->log[i].done_lsn = bytes_read_u64(reader);
+        place->log[i].planned = bool_read(reader);
+        streams_read(reader, place->log[i].watermark_us, note->stream_count);
+    }
+    for (uint32_t i = 0; i < note->shard_count; i++) {
+        stand_read(reader, note, i, &place->stand[i]);
+    }
+}
+
+static enum result place_read(struct bytes_reader *reader, struct backfill_note *note)
+{
+    if (!bool_read(reader) || reader->failed) {
+        return RESULT_OK;
+    }
+    struct backfill_place *place = heap_alloc(sizeof(*place));
+    if (place == NULL) {
+        return RESULT_NO_MEMORY;
+    }
+    memset(place, 0, sizeof(*place));
+    note->place = place;
+    place->plan = bytes_read_u64(reader);
+    place->corrections = bytes_read_u64(reader);
+    place->generation = bytes_read_u64(reader);
+    place->bytes_done = bytes_read_u64(reader);
+    place->begins = bytes_read_u32(reader);
+    place->epoch = bytes_read_u32(reader);
+    place->log_count = bytes_read_u16(reader);
+    place->shard = bytes_read_u16(reader);
+    place->turn_us = bytes_read_i64(reader);
+    streams_read(reader, place->turn_watermark_us, note->stream_count);
+    place->catalog_size = bytes_read_u32(reader);
+    const uint8_t *catalog = bytes_read_view(reader, place->catalog_size);
+    if (catalog == NULL || place->log_count > SHARDS_MAX || place->shard >= place->log_count) {
+        reader->failed = true;
+        return RESULT_OK;
+    }
+    place->catalog = heap_alloc((uint64_t)place->catalog_size + 1);
+    if (place->catalog == NULL) {
+        return RESULT_NO_MEMORY;
+    }
+    memcpy(place->catalog, catalog, place->catalog_size);
+    place_content_read(reader, note);
+    return RESULT_OK;
+}
+
 static enum result content_read(struct bytes_reader *reader, struct backfill_note *note)
 {
     bool good = note->shard_count > 0 && note->shard_count <= SHARDS_MAX &&
@@ -159,6 +331,7 @@ static enum result content_read(struct bytes_reader *reader, struct backfill_not
     name_read(reader, note->asked);
     enum result result = views_read(reader, note);
     result = result == RESULT_OK ? texts_read(reader, note) : result;
+    result = result == RESULT_OK ? place_read(reader, note) : result;
     bool whole = !reader->failed && bytes_left(reader) == 0;
     return result == RESULT_OK && !whole ? RESULT_INVALID : result;
 }

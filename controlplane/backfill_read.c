@@ -23,8 +23,7 @@ enum result reading_fail(char error[BACKFILL_ERROR_SIZE_MAX], enum result result
     return result;
 }
 
-/* Events of history that memory was short for. */
-static bool is_refused(const struct backfill_reading *reading)
+bool reading_is_refused(const struct backfill_reading *reading)
 {
     const struct appliance *appliance = reading_appliance(reading);
     for (uint32_t i = 0; i < appliance->shard_count; i++) {
@@ -35,7 +34,7 @@ static bool is_refused(const struct backfill_reading *reading)
     return false;
 }
 
-static void rings_show(struct backfill_reading *reading)
+void reading_rings_show(struct backfill_reading *reading)
 {
     for (uint32_t i = 0; i < reading_appliance(reading)->shard_count; i++) {
         ring_push_finish(&reading->succession->ring[i]);
@@ -62,7 +61,7 @@ static bool rate_wait(struct backfill_reading *reading)
         if ((double)reading->events <= allowed) {
             return true;
         }
-        rings_show(reading);
+        reading_rings_show(reading);
         if (!backfill_pause(reading->backfill)) {
             return false;
         }
@@ -77,7 +76,7 @@ static bool record_tell(void *context, uint32_t owner, const void *record, uint3
     struct ring *ring = &reading->succession->ring[owner];
     void *place;
     while ((place = ring_push(ring, size)) == NULL) {
-        rings_show(reading);
+        reading_rings_show(reading);
         if (!backfill_pause(reading->backfill)) {
             return false;
         }
@@ -111,11 +110,14 @@ static enum result frame_take(void *context, const struct mirror_frame *frame,
         }
     }
     result = result == RESULT_NOT_FOUND ? replay_frame_end(reading->replay) : result;
-    rings_show(reading);
+    reading_rings_show(reading);
     reading->bytes_done += reading->first ? mirror_frame_bytes(frame->size) : 0;
     reading->log[reading->shard].done_lsn = frame->first_lsn + frame->count - 1;
     progress_note(reading);
-    return result == RESULT_OK && is_refused(reading) ? RESULT_NO_SPACE : result;
+    if (result == RESULT_OK) {
+        result = reading_place_keep(reading);
+    }
+    return result == RESULT_OK && reading_is_refused(reading) ? RESULT_NO_SPACE : result;
 }
 
 /* One try; done_lsn moves with each frame. */
@@ -136,8 +138,11 @@ static enum result frames_read(struct backfill_reading *reading, uint32_t shard,
 static enum result log_read(struct backfill_reading *reading, uint32_t shard, uint64_t last_lsn)
 {
     struct reading_log *log = &reading->log[shard];
-    enum result result =
-        replay_catalog(reading->replay, log->planned ? reading->catalog_next : reading->catalog);
+    const struct backfill_place *place = reading->backfill->note.place;
+    bool goes_on = reading->catalog_place != NULL;
+    enum result result = replay_catalog(reading->replay, goes_on        ? reading->catalog_place
+                                                         : log->planned ? reading->catalog_next
+                                                                        : reading->catalog);
     if (result != RESULT_OK) {
         return result;
     }
@@ -149,7 +154,13 @@ static enum result log_read(struct backfill_reading *reading, uint32_t shard, ui
                                  .rebuild_views = reading->views};
     memcpy(start.watermark_us, log->watermark_us, sizeof(start.watermark_us));
     reading->shard = shard;
+    reading->last_lsn = last_lsn;
     replay_begin(reading->replay, REPLAY_FILL, &start);
+    if (goes_on) {
+        replay_turn_set(reading->replay, place->turn_us, place->turn_watermark_us);
+        heap_free(reading->catalog_place);
+        reading->catalog_place = NULL;
+    }
     result = frames_read(reading, shard, last_lsn);
     for (uint32_t i = 0; result == RESULT_CORRUPT && i < READ_TRIES; i++) {
         result = backfill_pause(reading->backfill) ? frames_read(reading, shard, last_lsn)
@@ -158,7 +169,7 @@ static enum result log_read(struct backfill_reading *reading, uint32_t shard, ui
     struct replay_counts counts;
     enum result ended = replay_end(reading->replay, &counts);
     result = result == RESULT_OK ? ended : result;
-    rings_show(reading);
+    reading_rings_show(reading);
     if (result == RESULT_OK) {
         log->planned = replay_plan_is_reached(reading->replay);
         for (uint32_t v = 0; v < VIEWS_MAX; v++) {
@@ -177,7 +188,7 @@ static enum result log_read_telling(struct backfill_reading *reading, uint32_t s
     if (result == RESULT_OK || result == RESULT_STOPPED) {
         return result;
     }
-    if (is_refused(reading)) {
+    if (reading_is_refused(reading)) {
         (void)snprintf(
             error, BACKFILL_ERROR_SIZE_MAX,
             "the view does not fit `state.memory` of shard %u: raise it, and start again", shard);
@@ -189,7 +200,7 @@ static enum result log_read_telling(struct backfill_reading *reading, uint32_t s
                             : "it cannot be read while it grows; see `freshet verify`");
 }
 
-static uint64_t durable_lsn(const struct backfill_reading *reading, uint32_t shard)
+uint64_t reading_durable_lsn(const struct backfill_reading *reading, uint32_t shard)
 {
     /* Acquire, pairs with release L1 in frame_durable(). */
     return atomic_load_explicit(
@@ -252,6 +263,7 @@ enum result reading_open(struct backfill *backfill, struct succession *successio
         (void)reading_fail(error, result, 0, "it cannot be read, or its corrections");
     }
     result = result == RESULT_OK ? reading_eras_find(reading, error) : result;
+    result = result == RESULT_OK ? reading_place_take(reading) : result;
     if (result != RESULT_OK) {
         reading_close(reading);
         return result;
@@ -271,6 +283,7 @@ void reading_close(struct backfill_reading *reading)
     corrections_free(&reading->corrections);
     heap_free(reading->catalog);
     heap_free(reading->catalog_next);
+    heap_free(reading->catalog_place);
     heap_free(reading->eras);
     heap_free(reading);
 }
@@ -280,13 +293,12 @@ static uint64_t records_left(const struct backfill_reading *reading)
 {
     uint64_t left = 0;
     for (uint32_t i = 0; i < reading_appliance(reading)->shard_count; i++) {
-        left += durable_lsn(reading, i) - reading->log[i].done_lsn;
+        left += reading_durable_lsn(reading, i) - reading->log[i].done_lsn;
     }
     return left;
 }
 
-/* Waits until the workers have applied all that was handed on. */
-static enum result rings_await(const struct backfill_reading *reading)
+enum result reading_rings_await(const struct backfill_reading *reading)
 {
     for (uint32_t i = 0; i < reading_appliance(reading)->shard_count; i++) {
         while (!ring_is_drained(&reading->succession->ring[i])) {
@@ -302,13 +314,14 @@ static enum result rings_await(const struct backfill_reading *reading)
 static enum result eras_read(struct backfill_reading *reading, char error[BACKFILL_ERROR_SIZE_MAX])
 {
     while (reading->era + 1 < reading->eras->count) {
-        for (uint32_t i = 0; i < reading_era(reading)->shard_count; i++) {
+        for (uint32_t i = reading->shard_first; i < reading_era(reading)->shard_count; i++) {
             enum result result =
                 log_read_telling(reading, i, reading_era(reading)->last_lsn[i], error);
             if (result != RESULT_OK) {
                 return result;
             }
         }
+        reading->shard_first = 0;
         reading_era_enter(reading, reading->era + 1);
     }
     return RESULT_OK;
@@ -322,12 +335,15 @@ enum result reading_follow(struct backfill_reading *reading, char error[BACKFILL
         return earlier;
     }
     for (uint32_t pass = 0; pass < FOLLOW_PASSES; pass++) {
-        for (uint32_t i = 0; i < reading_appliance(reading)->shard_count; i++) {
-            enum result result = log_read_telling(reading, i, durable_lsn(reading, i), error);
+        /* The place stands in one log; those before it were read, and have little since. */
+        for (uint32_t i = reading->shard_first; i < reading_appliance(reading)->shard_count; i++) {
+            enum result result =
+                log_read_telling(reading, i, reading_durable_lsn(reading, i), error);
             if (result != RESULT_OK) {
                 return result;
             }
         }
+        reading->shard_first = 0;
         reading->first = false;
         /* What comes as fast as it is read is never caught up with. */
         uint64_t left = records_left(reading);
@@ -336,8 +352,9 @@ enum result reading_follow(struct backfill_reading *reading, char error[BACKFILL
         }
         left_before = left;
     }
+    reading->saves = false;
     /* Live events shall not come before what came days before them. */
-    return rings_await(reading);
+    return reading_rings_await(reading);
 }
 
 /* Waits until the home's records up to last_lsn are durable. */
@@ -345,7 +362,7 @@ static enum result durable_await(struct backfill_reading *reading, uint32_t shar
                                  uint64_t last_lsn, char error[BACKFILL_ERROR_SIZE_MAX])
 {
     const struct mirror_shared *log = worker_mirror(reading_appliance(reading)->worker[shard]);
-    while (durable_lsn(reading, shard) < last_lsn) {
+    while (reading_durable_lsn(reading, shard) < last_lsn) {
         if (atomic_load_explicit(&log->shared_held, memory_order_relaxed) == MIRROR_HELD_DEAD) {
             return reading_fail(error, RESULT_IO, shard, "its disk failed");
         }
@@ -369,12 +386,12 @@ enum result reading_finish(struct backfill_reading *reading, const uint64_t last
             return result;
         }
     }
-    enum result result = rings_await(reading);
+    enum result result = reading_rings_await(reading);
     if (result != RESULT_OK) {
         return result;
     }
     reading_since_regard(reading);
-    if (is_refused(reading)) {
+    if (reading_is_refused(reading)) {
         (void)snprintf(error, BACKFILL_ERROR_SIZE_MAX,
                        "the view does not fit `state.memory`: raise it, and start again");
         return RESULT_NO_SPACE;

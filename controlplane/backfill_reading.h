@@ -28,11 +28,17 @@ struct backfill_reading {
     uint32_t era;             /* That is read; what was before it is handed on. */
     bool is_held[SHARDS_MAX]; /* The keeper knows which segments of its log are read. */
     struct reading_log log[SHARDS_MAX];
-    uint32_t shard; /* Whose log is read. */
-    bool first;     /* The pass that counts for progress. */
+    uint32_t shard;    /* Whose log is read, */
+    uint64_t last_lsn; /* up to here. */
+    bool first;        /* The pass that counts for progress. */
     uint64_t events;
     uint64_t bytes_done;
     int64_t begin_us; /* Steady clock; what --rate is measured from. */
+    /* What is kept for the next start, and was (backfill_place.c). */
+    bool saves;                    /* No home routes to the views yet. */
+    int64_t save_next_us;          /* Steady clock. */
+    uint32_t shard_first;          /* The place's log, with which its era is gone on. */
+    struct catalog *catalog_place; /* By which it is read there; NULL: it was entered. */
 };
 
 static inline const struct appliance *reading_appliance(const struct backfill_reading *reading)
@@ -45,6 +51,14 @@ static inline const struct era *reading_era(const struct backfill_reading *readi
     return &reading->eras->era[reading->era];
 }
 
+/* Shows the workers what was handed on. */
+void reading_rings_show(struct backfill_reading *reading);
+/* Waits until they have applied it. */
+MUST_USE enum result reading_rings_await(const struct backfill_reading *reading);
+/* Events or rows of history that memory was short for. */
+bool reading_is_refused(const struct backfill_reading *reading);
+/* Records of the shard's log up to it are durable. */
+uint64_t reading_durable_lsn(const struct backfill_reading *reading, uint32_t shard);
 /* Writes what of one shard's log is wrong, and returns the result. */
 enum result reading_fail(char error[BACKFILL_ERROR_SIZE_MAX], enum result result, uint32_t shard,
                          const char *what);
@@ -57,5 +71,12 @@ MUST_USE enum result reading_eras_find(struct backfill_reading *reading,
                                        char error[BACKFILL_ERROR_SIZE_MAX]);
 /* The era's logs are read from their begins on. */
 void reading_era_enter(struct backfill_reading *reading, uint32_t index);
+/* backfill_place.c. Once the eras were found: the place of the note that the backfill goes on by,
+ * if it has one that holds, is where the reading begins, and in the backfill's own note. Else the
+ * report says why not. */
+MUST_USE enum result reading_place_take(struct backfill_reading *reading);
+/* Between two frames, whose entries the workers may not have yet: keeps the place that is reached,
+ * if it is time. */
+MUST_USE enum result reading_place_keep(struct backfill_reading *reading);
 /* Views know since when history goes that they took. */
 void reading_since_regard(struct backfill_reading *reading);

@@ -26,6 +26,10 @@ json_t *report_backfill_json(const struct backfill_report *report)
     (void)json_object_set_new(root, "events", number(report->events));
     (void)json_object_set_new(root, "bytes", number(report->bytes_done));
     (void)json_object_set_new(root, "bytes_all", number(report->bytes_all));
+    (void)json_object_set_new(root, "bytes_kept", number(report->bytes_kept));
+    (void)json_object_set_new(root, "bytes_saved", number(report->bytes_saved));
+    (void)json_object_set_new(root, "again",
+                              report->again[0] == '\0' ? json_null() : json_text(report->again));
     (void)json_object_set_new(root, "rate_limit",
                               report->rate == 0 ? json_null() : number(report->rate));
     (void)json_object_set_new(root, "events_per_second",

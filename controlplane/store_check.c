@@ -43,7 +43,8 @@ void store_line_put(struct store_check *check, struct store_line *line, const ch
 
 struct store_line store_line_of(const struct store_name *name, enum store_state state)
 {
-    bool sharded = name->kind == STORE_NAME_SEGMENT || name->kind == STORE_NAME_TILE;
+    bool sharded = name->kind == STORE_NAME_SEGMENT || name->kind == STORE_NAME_TILE ||
+                   name->kind == STORE_NAME_FILLED;
     return (struct store_line){
         .name = name->name, .state = state, .shard = sharded ? (int32_t)name->shard : -1};
 }
@@ -90,9 +91,9 @@ bool store_check_is_same(struct store_check *check, const uint8_t store_id[MIRRO
     return memcmp(check->store_id, store_id, MIRROR_STORE_ID_BYTES) == 0;
 }
 
-/* What of a tile file is not as its manifest says; NULL: nothing. */
-static const char *tile_difference(const struct manifest *manifest,
-                                   const struct manifest_file *file, const struct store_name *name)
+/* What of a tile file is not as the file says that names it; NULL: nothing. */
+static const char *tile_difference(const uint8_t *store_id, const struct manifest_file *file,
+                                   const struct store_name *name)
 {
     const struct store_tile *tile = &name->tile;
     if (tile->size_bytes != file->size || tile->block_count != file->block_count) {
@@ -105,8 +106,7 @@ static const char *tile_difference(const struct manifest *manifest,
         return "crc";
     }
     bool same = tile->kind == file->kind && tile->shard == name->shard &&
-                tile->generation == name->number &&
-                tile->store == mirror_store_of(manifest->store_id);
+                tile->generation == name->number && tile->store == mirror_store_of(store_id);
     return tile->block_count == 0 || same ? NULL : "kind, shard, generation or store";
 }
 
@@ -134,16 +134,35 @@ static bool tile_read(struct store_check *check, struct store_name *name)
     return name->tile.result == RESULT_OK;
 }
 
-static bool manifest_is_named(const struct store_check *check, const struct store_name *manifest)
+bool store_check_is_there(const struct store_check *check, const struct store_name *name)
 {
     char path[STORE_PATH_SIZE_MAX];
     struct store_file file;
-    (void)snprintf(path, sizeof(path), "%s/%s", check->path, manifest->name);
-    bool named = store_file_open(&file, path) == RESULT_OK;
-    if (named) {
+    (void)snprintf(path, sizeof(path), "%s/%s", check->path, name->name);
+    bool there = store_file_open(&file, path) == RESULT_OK;
+    if (there) {
         store_file_close(&file);
     }
-    return named;
+    return there;
+}
+
+bool store_check_tile(struct store_check *check, struct store_name *name,
+                      const struct manifest_file *file, const uint8_t *store_id, const char *by)
+{
+    bool first = !name->checked;
+    if (!tile_read(check, name)) {
+        return false;
+    }
+    const char *difference = tile_difference(store_id, file, name);
+    struct store_line line = store_line_of(name, difference == NULL ? STORE_GOOD : STORE_DAMAGED);
+    if (difference != NULL) {
+        store_line_put(check, &line, "its %s is not what %s says", difference, by);
+    } else if (first) {
+        store_line_put(check, &line, "%u blocks, %" PRIu64 " %s, %" PRIu64 " bytes",
+                       name->tile.block_count, name->tile.row_count,
+                       file->kind == TILE_ROWS ? "rows" : "lanes", name->tile.size_bytes);
+    }
+    return difference == NULL;
 }
 
 /* One file of a manifest; returns whether it is good. */
@@ -153,26 +172,13 @@ static bool manifest_file_check(struct store_check *check, const struct store_na
     struct store_name *name = store_directory_find(&check->directory, file->name);
     if (name == NULL) {
         struct store_line line = {.name = file->name, .shard = -1, .state = STORE_DAMAGED};
-        if (!manifest_is_named(check, manifest_name)) {
+        if (!store_check_is_there(check, manifest_name)) {
             line.state = STORE_GONE;
         }
         store_line_put(check, &line, "%s names it, and it is not there", manifest_name->name);
         return false;
     }
-    bool first = !name->checked;
-    if (!tile_read(check, name)) {
-        return false;
-    }
-    const char *difference = tile_difference(check->manifest, file, name);
-    struct store_line line = store_line_of(name, difference == NULL ? STORE_GOOD : STORE_DAMAGED);
-    if (difference != NULL) {
-        store_line_put(check, &line, "its %s is not what %s says", difference, manifest_name->name);
-    } else if (first) {
-        store_line_put(check, &line, "%u blocks, %" PRIu64 " %s, %" PRIu64 " bytes",
-                       name->tile.block_count, name->tile.row_count,
-                       file->kind == TILE_ROWS ? "rows" : "lanes", name->tile.size_bytes);
-    }
-    return difference == NULL;
+    return store_check_tile(check, name, file, check->manifest->store_id, manifest_name->name);
 }
 
 static void manifest_files_check(struct store_check *check, const struct store_name *name)
@@ -188,7 +194,7 @@ static void manifest_files_check(struct store_check *check, const struct store_n
         }
     }
     if (bad > 0) {
-        line.state = manifest_is_named(check, name) ? STORE_DAMAGED : STORE_GONE;
+        line.state = store_check_is_there(check, name) ? STORE_DAMAGED : STORE_GONE;
         store_line_put(check, &line, "generation %" PRIu64 ": %u of its %u files are not good",
                        manifest->generation, bad, count);
         return;
@@ -291,14 +297,14 @@ static void archives_check(struct store_check *check, const struct store_name *n
     store_file_close(&file);
 }
 
-static void tile_left_put(struct store_check *check, struct store_name *name)
+static void tile_left_put(struct store_check *check, struct store_name *name, const char *text)
 {
     if (name->checked) {
         return;
     }
     if (tile_read(check, name)) {
         struct store_line line = store_line_of(name, STORE_UNNAMED);
-        store_line_put(check, &line, "no manifest names it");
+        store_line_put(check, &line, "%s", text);
     }
 }
 
@@ -344,7 +350,10 @@ static void name_check(struct store_check *check, struct store_name *name)
         store_check_backfill(check, name);
         return;
     case STORE_NAME_TILE:
-        tile_left_put(check, name);
+        tile_left_put(check, name, "no manifest names it");
+        return;
+    case STORE_NAME_FILLED:
+        tile_left_put(check, name, "no backfill names it");
         return;
     case STORE_NAME_SEGMENT:
         store_check_segment(check, name);

@@ -1,4 +1,6 @@
 /* Checks what a backfill keeps for the next start. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "controlplane/backfill_note.h"
@@ -25,6 +27,38 @@ static enum result note_read(struct store_file *file, struct backfill_note *out_
     return result;
 }
 
+/* Rows of a shard that the note names. */
+static void rows_check(struct store_check *check, const struct store_file *note_file,
+                       const struct backfill_note *note, uint32_t shard)
+{
+    const struct manifest_file *file = &note->place->stand[shard].rows;
+    struct store_name *name = store_directory_find(&check->directory, file->name);
+    struct store_name late = {.kind = STORE_NAME_FILLED, .shard = shard};
+    /* A running appliance may have replaced both since the directory was read. */
+    late.number = note->place->generation;
+    (void)snprintf(late.name, sizeof(late.name), "%s", file->name);
+    if (name != NULL || store_check_is_there(check, &late)) {
+        (void)store_check_tile(check, name != NULL ? name : &late, file, note->store_id,
+                               BACKFILL_NOTE_NAME);
+        return;
+    }
+    bool same = store_file_is_named(note_file);
+    struct store_line line = {
+        .name = file->name, .shard = (int32_t)shard, .state = same ? STORE_DAMAGED : STORE_GONE};
+    store_line_put(check, &line, BACKFILL_NOTE_NAME " names it, and it is not there");
+}
+
+/* What the next start goes on from. */
+static void place_check(struct store_check *check, const struct store_file *note_file,
+                        const struct backfill_note *note)
+{
+    for (uint32_t i = 0; note->place != NULL && i < note->shard_count; i++) {
+        if (note->place->stand[i].rows.block_count > 0) {
+            rows_check(check, note_file, note, i);
+        }
+    }
+}
+
 void store_check_backfill(struct store_check *check, const struct store_name *name)
 {
     char path[STORE_PATH_SIZE_MAX];
@@ -44,8 +78,12 @@ void store_check_backfill(struct store_check *check, const struct store_name *na
         store_damage_put(check, &file, &line, "it is of another store");
     } else {
         line.state = STORE_GOOD;
-        store_line_put(check, &line, "view %s is filled, with %u new views", note.asked,
-                       note.view_count);
+        store_line_put(check, &line,
+                       "view %s is filled, with %u new views; %" PRIu64 " bytes of the mirror are "
+                       "in rows that are kept",
+                       note.asked, note.view_count,
+                       note.place == NULL ? 0 : note.place->bytes_done);
+        place_check(check, &file, &note);
     }
     backfill_note_free(&note);
     store_file_close(&file);

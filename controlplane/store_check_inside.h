@@ -53,6 +53,13 @@ bool store_check_open(struct store_check *check, const struct store_name *name,
 /* All files of a directory are of one store: the first that says so decides. */
 bool store_check_is_same(struct store_check *check, const uint8_t store_id[MIRROR_STORE_ID_BYTES]);
 
+/* Whether the directory has the file now. */
+bool store_check_is_there(const struct store_check *check, const struct store_name *name);
+/* A tile file against what names it (by), read once however many do. Puts its line; false: it is
+ * not good. */
+bool store_check_tile(struct store_check *check, struct store_name *name,
+                      const struct manifest_file *file, const uint8_t *store_id, const char *by);
+
 /* store_check_backfill.c: what the next start goes on with. */
 void store_check_backfill(struct store_check *check, const struct store_name *name);
 

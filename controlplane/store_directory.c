@@ -33,6 +33,8 @@ static struct store_name name_of(const char *text)
         name.kind = STORE_NAME_TILE;
     } else if (strcmp(text, BACKFILL_NOTE_NAME) == 0) {
         name.kind = STORE_NAME_BACKFILL;
+    } else if (tile_filled_name_parse(text, &name.number, &name.shard)) {
+        name.kind = STORE_NAME_FILLED;
     } else if (mirror_name_parse(text, &name.shard, &name.number)) {
         name.kind = STORE_NAME_SEGMENT;
     } else if (served_name_parse(text, &name.number)) {

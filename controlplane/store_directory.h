@@ -1,5 +1,5 @@
 /* The files of a data directory as they were when it was read, in the order in which they are
- * checked: epochs, corrections, archives, manifests (newest first), tiles, a backfill,
+ * checked: epochs, corrections, archives, manifests (newest first), tiles, a backfill, its rows,
  * segments (by shard, oldest first), served answers, the rest. */
 #pragma once
 
@@ -18,6 +18,7 @@ enum store_name_kind {
     STORE_NAME_MANIFEST,
     STORE_NAME_TILE,
     STORE_NAME_BACKFILL,
+    STORE_NAME_FILLED,
     STORE_NAME_SEGMENT,
     STORE_NAME_SERVED,
     STORE_NAME_OTHER,

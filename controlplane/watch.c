@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "controlplane/appliance.h"
+#include "controlplane/backfill.h"
 #include "controlplane/backfill_resume.h"
 #include "controlplane/store.h"
 #include "dataplane/base/units.h"
@@ -128,6 +129,27 @@ static void resume_write(const struct appliance *appliance, struct log *log)
     }
 }
 
+/* Once: where a backfill goes on that the process before did not end. */
+static void backfill_look(struct watch *watch)
+{
+    struct backfill_report report;
+    backfill_report_read(watch->appliance->backfill, &report);
+    bool reads = report.state >= BACKFILL_FILLING && report.state <= BACKFILL_DONE;
+    if (watch->backfill_told || report.starts < 2 || !reads) {
+        return;
+    }
+    watch->backfill_told = true;
+    if (report.again[0] != '\0') {
+        log_write(watch->log, LOG_LEVEL_INFO, "backfill_again",
+                  "view %s is filled from the beginning of the mirror: %s", report.view,
+                  report.again);
+    } else {
+        log_write(watch->log, LOG_LEVEL_INFO, "backfill_goes_on",
+                  "view %s goes on behind %llu bytes of the mirror that were read", report.view,
+                  (unsigned long long)report.bytes_kept);
+    }
+}
+
 void watch_begin(struct watch *watch, const struct appliance *appliance, struct log *log)
 {
     memset(watch, 0, sizeof(*watch));
@@ -176,6 +198,7 @@ void watch_look(struct watch *watch)
         logs_look(watch);
         checkpoints_look(watch, &report);
         lake_look(watch, &report);
+        backfill_look(watch);
     }
 }
 

@@ -19,6 +19,7 @@ struct watch {
     uint64_t checkpoints_failed;
     uint64_t lake_failed;
     uint64_t lake_lost;
+    bool backfill_told;
 };
 
 /* After appliance_open(). */

@@ -351,12 +351,16 @@ void replay_place(const struct replay *replay, struct replay_place *out)
     ASSERT(replay->burst.count == 0);
     out->catalog = &replay->catalog;
     out->history = replay->counts.history;
+    out->turn_us = replay->apply_us;
     memcpy(out->watermark_us, replay->watermark_us, sizeof(out->watermark_us));
+    memcpy(out->turn_watermark_us, replay->turn_watermark_us, sizeof(out->turn_watermark_us));
 }
 
-void replay_watermarks_set(struct replay *replay, const int64_t watermark_us[STREAMS_MAX])
+void replay_turn_set(struct replay *replay, int64_t turn_us,
+                     const int64_t turn_watermark_us[STREAMS_MAX])
 {
-    memcpy(replay->watermark_us, watermark_us, sizeof(replay->watermark_us));
+    replay->apply_us = turn_us;
+    memcpy(replay->turn_watermark_us, turn_watermark_us, sizeof(replay->turn_watermark_us));
 }
 
 enum result replay_end(struct replay *replay, struct replay_counts *out_counts)

@@ -157,15 +157,18 @@ MUST_USE enum result replay_entry(struct replay *replay, const struct mirror_ent
 MUST_USE enum result replay_frame_end(struct replay *replay);
 /* Where a pass stands between two frames: all that one needs which begins behind them. */
 struct replay_place {
-    const struct catalog *catalog;     /* What was read last was written under it. */
-    int64_t watermark_us[STREAMS_MAX]; /* By index in the plan. */
-    const struct replay_span *history; /* That views took in this pass, by index in the plan. */
+    const struct catalog *catalog;          /* What was read last was written under it. */
+    int64_t watermark_us[STREAMS_MAX];      /* By index in the plan. */
+    int64_t turn_us;                        /* T of the turn that the last record was of, */
+    int64_t turn_watermark_us[STREAMS_MAX]; /* and what it folds by. */
+    const struct replay_span *history;      /* That views took in this pass. */
 };
 
-/* Both are borrowed until the next call. */
+/* What it points to is borrowed until the next call. */
 void replay_place(const struct replay *replay, struct replay_place *out);
-/* After replay_begin(), in place of the start's watermarks. */
-void replay_watermarks_set(struct replay *replay, const int64_t watermark_us[STREAMS_MAX]);
+/* After replay_begin(): the turn that the first record may still be of. */
+void replay_turn_set(struct replay *replay, int64_t turn_us,
+                     const int64_t turn_watermark_us[STREAMS_MAX]);
 /* Ends the pass. */
 MUST_USE enum result replay_end(struct replay *replay, struct replay_counts *out_counts);
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""A backfill that was cut short goes on by itself: the next start serves what was served before at
-once, and in the end the views are what the mirror makes of them, byte for byte."""
+"""A backfill that was cut short goes on by itself, from the place that it kept: the next start
+serves at once what was served before, reads what is left, and in the end the views are what the
+mirror makes of them, byte for byte."""
 
 import json
 import shutil
@@ -118,17 +119,18 @@ def kills_at_any_moment_count_nothing_twice(shards):
     for checkpoint in ("100ms", "1h"):
         with test_backfill.running(shards, f"checkpoint: {checkpoint}") as appliance:
             world, times = test_backfill.world_of(appliance, 53)
-            world.send(120)
-            verb = world.backfill("everywhere", "--rate", str(2 * SLOW))
-            world.await_state(*UNDER_WAY, "done")
+            world.send(240)
+            verb = world.backfill("everywhere", "--rate", str(SLOW))
+            world.await_state("filling", "saving", "done")
             told = []
-            for _ in range(5):
+            for _ in range(8):
                 end = time.monotonic() + source.choice([0, 0.05, 0.3, 0.8]) * source.random()
                 while time.monotonic() < end:
                     world.send(1)
                     test_union.send(world.sender, Nobody, world.messages[:1])  # Once more.
                 state = world.state()
-                told.append((state["state"], round(state.get("share", 1), 2)))
+                told.append((state["state"], round(state.get("share", 1), 2),
+                             state.get("bytes_kept"), state.get("bytes_saved")))
                 appliance.kill()
                 verb.wait()
                 restart(world)
@@ -141,6 +143,140 @@ def kills_at_any_moment_count_nothing_twice(shards):
             appliance.kill()
             is_mirrored(appliance, world.files())
             world.restart_with_new_files()
+
+
+def kept_of(world, least):
+    """Waits until a place is kept behind more bytes than that; what the status says then."""
+    state = {}
+
+    def is_kept():
+        state.update(world.state())
+        assert state["state"] in UNDER_WAY[:3], state
+        return state.get("bytes_saved", 0) > least
+    support.wait_until(is_kept, "a place is kept", 30)
+    return state
+
+
+def rows_files(appliance):
+    return sorted((appliance.folder / "data").glob("backfill-*"))
+
+
+def a_start_reads_only_what_is_left(shards):
+    with test_backfill.running(shards, "checkpoint: 100ms") as appliance:
+        world, times = test_backfill.world_of(appliance, 56)
+        world.send(300)
+        begin(world)
+        told = [0]
+        for _ in range(3):
+            told.append(kept_of(world, told[-1] + 25000)["bytes_saved"])
+            world.send(5)
+            appliance.kill()
+            assert len(rows_files(appliance)) in (shards, 2 * shards), rows_files(appliance)
+            verified = support.run("verify", appliance.folder / "data")
+            assert verified.returncode == 0, verified.stdout
+            assert "bytes of the mirror are in rows that are kept" in verified.stdout
+            restart(world)
+            old_views_are_served(world, times[-1:])
+            state = kept_of(world, 0)
+            assert state["again"] is None, state
+            assert state["bytes_kept"] >= told[-1], (state, told)
+            support.wait_until(lambda: "backfill_goes_on" in appliance.log.read_text(),
+                               "the log says so", 5)
+        world.filled_await()
+        done = world.state()
+        read = done["bytes"] - done["bytes_kept"]
+        print(f"kept {told[1:]}; the last start read {read} of {done['bytes']} bytes, "
+              f"{done['events']} events")
+        assert done["state"] == "done" and done["starts"] == 4, done
+        assert read <= done["bytes"] - told[-1], done
+        world.check(times)
+        assert not rows_files(appliance) and not (appliance.folder / "data" / "backfill").exists()
+        test_union.durable_await(world.redis, world.model)
+        appliance.kill()
+        is_mirrored(appliance, world.files())
+        world.restart_with_new_files()
+        world.check(times)
+
+
+def what_does_not_verify_begins_again(shards):
+    def flipped(appliance):
+        file = rows_files(appliance)[0]
+        whole = file.read_bytes()
+        file.write_bytes(whole[:200] + bytes([whole[200] ^ 4]) + whole[201:])
+        return file.name
+
+    def cut(appliance):
+        file = rows_files(appliance)[-1]
+        file.write_bytes(file.read_bytes()[:-4096])
+        return file.name
+
+    def gone(appliance):
+        file = rows_files(appliance)[-1]
+        file.unlink()
+        return file.name
+
+    def others(appliance):
+        """A whole file, of an earlier place."""
+        file = rows_files(appliance)[0]
+        file.write_bytes((appliance.folder / "earlier").read_bytes())
+        return file.name
+
+    for damage in (flipped, cut, gone, others):
+        with test_backfill.running(shards, "checkpoint: 100ms") as appliance:
+            world, times = test_backfill.world_of(appliance, 57)
+            world.send(150)
+            begin(world)
+            state = kept_of(world, 0)
+            shutil.copy(rows_files(appliance)[0], appliance.folder / "earlier")
+            kept_of(world, state["bytes_saved"] + 10000)
+            appliance.kill()
+            for file in rows_files(appliance)[shards:]:
+                file.unlink()  # Of the place before, when they had not gone yet.
+            name = damage(appliance)
+            verified = support.run("verify", appliance.folder / "data")
+            assert verified.returncode == 1 and name in verified.stdout, verified.stdout
+            restart(world)
+            old_views_are_served(world, times[-1:])
+            state = world.state()
+            assert state["starts"] == 2 and state["bytes_kept"] == 0, state
+            assert state["again"].startswith(name), state
+            print(f"{damage.__name__}: {state['again']}")
+            support.wait_until(lambda: "backfill_again" in appliance.log.read_text(),
+                               "the log says so", 5)
+            world.filled_await()
+            world.check(times)
+            assert not rows_files(appliance)
+            test_union.durable_await(world.redis, world.model)
+            appliance.kill()
+            is_mirrored(appliance, world.files())
+            world.restart_with_new_files()
+
+
+def what_was_corrected_since_is_read_again(shards):
+    """Rows that were filled have what an event was when it came."""
+    with test_backfill.running(shards, "checkpoint: 100ms") as appliance:
+        world, _ = test_backfill.world_of(appliance, 58)
+        world.send(150)
+        begin(world)
+        kept_of(world, 20000)
+        test_union.durable_await(world.redis, test_backfill.old_model(world))
+        appliance.kill()
+        _, _, _, sequence, producer = world.messages[0]
+        done = support.run("correct", "--data", "data", "retract", "--producer", str(producer),
+                           "--incarnation", "1", "--sequence", str(sequence), cwd=appliance.folder)
+        assert done.returncode == 0, done.stderr
+        world.restart_with_new_files()
+        state = world.state()
+        assert state["again"] == "events were corrected since" and state["bytes_kept"] == 0, state
+        kept_of(world, 20000)
+        appliance.kill()
+        world.restart_with_new_files()
+        state = world.state()
+        assert state["again"] is None and state["bytes_kept"] > 20000, state
+        world.filled_await()
+        appliance.kill()
+        is_mirrored(appliance, world.files())
+        world.restart_with_new_files()
 
 
 def the_files_of_the_start_have_the_last_word(shards):
@@ -285,20 +421,21 @@ def rows_are_folded_as_without_kills(shards):
         appliance.start()
         redis, sender = dataset.opened(appliance)
         appliance.define(visits + lives, shards, data)
-        subprocess.Popen([support.PROGRAM, "backfill", "lives", "--rate", "6000", "--server",
+        subprocess.Popen([support.PROGRAM, "backfill", "lives", "--rate", "1200", "--server",
                           str(appliance.socket)], cwd=appliance.folder, stdout=subprocess.DEVNULL,
                          stderr=subprocess.DEVNULL)
         told = []
-        for _ in range(3):
-            support.wait_until(lambda: json.loads(
-                redis.call("FS.BACKFILL", "STATUS"))["state"] == "filling", "filling", 30)
-            time.sleep(source.random() * 0.4)
+        for _ in range(6):
+            support.wait_until(lambda: json.loads(redis.call("FS.BACKFILL", "STATUS"))["state"]
+                               in ("filling", "idle", "done"), "filling", 30)
+            time.sleep(source.random() * 0.8)
             state = json.loads(redis.call("FS.BACKFILL", "STATUS"))
-            told.append((state["state"], round(state["share"], 2)))
+            told.append((state["state"], state.get("bytes_kept"), state.get("bytes")))
             appliance.kill()
             appliance.start()
             redis, sender = dataset.opened(appliance)
         print(f"killed at {told}")
+        assert any(kept for _, kept, _ in told), told
         test_backfill.visits_send(redis, sender, stream, events, before, count)
         support.wait_until(lambda: json.loads(redis.call("FS.BACKFILL", "STATUS"))["state"]
                            in ("idle", "done"), "it is filled", 60)
@@ -310,6 +447,8 @@ def rows_are_folded_as_without_kills(shards):
 
 
 SCENES = [a_start_serves_at_once_what_was_served, kills_at_any_moment_count_nothing_twice,
+          a_start_reads_only_what_is_left, what_does_not_verify_begins_again,
+          what_was_corrected_since_is_read_again,
           the_files_of_the_start_have_the_last_word, segments_stay_until_the_fill_is_over,
           rows_are_folded_as_without_kills]
 

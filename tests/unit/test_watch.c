@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "controlplane/appliance.h"
+#include "controlplane/backfill.h"
 #include "controlplane/store.h"
 #include "dataplane/mirror_door.h"
 #include "tests/support/unit.h"
@@ -17,6 +18,7 @@ struct world {
     struct mirror_shared mirror[SHARDS];
     struct recovery_report recovery;
     struct store_report report;
+    struct backfill_report backfill;
     struct config *config;
     struct appliance appliance;
     struct log log;
@@ -42,6 +44,12 @@ void store_report_read(struct store *store, struct store_report *out)
 {
     assert_ptr_equal(store, world.appliance.store);
     *out = world.report;
+}
+
+void backfill_report_read(struct backfill *backfill, struct backfill_report *out)
+{
+    assert_null(backfill);
+    *out = world.backfill;
 }
 
 /* A log of its own for each look: none holds back what an earlier one said. */
@@ -196,6 +204,31 @@ static void a_lake_that_fails_or_loses_segments_is_said_once(void **state)
     said(NULL, NULL);
 }
 
+static void a_backfill_that_was_cut_short_says_once_where_it_goes_on(void **state)
+{
+    (void)state;
+    said("level=info event=store_new", "");
+    world.backfill = (struct backfill_report){
+        .state = BACKFILL_FILLING, .view = "lives", .starts = 1, .bytes_kept = 0};
+    look();
+    said(NULL, NULL);
+    world.backfill.starts = 2;
+    world.backfill.state = BACKFILL_FINDING;
+    look();
+    said(NULL, NULL);
+    world.backfill.state = BACKFILL_FILLING;
+    world.backfill.bytes_kept = 17000;
+    look();
+    said("level=info event=backfill_goes_on",
+         "view lives goes on behind 17000 bytes of the mirror that were read");
+    look();
+    said(NULL, NULL);
+    world.watch.backfill_told = false;
+    (void)snprintf(world.backfill.again, sizeof(world.backfill.again), "events were corrected");
+    look();
+    said("level=info event=backfill_again", "from the beginning of the mirror: events were");
+}
+
 static void a_start_says_what_came_back(void **state)
 {
     (void)state;
@@ -260,6 +293,7 @@ int main(void)
         ROW(a_log_that_is_held_says_why_and_when_it_goes_on),
         ROW(a_checkpoint_that_fails_is_said_once),
         ROW(a_lake_that_fails_or_loses_segments_is_said_once),
+        ROW(a_backfill_that_was_cut_short_says_once_where_it_goes_on),
         ROW(a_start_says_what_came_back),
         ROW(checkpoints_that_were_passed_over_are_a_line_of_their_own),
         ROW(without_a_store_only_drops_are_looked_at),
