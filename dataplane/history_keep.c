@@ -23,7 +23,7 @@ enum result history_keep_init(struct history_keep *keep, uint64_t bytes, uint32_
 {
     ASSERT(sizeof(struct history_block) + packed_bytes_max(SINGLE_WORDS_MAX + SOURCES_MAX) <=
            HISTORY_BLOCK_BYTES);
-    *keep = (struct history_keep){.part_shift = part_shift};
+    *keep = (struct history_keep){.bytes_max = bytes, .part_shift = part_shift};
     return memory_map(bytes, /* touch= */ 0, &keep->region);
 }
 
@@ -41,7 +41,7 @@ static struct history_block *block_take(struct history_keep *keep)
     struct history_block *block = keep->free;
     if (block != NULL) {
         keep->free = block->next;
-    } else if (keep->region.size_bytes - keep->used >= HISTORY_BLOCK_BYTES) {
+    } else if (keep->bytes_max - keep->used >= HISTORY_BLOCK_BYTES) {
         block = (struct history_block *)((uint8_t *)keep->region.base + keep->used);
         keep->used += HISTORY_BLOCK_BYTES;
     } else {

@@ -58,6 +58,7 @@ struct history_keep_part {
 
 struct history_keep {
     struct memory_region region;
+    uint64_t bytes_max;  /* Of the region, for blocks. */
     uint32_t part_shift; /* Slots of a part: 1 << part_shift. */
     uint64_t used;       /* Bytes of the region that were a block at some time. */
     struct history_block *free;

@@ -157,7 +157,7 @@ static void reads_make(struct random *random)
                                               .known_us = begin_us + (int64_t)into,
                                               .feature_count = FEATURES,
                                               .feature = world.feature,
-                                              .answer = world.answer[i]};
+                                              .number = i};
     }
 }
 
@@ -238,7 +238,7 @@ static void read_check(const struct history_read *read, enum history_mode mode)
     }
     for (uint32_t i = 0; i < FEATURES; i++) {
         const struct plan_feature *feature = &world.config->plan.feature[read->feature[i]];
-        const struct answer *answer = &read->answer[i];
+        const struct answer *answer = &world.answer[read->number][i];
         int64_t expected =
             feature->aggregate == 0 ? count[feature->window] : total[feature->window];
         if (count[1] == 0 || read->key_size == 0) {
@@ -252,23 +252,53 @@ static void read_check(const struct history_read *read, enum history_mode mode)
     }
 }
 
-static void reads_answer_as_events_say(uint32_t threads, uint64_t memory_bytes,
-                                       enum history_mode mode)
+/* A history_answered; context: how many threads there are. */
+static enum result answer_take(void *context, uint32_t thread, const struct history_read *read,
+                               const struct answer *answer)
+{
+    const uint32_t *threads = context;
+    assert_true(thread < *threads);
+    assert_int_equal(read->feature_count, FEATURES);
+    memcpy(world.answer[read->number], answer, sizeof(world.answer[0]));
+    return RESULT_OK;
+}
+
+/* hands_on: answers are handed on as they are given; else they stay with the reads. Returns how
+ * often the logs were read. */
+static uint64_t reads_answer(uint32_t threads, uint64_t memory_bytes, enum history_mode mode,
+                             bool hands_on)
 {
     struct mirror_history_options options = {.directory = world.folder,
                                              .plan = &world.config->plan,
                                              .mode = mode,
                                              .thread_count = threads,
-                                             .memory_bytes = memory_bytes};
+                                             .memory_bytes = memory_bytes,
+                                             .answered = hands_on ? answer_take : NULL,
+                                             .answered_context = &threads};
     struct mirror_history *history;
     char error[MIRROR_HISTORY_ERROR_SIZE_MAX];
     memset(world.answer, 0xff, sizeof(world.answer));
+    for (uint32_t i = 0; i < READS; i++) {
+        world.read[i].answer = hands_on ? NULL : world.answer[i];
+    }
     ok(mirror_history_open(&options, &history, error));
     ok(mirror_history_read(history, world.read, READS, error));
     for (uint32_t i = 0; i < READS; i++) {
         read_check(&world.read[i], mode);
     }
+    uint64_t done;
+    uint64_t all;
+    mirror_history_progress(history, &done, &all);
+    uint64_t readings = all / mirror_history_range(history)->bytes;
     mirror_history_close(history);
+    return readings;
+}
+
+static uint64_t reads_answer_as_events_say(uint32_t threads, uint64_t memory_bytes,
+                                           enum history_mode mode)
+{
+    (void)reads_answer(threads, memory_bytes, mode, /* hands_on= */ false);
+    return reads_answer(threads, memory_bytes, mode, /* hands_on= */ true);
 }
 
 static void every_event_that_a_read_knows_is_in_its_answer(void **state)
@@ -281,23 +311,26 @@ static void every_event_that_a_read_knows_is_in_its_answer(void **state)
     }
 }
 
-/* 2.5 MB of events: less memory takes several readings. */
+/* A MB of events, packed: with less, another reading takes what is left. Half of the memory is for
+ * events, and each thread's its own. */
 static void what_has_no_room_is_read_once_more(void **state)
 {
     (void)state;
-    static const uint64_t memory[] = {2 * MIB, MIB, 700 * 1024};
+    static const uint64_t memory[] = {1280 * KIB, MIB, 900 * KIB};
     for (uint32_t i = 0; i < ARRAY_COUNT(memory); i++) {
-        reads_answer_as_events_say(1, memory[i], HISTORY_KNOWN);
-        reads_answer_as_events_say(2, 2 * memory[i], HISTORY_TRUE);
+        assert_int_equal(reads_answer_as_events_say(1, memory[i], HISTORY_KNOWN), 2);
     }
+    /* Whose parts are given up, threads settle as they come. */
+    assert_true(reads_answer_as_events_say(2, 1536 * KIB, HISTORY_TRUE) > 1);
+    assert_true(reads_answer_as_events_say(2, 1350 * KIB, HISTORY_TRUE) > 1);
 }
 
-/* Not even one row's events: then rows take them as they come. */
+/* Not even one row's events: then each thread reads the logs, and rows take them as they come. */
 static void rows_without_room_for_their_events_are_answered(void **state)
 {
     (void)state;
-    reads_answer_as_events_say(1, 64 * 1024, HISTORY_KNOWN);
-    reads_answer_as_events_say(2, 64 * 1024, HISTORY_KNOWN);
+    assert_int_equal(reads_answer_as_events_say(1, 64 * KIB, HISTORY_KNOWN), 1 + 1);
+    assert_int_equal(reads_answer_as_events_say(2, 64 * KIB, HISTORY_KNOWN), 1 + 2);
 }
 
 int main(void)
