@@ -66,17 +66,20 @@ static void full_note(struct shard *shard, const struct plan_view *view,
 {
     int64_t rest_us = view->level_us[0] > FULL_REST_US ? view->level_us[0] : FULL_REST_US;
     *full_of(shard, row) =
-        (struct shard_full_row){.row = row,
+        (struct shard_full_row){.view = view,
+                                .row = row,
                                 .key = {row[ROW_KEY], row[ROW_KEY + 1]},
                                 .again_us = add_clamped(ladder->fold_us, rest_us)};
 }
 
 /* A replay has no verdicts of its own: it makes room for whatever was applied. */
-static bool full_rests(struct shard *shard, const struct ladder *ladder, const uint64_t *row)
+static bool full_rests(struct shard *shard, const struct plan_view *view,
+                       const struct ladder *ladder, const uint64_t *row)
 {
     const struct shard_full_row *full = full_of(shard, row);
-    return !shard->obeying && full->row == row && full->key[0] == row[ROW_KEY] &&
-           full->key[1] == row[ROW_KEY + 1] && ladder->fold_us < full->again_us;
+    return !shard->obeying && full->view == view && full->row == row &&
+           full->key[0] == row[ROW_KEY] && full->key[1] == row[ROW_KEY + 1] &&
+           ladder->fold_us < full->again_us;
 }
 
 /* The horizon of a row of the greatest size, by what its own newest event says of the watermark
@@ -116,7 +119,7 @@ static enum drop hand_make_room(struct shard *shard, uint32_t view_index,
     }
     bool short_of_runs =
         view->run_count > 0 && row_free_words(view, hand->row, hand->lines) < needed;
-    if (!grows && short_of_runs && full_rests(shard, ladder, hand->row)) {
+    if (!grows && short_of_runs && full_rests(shard, view, ladder, hand->row)) {
         return DROP_view_row_size;
     }
     uint32_t folded = row_fold(view, ladder, hand->row, hand->lines, &shard->scratch->fold);

@@ -56,6 +56,7 @@ struct shard_head {
 
 /* A row of the greatest size that folding has just made little room in. */
 struct shard_full_row {
+    const struct plan_view *view; /* NULL: none is noted. */
     const uint64_t *row;
     uint64_t key[2];
     int64_t again_us; /* Folded no more before the horizon is here. */
