@@ -309,8 +309,8 @@ static enum result state_load(struct appliance *appliance, char error[APPLIANCE_
         return appliance_fail(error, RESULT_NO_MEMORY, "no memory for backfills");
     }
     result = result == RESULT_OK ? store_begin(appliance->store, error) : result;
-    if (result == RESULT_OK) {
-        backfill_resume_prepare(appliance->backfill);
+    if (result == RESULT_OK && backfill_resume_prepare(appliance->backfill) != RESULT_OK) {
+        return appliance_fail(error, RESULT_NO_MEMORY, "no memory for backfills");
     }
     return result;
 }

@@ -72,8 +72,8 @@ void backfill_stop(struct backfill *backfill);
 void backfill_close(struct backfill *backfill);
 
 /* A start that goes on with a backfill, or drops it: before anything lets segments go, and once the
- * workers turn. NULL is fine. */
-void backfill_resume_prepare(struct backfill *backfill);
+ * workers turn. NULL is fine. RESULT_NO_MEMORY. */
+MUST_USE enum result backfill_resume_prepare(struct backfill *backfill);
 void backfill_resume_begin(struct backfill *backfill);
 
 /* Any thread, without waiting. RESULT_EXISTS: this view is being filled already; RESULT_BUSY,

@@ -64,7 +64,7 @@ enum result backfill_keep_begin(struct backfill *backfill, const struct successi
             ? backfill_note_write(store_disk(backfill->appliance->store), &backfill->note)
             : RESULT_NO_MEMORY;
     if (result == RESULT_OK) {
-        backfill_rows_prune(store_disk(backfill->appliance->store), &backfill->note);
+        (void)backfill_rows_prune(store_disk(backfill->appliance->store), &backfill->note);
     } else {
         (void)snprintf(error, BACKFILL_ERROR_SIZE_MAX,
                        "the file `" BACKFILL_NOTE_NAME "` of the data directory, by which a start "
@@ -81,7 +81,7 @@ enum result backfill_keep_place(struct backfill *backfill, struct backfill_place
     backfill->note.place = place;
     enum result result = backfill_note_write(disk, &backfill->note);
     if (result == RESULT_OK) {
-        backfill_rows_prune(disk, &backfill->note);
+        (void)backfill_rows_prune(disk, &backfill->note);
     }
     return result;
 }
@@ -91,7 +91,7 @@ void backfill_keep_end(struct backfill *backfill)
     struct disk *disk = store_disk(backfill->appliance->store);
     /* One that stays is looked at by the next start: a checkpoint has its views, or it goes on. */
     if (backfill_note_remove(disk) == RESULT_OK) {
-        backfill_rows_prune(disk, NULL);
+        (void)backfill_rows_prune(disk, NULL);
     }
     backfill_note_free(&backfill->note);
 }
@@ -103,22 +103,24 @@ void backfill_segments_let_go(const struct backfill *backfill)
     }
 }
 
-void backfill_resume_prepare(struct backfill *backfill)
+enum result backfill_resume_prepare(struct backfill *backfill)
 {
-    const struct backfill_resume *resume = backfill == NULL ? NULL : backfill->appliance->resume;
-    if (backfill != NULL && resume == NULL) {
-        backfill_rows_prune(store_disk(backfill->appliance->store), NULL);
+    if (backfill == NULL) {
+        return RESULT_OK;
     }
+    const struct backfill_resume *resume = backfill->appliance->resume;
     if (resume == NULL) {
-        return;
+        enum result result = backfill_rows_prune(store_disk(backfill->appliance->store), NULL);
+        return result == RESULT_NO_MEMORY ? result : RESULT_OK;
     }
     if (resume->config == NULL) {
         backfill_keep_end(backfill);
-        return;
+        return RESULT_OK;
     }
     for (uint32_t i = 0; i < SHARDS_MAX; i++) {
         store_segments_hold(backfill->appliance->store, i, 0);
     }
+    return RESULT_OK;
 }
 
 void backfill_resume_begin(struct backfill *backfill)

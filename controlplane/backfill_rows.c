@@ -170,11 +170,10 @@ static void prune_visit(void *context, const char *name, uint64_t size)
     }
 }
 
-void backfill_rows_prune(struct disk *disk, const struct backfill_note *note)
+enum result backfill_rows_prune(struct disk *disk, const struct backfill_note *note)
 {
     struct prune prune = {.disk = disk,
                           .place = note == NULL ? NULL : note->place,
                           .shard_count = note == NULL ? 0 : note->shard_count};
-    enum result result = disk_folder_list(disk, "", prune_visit, &prune);
-    (void)result;
+    return disk_folder_list(disk, "", prune_visit, &prune);
 }
