@@ -46,11 +46,12 @@ static void pages_touch(struct memory_region *region, uint64_t from, uint64_t en
 }
 
 /* Faults in what the hot path uses at once: the start of the rows, and all that is behind them. The
- * rest comes 2 MiB at a time as rows do. */
-static void region_touch(struct memory_region *region, uint64_t rows_bytes)
+ * rest comes 2 MiB at a time as rows do; of what is beyond the cap seldom anything. */
+static void region_touch(struct memory_region *region, const struct worker_options *options)
 {
+    uint64_t rows_bytes = options->state_bytes;
     pages_touch(region, 0, rows_bytes < ROWS_TOUCH_BYTES ? rows_bytes : ROWS_TOUCH_BYTES);
-    pages_touch(region, rows_bytes, region->size_bytes);
+    pages_touch(region, worker_footprint_rows(options), region->size_bytes);
 }
 
 enum result appliance_workers_open(struct appliance *appliance,
@@ -72,7 +73,7 @@ enum result appliance_workers_open(struct appliance *appliance,
         uint64_t bytes = worker_footprint(&options);
         enum result result = memory_map(bytes, 0, &appliance->region[i]);
         if (result == RESULT_OK) {
-            region_touch(&appliance->region[i], worker_footprint_rows(&options));
+            region_touch(&appliance->region[i], &options);
             result = worker_init(&options, appliance->region[i].base, &appliance->worker[i]);
         }
         if (result != RESULT_OK) {
