@@ -165,7 +165,7 @@ def a_start_reads_only_what_is_left(shards):
     with test_backfill.running(shards, "checkpoint: 100ms") as appliance:
         world, times = test_backfill.world_of(appliance, 56)
         world.send(300)
-        begin(world)
+        begin(world, rate=SLOW // 2)
         told = [0]
         for _ in range(3):
             told.append(kept_of(world, told[-1] + 25000)["bytes_saved"])
@@ -225,7 +225,7 @@ def what_does_not_verify_begins_again(shards):
         with test_backfill.running(shards, "checkpoint: 100ms") as appliance:
             world, times = test_backfill.world_of(appliance, 57)
             world.send(150)
-            begin(world)
+            begin(world, rate=SLOW // 3)  # Time for another place, on a busy machine too.
             state = kept_of(world, 0)
             shutil.copy(rows_files(appliance)[0], appliance.folder / "earlier")
             kept_of(world, state["bytes_saved"] + 10000)
@@ -257,7 +257,7 @@ def what_was_corrected_since_is_read_again(shards):
     with test_backfill.running(shards, "checkpoint: 100ms") as appliance:
         world, _ = test_backfill.world_of(appliance, 58)
         world.send(150)
-        begin(world)
+        begin(world, rate=SLOW // 2)
         kept_of(world, 20000)
         test_union.durable_await(world.redis, test_backfill.old_model(world))
         appliance.kill()
