@@ -228,8 +228,8 @@ enum result reading_begin(struct backfill_reading *reading, char error[BACKFILL_
     return result;
 }
 
-/* Files of what the workers have of the new views. RESULT_IO: there are none, for now; or for ever,
- * once the checkpoint that is under way can not end. */
+/* Files of what the workers have of the new views. RESULT_IO: they could not be written; where a
+ * checkpoint cannot end any more, no later ones can. */
 static enum result rows_write(struct backfill_reading *reading, struct checkpoint_rows *rows)
 {
     const struct backfill_place *before = reading->backfill->note.place;
