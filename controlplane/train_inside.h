@@ -20,6 +20,7 @@
 #include "controlplane/train_pack.h"
 #include "controlplane/train_spool.h"
 #include "dataplane/feature/service.h"
+#include "drivers/chunks.h"
 #include "drivers/disk.h"
 #include "drivers/memory.h"
 
@@ -70,7 +71,7 @@ struct train_part {
     struct history_read *read;   /* Row by row, view_count each; a read's number is its place. */
     int64_t *request;            /* Row by row, the words of the service's fields, */
     uint32_t *request_null;      /* and which are null. */
-    struct train_text *text;     /* Owns keys and texts of requests. */
+    struct chunks text;          /* Keys and texts of requests. */
     struct memory_region region; /* Of reads: in large pages, since most of a part is these. */
 };
 

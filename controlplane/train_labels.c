@@ -8,38 +8,10 @@
 #include "dataplane/feature/key.h"
 #include "drivers/memory.h"
 
-#define TEXT_CHUNK_BYTES (1 * MIB)
-#define TIME_TEXT_MAX    64u
-#define PLACE_SIZE_MAX   256u
-
-struct train_text {
-    struct train_text *next;
-    uint64_t used;
-    uint64_t size;
-    uint8_t data[];
-};
+#define TIME_TEXT_MAX  64u
+#define PLACE_SIZE_MAX 256u
 
 static const char *const usual_times[] = {"q", "time", "ts", "timestamp", "event_timestamp"};
-
-/* Memory that lives as long as the part; NULL: there is none. */
-static uint8_t *text_take(struct train_part *part, uint32_t size)
-{
-    struct train_text *chunk = part->text;
-    if (chunk == NULL || chunk->size - chunk->used < size) {
-        uint64_t bytes = size > TEXT_CHUNK_BYTES ? size : TEXT_CHUNK_BYTES;
-        chunk = heap_alloc(sizeof(*chunk) + bytes);
-        if (chunk == NULL) {
-            return NULL;
-        }
-        *chunk = (struct train_text){.next = part->text, .size = bytes};
-        part->text = chunk;
-    }
-    uint8_t *taken = chunk->data + chunk->used;
-    chunk->used += align_up(size, sizeof(uint64_t)) <= chunk->size - chunk->used
-                       ? align_up(size, sizeof(uint64_t))
-                       : chunk->size - chunk->used;
-    return taken;
-}
 
 /* Column `<name>_q`. */
 static int own_time_find(const struct train *train, const char *name)
@@ -197,13 +169,14 @@ static enum result key_read(struct train *train, const struct label_batch *batch
         }
         size += part_write(cell, own->part_count > 1, id + size);
     }
-    uint8_t *key = text_take(part, KEY_SIZE_MAX);
+    uint8_t parsed[KEY_SIZE_MAX];
+    *out_size = (uint16_t)key_parse(plan, view, id, size, parsed);
+    uint8_t *key = chunks_take(&part->text, *out_size);
     if (key == NULL) {
         return RESULT_NO_MEMORY;
     }
-    *out_size = (uint16_t)key_parse(plan, view, id, size, key);
+    memcpy(key, parsed, *out_size);
     *out_key = key;
-    part->text->used -= KEY_SIZE_MAX - align_up(*out_size, sizeof(uint64_t));
     return RESULT_OK;
 }
 
@@ -228,7 +201,7 @@ static enum result request_read(struct train *train, const struct label_batch *b
             }
             continue;
         }
-        uint8_t *text = text_take(part, cell->size);
+        uint8_t *text = chunks_take(&part->text, cell->size);
         if (text == NULL) {
             return RESULT_NO_MEMORY;
         }
@@ -316,11 +289,7 @@ enum result train_part_read(struct train *train, uint32_t rows_max, struct train
 
 void train_part_free(struct train_part *part)
 {
-    while (part->text != NULL) {
-        struct train_text *next = part->text->next;
-        heap_free(part->text);
-        part->text = next;
-    }
+    chunks_free(&part->text);
     memory_unmap(&part->region);
     heap_free(part->request);
     heap_free(part->request_null);

@@ -6,16 +6,8 @@
 #include "dataplane/base/assert.h"
 #include "dataplane/base/units.h"
 
-#define CHUNK_BYTES (1 * MIB)
 /* Rows are taken in their order, and each read's answers lie anywhere: these come near. */
 #define READS_AHEAD 4u
-
-struct train_pack_chunk {
-    struct train_pack_chunk *next;
-    uint64_t used;
-    uint64_t size;
-    uint8_t data[];
-};
 
 /* Before a read's answers. */
 struct head {
@@ -43,13 +35,7 @@ enum result train_pack_init(struct train_pack *pack, uint32_t thread_count, uint
 void train_pack_clear(struct train_pack *pack)
 {
     for (uint32_t t = 0; t < pack->thread_count; t++) {
-        struct train_pack_chunk *chunk = pack->thread[t].chunk;
-        while (chunk != NULL) {
-            struct train_pack_chunk *next = chunk->next;
-            heap_free(chunk);
-            chunk = next;
-        }
-        pack->thread[t].chunk = NULL;
+        chunks_free(&pack->thread[t].packed);
     }
 }
 
@@ -66,25 +52,6 @@ void train_pack_deinit(struct train_pack *pack)
     *pack = (struct train_pack){.thread_count = 0};
 }
 
-/* Bytes that stay until all go, at a multiple of 8; NULL: no memory. */
-static uint8_t *room_take(struct train_pack_thread *thread, uint64_t size)
-{
-    struct train_pack_chunk *chunk = thread->chunk;
-    size = align_up(size, sizeof(uint64_t));
-    if (chunk == NULL || chunk->size - chunk->used < size) {
-        uint64_t bytes = size > CHUNK_BYTES ? size : CHUNK_BYTES;
-        chunk = heap_alloc(sizeof(*chunk) + bytes);
-        if (chunk == NULL) {
-            return NULL;
-        }
-        *chunk = (struct train_pack_chunk){.next = thread->chunk, .size = bytes};
-        thread->chunk = chunk;
-    }
-    uint8_t *room = chunk->data + chunk->used;
-    chunk->used += size;
-    return room;
-}
-
 enum result train_pack_take(void *context, uint32_t thread_index, const struct history_read *read,
                             const struct answer *answer)
 {
@@ -98,8 +65,9 @@ enum result train_pack_take(void *context, uint32_t thread_index, const struct h
         ASSERT(answer[i].newest_us == answer[0].newest_us && answer[i].q_us == answer[0].q_us);
         answer_pack(&answer[i], /* flags= */ 0, gathered);
     }
-    uint8_t *room =
-        gathered->failed ? NULL : room_take(thread, sizeof(struct head) + gathered->size);
+    uint8_t *room = gathered->failed
+                        ? NULL
+                        : chunks_take(&thread->packed, sizeof(struct head) + gathered->size);
     if (room == NULL) {
         return RESULT_NO_MEMORY;
     }

@@ -10,11 +10,11 @@
 #include "dataplane/history_rows.h"
 #include "dataplane/reader.h"
 #include "dataplane/worker_state.h"
+#include "drivers/chunks.h"
 #include "drivers/clock.h"
 #include "drivers/memory.h"
 
 #define HISTORY_BATCH_MAX   256u
-#define HISTORY_TEXT_BYTES  (1 * MIB)
 #define HISTORY_SPACE_BYTES (2 * MIB)
 #define HISTORY_PLACE_NONE  0xffu
 
@@ -45,14 +45,6 @@ struct history_shard {
     uint64_t forward_lsn[SHARDS_MAX];         /* By home, the last forward that is not void. */
     /* By stream and place now: the place then; none: the view did not live. */
     struct history_places places;
-};
-
-/* Texts of answers. */
-struct history_text {
-    struct history_text *next;
-    uint64_t used;
-    uint64_t size;
-    char data[];
 };
 
 /* TRUE: an event that waits. Its block follows, to a multiple of 8 bytes. */
@@ -99,7 +91,7 @@ struct history {
     uint32_t query_answers;
     struct answer *answer; /* Owned; where reads' own do not take them: of a batch, of a hand of one
                             * read. */
-    struct history_text *text;
+    struct chunks text;    /* Of answers. */
     /* Of a hand: */
     struct history_keep keep;  /* what rows take, */
     struct history_hand *hand; /* and where it is in the logs. */

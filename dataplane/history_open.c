@@ -186,11 +186,7 @@ void history_close(struct history *history)
             heap_free(history->stream[s]);
         }
     }
-    while (history->text != NULL) {
-        struct history_text *next = history->text->next;
-        heap_free(history->text);
-        history->text = next;
-    }
+    chunks_free(&history->text);
     if (history->rows != NULL && history->team == NULL) {
         history_rows_deinit(history->rows);
         heap_free(history->rows);

@@ -7,19 +7,10 @@
 /* Bytes of a text that live as long as the history; NULL: no memory. */
 static const char *text_keep(struct history *history, const char *text, uint32_t size)
 {
-    struct history_text *chunk = history->text;
-    if (chunk == NULL || chunk->size - chunk->used < size) {
-        uint64_t bytes = size > HISTORY_TEXT_BYTES ? size : HISTORY_TEXT_BYTES;
-        chunk = heap_alloc(sizeof(*chunk) + bytes);
-        if (chunk == NULL) {
-            return NULL;
-        }
-        *chunk = (struct history_text){.next = history->text, .size = bytes};
-        history->text = chunk;
+    char *kept = chunks_take(&history->text, size);
+    if (kept != NULL) {
+        memcpy(kept, text, size);
     }
-    char *kept = chunk->data + chunk->used;
-    memcpy(kept, text, size);
-    chunk->used += size;
     return kept;
 }
 

@@ -1,0 +1,38 @@
+/* Memory in chunks: what was taken stays where it is, whatever is taken after it. */
+#include "tests/support/unit.h"
+
+#include "dataplane/base/units.h"
+#include "drivers/chunks.h"
+#include "drivers/memory.h"
+
+static void what_is_taken_stays_until_all_goes(void **state)
+{
+    (void)state;
+    static const uint64_t sizes[] = {1, 8, 0, 13, MIB, 700 * KIB, 400 * KIB, 3 * MIB, 5};
+    uint8_t *taken[ARRAY_COUNT(sizes)];
+    uint64_t before = heap_used_bytes();
+    struct chunks chunks = {.newest = NULL};
+    for (uint32_t i = 0; i < ARRAY_COUNT(sizes); i++) {
+        taken[i] = chunks_take(&chunks, sizes[i]);
+        assert_non_null(taken[i]);
+        assert_int_equal((uintptr_t)taken[i] % sizeof(uint64_t), 0);
+        memset(taken[i], (int)i + 1, sizes[i]);
+    }
+    for (uint32_t i = 0; i < ARRAY_COUNT(sizes); i++) {
+        for (uint64_t at = 0; at < sizes[i]; at++) {
+            assert_int_equal(taken[i][at], i + 1);
+        }
+    }
+    chunks_free(&chunks);
+    assert_null(chunks.newest);
+    assert_int_equal(heap_used_bytes(), before);
+    chunks_free(&chunks); /* None is fine. */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_taken_stays_until_all_goes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
