@@ -370,25 +370,15 @@ enum result backfill_note_decode(const uint8_t *data, uint32_t size, struct back
 
 enum result backfill_note_read(struct disk *disk, struct backfill_note *out_note)
 {
-    struct disk_file *file;
+    uint8_t *data;
+    uint64_t size;
     *out_note = (struct backfill_note){0};
-    enum result result = disk_file_open(disk, BACKFILL_NOTE_NAME, DISK_READ, &file);
-    if (result != RESULT_OK) {
-        return result;
-    }
-    uint64_t size = 0;
-    uint8_t *data = NULL;
-    result = disk_file_size(file, &size);
-    if (result == RESULT_OK && size > BACKFILL_NOTE_BYTES_MAX) {
-        result = RESULT_CORRUPT;
-    }
+    enum result result =
+        disk_file_read_all(disk, BACKFILL_NOTE_NAME, BACKFILL_NOTE_BYTES_MAX, &data, &size);
     if (result == RESULT_OK) {
-        data = heap_alloc(size + 1);
-        result = data == NULL ? RESULT_NO_MEMORY : disk_file_read(file, 0, data, size, &size);
+        result = backfill_note_decode(data, (uint32_t)size, out_note);
+        heap_free(data);
     }
-    disk_file_close(file);
-    result = result == RESULT_OK ? backfill_note_decode(data, (uint32_t)size, out_note) : result;
-    heap_free(data);
     return result;
 }
 
