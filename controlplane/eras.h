@@ -9,6 +9,8 @@
 #include "controlplane/epochs.h"
 #include "controlplane/log_reader.h"
 
+#define ERAS_MAX (EPOCHS_CUTS_MAX + 1)
+
 /* Records of an era are of its shards. */
 struct era {
     uint32_t first_epoch; /* 0: of the oldest era. */
@@ -24,7 +26,7 @@ struct era {
 
 struct eras {
     uint32_t count; /* Oldest first. */
-    struct era era[EPOCHS_CUTS_MAX + 1];
+    struct era era[ERAS_MAX];
 };
 
 /* Of all epochs whose cuts are known. running: and of the newest one, which goes on. Older ones,

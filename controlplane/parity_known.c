@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "controlplane/epochs.h"
+#include "controlplane/eras.h"
 #include "controlplane/store_log.h"
 #include "controlplane/store_segment.h"
 #include "dataplane/base/hash.h"
@@ -14,23 +15,15 @@
 #include "drivers/memory.h"
 
 #define PLACE_NONE 0xffu
-#define ERAS_MAX   (EPOCHS_CUTS_MAX + 1)
-
-/* A run of epochs with one number of shards. */
-struct era {
-    uint32_t last_epoch;
-    uint32_t shard_count;
-    int64_t end_us; /* The last T of it; INT64_MIN: nothing is kept of it. */
-};
 
 struct parity_known {
     struct parity_known_options options;
     struct store_log log;
     struct epochs epochs;
-    struct era era[ERAS_MAX];
-    uint32_t era_count;
-    struct catalog *catalog; /* Owned: room for one, */
-    struct catalog_map *map; /* and for what it means. */
+    struct eras eras;
+    int64_t end_us[ERAS_MAX]; /* T of an era's last record; INT64_MIN: nothing is kept of it. */
+    struct catalog *catalog;  /* Owned: room for one, */
+    struct catalog_map *map;  /* and for what it means. */
 };
 
 static enum result refuse(const struct parity_known *known, const char *what, const char *why,
@@ -62,27 +55,6 @@ static enum result epochs_read(struct parity_known *known, char error[PARITY_ERR
     return result == RESULT_OK ? RESULT_OK : refuse(known, EPOCHS_NAME, result_name(result), error);
 }
 
-static void era_add(struct parity_known *known, uint32_t epoch, uint32_t shard_count)
-{
-    struct era *last = &known->era[known->era_count];
-    if (known->era_count == 0 || last[-1].shard_count != shard_count) {
-        known->era_count++;
-        *last++ = (struct era){.shard_count = shard_count, .end_us = INT64_MIN};
-    }
-    last[-1].last_epoch = epoch;
-}
-
-static void eras_find(struct parity_known *known)
-{
-    for (uint32_t i = 0; i < known->epochs.cut_count; i++) {
-        era_add(known, known->epochs.cut[i].epoch, known->epochs.cut[i].shard_count);
-    }
-    if (known->era_count == 0 ||
-        known->era[known->era_count - 1].last_epoch < known->epochs.epoch) {
-        era_add(known, known->epochs.epoch, known->epochs.shard_count);
-    }
-}
-
 enum result parity_known_open(const struct parity_known_options *options,
                               struct parity_known **out_known, char error[PARITY_ERROR_SIZE_MAX])
 {
@@ -99,7 +71,10 @@ enum result parity_known_open(const struct parity_known_options *options,
         memory ? RESULT_OK : refuse(known, "", result_name(RESULT_NO_MEMORY), error);
     result = result == RESULT_OK ? epochs_read(known, error) : result;
     if (result == RESULT_OK) {
-        eras_find(known);
+        eras_of_epochs(&known->epochs, /* running= */ true, &known->eras);
+        for (uint32_t i = 0; i < ERAS_MAX; i++) {
+            known->end_us[i] = INT64_MIN;
+        }
         result = store_log_read(options->directory, &known->log);
         result = result == RESULT_OK ? RESULT_OK : refuse(known, "", reason(result), error);
     }
@@ -185,6 +160,15 @@ static bool is_refused(uint32_t verdict, uint8_t place)
     return ((verdict >> 16) >> place & 1) != 0;
 }
 
+static uint32_t era_of(const struct parity_known *known, uint64_t lsn)
+{
+    uint32_t era = 0;
+    while (era + 1 < known->eras.count && known->eras.era[era].last_epoch < lsn_epoch(lsn)) {
+        era++;
+    }
+    return era;
+}
+
 /* A message's event is its own shard's, or whoever's where the view did not live; history is for
  * such a view alone. */
 static void message_take(const struct walk *walk, const struct mirror_entry *entry)
@@ -192,11 +176,7 @@ static void message_take(const struct walk *walk, const struct mirror_entry *ent
     uint32_t shard = walk->segment->shard;
     const struct parity_known_event *end = walk->events->event + walk->events->count;
     struct parity_known_event *event = event_from(walk, shard, entry->lsn);
-    uint32_t era = 0;
-    while (era + 1 < walk->known->era_count &&
-           walk->known->era[era].last_epoch < lsn_epoch(entry->lsn)) {
-        era++;
-    }
+    uint32_t era = era_of(walk->known, entry->lsn);
     for (; event < end && event->shard == shard && event->lsn < entry->lsn + entry->event_count;
          event++) {
         uint8_t place = walk->place[event->source];
@@ -233,6 +213,13 @@ static void forward_take(const struct walk *walk, const struct mirror_entry *ent
     }
 }
 
+/* An era ends with its last record of events, whatever the log says behind it. */
+static void era_reach(struct parity_known *known, const struct mirror_entry *entry)
+{
+    int64_t *end_us = &known->end_us[era_of(known, entry->lsn)];
+    *end_us = entry->apply_us > *end_us ? entry->apply_us : *end_us;
+}
+
 /* What the export lacks was known from then on. */
 static void limit_note(struct walk *walk, uint32_t home, uint64_t lsn, int64_t apply_us)
 {
@@ -245,10 +232,12 @@ static void entry_take(struct walk *walk, const struct mirror_entry *entry)
 {
     switch (entry->kind) {
     case MIRROR_MESSAGE:
+        era_reach(walk->known, entry);
         limit_note(walk, walk->segment->shard, entry->lsn, entry->apply_us);
         message_take(walk, entry);
         return;
     case MIRROR_FORWARD:
+        era_reach(walk->known, entry);
         if (entry->home < SHARDS_MAX) {
             limit_note(walk, entry->home, entry->home_lsn, entry->apply_us);
             forward_take(walk, entry);
@@ -274,13 +263,6 @@ static void frame_take(void *context, const struct store_break *at,
     uint32_t place = 0;
     if (frame == NULL || at->find != MIRROR_FIND_frame || frame->first_lsn > walk->last_lsn) {
         return;
-    }
-    for (uint32_t i = 0; i < walk->known->era_count; i++) {
-        struct era *era = &walk->known->era[i];
-        if (lsn_epoch(frame->first_lsn) <= era->last_epoch) {
-            era->end_us = frame->apply_us > era->end_us ? frame->apply_us : era->end_us;
-            break;
-        }
     }
     while (mirror_entry_decode(entries, frame->size, &place, &entry) == RESULT_OK) {
         entry_take(walk, &entry);
@@ -327,8 +309,8 @@ static void eras_end(const struct parity_known *known, struct parity_known_event
 {
     for (uint32_t i = 0; i < events->count; i++) {
         struct parity_known_event *event = &events->event[i];
-        if (event->waits && !event->is_forwarded && event->era + 1u < known->era_count) {
-            known_set(event, known->era[event->era].end_us);
+        if (event->waits && !event->is_forwarded && event->era + 1u < known->eras.count) {
+            known_set(event, known->end_us[event->era]);
         }
     }
 }

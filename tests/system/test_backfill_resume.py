@@ -157,6 +157,12 @@ def kept_of(world, least):
     return state
 
 
+def filling_of(world):
+    """The status when the start has found where it goes on."""
+    world.await_state("filling")
+    return world.state()
+
+
 def rows_files(appliance):
     return sorted((appliance.folder / "data").glob("backfill-*"))
 
@@ -237,7 +243,7 @@ def what_does_not_verify_begins_again(shards):
             assert verified.returncode == 1 and name in verified.stdout, verified.stdout
             restart(world)
             old_views_are_served(world, times[-1:])
-            state = world.state()
+            state = filling_of(world)
             assert state["starts"] == 2 and state["bytes_kept"] == 0, state
             assert state["again"].startswith(name), state
             print(f"{damage.__name__}: {state['again']}")
@@ -266,12 +272,12 @@ def what_was_corrected_since_is_read_again(shards):
                            "--incarnation", "1", "--sequence", str(sequence), cwd=appliance.folder)
         assert done.returncode == 0, done.stderr
         world.restart_with_new_files()
-        state = world.state()
+        state = filling_of(world)
         assert state["again"] == "events were corrected since" and state["bytes_kept"] == 0, state
         kept_of(world, 20000)
         appliance.kill()
         world.restart_with_new_files()
-        state = world.state()
+        state = filling_of(world)
         assert state["again"] is None and state["bytes_kept"] > 20000, state
         world.filled_await()
         appliance.kill()
