@@ -136,6 +136,8 @@ bool history_keep_add(struct history_keep *keep, const struct history_item *item
         .stretch = item->stretch, .came_us = item->came_us, .order = item->words[SINGLE_ORDER]};
     *packer.group = (uint8_t)packer.classes;
     part->at = packer.at;
+    /* Where the part's next items go comes near, while others have theirs. */
+    __builtin_prefetch(packer.at + CACHE_LINE_BYTES, 1, 2);
     return true;
 }
 

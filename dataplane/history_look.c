@@ -72,7 +72,7 @@ static inline void ask_add(const struct asking *asking, uint32_t i, uint64_t own
                                 .key_size = (uint16_t)key_size,
                                 .event = (uint8_t)(asking->base + i),
                                 .w = (uint8_t)asking->w};
-    history_slot_prefetch_tag(&history->rows->slots, ask->hash);
+    history_slot_prefetch_may(&history->rows->slots, ask->hash);
 }
 
 static bool is_asked(const struct asking *asking, uint32_t i)
@@ -152,7 +152,23 @@ void history_look_add(struct history *history, uint32_t stream, uint32_t shard,
     }
 }
 
-/* Tags are near by now: asks that no row may have go, rows that may be there come nearer. */
+/* The filter is near by now: asks that no row may have go, without a branch, for nobody foresees
+ * which. */
+static void filter_look(const struct history_slots *slots, struct history_look *look)
+{
+    uint32_t left = 0;
+    for (uint32_t a = 0; a < look->ask_count; a++) {
+        uint64_t hash = look->ask[a].hash;
+        look->ask[left] = look->ask[a];
+        left += history_slot_may(slots, hash);
+    }
+    look->ask_count = left;
+    for (uint32_t a = 0; a < left; a++) {
+        history_slot_prefetch_tag(slots, look->ask[a].hash);
+    }
+}
+
+/* Tags, too: rows that may be there come nearer. */
 static void tags_look(const struct history_slots *slots, struct history_look *look)
 {
     uint32_t left = 0;
@@ -223,6 +239,7 @@ static uint32_t run_decode(const struct history_stream *own, struct history_look
 void history_look_pick(struct history *history, struct history_stream *own)
 {
     struct history_look *look = own->look;
+    filter_look(&history->rows->slots, look);
     tags_look(&history->rows->slots, look);
     rows_look(history, own, look);
     look->picked_count = 0;

@@ -19,21 +19,26 @@ enum result history_slots_init(struct history_slots *slots, uint32_t count)
     *slots = (struct history_slots){.mask = places - 1};
     uint64_t slot_bytes = places * sizeof(*slots->slot);
     uint64_t tag_bytes = places * sizeof(*slots->tag);
+    uint64_t filter_bytes = (places << HISTORY_FILTER_SHIFT) / 8;
     if (slot_bytes >= LARGE_BYTES) {
-        enum result result = memory_map(slot_bytes + tag_bytes, /* touch= */ 0, &slots->region);
+        enum result result =
+            memory_map(slot_bytes + tag_bytes + filter_bytes, /* touch= */ 0, &slots->region);
         if (result == RESULT_OK) {
             slots->slot = slots->region.base;
             slots->tag = (uint16_t *)(void *)((uint8_t *)slots->region.base + slot_bytes);
+            slots->filter = (uint64_t *)(void *)((uint8_t *)slots->tag + tag_bytes);
         }
         return result;
     }
     slots->tag = heap_alloc(tag_bytes);
     slots->slot = heap_alloc_lines(slot_bytes);
-    if (slots->tag == NULL || slots->slot == NULL) {
+    slots->filter = heap_alloc(filter_bytes);
+    if (slots->tag == NULL || slots->slot == NULL || slots->filter == NULL) {
         history_slots_deinit(slots);
         return RESULT_NO_MEMORY;
     }
     memset(slots->tag, 0, tag_bytes);
+    memset(slots->filter, 0, filter_bytes);
     return RESULT_OK;
 }
 
@@ -44,6 +49,7 @@ void history_slots_deinit(struct history_slots *slots)
     } else {
         heap_free(slots->tag);
         heap_free(slots->slot);
+        heap_free(slots->filter);
     }
     *slots = (struct history_slots){0};
 }
@@ -68,6 +74,8 @@ uint32_t history_slot_add(struct history_slots *slots, uint64_t hash, uint32_t v
 {
     uint64_t place = place_find(slots, hash, view, key, key_size);
     if (slots->tag[place] == 0) {
+        uint64_t bit = history_slot_bit(slots, hash);
+        slots->filter[bit / 64] |= UINT64_C(1) << bit % 64;
         slots->tag[place] = history_slot_tag(hash);
         slots->slot[place] = (struct history_slot){.hash = hash,
                                                    .key_word = history_slot_word(key, key_size),

@@ -1,5 +1,6 @@
-/* The rows that a history keeps: a set of (view, key), made once and asked for each event. Tags of
- * 16 bits stand apart, so that an event of no row costs one cache line, asked for ahead. */
+/* The rows that a history keeps: a set of (view, key), made once and asked for each event. A filter
+ * that is small enough to be near tells most events that are none's; tags of 16 bits stand apart,
+ * so that the others cost one cache line, asked for ahead. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,6 +11,8 @@
 #include "drivers/memory.h"
 
 #define HISTORY_SLOT_NONE UINT32_MAX
+/* The filter has 1 << so many bits for each place: half of the places or less are taken. */
+#define HISTORY_FILTER_SHIFT 3
 
 /* One line. */
 struct history_slot {
@@ -30,9 +33,10 @@ _Static_assert(sizeof(struct history_slot) <= 64, "a row is one line");
 
 struct history_slots {
     uint64_t mask;
-    uint16_t *tag; /* 0: nothing is there. */
+    uint64_t *filter; /* No bit, no row: what most events' keys have. */
+    uint16_t *tag;    /* 0: nothing is there. */
     struct history_slot *slot;
-    /* Where both are when they are many: events come to them in no order, and each that came to
+    /* Where all are when they are many: events come to them in no order, and each that came to
      * another small page would wait for its translation. Empty: the heap has them. */
     struct memory_region region;
 };
@@ -55,6 +59,20 @@ static inline uint16_t history_slot_tag(uint64_t hash)
 static inline uint64_t history_slot_place(const struct history_slots *slots, uint64_t hash)
 {
     return hash >> 24 & slots->mask;
+}
+
+/* Which of its bits a hash is. */
+static inline uint64_t history_slot_bit(const struct history_slots *slots, uint64_t hash)
+{
+    return hash >> (24 - HISTORY_FILTER_SHIFT) &
+           ((slots->mask << HISTORY_FILTER_SHIFT) | ((1u << HISTORY_FILTER_SHIFT) - 1));
+}
+
+/* 1: a row may have the hash; 0: none has. */
+static inline uint32_t history_slot_may(const struct history_slots *slots, uint64_t hash)
+{
+    uint64_t bit = history_slot_bit(slots, hash);
+    return (uint32_t)(slots->filter[bit / 64] >> bit % 64 & 1);
 }
 
 /* The first place from this one on that has the hash's tag; HISTORY_SLOT_NONE: no row has it. */
@@ -91,7 +109,13 @@ static inline bool history_slot_is(const struct history_slot *slot, uint64_t has
 /* Index of the row, which is added when it is not there. */
 uint32_t history_slot_add(struct history_slots *slots, uint64_t hash, uint32_t view,
                           const uint8_t *key, uint32_t key_size);
-/* What history_slot_find() looks at comes near, in two steps some events apart. */
+/* What history_slot_may(), then history_slot_find() look at comes near, in steps some events
+ * apart. */
+static inline void history_slot_prefetch_may(const struct history_slots *slots, uint64_t hash)
+{
+    __builtin_prefetch(&slots->filter[history_slot_bit(slots, hash) / 64], 0, 2);
+}
+
 static inline void history_slot_prefetch_tag(const struct history_slots *slots, uint64_t hash)
 {
     __builtin_prefetch(&slots->tag[history_slot_place(slots, hash)], 0, 2);
