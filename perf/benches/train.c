@@ -30,6 +30,9 @@
 #define NUMBER_BYTES       16u
 #define FOLDER_DESCRIPTORS 16
 #define WORDS_MAX          20
+/* Of the same work by each side: the better run counts, for the first one touches memory that the
+ * host has not given the machine yet. */
+#define TURNS 2
 
 static struct catalog catalog; /* Too large for a stack, as epochs are. */
 static struct epochs epochs;
@@ -140,7 +143,7 @@ static int export_run(const struct train_bench *bench)
 }
 
 /* Seconds of a run in a mode; 0: it failed. */
-static double train_seconds(const struct train_bench *bench, const char *mode)
+static double train_seconds_once(const struct train_bench *bench, const char *mode)
 {
     const char *const words[] = {"train",        "--service",   "fraud",    "--labels",
                                  bench->labels,  "--out",       bench->out, "--data",
@@ -149,6 +152,16 @@ static double train_seconds(const struct train_bench *bench, const char *mode)
     double begin = seconds_now();
     int exit_code = verb_run(train_verb, words, ARRAY_COUNT(words));
     return exit_code == VERB_EXIT_OK ? seconds_now() - begin : 0;
+}
+
+static double train_seconds(const struct train_bench *bench, const char *mode)
+{
+    double least = train_seconds_once(bench, mode);
+    for (uint32_t turn = 1; turn < TURNS && least > 0; turn++) {
+        double seconds = train_seconds_once(bench, mode);
+        least = seconds < least ? seconds : least;
+    }
+    return least;
 }
 
 static void peer_measure(struct bench_run *run, const struct train_bench *bench, double known,
@@ -161,19 +174,23 @@ static void peer_measure(struct bench_run *run, const struct train_bench *bench,
                                                  .time = "q",
                                                  .out = bench->out,
                                                  .threads = bench->thread_count};
-    struct duckdb_train_result result;
+    struct duckdb_train_result result = {.seconds = 0};
     char error[DUCKDB_TRAIN_ERROR_SIZE_MAX];
-    if (duckdb_train_run(&options, &result, error) != RESULT_OK) {
-        bench_fail(run, error);
-        return;
+    double least = 0;
+    for (uint32_t turn = 0; turn < TURNS; turn++) {
+        if (duckdb_train_run(&options, &result, error) != RESULT_OK) {
+            bench_fail(run, error);
+            return;
+        }
+        least = turn == 0 || result.seconds < least ? result.seconds : least;
     }
     if (result.rows != bench->label_count) {
         bench_fail(run, "DuckDB's set has another number of rows");
         return;
     }
-    bench_set(run, "duckdb_rows_per_second", (double)result.rows / result.seconds);
-    bench_set(run, "ratio_to_duckdb", result.seconds / known);
-    bench_set(run, "true_ratio_to_duckdb", result.seconds / truly);
+    bench_set(run, "duckdb_rows_per_second", (double)result.rows / least);
+    bench_set(run, "ratio_to_duckdb", least / known);
+    bench_set(run, "true_ratio_to_duckdb", least / truly);
 }
 
 /* The library that reads labels, and is the peer: it is loaded before either is timed. */
