@@ -98,8 +98,9 @@ MUST_USE enum result disk_remove(struct disk *disk, const char *name);
 MUST_USE enum result disk_folder_make(struct disk *disk, const char *name);
 /* Names in a folder ("" is the directory itself) become durable. */
 MUST_USE enum result disk_folder_sync(struct disk *disk, const char *folder);
-/* Calls visit for each regular file of a folder, in name order; name is without the folder. What
- * visit does to the disk changes nothing of the list. */
+/* Calls visit for each regular file of a folder, and for each symbolic link, which no other call
+ * follows: RESULT_LINK. In name order; name is without the folder. What visit does to the disk
+ * changes nothing of the list. */
 typedef void disk_visit(void *context, const char *name, uint64_t size);
 MUST_USE enum result disk_folder_list(struct disk *disk, const char *folder, disk_visit *visit,
                                       void *context);

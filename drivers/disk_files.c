@@ -34,6 +34,8 @@ enum result files_result_of(int error_number)
         return RESULT_NO_MEMORY;
     case EIO:
         return RESULT_IO;
+    case ELOOP:
+        return RESULT_LINK;
     default:
         return RESULT_SYSTEM;
     }
@@ -53,12 +55,19 @@ int64_t files_outcome_of(int64_t res)
     }
 }
 
+/* ELOOP: a link; of one to a folder the system says that it is none. */
 static int folder_step(int folder, const char *part, size_t size)
 {
     char name[DISK_NAME_SIZE_MAX];
     memcpy(name, part, size);
     name[size] = '\0';
-    return openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int step = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (step < 0 && errno == ENOTDIR) {
+        struct stat status;
+        bool found = fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+        errno = found && S_ISLNK(status.st_mode) ? ELOOP : ENOTDIR;
+    }
+    return step;
 }
 
 enum result files_folder_open(const struct files_disk *disk, const char *name, int *out_folder,
@@ -241,6 +250,7 @@ static enum result files_folder_sync(struct disk *disk, const char *folder)
     return result;
 }
 
+/* Files, and links by their names: who opens one is told, where a file left out would look gone. */
 static enum result entries_read(DIR *entries, bool is_top, struct disk_listing *out)
 {
     enum result result = RESULT_OK;
@@ -253,7 +263,7 @@ static enum result entries_read(DIR *entries, bool is_top, struct disk_listing *
         struct stat status;
         if ((is_top && strcmp(entry->d_name, LOCK_NAME) == 0) ||
             fstatat(dirfd(entries), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
-            !S_ISREG(status.st_mode)) {
+            !(S_ISREG(status.st_mode) || S_ISLNK(status.st_mode))) {
             continue;
         }
         result = disk_listing_push(out, entry->d_name, (uint64_t)status.st_size);

@@ -572,6 +572,25 @@ def damage_to_acknowledged_events_stops_the_start_and_is_named(one):
 
 
 @life()
+def a_log_that_is_a_link_stops_the_start_and_is_lost_to_nobody(one):
+    """Links are not followed, and what one stands for is not as good as gone."""
+    one.start()
+    for _ in range(20):
+        one.send(50)
+    one.appliance.kill()
+    log = one.directory / segments_of(one.directory)[0]
+    elsewhere = one.appliance.folder / "elsewhere"
+    log.rename(elsewhere)
+    log.symlink_to(elsewhere)
+    one.refused(1, "the log of shard 0 cannot be read", "symbolic link")
+    done = support.run("export", "--data", one.directory, "--out", one.appliance.folder / "lake")
+    assert done.returncode == 0, done  # Only reads, and follows.
+    elsewhere.replace(log)
+    one.start()
+    one.check()
+
+
+@life()
 def a_damaged_checkpoint_falls_back_to_an_older_one(one):
     one.start()
     for _ in range(3):

@@ -183,6 +183,13 @@ static void names_stay_inside(void **state)
     }
 }
 
+static void list_add(void *context, const char *name, uint64_t size)
+{
+    char *text = context;
+    size_t length = strlen(text);
+    snprintf(text + length, 200 - length, "%s=%lu ", name, size);
+}
+
 static void links_are_not_followed(void **state)
 {
     (void)state;
@@ -192,16 +199,23 @@ static void links_are_not_followed(void **state)
     path_of("etc", path);
     assert_int_equal(symlink("/etc", path), 0);
     struct disk_file *file;
-    assert_int_not_equal(disk_file_open(disk, "passwd", DISK_READ, &file), RESULT_OK);
-    assert_int_not_equal(disk_file_open(disk, "etc/passwd", DISK_READ, &file), RESULT_OK);
+    assert_int_equal(disk_file_open(disk, "passwd", DISK_READ, &file), RESULT_LINK);
+    assert_int_equal(disk_file_open(disk, "etc/passwd", DISK_READ, &file), RESULT_LINK);
+    assert_int_equal(disk_folder_list(disk, "etc", list_add, NULL), RESULT_LINK);
     assert_int_equal(disk_folder_make(disk, "etc"), RESULT_EXISTS);
 }
 
-static void list_add(void *context, const char *name, uint64_t size)
+/* What it is a link to may be ours: whoever looks for it opens it, and is told. */
+static void links_are_listed(void **state)
 {
-    char *text = context;
-    size_t length = strlen(text);
-    snprintf(text + length, 200 - length, "%s=%lu ", name, size);
+    (void)state;
+    char path[512];
+    char text[200] = "";
+    path_of("b", path);
+    assert_int_equal(symlink("a", path), 0);
+    disk_file_close(file_open("a", DISK_CREATE));
+    ok(disk_folder_list(disk, "", list_add, text));
+    assert_non_null(strstr(text, "b="));
 }
 
 static void a_file_is_replaced_by_pieces_whatever_was_left_beside_it(void **state)
@@ -345,6 +359,7 @@ int main(void)
         ROW(a_fill_that_fails_says_so),
         ROW(names_stay_inside),
         ROW(links_are_not_followed),
+        ROW(links_are_listed),
         ROW(a_file_is_replaced_by_pieces_whatever_was_left_beside_it),
         ROW(renames_removes_and_listings_agree),
         ROW(a_listing_is_in_name_order_however_long),
