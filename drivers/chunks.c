@@ -3,26 +3,44 @@
 #include "dataplane/base/units.h"
 #include "drivers/memory.h"
 
-#define CHUNK_BYTES (1 * MIB)
+#define CHUNK_BYTES       (1 * MIB)
+#define CHUNK_LARGE_BYTES (8 * MIB) /* With its head. */
 
 struct chunk {
     struct chunk *before;
     uint64_t used;
     uint64_t size;
+    struct memory_region region; /* That it is in; empty: the heap has it. */
     uint8_t data[];
 };
+
+static struct chunk *chunk_make(bool is_large, uint64_t bytes)
+{
+    struct memory_region region = {.base = NULL};
+    uint64_t least = is_large ? CHUNK_LARGE_BYTES - sizeof(struct chunk) : CHUNK_BYTES;
+    uint64_t size = bytes > least ? bytes : least;
+    struct chunk *chunk = NULL;
+    if (!is_large) {
+        chunk = heap_alloc(sizeof(*chunk) + size);
+    } else if (memory_map(sizeof(*chunk) + size, /* touch= */ 0, &region) == RESULT_OK) {
+        chunk = region.base;
+    }
+    if (chunk != NULL) {
+        *chunk = (struct chunk){.size = size, .region = region};
+    }
+    return chunk;
+}
 
 void *chunks_take(struct chunks *chunks, uint64_t bytes)
 {
     struct chunk *chunk = chunks->newest;
     bytes = align_up(bytes, sizeof(uint64_t));
     if (chunk == NULL || chunk->size - chunk->used < bytes) {
-        uint64_t size = bytes > CHUNK_BYTES ? bytes : CHUNK_BYTES;
-        chunk = heap_alloc(sizeof(*chunk) + size);
+        chunk = chunk_make(chunks->is_large, bytes);
         if (chunk == NULL) {
             return NULL;
         }
-        *chunk = (struct chunk){.before = chunks->newest, .size = size};
+        chunk->before = chunks->newest;
         chunks->newest = chunk;
     }
     void *taken = chunk->data + chunk->used;
@@ -33,8 +51,13 @@ void *chunks_take(struct chunks *chunks, uint64_t bytes)
 void chunks_free(struct chunks *chunks)
 {
     while (chunks->newest != NULL) {
-        struct chunk *before = chunks->newest->before;
-        heap_free(chunks->newest);
-        chunks->newest = before;
+        struct chunk *chunk = chunks->newest;
+        struct memory_region region = chunk->region;
+        chunks->newest = chunk->before;
+        if (region.base == NULL) {
+            heap_free(chunk);
+        } else {
+            memory_unmap(&region);
+        }
     }
 }

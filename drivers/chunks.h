@@ -1,6 +1,8 @@
-/* Heap memory that is taken bit by bit and goes all at once, in chunks of a MiB. One thread's. */
+/* Memory that is taken bit by bit and goes all at once, in chunks: of a MiB, from the heap, or of
+ * some large pages, for what is much and read in no order. One thread's. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct chunk;
@@ -8,6 +10,7 @@ struct chunk;
 /* Zeros: nothing was taken. */
 struct chunks {
     struct chunk *newest; /* Owned, as those before it. */
+    bool is_large;        /* Constant: in large pages. */
 };
 
 /* At a multiple of 8; NULL: no memory. It stays where it is. */

@@ -5,13 +5,12 @@
 #include "drivers/chunks.h"
 #include "drivers/memory.h"
 
-static void what_is_taken_stays_until_all_goes(void **state)
+static void taken_check(bool is_large)
 {
-    (void)state;
-    static const uint64_t sizes[] = {1, 8, 0, 13, MIB, 700 * KIB, 400 * KIB, 3 * MIB, 5};
+    static const uint64_t sizes[] = {1, 8, 0, 13, MIB, 700 * KIB, 400 * KIB, 3 * MIB, 5, 9 * MIB};
     uint8_t *taken[ARRAY_COUNT(sizes)];
     uint64_t before = heap_used_bytes();
-    struct chunks chunks = {.newest = NULL};
+    struct chunks chunks = {.is_large = is_large};
     for (uint32_t i = 0; i < ARRAY_COUNT(sizes); i++) {
         taken[i] = chunks_take(&chunks, sizes[i]);
         assert_non_null(taken[i]);
@@ -27,6 +26,13 @@ static void what_is_taken_stays_until_all_goes(void **state)
     assert_null(chunks.newest);
     assert_int_equal(heap_used_bytes(), before);
     chunks_free(&chunks); /* None is fine. */
+}
+
+static void what_is_taken_stays_until_all_goes(void **state)
+{
+    (void)state;
+    taken_check(/* is_large= */ false);
+    taken_check(/* is_large= */ true);
 }
 
 int main(void)
