@@ -141,6 +141,16 @@ static void words_gather(const uint64_t *data, const uint8_t *valid, uint32_t ro
     }
 }
 
+/* The same of 16 bytes, numbers or strings; data is aligned as the caller has it. */
+static void wides_gather(const void *data, const uint8_t *valid, uint32_t rows, __int128 *out)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < rows; i++) {
+        memcpy(&out[count], (const uint8_t *)data + i * sizeof(*out), sizeof(*out));
+        count += valid[i] != 0;
+    }
+}
+
 static uint32_t valid_count(const uint8_t *valid, uint32_t rows)
 {
     uint32_t count = 0;
@@ -219,6 +229,9 @@ enum result parquet_chunk_append(struct parquet_chunk *chunk, struct parquet_pre
         }
         if (count < rows && count > 0 && stride == sizeof(uint64_t)) {
             words_gather(data, valid, rows, (uint64_t *)press->there);
+            data = press->there;
+        } else if (count < rows && count > 0 && stride == sizeof(__int128)) {
+            wides_gather(data, valid, rows, press->there);
             data = press->there;
         } else if (count < rows && count > 0) {
             values_gather(data, valid, stride, rows, press->there);

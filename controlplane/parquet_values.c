@@ -136,15 +136,21 @@ static enum result wides_add(struct parquet_chunk *chunk, const __int128 *value,
 {
     /* 38 digits. */
     const __int128 most = (__int128)(DECIMAL_MAX + 1) * (DECIMAL_MAX + 1) * 100 - 1;
+    __int128 least = most;
+    __int128 greatest = -most;
     for (uint32_t i = 0; i < count; i++) {
         __int128 number;
         memcpy(&number, value + i, sizeof(number));
-        if (number < -most || number > most) {
-            return RESULT_INVALID;
-        }
-        bounds_take(&chunk->statistics, number, number);
-        big_endian((unsigned __int128)number, sizeof(number), out + i * sizeof(number));
+        least = number < least ? number : least;
+        greatest = number > greatest ? number : greatest;
+        const uint64_t swapped[] = {__builtin_bswap64((uint64_t)(number >> 64)),
+                                    __builtin_bswap64((uint64_t)number)};
+        memcpy(out + i * sizeof(swapped), swapped, sizeof(swapped));
     }
+    if (least < -most || greatest > most) {
+        return RESULT_INVALID;
+    }
+    bounds_take(&chunk->statistics, least, greatest);
     return RESULT_OK;
 }
 
