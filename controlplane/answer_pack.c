@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define HEAD_BYTES 3u
+#define HEAD_BYTES ANSWER_PACK_HEAD_BYTES
 
 _Static_assert((ANSWER_OUTSIDE_MAX_AGE & ANSWER_PACK_FLAGS) == 0, "flags stand beside a status");
 _Static_assert(VALUE_LIST < 16 && WIDE_WORDS < 16, "a kind and words are one byte");

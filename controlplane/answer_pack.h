@@ -12,11 +12,13 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "controlplane/buffer.h"
 #include "dataplane/feature/answer.h"
 
-#define ANSWER_PACK_FLAGS 0xfcu /* That a caller may use. */
+#define ANSWER_PACK_FLAGS      0xfcu /* That a caller may use. */
+#define ANSWER_PACK_HEAD_BYTES 3u    /* Before a value. */
 
 /* Words of a number that tell it: the others repeat its sign. */
 uint32_t answer_pack_words(const struct wide *number);
@@ -29,3 +31,29 @@ const uint8_t *answer_unpack(const uint8_t *at, const uint8_t *end, struct answe
 /* The same, of an answer whose value nobody asks for. */
 const uint8_t *answer_pack_pass(const uint8_t *at, const uint8_t *end,
                                 enum answer_status *out_status, uint8_t *out_flags);
+
+/* Of a packed answer whose head is there. */
+static inline enum answer_status answer_pack_status(const uint8_t *at)
+{
+    return (enum answer_status)(at[0] & ~ANSWER_PACK_FLAGS);
+}
+
+static inline enum value_kind answer_pack_kind(const uint8_t *at)
+{
+    return (enum value_kind)(at[1] & 15);
+}
+
+/* All of the head but status and flags: answers whose forms are the same are packed alike. */
+static inline uint16_t answer_pack_form(const uint8_t *at)
+{
+    uint16_t form;
+    memcpy(&form, at + 1, sizeof(form));
+    return form;
+}
+
+/* The form of numbers of so many words; words 0: of another kind. */
+static inline uint16_t answer_pack_form_of(enum value_kind kind, uint32_t words, uint8_t scale)
+{
+    const uint8_t head[ANSWER_PACK_HEAD_BYTES] = {0, (uint8_t)((uint32_t)kind | words << 4), scale};
+    return answer_pack_form(head);
+}

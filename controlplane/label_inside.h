@@ -11,8 +11,6 @@
 /* Of a batch; one row of as many columns as there may be fits. */
 #define LABEL_CELLS_MAX UINT32_C(65536)
 #define LABEL_ROWS_MAX  DUCKDB_ROWS_MAX
-/* A number as text: a decimal of 38 digits, its sign, its point and the 0 before it. */
-#define LABEL_NUMBER_SIZE_MAX 41u
 /* Texts of a batch that are not borrowed: numbers of Parquet, or records of CSV, of which the last
  * one begins in the first half. */
 #define LABEL_TEXTS_SIZE (3u << 20)
@@ -29,6 +27,7 @@ struct label_table {
     struct stat seen; /* When it was opened. */
     bool is_parquet;
     bool is_exact; /* Times stay in their unit. */
+    bool words;    /* Cells that a word says have no text. */
     uint32_t column_count;
     struct label_column *column; /* Owned, with their names, as the next three. */
     struct label_cell *cell;     /* LABEL_CELLS_MAX */
@@ -58,6 +57,12 @@ MUST_USE enum result label_columns_alloc(struct label_table *table, uint32_t cou
 MUST_USE enum result label_column_set(struct label_table *table, uint32_t column, const char *name,
                                       uint32_t name_size, enum label_type type, int64_t unit_ns,
                                       char error[LABEL_ERROR_SIZE_MAX]);
+
+/* Texts of numbers; they return the size. is_unsigned: 128 bits without a sign. */
+uint32_t label_integer_format(__int128 value, uint32_t scale, bool is_unsigned,
+                              char out[LABEL_NUMBER_SIZE_MAX]);
+/* Of a type that a word says. */
+uint32_t label_word_format(enum label_type type, int64_t word, char out[LABEL_NUMBER_SIZE_MAX]);
 
 /* Reads the columns, at open; at the start again after a rewind. */
 MUST_USE enum result label_csv_start(struct label_table *table, char error[LABEL_ERROR_SIZE_MAX]);

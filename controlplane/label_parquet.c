@@ -1,14 +1,13 @@
 /* Parquet by DuckDB. The file is named to it by its descriptor: what was opened is what is read,
  * and a name with `*` in it, or one of another machine, means nothing. */
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "controlplane/buffer.h"
 #include "controlplane/label_inside.h"
 #include "dataplane/base/assert.h"
 #include "dataplane/base/units.h"
-#include "dataplane/feature/exact.h"
-#include "dataplane/feature/exact_format.h"
 #include "drivers/memory.h"
 
 #define DUCKDB_MEMORY_BYTES (UINT64_C(1) << 30)
@@ -270,43 +269,20 @@ static bool time_convert(const struct duckdb_column *column, int64_t value, int6
     return !__builtin_mul_overflow(value, column->unit_ns / unit_ns, out_count);
 }
 
-static uint32_t integer_format(__int128 value, uint32_t scale, bool is_unsigned, char *out)
+/* What a value that is there says in a word; false: it is no time that we know. */
+static bool word_read(const struct label_table *table, const struct duckdb_column *column,
+                      uint32_t index, uint32_t row, int64_t *out_word)
 {
-    struct wide wide = wide_from_i128(value);
-    if (is_unsigned) { /* 128 bits without a sign. */
-        const uint64_t words[2] = {(uint64_t)value, (uint64_t)(value >> 64)};
-        wide = wide_from_words(words, 2);
+    const struct duckdb_vector *vector = &table->chunk.vector[index];
+    if (table->column[index].type == LABEL_DOUBLE) {
+        double value = duckdb_value_double(column, vector, row);
+        value = value != value ? (double)NAN : value; /* One of many: nan says no more. */
+        memcpy(out_word, &value, sizeof(value));
+        return true;
     }
-    return exact_format_wide(wide, scale, out);
-}
-
-static uint32_t double_format(double value, char *out)
-{
-    bool is_negative_zero = value == 0 && __builtin_signbit(value) != 0;
-    if (__builtin_isfinite(value) && !is_negative_zero) {
-        return exact_format_double(value, out);
-    }
-    const char *name = is_negative_zero         ? "-0"
-                       : __builtin_isnan(value) ? "nan"
-                       : value > 0              ? "inf"
-                                                : "-inf";
-    memcpy(out, name, strlen(name));
-    return (uint32_t)strlen(name);
-}
-
-/* A number that is there, as text at out; returns its size. */
-static uint32_t number_format(const struct duckdb_column *column,
-                              const struct duckdb_vector *vector, uint32_t row, char *out)
-{
-    if (column->type == DUCKDB_FLOAT || column->type == DUCKDB_DOUBLE) {
-        return double_format(duckdb_value_double(column, vector, row), out);
-    }
-    __int128 value = duckdb_value_integer(column, vector, row);
-    if (column->type == DUCKDB_BOOL) {
-        memcpy(out, value != 0 ? "true" : "false", 5);
-        return value != 0 ? 4 : 5;
-    }
-    return integer_format(value, column->scale, column->type == DUCKDB_UNSIGNED, out);
+    *out_word = (int64_t)duckdb_value_integer(column, vector, row);
+    return column->type != DUCKDB_TIME ||
+           time_convert(column, *out_word, table->column[index].unit_ns, out_word);
 }
 
 /* A value that is there; false: it is no time that we know. */
@@ -314,25 +290,21 @@ static bool cell_fill(struct label_table *table, const struct duckdb_column *col
                       uint32_t row, struct label_cell *cell)
 {
     const struct duckdb_vector *vector = &table->chunk.vector[index];
+    enum label_type type = table->column[index].type;
+    char *out = table->texts + table->texts_size;
     if (column->type == DUCKDB_TEXT) {
         cell->text = duckdb_value_text(vector, row, &cell->size);
         return true;
     }
-    char *out = table->texts + table->texts_size;
-    cell->text = out;
-    if (column->type == DUCKDB_TIME) {
-        int64_t value = (int64_t)duckdb_value_integer(column, vector, row);
-        if (!time_convert(column, value, table->column[index].unit_ns, &cell->word)) {
-            return false;
-        }
-        cell->size = integer_format(cell->word, 0, false, out);
-    } else {
-        enum label_type type = table->column[index].type;
-        cell->size = number_format(column, vector, row, out);
-        if (type == LABEL_INTEGER || type == LABEL_UNSIGNED) {
-            cell->word = (int64_t)duckdb_value_integer(column, vector, row);
-        }
+    if (type == LABEL_TEXT) { /* A decimal, or an integer that is too wide. */
+        cell->size = label_integer_format(duckdb_value_integer(column, vector, row), column->scale,
+                                          column->type == DUCKDB_UNSIGNED, out);
+    } else if (!word_read(table, column, index, row, &cell->word)) {
+        return false;
+    } else if (!table->words) {
+        cell->size = label_word_format(type, cell->word, out);
     }
+    cell->text = cell->size > 0 ? out : NULL;
     table->texts_size += cell->size;
     return true;
 }

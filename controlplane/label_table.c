@@ -199,6 +199,11 @@ void label_table_close(struct label_table *table)
     heap_free(table);
 }
 
+void label_table_words(struct label_table *table)
+{
+    table->words = true;
+}
+
 const struct label_column *label_table_columns(const struct label_table *table, uint32_t *out_count)
 {
     *out_count = table->column_count;

@@ -32,11 +32,12 @@ struct label_column {
 };
 
 struct label_cell {
-    const char *text; /* Not NUL-terminated; of a null unset, as the size and the word. */
+    const char *text; /* Not NUL-terminated; of a null unset, as the size and the word. NULL: the
+                       * word says it, see label_table_words(). */
     uint32_t size;
     bool is_null;
-    int64_t
-        word; /* Of LABEL_INTEGER, LABEL_UNSIGNED and LABEL_TIME: the number that the text is. */
+    /* But of LABEL_TEXT, what the text is: the number, true or false, the double's bits. */
+    int64_t word;
 };
 
 /* Borrowed until the next call. */
@@ -46,6 +47,12 @@ struct label_batch {
     const uint64_t *line;          /* Of each row: where it begins in CSV; in Parquet its number.
                                       From 1. */
 };
+
+/* A number as text: a decimal of 38 digits, its sign, its point and the 0 before it. */
+#define LABEL_NUMBER_SIZE_MAX 41u
+/* The text of a cell that is not null; space: where it may be made. */
+const char *label_cell_text(const struct label_column *column, const struct label_cell *cell,
+                            char space[LABEL_NUMBER_SIZE_MAX], uint32_t *out_size);
 
 struct label_table;
 
@@ -61,6 +68,9 @@ MUST_USE enum result label_table_open(const char *path, struct label_table **out
 MUST_USE enum result label_table_open_exact(const char *path, struct label_table **out_table,
                                             char error[LABEL_ERROR_SIZE_MAX]);
 void label_table_close(struct label_table *table); /* NULL is fine. */
+
+/* Cells that a word says get no text any more: label_cell_text() makes it for who wants it. */
+void label_table_words(struct label_table *table);
 
 const struct label_column *label_table_columns(const struct label_table *table,
                                                uint32_t *out_count);

@@ -8,9 +8,9 @@
 #include "dataplane/feature/service.h"
 #include "drivers/memory.h"
 
-#define NUMBER_TEXT_MAX   128u
 #define DECIMAL_SCALE_MAX 38u
 #define NUMBER_WORDS_MAX  2u /* That a column of the widest decimals holds. */
+#define STATUS_NAME_SIZE  16u
 
 static void name_set(struct parquet_column *column, const char *name)
 {
@@ -112,17 +112,30 @@ void train_column_deinit(struct train_column *column)
 static void put(struct train_column *column, uint32_t row, const void *value)
 {
     uint32_t width = parquet_type_bytes(column->parquet.type);
-    memcpy(column->data + (uint64_t)row * width, value, width);
+    uint8_t *at = column->data + (uint64_t)row * width;
+    if (width == sizeof(uint64_t)) {
+        memcpy(at, value, sizeof(uint64_t));
+    } else if (width == sizeof(__int128)) {
+        memcpy(at, value, sizeof(__int128));
+    } else {
+        memcpy(at, value, width);
+    }
 }
 
-void train_column_put_text(struct train_column *column, uint32_t row, const char *string,
-                           uint32_t size, struct buffer *text)
+/* A string that is in the row's text. It may move while it grows: its place for now, its address at
+ * the end. */
+static void put_string(struct train_column *column, uint32_t row, uint64_t place, uint32_t size)
 {
-    /* The text may move while it grows: its place for now, its address at the end. */
-    struct parquet_string value = {.data = (const char *)(uintptr_t)text->size, .size = size};
-    buffer_write(text, string, size);
+    struct parquet_string value = {.data = (const char *)(uintptr_t)place, .size = size};
     column->valid[row] = 1;
     put(column, row, &value);
+}
+
+static void put_text(struct train_column *column, uint32_t row, const char *string, uint32_t size,
+                     struct buffer *text)
+{
+    put_string(column, row, text->size, size);
+    buffer_write(text, string, size);
 }
 
 /* The value as a double; exactly rounded from its digits where it is a number. */
@@ -178,8 +191,7 @@ bool train_column_put_answer(struct train_column *column, uint32_t row, const st
     column->valid[row] = answer->kind != VALUE_NULL;
     bool is_number = answer->kind == VALUE_NUMBER || answer->kind == VALUE_DOUBLE;
     if (answer->kind == VALUE_NULL) {
-        memset(column->data + (uint64_t)row * parquet_type_bytes(type), 0,
-               parquet_type_bytes(type));
+        train_column_put_null(column, row);
         return true;
     }
     if (type == PARQUET_DOUBLE && is_number) {
@@ -198,48 +210,48 @@ bool train_column_put_answer(struct train_column *column, uint32_t row, const st
     if (type != PARQUET_STRING) {
         return false;
     }
-    train_column_put_text(column, row, answer->text, answer->text_size, text);
+    put_text(column, row, answer->text, answer->text_size, text);
     return true;
 }
 
-/* A double of a label, from its shortest digits, nan and inf too. */
-static bool cell_double(const struct label_cell *cell, double *out_real)
-{
-    char digits[NUMBER_TEXT_MAX];
-    char *end;
-    if (cell->size >= sizeof(digits)) {
-        return false;
-    }
-    memcpy(digits, cell->text, cell->size);
-    digits[cell->size] = '\0';
-    *out_real = strtod(digits, &end);
-    return *end == '\0';
-}
-
-bool train_column_put_cell(struct train_column *column, uint32_t row, const struct label_cell *cell,
+void train_column_put_cell(struct train_column *column, uint32_t row, const struct label_cell *cell,
                            struct buffer *text)
 {
-    enum parquet_type type = column->parquet.type;
-    uint8_t truth = cell->size == strlen("true");
-    double real = 0;
-    column->valid[row] = !cell->is_null;
+    uint8_t truth = cell->word != 0;
     if (cell->is_null) {
-        memset(column->data + (uint64_t)row * parquet_type_bytes(type), 0,
-               parquet_type_bytes(type));
-        return true;
+        train_column_put_null(column, row);
+        return;
     }
-    if (type == PARQUET_STRING) {
-        train_column_put_text(column, row, cell->text, cell->size, text);
-        return true;
+    if (column->parquet.type == PARQUET_STRING) {
+        put_text(column, row, cell->text, cell->size, text);
+        return;
     }
-    if (type == PARQUET_DOUBLE && !cell_double(cell, &real)) {
-        return false;
+    column->valid[row] = 1;
+    put(column, row, column->parquet.type == PARQUET_BOOL ? (const void *)&truth : &cell->word);
+}
+
+void train_column_put_null(struct train_column *column, uint32_t row)
+{
+    uint32_t width = parquet_type_bytes(column->parquet.type);
+    column->valid[row] = 0;
+    memset(column->data + (uint64_t)row * width, 0, width);
+}
+
+void train_column_put_status(struct train_column *column, uint32_t row, enum answer_status status)
+{
+    put_string(column, row, (uint64_t)status * STATUS_NAME_SIZE,
+               (uint32_t)strlen(answer_status_name(status)));
+}
+
+void train_texts_begin(struct buffer *text)
+{
+    text->size = 0;
+    for (uint32_t i = 0; i <= ANSWER_OUTSIDE_MAX_AGE; i++) {
+        char name[STATUS_NAME_SIZE] = {0};
+        const char *known = answer_status_name((enum answer_status)i);
+        memcpy(name, known, strnlen(known, sizeof(name)));
+        buffer_write(text, name, sizeof(name));
     }
-    put(column, row,
-        type == PARQUET_BOOL     ? (const void *)&truth
-        : type == PARQUET_DOUBLE ? (const void *)&real
-                                 : &cell->word);
-    return true;
 }
 
 struct parquet_values train_column_values(struct train_column *column, uint32_t rows,

@@ -31,10 +31,14 @@ void train_column_deinit(struct train_column *column);
 /* Put a value into a row. False: the column cannot hold it. text: where strings go. */
 bool train_column_put_answer(struct train_column *column, uint32_t row, const struct answer *answer,
                              struct buffer *text);
-bool train_column_put_cell(struct train_column *column, uint32_t row, const struct label_cell *cell,
+/* The same of a label, which its column holds. */
+void train_column_put_cell(struct train_column *column, uint32_t row, const struct label_cell *cell,
                            struct buffer *text);
-void train_column_put_text(struct train_column *column, uint32_t row, const char *string,
-                           uint32_t size, struct buffer *text);
+void train_column_put_null(struct train_column *column, uint32_t row);
+/* A status's name, which train_texts_begin() wrote into the row's text. */
+void train_column_put_status(struct train_column *column, uint32_t row, enum answer_status status);
+/* Makes a text empty but for the names of statuses: many rows have one, written once. */
+void train_texts_begin(struct buffer *text);
 /* Points strings at the texts, which change no more; then its values. text[owner[i]] has those of
  * row i. */
 struct parquet_values train_column_values(struct train_column *column, uint32_t rows,

@@ -4,7 +4,7 @@
 
 #include "drivers/memory.h"
 
-#define SLICE_ROWS 128u
+#define SLICE_ROWS 256u
 
 _Static_assert(THREADS_MAX <= UINT8_MAX, "whose text it is, one byte says");
 
@@ -14,9 +14,11 @@ enum result train_fill_init(struct train_fill *fill, struct train *train,
     uint32_t members = threads_count(train->threads);
     fill->train = train;
     fill->column = column;
+    fill->passes = train_pass_init(&fill->pass, train, column);
     for (uint32_t i = 0; i <= THREADS_MAX; i++) {
         buffer_init(&fill->text[i], 0);
     }
+    train_fill_clear(fill);
     fill->row = heap_alloc_lines(members * sizeof(*fill->row));
     fill->sums = heap_alloc_lines(members * sizeof(*fill->sums));
     if (fill->row == NULL || fill->sums == NULL) {
@@ -42,8 +44,8 @@ void train_fill_deinit(struct train_fill *fill)
 
 void train_fill_clear(struct train_fill *fill)
 {
-    for (uint32_t i = 0; i <= THREADS_MAX; i++) {
-        fill->text[i].size = 0;
+    for (uint32_t i = 0; i <= threads_count(fill->train->threads); i++) {
+        train_texts_begin(&fill->text[i]);
     }
 }
 
@@ -76,8 +78,7 @@ static uint32_t row_put(const struct train_fill *fill, const struct train_row *v
         }
         at++;
         if (!train->options->no_status) {
-            const char *status = answer_status_name(values->value[item].status);
-            train_column_put_text(&fill->column[at++], row, status, (uint32_t)strlen(status), text);
+            train_column_put_status(&fill->column[at++], row, values->value[item].status);
         }
     }
     return UINT32_MAX;
@@ -89,6 +90,11 @@ static uint32_t row_fill(struct train_fill *fill, uint32_t i, uint32_t member)
     const struct train *train = fill->train;
     const struct train_source *source = fill->source;
     struct train_row *values = &fill->row[member];
+    struct buffer *text = &fill->text[member + 1];
+    if (source->part != NULL && fill->passes) {
+        return train_pass_row(&fill->pass, source->next + i, fill->first + i, &fill->sums[member],
+                              text);
+    }
     if (source->part != NULL) {
         train_row_compute(train, source->part, source->next + i, values);
     } else {
@@ -98,7 +104,7 @@ static uint32_t row_fill(struct train_fill *fill, uint32_t i, uint32_t member)
         }
     }
     train_sums_add(&fill->sums[member], values, train->service->item_count);
-    return row_put(fill, values, fill->first + i, &fill->text[member + 1]);
+    return row_put(fill, values, fill->first + i, text);
 }
 
 static void slice_fill(void *context, uint32_t task, uint32_t member)
@@ -107,6 +113,10 @@ static void slice_fill(void *context, uint32_t task, uint32_t member)
     uint32_t i = task * SLICE_ROWS;
     uint32_t end = fill->count - i < SLICE_ROWS ? fill->count : i + SLICE_ROWS;
     uint32_t bad = UINT32_MAX;
+    if (fill->source->part != NULL && fill->train->logged == NULL) {
+        train_pack_enter(&fill->train->pack,
+                         (uint64_t)(fill->source->next + i) * fill->train->view_count);
+    }
     for (; bad == UINT32_MAX && i < end; i++) {
         bad = row_fill(fill, i, member);
         fill->owner[fill->first + i] = (uint8_t)(member + 1);

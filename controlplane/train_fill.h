@@ -5,12 +5,15 @@
 #include <stdatomic.h>
 
 #include "controlplane/train_columns.h"
+#include "controlplane/train_pass.h"
 #include "controlplane/train_row.h"
 #include "controlplane/train_source.h"
 
 struct train_fill {
     struct train *train;
     struct train_column *column; /* Borrowed: of the values, each with its status's behind it. */
+    struct train_pass pass;
+    bool passes; /* The service only passes on what views answer. */
     /* Texts of the rows that are gathered: one of the caller's, then one of each thread. */
     struct buffer text[THREADS_MAX + 1];
     uint8_t owner[TRAIN_COLUMN_ROWS]; /* Whose text has a row's values. */

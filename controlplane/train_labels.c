@@ -93,34 +93,42 @@ enum result train_columns_find(struct train *train)
     return time_find(train);
 }
 
+/* A row's cell of a column, which *out_known says more of. */
+static const struct label_cell *cell_of(const struct train *train, const struct label_batch *batch,
+                                        uint32_t row, int column,
+                                        const struct label_column **out_known)
+{
+    uint32_t columns;
+    *out_known = &label_table_columns(train->labels, &columns)[column];
+    return &batch->cell[(uint64_t)row * columns + (uint32_t)column];
+}
+
 /* What stands in a cell that is wrong, for an error. */
 static enum result cell_fail(struct train *train, const struct label_batch *batch, uint32_t row,
                              int column, const char *why)
 {
-    uint32_t columns;
-    (void)label_table_columns(train->labels, &columns);
-    const struct label_cell *cell = &batch->cell[(uint64_t)row * columns + (uint32_t)column];
+    const struct label_column *known;
+    const struct label_cell *cell = cell_of(train, batch, row, column, &known);
     char place[PLACE_SIZE_MAX];
+    char space[LABEL_NUMBER_SIZE_MAX];
+    uint32_t size = 4;
+    const char *text = cell->is_null ? "null" : label_cell_text(known, cell, space, &size);
     label_place_format(train->labels, batch->line[row], (uint32_t)column, place, sizeof(place));
-    return train_fail(train, "%s is `%.*s`: %s", place,
-                      cell->is_null ? 4 : (int)(cell->size < 64 ? cell->size : 64),
-                      cell->is_null ? "null" : cell->text, why);
+    return train_fail(train, "%s is `%.*s`: %s", place, (int)(size < 64 ? size : 64), text, why);
 }
 
-static enum result time_read(struct train *train, const struct label_batch *batch, uint32_t row,
-                             int column, int64_t *out_us)
+static enum result time_parse(struct train *train, const struct label_batch *batch, uint32_t row,
+                              int column, int64_t *out_us)
 {
-    uint32_t columns;
-    const struct label_column *known = label_table_columns(train->labels, &columns);
-    const struct label_cell *cell = &batch->cell[(uint64_t)row * columns + (uint32_t)column];
-    if (!cell->is_null && known[column].type == LABEL_TIME) {
-        *out_us = cell->word;
-        return RESULT_OK;
+    const struct label_column *known;
+    const struct label_cell *cell = cell_of(train, batch, row, column, &known);
+    char text[TIME_TEXT_MAX] = "";
+    char space[LABEL_NUMBER_SIZE_MAX];
+    uint32_t size = 0;
+    const char *found = cell->is_null ? NULL : label_cell_text(known, cell, space, &size);
+    if (found != NULL && size < sizeof(text)) {
+        memcpy(text, found, size);
     }
-    char text[TIME_TEXT_MAX];
-    uint32_t size = cell->is_null || cell->size >= sizeof(text) ? 0 : cell->size;
-    memcpy(text, cell->text == NULL ? "" : cell->text, size);
-    text[size] = '\0';
     if (!verb_time_read(text, out_us)) {
         return cell_fail(train, batch, row, column,
                          "no time; microseconds since 1970, or as 2026-01-31T12:00:00Z");
@@ -128,12 +136,24 @@ static enum result time_read(struct train *train, const struct label_batch *batc
     return RESULT_OK;
 }
 
+static enum result time_read(struct train *train, const struct label_batch *batch, uint32_t row,
+                             int column, int64_t *out_us)
+{
+    const struct label_column *known;
+    const struct label_cell *cell = cell_of(train, batch, row, column, &known);
+    if (!cell->is_null && known->type == LABEL_TIME) {
+        *out_us = cell->word;
+        return RESULT_OK;
+    }
+    return time_parse(train, batch, row, column, out_us);
+}
+
 /* A part of a key as keys are written: of several, '%' and '|' are encoded. */
-static uint32_t part_write(const struct label_cell *cell, bool escapes, char *out)
+static uint32_t part_write(const char *text, uint32_t text_size, bool escapes, char *out)
 {
     uint32_t size = 0;
-    for (uint32_t i = 0; i < cell->size; i++) {
-        char c = cell->text[i];
+    for (uint32_t i = 0; i < text_size; i++) {
+        char c = text[i];
         if (escapes && (c == '%' || c == '|')) {
             memcpy(out + size, c == '%' ? "%25" : "%7C", 3);
             size += 3;
@@ -144,6 +164,56 @@ static uint32_t part_write(const struct label_cell *cell, bool escapes, char *ou
     return size;
 }
 
+static enum result key_keep(struct train_part *part, const uint8_t *key, uint32_t size,
+                            const uint8_t **out_key, uint16_t *out_size)
+{
+    uint8_t *kept = chunks_take(&part->text, size);
+    if (kept == NULL) {
+        return RESULT_NO_MEMORY;
+    }
+    memcpy(kept, key, size);
+    *out_key = kept;
+    *out_size = (uint16_t)size;
+    return RESULT_OK;
+}
+
+/* A key that is text, or has several parts. Apart, as most are numbers: its memory is zeroed. */
+__attribute__((noinline)) static enum result
+key_of_texts(const struct train *train, const struct label_batch *batch, uint32_t row, uint32_t e,
+             struct train_part *part, const uint8_t **out_key, uint16_t *out_size)
+{
+    const struct plan *plan = &train->config->plan;
+    const struct train_entity *own = &train->entity[e];
+    char id[3 * KEY_SIZE_MAX + KEY_PARTS_MAX];
+    uint32_t size = 0;
+    for (uint32_t k = 0; k < own->part_count; k++) {
+        const struct label_column *known;
+        const struct label_cell *cell = cell_of(train, batch, row, own->part[k], &known);
+        char space[LABEL_NUMBER_SIZE_MAX];
+        uint32_t text_size = 0;
+        const char *text = cell->is_null ? NULL : label_cell_text(known, cell, space, &text_size);
+        size += k > 0 ? 1 : 0;
+        if (text == NULL || size + 3 * (uint64_t)text_size > sizeof(id)) {
+            return RESULT_OK; /* No key: nobody is meant. */
+        }
+        if (k > 0) {
+            id[size - 1] = '|';
+        }
+        size += part_write(text, text_size, own->part_count > 1, id + size);
+    }
+    uint8_t parsed[KEY_SIZE_MAX];
+    size = key_parse(plan, &plan->view[train->service->entity[e]], id, size, parsed);
+    return key_keep(part, parsed, size, out_key, out_size);
+}
+
+/* Keys that are a number, and come as one. */
+static bool key_is_number(const struct train *train, const struct plan_view *view,
+                          const struct label_column *column)
+{
+    return key_has_column(view, &train->config->plan.stream[view->stream].schema, view->stream) &&
+           (column->type == LABEL_INTEGER || column->type == LABEL_UNSIGNED);
+}
+
 /* The key of a row's entity: *out_size 0 when it has none. */
 static enum result key_read(struct train *train, const struct label_batch *batch, uint32_t row,
                             uint32_t e, struct train_part *part, const uint8_t **out_key,
@@ -151,62 +221,48 @@ static enum result key_read(struct train *train, const struct label_batch *batch
 {
     const struct plan *plan = &train->config->plan;
     const struct plan_view *view = &plan->view[train->service->entity[e]];
-    const struct train_entity *own = &train->entity[e];
-    uint32_t columns;
-    (void)label_table_columns(train->labels, &columns);
-    char id[3 * KEY_SIZE_MAX + KEY_PARTS_MAX];
-    uint32_t size = 0;
+    const struct label_column *known;
+    const struct label_cell *cell = cell_of(train, batch, row, train->entity[e].part[0], &known);
+    uint8_t key[sizeof(cell->word)];
     *out_size = 0;
-    for (uint32_t k = 0; k < own->part_count; k++) {
-        const struct label_cell *cell =
-            &batch->cell[(uint64_t)row * columns + (uint32_t)own->part[k]];
-        size += k > 0 ? 1 : 0;
-        if (cell->is_null || size + 3 * (uint64_t)cell->size > sizeof(id)) {
-            return RESULT_OK; /* No key: nobody is meant. */
-        }
-        if (k > 0) {
-            id[size - 1] = '|';
-        }
-        size += part_write(cell, own->part_count > 1, id + size);
+    if (!key_is_number(train, view, known)) {
+        return key_of_texts(train, batch, row, e, part, out_key, out_size);
     }
-    uint8_t parsed[KEY_SIZE_MAX];
-    *out_size = (uint16_t)key_parse(plan, view, id, size, parsed);
-    uint8_t *key = chunks_take(&part->text, *out_size);
-    if (key == NULL) {
-        return RESULT_NO_MEMORY;
+    if (cell->is_null) {
+        return RESULT_OK;
     }
-    memcpy(key, parsed, *out_size);
-    *out_key = key;
-    return RESULT_OK;
+    uint32_t size = key_of_number(plan, view, cell->word, known->type == LABEL_UNSIGNED, key);
+    return key_keep(part, key, size, out_key, out_size);
 }
 
 static enum result request_read(struct train *train, const struct label_batch *batch, uint32_t row,
                                 struct train_part *part)
 {
     const struct plan_service *service = train->service;
-    uint32_t columns;
-    (void)label_table_columns(train->labels, &columns);
     int64_t *word = &part->request[(uint64_t)part->rows * SERVICE_REQUEST_MAX];
     part->request_null[part->rows] = UINT32_MAX;
     for (uint32_t i = 0; i < service->request_count; i++) {
         if (train->request[i] < 0) {
             continue;
         }
-        const struct label_cell *cell =
-            &batch->cell[(uint64_t)row * columns + (uint32_t)train->request[i]];
-        if (cell->is_null || cell->size == 0) {
+        const struct label_column *known;
+        const struct label_cell *cell = cell_of(train, batch, row, train->request[i], &known);
+        char space[LABEL_NUMBER_SIZE_MAX];
+        uint32_t size = 0;
+        const char *found = cell->is_null ? NULL : label_cell_text(known, cell, space, &size);
+        if (size == 0) {
             if (!service->request[i].optional) {
                 return cell_fail(train, batch, row, train->request[i],
                                  "requests need it: the field is not optional");
             }
             continue;
         }
-        uint8_t *text = chunks_take(&part->text, cell->size);
+        uint8_t *text = chunks_take(&part->text, size);
         if (text == NULL) {
             return RESULT_NO_MEMORY;
         }
-        memcpy(text, cell->text, cell->size);
-        if (service_request_word(service, i, (const char *)text, cell->size, &word[i]) !=
+        memcpy(text, found, size);
+        if (service_request_word(service, i, (const char *)text, size, &word[i]) !=
             SERVICE_REQUEST_GOOD) {
             return cell_fail(train, batch, row, train->request[i],
                              "not what the service's request allows");

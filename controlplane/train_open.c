@@ -203,6 +203,9 @@ static void input_open(void *context, uint32_t task, uint32_t member)
     if (task == 0) {
         opening->labels =
             label_table_open(train->options->labels, &train->labels, opening->labels_error);
+        if (opening->labels == RESULT_OK) {
+            label_table_words(train->labels);
+        }
     } else {
         opening->mirror = train->options->from_logged ? RESULT_OK : mirror_open(train);
     }

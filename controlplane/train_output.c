@@ -194,9 +194,13 @@ static enum result row_print(struct output *output, const struct label_cell *cel
     struct train_row *row = &output->fill->row[0];
     enum result result = train_source_enter(&output->source);
     uint32_t at = 0;
+    const struct label_column *label = label_table_columns(train->labels, &output->label_count);
     for (; result == RESULT_OK && at < output->label_count; at++) {
+        char space[LABEL_NUMBER_SIZE_MAX];
+        uint32_t size;
         if (!cell[at].is_null) {
-            train_csv_text(output->csv, cell[at].text, cell[at].size);
+            const char *text = label_cell_text(&label[at], &cell[at], space, &size);
+            train_csv_text(output->csv, text, size);
         }
         csv_separate(output, at);
     }
@@ -232,20 +236,17 @@ static enum result batch_print(struct output *output, const struct label_batch *
 }
 
 /* Labels behind those that are gathered. */
-static enum result batch_put(struct output *output, const struct label_batch *batch)
+static void batch_put(struct output *output, const struct label_batch *batch)
 {
     const struct label_cell *cell = batch->cell;
     for (uint32_t row = 0; row < batch->rows; row++) {
         output->line[output->labels] = batch->line[row];
         for (uint32_t at = 0; at < output->label_count; at++) {
-            if (!train_column_put_cell(&output->column[at], output->labels, cell++,
-                                       &output->fill->text[0])) {
-                return value_fail(output, at, batch->line[row]);
-            }
+            train_column_put_cell(&output->column[at], output->labels, cell++,
+                                  &output->fill->text[0]);
         }
         output->labels++;
     }
-    return RESULT_OK;
 }
 
 /* The values of all labels that are gathered. */
@@ -294,7 +295,11 @@ static enum result rows_write(struct output *output)
         if (batch.rows == 0) {
             return labels_flush(output);
         }
-        result = output->csv != NULL ? batch_print(output, &batch) : batch_put(output, &batch);
+        if (output->csv != NULL) {
+            result = batch_print(output, &batch);
+        } else {
+            batch_put(output, &batch);
+        }
         train->rows += batch.rows;
         if (result == RESULT_OK && output->labels == TRAIN_COLUMN_ROWS) {
             result = labels_flush(output);

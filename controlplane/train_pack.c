@@ -6,8 +6,10 @@
 #include "dataplane/base/assert.h"
 #include "dataplane/base/units.h"
 
-/* Rows are taken in their order, and each read's answers lie anywhere: these come near. */
-#define READS_AHEAD 4u
+/* Rows are taken in their order, and each read's answers lie anywhere: heads come near, then, as
+ * they say, what is behind them. */
+#define HEADS_AHEAD 16u
+#define READS_AHEAD 8u
 
 /* Before a read's answers. */
 struct head {
@@ -28,21 +30,31 @@ enum result train_pack_init(struct train_pack *pack, uint32_t thread_count, uint
     pack->at = pack->region.base;
     for (uint32_t t = 0; t < thread_count; t++) {
         buffer_init(&pack->thread[t].gathered, 0);
+        pack->thread[t].packed.is_large = true;
     }
     return RESULT_OK;
 }
 
-void train_pack_clear(struct train_pack *pack)
+static void answers_free(struct train_pack *pack)
 {
     for (uint32_t t = 0; t < pack->thread_count; t++) {
         chunks_free(&pack->thread[t].packed);
     }
 }
 
+void train_pack_begin(struct train_pack *pack, uint64_t first, uint64_t count)
+{
+    ASSERT(first + count <= pack->read_count);
+    answers_free(pack);
+    memset(pack->at + pack->first, 0, (pack->end - pack->first) * sizeof(*pack->at));
+    pack->first = first;
+    pack->end = first + count;
+}
+
 void train_pack_deinit(struct train_pack *pack)
 {
     if (pack->thread != NULL) {
-        train_pack_clear(pack);
+        answers_free(pack);
         for (uint32_t t = 0; t < pack->thread_count; t++) {
             buffer_deinit(&pack->thread[t].gathered);
         }
@@ -56,7 +68,8 @@ enum result train_pack_take(void *context, uint32_t thread_index, const struct h
                             const struct answer *answer)
 {
     struct train_pack *pack = context;
-    ASSERT(thread_index < pack->thread_count && read->number < pack->read_count);
+    ASSERT(thread_index < pack->thread_count);
+    ASSERT(read->number >= pack->first && read->number < pack->end);
     struct train_pack_thread *thread = &pack->thread[thread_index];
     struct buffer *gathered = &thread->gathered;
     gathered->size = 0;
@@ -83,21 +96,57 @@ enum result train_pack_take(void *context, uint32_t thread_index, const struct h
 static struct head head_read(const struct train_pack *pack, uint64_t number)
 {
     struct head head;
-    ASSERT(number < pack->read_count && pack->at[number] != NULL);
+    ASSERT(number >= pack->first && number < pack->end && pack->at[number] != NULL);
     memcpy(&head, pack->at[number], sizeof(head));
     return head;
+}
+
+static void head_ask(const struct train_pack *pack, uint64_t number)
+{
+    if (number < pack->end) {
+        __builtin_prefetch(pack->at[number], 0, 2);
+    }
+}
+
+/* What is behind a head that came near. */
+static void answers_ask(const struct train_pack *pack, uint64_t number)
+{
+    if (number >= pack->end) {
+        return;
+    }
+    const uint8_t *end = pack->at[number] + sizeof(struct head) + head_read(pack, number).size;
+    for (const uint8_t *at = pack->at[number] + CACHE_LINE_BYTES; at < end;
+         at += CACHE_LINE_BYTES) {
+        __builtin_prefetch(at, 0, 2);
+    }
+}
+
+void train_pack_enter(const struct train_pack *pack, uint64_t number)
+{
+    for (uint64_t i = 0; i < HEADS_AHEAD; i++) {
+        head_ask(pack, number + i);
+    }
+    for (uint64_t i = 0; i < READS_AHEAD; i++) {
+        answers_ask(pack, number + i);
+    }
+}
+
+const uint8_t *train_pack_at(const struct train_pack *pack, uint64_t number,
+                             const uint8_t **out_end)
+{
+    const uint8_t *at = pack->at[number] + sizeof(struct head);
+    *out_end = at + head_read(pack, number).size;
+    head_ask(pack, number + HEADS_AHEAD);
+    answers_ask(pack, number + READS_AHEAD);
+    return at;
 }
 
 void train_pack_read(const struct train_pack *pack, uint64_t number, uint32_t count,
                      struct answer *out_answer)
 {
     const struct head head = head_read(pack, number);
-    const uint8_t *at = pack->at[number] + sizeof(head);
-    const uint8_t *end = at + head.size;
-    if (number + READS_AHEAD < pack->read_count) {
-        __builtin_prefetch(pack->at[number + READS_AHEAD], 0, 2);
-        __builtin_prefetch(pack->at[number + READS_AHEAD] + CACHE_LINE_BYTES, 0, 2);
-    }
+    const uint8_t *end;
+    const uint8_t *at = train_pack_at(pack, number, &end);
     for (uint32_t i = 0; i < count; i++) {
         uint8_t flags;
         at = answer_unpack(at, end, &out_answer[i], &flags);

@@ -7,13 +7,14 @@ static enum result rows_answer(struct train *train, struct train_part *part, uin
                                uint32_t count)
 {
     char error[MIRROR_HISTORY_ERROR_SIZE_MAX];
-    struct history_read *read = &part->read[(uint64_t)first * train->view_count];
+    uint64_t first_read = (uint64_t)first * train->view_count;
+    struct history_read *read = &part->read[first_read];
     uint32_t reads = count * train->view_count;
     ASSERT((uint64_t)count * train->view_count <= UINT32_MAX);
     enum result result = RESULT_OK;
-    train_pack_clear(&train->pack);
-    train_pack_clear(&train->pack_known);
+    train_pack_begin(&train->pack, first_read, reads);
     if (train->known != NULL) {
+        train_pack_begin(&train->pack_known, first_read, reads);
         result = mirror_history_read(train->known, read, reads, error);
     }
     result = result == RESULT_OK ? mirror_history_read(train->mirror, read, reads, error) : result;

@@ -377,8 +377,13 @@ __int128 duckdb_value_integer(const struct duckdb_column *column,
     const uint8_t *at = (const uint8_t *)vector->data + (uint64_t)row * column->size;
     bool is_signed = column->type != DUCKDB_UNSIGNED && column->type != DUCKDB_BOOL;
     unsigned __int128 value = 0;
+    uint64_t word;
     ASSERT(column->type != DUCKDB_FLOAT && column->type != DUCKDB_DOUBLE);
     ASSERT(column->type != DUCKDB_TEXT && column->type != DUCKDB_OTHER);
+    if (column->size == sizeof(word)) { /* As most are. */
+        memcpy(&word, at, sizeof(word));
+        return is_signed ? (__int128)(int64_t)word : (__int128)word;
+    }
     memcpy(&value, at, column->size);
     if (is_signed) {
         uint32_t unused = 128u - 8u * column->size;

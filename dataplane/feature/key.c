@@ -239,6 +239,19 @@ uint32_t key_parse(const struct plan *plan, const struct plan_view *view, const 
     return at == size ? written : 0;
 }
 
+uint32_t key_of_number(const struct plan *plan, const struct plan_view *view, int64_t number,
+                       bool is_unsigned, uint8_t *out)
+{
+    enum field_type type = plan->stream[view->stream].schema.field[view->key_field[0]].type;
+    bool negative = !is_unsigned && number < 0;
+    uint64_t magnitude = negative ? 0 - (uint64_t)number : (uint64_t)number;
+    ASSERT(view->key_count == 1 && type != FIELD_TYPE_string);
+    memcpy(out, &number, NUMBER_BYTES);
+    bool is_key = type == FIELD_TYPE_bool ? !negative && magnitude <= 1
+                                          : number_fits(type, negative, magnitude);
+    return is_key ? NUMBER_BYTES : 0;
+}
+
 struct text_out {
     char *data;
     uint32_t size;

@@ -36,6 +36,11 @@ uint32_t key_of_block(const struct plan_view *view, uint32_t stream, const struc
 uint32_t key_parse(const struct plan *plan, const struct plan_view *view, const char *id,
                    uint32_t size, uint8_t *out);
 
+/* The same as of the number's digits, of a view whose key is one number; is_unsigned: it is a
+ * uint64_t. */
+uint32_t key_of_number(const struct plan *plan, const struct plan_view *view, int64_t number,
+                       bool is_unsigned, uint8_t *out);
+
 /* Writes `<entity>:<id>` without NUL, returns its length; out_size of 3 * KEY_SIZE_MAX + 64 always
  * suffices. */
 uint32_t key_format(const struct plan *plan, const struct plan_view *view, const uint8_t *key,

@@ -1,5 +1,8 @@
 #include "tests/support/unit.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "dataplane/base/units.h"
 #include "dataplane/feature/key.h"
 
@@ -195,9 +198,30 @@ static void a_block_has_the_key_that_its_text_has(void **state)
     }
 }
 
+static void a_number_has_the_key_of_its_digits(void **state)
+{
+    (void)state;
+    static const uint8_t fields[] = {U8, U64, I16, BOOL};
+    static const int64_t numbers[] = {0,     1,     2,         -1,         255,       256,
+                                      32767, 32768, -32768,    -32769,     4711,      INT64_MAX,
+                                      -2,    -255,  INT64_MIN, -INT64_MAX, UINT16_MAX};
+    for (uint32_t i = 0; i < 2 * ARRAY_COUNT(fields) * ARRAY_COUNT(numbers); i++) {
+        const struct plan_view *view = view_of(fields[i / 2 % ARRAY_COUNT(fields)], -1);
+        int64_t number = numbers[i / 2 / ARRAY_COUNT(fields)];
+        uint8_t key[KEY_SIZE_MAX];
+        uint8_t parsed[KEY_SIZE_MAX];
+        char id[32];
+        (void)snprintf(id, sizeof(id), i % 2 == 0 ? "%" PRIi64 : "%" PRIu64, number);
+        uint32_t size = key_of_number(&plan, view, number, i % 2 != 0, key);
+        assert_int_equal(size, key_parse(&plan, view, id, (uint32_t)strlen(id), parsed));
+        assert_memory_equal(key, parsed, size);
+    }
+}
+
 int main(void)
 {
     struct CMUnitTest tests[4 + ARRAY_COUNT(parse_rows)] = {
+        cmocka_unit_test(a_number_has_the_key_of_its_digits),
         cmocka_unit_test(bytes_after_the_size_are_not_read),
         cmocka_unit_test(an_event_has_the_key_that_its_text_has),
         cmocka_unit_test(a_null_part_has_no_key),

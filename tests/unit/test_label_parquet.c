@@ -100,13 +100,41 @@ static const struct {
     {"NULL::TIMESTAMP", LABEL_TIME, NULL},
 };
 
+/* Each value's text, in the cell or by label_cell_text(). */
+static void texts_check(struct label_table *table, bool words)
+{
+    char error[LABEL_ERROR_SIZE_MAX];
+    char space[LABEL_NUMBER_SIZE_MAX];
+    struct label_batch batch;
+    uint32_t count;
+    const struct label_column *column = label_table_columns(table, &count);
+    assert_int_equal(count, ARRAY_COUNT(values));
+    assert_int_equal(label_table_next(table, 10, &batch, error), RESULT_OK);
+    assert_int_equal(batch.rows, 1);
+    assert_int_equal(batch.line[0], 1);
+    for (uint32_t i = 0; i < ARRAY_COUNT(values); i++) {
+        const struct label_cell *cell = &batch.cell[i];
+        const char *expected = values[i].text;
+        uint32_t size;
+        assert_int_equal(column[i].type, values[i].type);
+        assert_int_equal(cell->is_null, expected == NULL);
+        if (expected == NULL) {
+            continue;
+        }
+        assert_int_equal(cell->text == NULL, words && column[i].type != LABEL_TEXT);
+        const char *text = label_cell_text(&column[i], cell, space, &size);
+        if (size != strlen(expected) || memcmp(text, expected, size) != 0) {
+            fail_msg("%s is %.*s", values[i].value, (int)size, text);
+        }
+    }
+}
+
 static void a_value_of_every_type_is_its_text(void **state)
 {
     (void)state;
     char error[LABEL_ERROR_SIZE_MAX];
     struct buffer select;
     struct label_batch batch;
-    uint32_t count;
     buffer_init(&select, 0);
     for (uint32_t i = 0; i < ARRAY_COUNT(values); i++) {
         buffer_format(&select, "%s %s AS \"c \"\"%u\"", i == 0 ? "SELECT" : ",", values[i].value,
@@ -116,22 +144,12 @@ static void a_value_of_every_type_is_its_text(void **state)
     file_write(select.data, "");
     buffer_deinit(&select);
     struct label_table *table = table_open();
-    const struct label_column *column = label_table_columns(table, &count);
-    assert_int_equal(count, ARRAY_COUNT(values));
-    assert_int_equal(label_table_next(table, 10, &batch, error), RESULT_OK);
-    assert_int_equal(batch.rows, 1);
-    assert_int_equal(batch.line[0], 1);
-    for (uint32_t i = 0; i < ARRAY_COUNT(values); i++) {
-        const struct label_cell *cell = &batch.cell[i];
-        assert_int_equal(column[i].type, values[i].type);
-        assert_int_equal(cell->is_null, values[i].text == NULL);
-        if (values[i].text != NULL && (cell->size != strlen(values[i].text) ||
-                                       memcmp(cell->text, values[i].text, cell->size) != 0)) {
-            fail_msg("%s is %.*s", values[i].value, (int)cell->size, cell->text);
-        }
-    }
+    texts_check(table, false);
     assert_int_equal(label_table_next(table, 10, &batch, error), RESULT_OK);
     assert_int_equal(batch.rows, 0);
+    assert_int_equal(label_table_rewind(table, error), RESULT_OK);
+    label_table_words(table);
+    texts_check(table, true);
     label_table_close(table);
 }
 
