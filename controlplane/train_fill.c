@@ -15,8 +15,8 @@ enum result train_fill_init(struct train_fill *fill, struct train *train,
     fill->train = train;
     fill->column = column;
     fill->passes = train_pass_init(&fill->pass, train, column);
-    for (uint32_t i = 0; i <= THREADS_MAX; i++) {
-        buffer_init(&fill->text[i], 0);
+    for (uint32_t m = 0; m < members; m++) {
+        buffer_init(&fill->text[m], 0);
     }
     train_fill_clear(fill);
     fill->row = heap_alloc_lines(members * sizeof(*fill->row));
@@ -32,11 +32,11 @@ enum result train_fill_init(struct train_fill *fill, struct train *train,
 
 void train_fill_deinit(struct train_fill *fill)
 {
-    for (uint32_t i = 0; i <= THREADS_MAX; i++) {
-        buffer_deinit(&fill->text[i]);
-    }
-    for (uint32_t m = 0; fill->row != NULL && m < threads_count(fill->train->threads); m++) {
-        train_row_deinit(&fill->row[m]);
+    for (uint32_t m = 0; m < threads_count(fill->train->threads); m++) {
+        buffer_deinit(&fill->text[m]);
+        if (fill->row != NULL) {
+            train_row_deinit(&fill->row[m]);
+        }
     }
     heap_free(fill->row);
     heap_free(fill->sums);
@@ -44,8 +44,8 @@ void train_fill_deinit(struct train_fill *fill)
 
 void train_fill_clear(struct train_fill *fill)
 {
-    for (uint32_t i = 0; i <= threads_count(fill->train->threads); i++) {
-        train_texts_begin(&fill->text[i]);
+    for (uint32_t m = 0; m < threads_count(fill->train->threads); m++) {
+        train_texts_begin(&fill->text[m]);
     }
 }
 
@@ -90,7 +90,7 @@ static uint32_t row_fill(struct train_fill *fill, uint32_t i, uint32_t member)
     const struct train *train = fill->train;
     const struct train_source *source = fill->source;
     struct train_row *values = &fill->row[member];
-    struct buffer *text = &fill->text[member + 1];
+    struct buffer *text = &fill->text[member];
     if (source->part != NULL && fill->passes) {
         return train_pass_row(&fill->pass, source->next + i, fill->first + i, &fill->sums[member],
                               text);
@@ -107,10 +107,9 @@ static uint32_t row_fill(struct train_fill *fill, uint32_t i, uint32_t member)
     return row_put(fill, values, fill->first + i, text);
 }
 
-static void slice_fill(void *context, uint32_t task, uint32_t member)
+static void slice_fill(struct train_fill *fill, uint32_t slice, uint32_t member)
 {
-    struct train_fill *fill = context;
-    uint32_t i = task * SLICE_ROWS;
+    uint32_t i = slice * SLICE_ROWS;
     uint32_t end = fill->count - i < SLICE_ROWS ? fill->count : i + SLICE_ROWS;
     uint32_t bad = UINT32_MAX;
     if (fill->source->part != NULL && fill->train->logged == NULL) {
@@ -119,13 +118,25 @@ static void slice_fill(void *context, uint32_t task, uint32_t member)
     }
     for (; bad == UINT32_MAX && i < end; i++) {
         bad = row_fill(fill, i, member);
-        fill->owner[fill->first + i] = (uint8_t)(member + 1);
+        fill->owner[fill->first + i] = (uint8_t)member;
     }
     uint64_t place = bad == UINT32_MAX ? UINT64_MAX : (uint64_t)(i - 1) << 32 | bad;
     uint64_t least = atomic_load_explicit(&fill->shared_bad, memory_order_relaxed);
     while (place < least &&
            !atomic_compare_exchange_weak_explicit(&fill->shared_bad, &least, place,
                                                   memory_order_relaxed, memory_order_relaxed)) {
+    }
+}
+
+/* What goes on beside comes first: it may take as long as all slices. */
+static void task_do(void *context, uint32_t task, uint32_t member)
+{
+    struct train_fill *fill = context;
+    uint32_t others = fill->beside == NULL ? 0 : 1;
+    if (task < others) {
+        fill->beside(fill->beside_context);
+    } else {
+        slice_fill(fill, task - others, member);
     }
 }
 
@@ -136,9 +147,15 @@ static bool members_end(struct train_fill *fill)
     for (uint32_t m = 0; m < threads_count(fill->train->threads); m++) {
         train_sums_merge(&fill->train->sums, &fill->sums[m], fill->train->service->item_count);
         fill->sums[m] = (struct train_sums){.joined = 0};
-        good = good && !fill->text[m + 1].failed && !train_row_failed(&fill->row[m]);
+        good = good && !fill->text[m].failed && !train_row_failed(&fill->row[m]);
     }
     return good;
+}
+
+void train_fill_beside(struct train_fill *fill, train_beside *beside, void *context)
+{
+    fill->beside = beside;
+    fill->beside_context = context;
 }
 
 enum result train_fill_rows(struct train_fill *fill, struct train_source *source, uint32_t first,
@@ -151,7 +168,9 @@ enum result train_fill_rows(struct train_fill *fill, struct train_source *source
     fill->first = first;
     fill->count = count;
     atomic_store_explicit(&fill->shared_bad, UINT64_MAX, memory_order_relaxed);
-    threads_run(fill->train->threads, (count + SLICE_ROWS - 1) / SLICE_ROWS, slice_fill, fill);
+    uint32_t tasks = (count + SLICE_ROWS - 1) / SLICE_ROWS + (fill->beside == NULL ? 0 : 1);
+    threads_run(fill->train->threads, tasks, task_do, fill);
+    fill->beside = NULL;
     source->next += count;
     source->rows_left -= count;
     uint64_t bad = atomic_load_explicit(&fill->shared_bad, memory_order_relaxed);
@@ -160,5 +179,5 @@ enum result train_fill_rows(struct train_fill *fill, struct train_source *source
         *out_column = (uint32_t)bad;
         return RESULT_INVALID;
     }
-    return members_end(fill) && !fill->text[0].failed ? RESULT_OK : RESULT_NO_MEMORY;
+    return members_end(fill) ? RESULT_OK : RESULT_NO_MEMORY;
 }

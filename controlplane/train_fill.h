@@ -9,13 +9,15 @@
 #include "controlplane/train_row.h"
 #include "controlplane/train_source.h"
 
+/* What one thread does while the others fill rows. */
+typedef void train_beside(void *context);
+
 struct train_fill {
     struct train *train;
     struct train_column *column; /* Borrowed: of the values, each with its status's behind it. */
     struct train_pass pass;
-    bool passes; /* The service only passes on what views answer. */
-    /* Texts of the rows that are gathered: one of the caller's, then one of each thread. */
-    struct buffer text[THREADS_MAX + 1];
+    bool passes;                      /* The service only passes on what views answer. */
+    struct buffer text[THREADS_MAX];  /* Of each thread: texts of the rows that are gathered. */
     uint8_t owner[TRAIN_COLUMN_ROWS]; /* Whose text has a row's values. */
     struct train_row *row;            /* Owned; of each thread, */
     struct train_sums *sums;          /* as are these. */
@@ -24,12 +26,16 @@ struct train_fill {
     const uint8_t *begin[TRAIN_COLUMN_ROWS]; /* Of its rows' values in a spool. */
     uint32_t first;
     uint32_t count;
+    train_beside *beside;
+    void *beside_context;
     _Atomic uint64_t shared_bad; /* Least row and column that do not fit. */
 };
 
 MUST_USE enum result train_fill_init(struct train_fill *fill, struct train *train,
                                      struct train_column *column);
 void train_fill_deinit(struct train_fill *fill);
+/* Beside the next rows, some thread calls this once. */
+void train_fill_beside(struct train_fill *fill, train_beside *beside, void *context);
 /* Fills rows [first, first + count) from the source's part, which is behind them then, and adds to
  * the train's sums. RESULT_CORRUPT: a spool has no such values; RESULT_INVALID: a column cannot
  * hold one, row from `first` on; RESULT_NO_MEMORY. */

@@ -8,9 +8,11 @@
 
 #include "controlplane/train_csv.h"
 #include "controlplane/train_fill.h"
+#include "controlplane/train_gathered.h"
 #include "drivers/memory.h"
 
-#define STATUS_SUFFIX "__status"
+#define STATUS_SUFFIX  "__status"
+#define LABEL_ROWS_MAX 8192u
 
 struct output {
     struct train *train;
@@ -21,9 +23,9 @@ struct output {
     struct train_column *column;
     struct parquet_values *values;
     struct train_fill *fill; /* Owned. */
-    uint64_t *line;          /* Owned; of the labels that are gathered, */
-    uint32_t labels;         /* which are so many. */
     struct train_source source;
+    /* Labels whose values are put, and those that are read beside it. */
+    struct train_gathered labels[2];
 };
 
 static bool is_csv(const char *path)
@@ -159,23 +161,6 @@ static void csv_head_write(const struct output *output)
     }
 }
 
-static enum result rows_flush(struct output *output)
-{
-    static const uint8_t of_labels[TRAIN_COLUMN_ROWS];
-    struct train_fill *fill = output->fill;
-    if (output->csv != NULL || output->labels == 0) {
-        return RESULT_OK;
-    }
-    for (uint32_t i = 0; i < output->column_count; i++) {
-        output->values[i] = train_column_values(&output->column[i], output->labels, fill->text,
-                                                i < output->label_count ? of_labels : fill->owner);
-    }
-    enum result result = parquet_writer_append(output->writer, output->values, output->labels);
-    output->labels = 0;
-    train_fill_clear(fill);
-    return result == RESULT_OK ? RESULT_OK : output_fail(output, result);
-}
-
 static enum result value_fail(const struct output *output, uint32_t column, uint64_t line)
 {
     char place[256];
@@ -235,36 +220,36 @@ static enum result batch_print(struct output *output, const struct label_batch *
     return result;
 }
 
-/* Labels behind those that are gathered. */
-static void batch_put(struct output *output, const struct label_batch *batch)
+static enum result rows_print(struct output *output)
 {
-    const struct label_cell *cell = batch->cell;
-    for (uint32_t row = 0; row < batch->rows; row++) {
-        output->line[output->labels] = batch->line[row];
-        for (uint32_t at = 0; at < output->label_count; at++) {
-            train_column_put_cell(&output->column[at], output->labels, cell++,
-                                  &output->fill->text[0]);
-        }
-        output->labels++;
+    struct train *train = output->train;
+    struct label_batch batch = {.rows = 1};
+    enum result result = RESULT_OK;
+    while (result == RESULT_OK && batch.rows > 0) {
+        char error[LABEL_ERROR_SIZE_MAX];
+        result = label_table_next(train->labels, LABEL_ROWS_MAX, &batch, error);
+        result = result == RESULT_OK ? batch_print(output, &batch) : train_fail(train, "%s", error);
+        train->rows += result == RESULT_OK ? batch.rows : 0;
     }
+    return result;
 }
 
-/* The values of all labels that are gathered. */
-static enum result values_put(struct output *output)
+/* The values of all rows that are gathered. */
+static enum result values_put(struct output *output, const struct train_gathered *gathered)
 {
     enum result result = RESULT_OK;
-    for (uint32_t first = 0, count; result == RESULT_OK && first < output->labels; first += count) {
+    for (uint32_t first = 0, count; result == RESULT_OK && first < gathered->rows; first += count) {
         uint32_t row;
         uint32_t column;
         result = train_source_enter(&output->source);
         if (result != RESULT_OK) {
             return result;
         }
-        uint32_t left = output->labels - first;
+        uint32_t left = gathered->rows - first;
         count = left < output->source.rows_left ? left : output->source.rows_left;
         result = train_fill_rows(output->fill, &output->source, first, count, &row, &column);
         if (result == RESULT_INVALID) {
-            return value_fail(output, output->label_count + column, output->line[first + row]);
+            return value_fail(output, output->label_count + column, gathered->line[first + row]);
         }
         if (result != RESULT_OK) {
             return result == RESULT_CORRUPT ? train_source_fail(&output->source)
@@ -274,38 +259,43 @@ static enum result values_put(struct output *output)
     return result;
 }
 
-static enum result labels_flush(struct output *output)
+static enum result rows_append(struct output *output, struct train_gathered *gathered)
 {
-    enum result result = output->csv != NULL ? RESULT_OK : values_put(output);
-    return result == RESULT_OK ? rows_flush(output) : result;
+    struct train_fill *fill = output->fill;
+    train_gathered_values(gathered, output->values);
+    for (uint32_t i = output->label_count; i < output->column_count; i++) {
+        output->values[i] =
+            train_column_values(&output->column[i], gathered->rows, fill->text, fill->owner);
+    }
+    enum result result = parquet_writer_append(output->writer, output->values, gathered->rows);
+    output->train->rows += gathered->rows;
+    train_fill_clear(fill);
+    return result == RESULT_OK ? RESULT_OK : output_fail(output, result);
 }
 
+static void labels_read_beside(void *context)
+{
+    (void)train_gathered_read(context);
+}
+
+/* While a batch's values are put, the labels of the next one are read. */
 static enum result rows_write(struct output *output)
 {
-    struct train *train = output->train;
+    struct train_gathered *now = &output->labels[0];
+    struct train_gathered *next = &output->labels[1];
     enum result result = RESULT_OK;
-    train->rows = 0;
-    while (result == RESULT_OK) {
-        struct label_batch batch;
-        char error[LABEL_ERROR_SIZE_MAX];
-        result = label_table_next(train->labels, TRAIN_COLUMN_ROWS - output->labels, &batch, error);
-        if (result != RESULT_OK) {
-            return train_fail(train, "%s", error);
-        }
-        if (batch.rows == 0) {
-            return labels_flush(output);
-        }
-        if (output->csv != NULL) {
-            result = batch_print(output, &batch);
-        } else {
-            batch_put(output, &batch);
-        }
-        train->rows += batch.rows;
-        if (result == RESULT_OK && output->labels == TRAIN_COLUMN_ROWS) {
-            result = labels_flush(output);
-        }
+    (void)train_gathered_read(now);
+    while (result == RESULT_OK && now->result == RESULT_OK && now->rows > 0) {
+        train_fill_beside(output->fill, labels_read_beside, next);
+        result = values_put(output, now);
+        result = result == RESULT_OK ? rows_append(output, now) : result;
+        struct train_gathered *read = next;
+        next = now;
+        now = read;
     }
-    return result;
+    return result == RESULT_OK && now->result != RESULT_OK
+               ? train_fail(output->train, "%s", now->error)
+               : result;
 }
 
 static enum result csv_finish(struct output *output)
@@ -323,12 +313,15 @@ static enum result csv_finish(struct output *output)
 static enum result fill_open(struct output *output)
 {
     struct train *train = output->train;
-    output->line = heap_alloc(TRAIN_COLUMN_ROWS * sizeof(*output->line));
     output->fill = heap_alloc_lines(sizeof(*output->fill));
-    bool good =
-        output->line != NULL && output->fill != NULL &&
-        train_fill_init(output->fill, train, output->column + output->label_count) == RESULT_OK;
-    return good ? RESULT_OK : train_fail(train, "no memory");
+    enum result result =
+        output->fill == NULL
+            ? RESULT_NO_MEMORY
+            : train_fill_init(output->fill, train, output->column + output->label_count);
+    for (uint32_t i = 0; result == RESULT_OK && i < ARRAY_COUNT(output->labels); i++) {
+        result = train_gathered_init(&output->labels[i], train->labels);
+    }
+    return result == RESULT_OK ? RESULT_OK : train_fail(train, "no memory");
 }
 
 enum result train_output_write(struct train *train, uint32_t part_count)
@@ -341,8 +334,9 @@ enum result train_output_write(struct train *train, uint32_t part_count)
     result = result == RESULT_OK ? file_open(&output) : result;
     result = result == RESULT_OK ? fill_open(&output) : result;
     if (result == RESULT_OK) {
+        train->rows = 0;
         csv_head_write(&output);
-        result = rows_write(&output);
+        result = output.csv != NULL ? rows_print(&output) : rows_write(&output);
     }
     if (result == RESULT_OK && output.csv != NULL) {
         result = csv_finish(&output);
@@ -359,7 +353,8 @@ enum result train_output_write(struct train *train, uint32_t part_count)
         train_fill_deinit(output.fill);
     }
     heap_free(output.fill);
-    heap_free(output.line);
+    train_gathered_deinit(&output.labels[0]);
+    train_gathered_deinit(&output.labels[1]);
     columns_free(&output);
     return result;
 }
