@@ -205,9 +205,9 @@ static enum result reads_sort(struct history *history, const struct history_slot
             return RESULT_NO_MEMORY;
         }
     }
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t read = history->rows->by_slot[slot->read_first + i];
-        hand->due[i] =
+    uint32_t read = slot->read_chain;
+    for (uint32_t i = count; i > 0; i--, read = history->rows->before[read]) {
+        hand->due[i - 1] =
             (struct sort_pair){.key = history_due_us(&history->options, read), .item = read};
     }
     sort_pairs(hand->due, hand->due + count, count);

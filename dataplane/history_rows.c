@@ -7,14 +7,33 @@
 /* Their rows come near. */
 #define READS_AHEAD 16u
 
-bool history_read_asks_horizon(const struct plan *plan, const struct history_read *read)
+/* Of any read. */
+static bool view_asks_horizon(const struct plan_view *view)
 {
-    const struct plan_view *view = &plan->view[read->view];
-    bool asks = read->time != READ_NOW || view->leading_newest;
+    bool asks = view->leading_newest;
     for (uint32_t i = 0; !asks && i < view->aggregate_count; i++) {
         asks = view->aggregate[i].kind == AGGREGATE_decayed_sum;
     }
     return asks;
+}
+
+bool history_read_asks_horizon(const struct plan *plan, const struct history_read *read)
+{
+    return read->time != READ_NOW || view_asks_horizon(&plan->view[read->view]);
+}
+
+bool history_reads_ask_horizon(const struct plan *plan, const struct history_read *read,
+                               uint32_t count)
+{
+    bool asks[VIEWS_MAX];
+    for (uint32_t v = 0; v < plan->view_count; v++) {
+        asks[v] = view_asks_horizon(&plan->view[v]);
+    }
+    bool any = false;
+    for (uint32_t i = 0; !any && i < count; i++) {
+        any = read[i].time != READ_NOW || asks[read[i].view];
+    }
+    return any;
 }
 
 static uint64_t hash_of(const struct history_read *read)
@@ -26,18 +45,25 @@ static void read_add(struct history_rows *rows, const struct history_options *op
                      uint32_t index, uint64_t hash)
 {
     const struct history_read *read = &options->read[index];
+    uint32_t place = HISTORY_SLOT_NONE;
     rows->is_asked[read->view] = true;
     rows->answers_max =
         read->feature_count > rows->answers_max ? read->feature_count : rows->answers_max;
-    rows->slot[index] = HISTORY_SLOT_NONE;
-    if (read->key_size == 0) {
-        return;
+    if (read->key_size > 0) {
+        int64_t due_us = history_due_us(options, index);
+        place = history_slot_add(&rows->slots, hash, read->view, read->key, read->key_size);
+        struct history_slot *slot = &rows->slots.slot[place];
+        slot->due_us = due_us > slot->due_us ? due_us : slot->due_us;
+        if (rows->before != NULL) {
+            rows->before[index] = slot->read_chain;
+        }
+        slot->read_chain = index;
+        slot->read_count++;
     }
-    int64_t due_us = history_due_us(options, index);
-    rows->slot[index] = history_slot_add(&rows->slots, hash, read->view, read->key, read->key_size);
-    struct history_slot *slot = &rows->slots.slot[rows->slot[index]];
-    slot->due_us = due_us > slot->due_us ? due_us : slot->due_us;
-    slot->read_count++;
+    rows->absent += read->key_size == 0;
+    if (rows->slot != NULL) {
+        rows->slot[index] = place;
+    }
 }
 
 /* Each read's row, asked for some reads ahead. */
@@ -78,34 +104,6 @@ static enum result order_make(struct history_rows *rows, const struct history_op
     return RESULT_OK;
 }
 
-/* Each row's reads get their place, in the order of rows; then they go there. */
-static enum result by_slot_make(struct history_rows *rows, uint32_t count)
-{
-    struct history_slots *slots = &rows->slots;
-    uint32_t next = 0;
-    rows->by_slot = heap_alloc((count + 1) * sizeof(*rows->by_slot));
-    if (rows->by_slot == NULL) {
-        return RESULT_NO_MEMORY;
-    }
-    for (uint64_t place = 0; place <= slots->mask; place++) {
-        if (slots->tag[place] != 0) {
-            slots->slot[place].read_first = next;
-            next += slots->slot[place].read_count;
-            slots->slot[place].read_count = 0;
-        }
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        if (i + READS_AHEAD < count && rows->slot[i + READS_AHEAD] != HISTORY_SLOT_NONE) {
-            __builtin_prefetch(&slots->slot[rows->slot[i + READS_AHEAD]], 1, 2);
-        }
-        if (rows->slot[i] != HISTORY_SLOT_NONE) {
-            struct history_slot *slot = &slots->slot[rows->slot[i]];
-            rows->by_slot[slot->read_first + slot->read_count++] = i;
-        }
-    }
-    return RESULT_OK;
-}
-
 enum result history_rows_init(struct history_rows *rows, const struct history_options *options,
                               bool of_team)
 {
@@ -115,13 +113,15 @@ enum result history_rows_init(struct history_rows *rows, const struct history_op
     if (result != RESULT_OK) {
         return result;
     }
-    rows->slot = heap_alloc((count + 1) * sizeof(*rows->slot));
-    if (rows->slot == NULL) {
+    uint32_t *of_each = heap_alloc((count + 1) * sizeof(*of_each));
+    rows->slot = of_team ? NULL : of_each;
+    rows->before = of_team ? of_each : NULL;
+    if (of_each == NULL) {
         history_rows_deinit(rows);
         return RESULT_NO_MEMORY;
     }
     reads_add(rows, options);
-    result = of_team ? by_slot_make(rows, count) : order_make(rows, options);
+    result = of_team ? RESULT_OK : order_make(rows, options);
     if (result != RESULT_OK) {
         history_rows_deinit(rows);
     }
@@ -133,6 +133,6 @@ void history_rows_deinit(struct history_rows *rows)
     history_slots_deinit(&rows->slots);
     heap_free(rows->order);
     heap_free(rows->slot);
-    heap_free(rows->by_slot);
+    heap_free(rows->before);
     *rows = (struct history_rows){0};
 }

@@ -9,9 +9,10 @@
 
 struct history_rows {
     struct history_slots slots;
-    uint32_t *slot;       /* Of each read; NONE: it has no key. */
-    uint32_t *order;      /* Of no team: reads, by the time when they are due. */
-    uint32_t *by_slot;    /* Of a team: reads, row by row, each row's in their own order. */
+    uint32_t *slot;       /* Of no team: of each read; NONE: it has no key. */
+    uint32_t *order;      /* The same: reads, by the time when they are due. */
+    uint32_t *before;     /* Of a team: of each read the one before it of its row. */
+    uint32_t absent;      /* Reads without a key. */
     uint32_t answers_max; /* Of a read. */
     bool is_asked[VIEWS_MAX];
 };
@@ -30,3 +31,6 @@ static inline int64_t history_due_us(const struct history_options *options, uint
 /* Whether its answer goes by the horizon of its moment: q may be before it, or a decayed sum weighs
  * tiles as they are folded then. Such reads want rows folded as they were. */
 bool history_read_asks_horizon(const struct plan *plan, const struct history_read *read);
+/* Whether some read's does. */
+bool history_reads_ask_horizon(const struct plan *plan, const struct history_read *read,
+                               uint32_t count);

@@ -23,7 +23,7 @@ struct history_slot {
     int64_t came_us;     /* TRUE: latest T of its events; INT64_MAX: some were too late. */
     uint32_t burst;      /* Generation of the burst that has an event of it; 0: none. */
     uint32_t batch;      /* The same of a batch of reads. */
-    uint32_t read_first; /* Of a team: its reads in history_rows.by_slot. */
+    uint32_t read_chain; /* Its last read; of a team, history_rows.before has the others. */
     uint32_t read_count;
     uint16_t view;
     uint16_t key_size;

@@ -9,12 +9,7 @@
 
 bool history_team_fits(const struct plan *plan, const struct history_read *read, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        if (history_read_asks_horizon(plan, &read[i])) {
-            return false;
-        }
-    }
-    return true;
+    return !history_reads_ask_horizon(plan, read, count);
 }
 
 /* Parts of slots that follow one another: as many as memory has some blocks for. */
@@ -57,7 +52,8 @@ static enum result absent_answer(const struct history_team *team)
 {
     struct history *first = team->hand[0];
     enum result result = RESULT_OK;
-    for (uint32_t i = 0; result == RESULT_OK && i < team->options.read_count; i++) {
+    uint32_t count = team->rows.absent == 0 ? 0 : team->options.read_count;
+    for (uint32_t i = 0; result == RESULT_OK && i < count; i++) {
         struct history_read *read = &team->options.read[i];
         if (read->key_size == 0) {
             struct answer *answer = history_answers_of(first, read, 0);
@@ -75,7 +71,7 @@ enum result history_team_open(const struct history_options *options,
                               struct history_team **out_team)
 {
     ASSERT(hand_count > 0 && hand_count <= SHARDS_MAX);
-    ASSERT(history_team_fits(options->plan, options->read, options->read_count));
+    ASSERT_COSTLY(history_team_fits(options->plan, options->read, options->read_count));
     struct history_team *team = heap_alloc_lines(sizeof(*team));
     if (team == NULL) {
         return RESULT_NO_MEMORY;
