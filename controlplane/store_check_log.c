@@ -84,6 +84,14 @@ static uint64_t segment_last_again(struct store_check *check, const struct store
     return segment.last_lsn > last_lsn ? segment.last_lsn : last_lsn;
 }
 
+/* Whether it goes on where the segment before it ends: under another number of shards a log begins
+ * anew, also when that number was another one only in between. */
+static bool segment_follows(const struct shard_log *log, const struct mirror_segment *segment)
+{
+    return log->begun && segment->shard_count == log->shard_count &&
+           lsn_number(segment->before_lsn) != 0;
+}
+
 /* The segment against the one before it. A torn end is none when the next segment names its last
  * good LSN: recovery has seen it. */
 static void log_check(struct store_check *check, const struct store_name *name,
@@ -97,7 +105,7 @@ static void log_check(struct store_check *check, const struct store_name *name,
         store_line_put(check, &line, "begins at LSN %s, not behind %s, which begins at %s",
                        store_lsn_format(segment->segment.first_lsn, first), log->name->name,
                        store_lsn_format(log->first_lsn, last));
-    } else if (log->begun && segment->segment.shard_count == log->shard_count &&
+    } else if (segment_follows(log, &segment->segment) &&
                segment->segment.before_lsn > log->last_lsn) {
         uint64_t last_lsn = segment_last_again(check, log->name, log->last_lsn);
         if (segment->segment.before_lsn > last_lsn) {

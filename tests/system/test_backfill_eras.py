@@ -469,6 +469,25 @@ def what_is_gone_of_an_era_moves_since():
             assert damaged or other.hash() == other.hash("--since", "1")
 
 
+def a_log_whose_shards_were_away_is_whole():
+    """It begins anew each time, and lacks nothing; a segment that is gone of it is told."""
+    source = dataset.seed_of(66)
+    parts = [part[:20] for part in parts_of(messages_of(source, LIFE * 3))]
+    with Stores() as stores:
+        store = stores.make(BEFORE)
+        lived(store, parts, [3, 1, 3])
+        store.machine.kill()
+        data = store.folder / "data"
+        verified = support.run("verify", data)
+        assert verified.returncode == 0, verified.stdout
+        for _ in range(2):
+            store.start(3)
+            assert store.machine.stop() == 0
+        sorted(data.glob("mirror-002-*.log"))[1].unlink()
+        verified = support.run("verify", data)
+        assert verified.returncode == 1 and "of shard 2 are missing" in verified.stdout, verified
+
+
 def corrections_of_earlier_eras_count():
     source = dataset.seed_of(65)
     messages = messages_of(source, LIFE * len(LIVES))
@@ -513,7 +532,8 @@ def corrections_of_earlier_eras_count():
 SCENES = [a_start_and_a_backfill_have_what_came_under_other_numbers_of_shards,
           a_fill_that_is_killed_anywhere_reads_them_once,
           segments_of_earlier_eras_stay_while_a_fill_reads_them,
-          what_is_gone_of_an_era_moves_since, corrections_of_earlier_eras_count]
+          what_is_gone_of_an_era_moves_since, a_log_whose_shards_were_away_is_whole,
+          corrections_of_earlier_eras_count]
 
 if __name__ == "__main__":
     support.main(SCENES if len(sys.argv) < 2
