@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "controlplane/store_tile.h"
+#include "dataplane/feature/file_name.h"
 #include "dataplane/feature/mirror_scan.h"
 #include "dataplane/filling_door.h"
 
 #define PATH_SIZE_MAX 4096u
-#define TMP           ".tmp"
 
 /* A walk over a file's rows. */
 struct rows_walk {
@@ -146,25 +146,25 @@ struct prune {
     uint32_t shard_count;
 };
 
+static bool rows_are_named(const struct prune *prune, uint64_t generation, uint32_t shard)
+{
+    const struct backfill_place *place = prune->place;
+    return place != NULL && generation == place->generation && shard < prune->shard_count &&
+           place->stand[shard].rows.block_count > 0;
+}
+
 static void prune_visit(void *context, const char *name, uint64_t size)
 {
     const struct prune *prune = context;
-    char bare[TILE_NAME_SIZE_MAX + sizeof(TMP)];
+    char bare[TILE_NAME_SIZE_MAX];
     uint64_t generation;
     uint32_t shard;
-    size_t length = strlen(name);
     (void)size;
-    if (length >= sizeof(bare)) {
-        return;
-    }
-    memcpy(bare, name, length + 1);
-    bool tmp = length > strlen(TMP) && strcmp(name + length - strlen(TMP), TMP) == 0;
-    bare[tmp ? length - strlen(TMP) : length] = '\0';
-    bool named = !tmp && prune->place != NULL &&
-                 tile_filled_name_parse(bare, &generation, &shard) &&
-                 generation == prune->place->generation && shard < prune->shard_count &&
-                 prune->place->stand[shard].rows.block_count > 0;
-    if (!named && tile_filled_name_parse(bare, &generation, &shard)) {
+    bool tmp = file_name_is_tmp(name, bare, sizeof(bare));
+    bool rows = tile_filled_name_parse(tmp ? bare : name, &generation, &shard);
+    bool goes = rows ? tmp || !rows_are_named(prune, generation, shard)
+                     : tmp && strcmp(bare, BACKFILL_NOTE_NAME) == 0;
+    if (goes) {
         enum result result = disk_remove(prune->disk, name);
         (void)result;
     }

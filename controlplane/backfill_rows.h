@@ -31,6 +31,7 @@ MUST_USE enum result backfill_rows_check(const struct backfill_rows *rows, uint3
 MUST_USE enum result backfill_rows_hand(const struct backfill_rows *rows, uint32_t shard,
                                         struct ring *ring, bool (*pause)(const void *context),
                                         const void *context);
-/* Removes files of rows that the note does not name; NULL: all. What cannot go now goes later: the
- * result may be passed over. RESULT_NO_MEMORY to look for them. */
+/* Removes files of rows that the note does not name (NULL: all), and what was not written whole, of
+ * the note too. What cannot go now goes later: the result may be passed over. RESULT_NO_MEMORY to
+ * look for them. */
 enum result backfill_rows_prune(struct disk *disk, const struct backfill_note *note);

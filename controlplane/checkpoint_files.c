@@ -6,13 +6,14 @@
 #include "controlplane/segments.h"
 #include "dataplane/base/assert.h"
 #include "dataplane/base/checksum.h"
+#include "dataplane/feature/file_name.h"
 #include "drivers/memory.h"
 
 #define TMP_SIZE_MAX (TILE_NAME_SIZE_MAX + 8)
 
 static void tmp_name(const char *name, char out[TMP_SIZE_MAX])
 {
-    (void)snprintf(out, TMP_SIZE_MAX, "%s.tmp", name);
+    (void)snprintf(out, TMP_SIZE_MAX, "%s" FILE_NAME_TMP, name);
 }
 
 /* What cannot be removed now is removed by a later prune. */
@@ -267,18 +268,24 @@ static bool file_is_kept(const struct checkpoint *checkpoint, const char *name)
     return false;
 }
 
+/* Nothing is being written now: what is not whole was left by a process that was killed. */
 static void prune_look(void *context, const char *name, uint64_t size)
 {
     struct prune *prune = context;
     const struct checkpoint *checkpoint = prune->checkpoint;
     uint64_t oldest = checkpoint->kept[checkpoint->kept_count - 1]->generation;
+    char bare[TMP_SIZE_MAX];
     uint64_t generation;
     uint32_t shard;
     enum tile_kind kind;
     (void)size;
-    bool goes = (manifest_name_parse(name, &generation) && generation < oldest) ||
-                (tile_name_parse(name, &generation, &shard, &kind) &&
-                 generation <= checkpoint->generation && !file_is_kept(checkpoint, name));
+    bool tmp = file_name_is_tmp(name, bare, sizeof(bare));
+    const char *whole = tmp ? bare : name;
+    bool manifest = manifest_name_parse(whole, &generation);
+    bool goes = manifest ? tmp || generation < oldest
+                         : tile_name_parse(whole, &generation, &shard, &kind) &&
+                               generation <= checkpoint->generation &&
+                               (tmp || !file_is_kept(checkpoint, name));
     if (goes && prune->count < PRUNE_MAX && strlen(name) < TMP_SIZE_MAX) {
         memcpy(prune->name[prune->count++], name, strlen(name) + 1);
     }

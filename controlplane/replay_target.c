@@ -7,6 +7,7 @@
 
 #include "controlplane/epochs.h"
 #include "controlplane/recovery.h"
+#include "dataplane/feature/file_name.h"
 #include "drivers/memory.h"
 
 #define NAMES_MAX 256u
@@ -35,20 +36,13 @@ static bool name_is_nothing(const char *name)
 static bool name_is_ours(const char *name)
 {
     char bare[DISK_NAME_SIZE_MAX];
-    size_t size = strlen(name);
     uint64_t generation;
     uint32_t shard;
     enum tile_kind kind;
-    if (size >= sizeof(bare)) {
-        return false;
-    }
-    memcpy(bare, name, size + 1);
-    if (size > 4 && strcmp(bare + size - 4, ".tmp") == 0) {
-        bare[size - 4] = '\0';
-    }
-    return strcmp(bare, RECOVERY_UNFINISHED_NAME) == 0 || strcmp(bare, EPOCHS_NAME) == 0 ||
-           strcmp(bare, EPOCHS_NAME ".spare") == 0 || manifest_name_parse(bare, &generation) ||
-           tile_name_parse(bare, &generation, &shard, &kind);
+    const char *whole = file_name_is_tmp(name, bare, sizeof(bare)) ? bare : name;
+    return strcmp(whole, RECOVERY_UNFINISHED_NAME) == 0 || strcmp(whole, EPOCHS_NAME) == 0 ||
+           strcmp(whole, EPOCHS_NAME ".spare") == 0 || manifest_name_parse(whole, &generation) ||
+           tile_name_parse(whole, &generation, &shard, &kind);
 }
 
 static void name_add(struct contents *contents, const char *name)

@@ -51,3 +51,16 @@ const char *file_name_take_number(const char *name, uint32_t digits_min, uint64_
     *out_number = number;
     return name + count;
 }
+
+bool file_name_is_tmp(const char *name, char *out, uint32_t size)
+{
+    size_t length = strlen(name);
+    size_t ending = strlen(FILE_NAME_TMP);
+    bool is_tmp = length > ending && strcmp(name + length - ending, FILE_NAME_TMP) == 0 &&
+                  length - ending < size;
+    if (is_tmp) {
+        memcpy(out, name, length - ending);
+        out[length - ending] = '\0';
+    }
+    return is_tmp;
+}

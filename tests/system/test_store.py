@@ -605,6 +605,28 @@ def a_damaged_checkpoint_falls_back_to_an_older_one(one):
     one.check()
 
 
+@life(data=DATA.replace("checkpoint: 1h", "checkpoint: 100ms"))
+def what_a_kill_left_half_written_goes(one):
+    """Also of shards that are no more."""
+    one.start()
+    one.send(300)
+    one.appliance.verb("checkpoint")
+    one.appliance.kill()
+    generation = max(int(path.name[-10:]) for path in one.directory.glob("manifest-*"))
+    left = [one.directory / name for name in (
+        f"tiles-{generation:010}-005.rows.tmp", f"tiles-{generation:010}-000.lanes.tmp",
+        f"manifest-{generation:010}.tmp", f"backfill-{generation:010}-001.rows.tmp",
+        "backfill.tmp")]
+    for path in left:
+        path.write_bytes(bytes(4096))
+    one.start()
+    support.wait_until(lambda: not any(path.exists() for path in left), "what was left goes")
+    one.send(100)
+    one.check()
+    assert one.appliance.stop() == 0
+    assert support.run("verify", one.directory).returncode == 0
+
+
 @life()
 def hang_up_reads_the_key_files_again(one):
     keys = one.appliance.folder / "keys.yaml"

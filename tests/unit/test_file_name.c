@@ -117,6 +117,24 @@ static void other_names_are_no_names(void **state)
     }
 }
 
+static void a_name_that_is_no_whole_files_gives_what_it_would_be(void **state)
+{
+    (void)state;
+    char out[10];
+    static const char *const whole[] = {"",         ".tmp",       "tmp",   "notes",
+                                        "notes.tm", "notes.tmp.", "a.tmpp"};
+    for (uint32_t i = 0; i < ARRAY_COUNT(whole); i++) {
+        assert_false(file_name_is_tmp(whole[i], out, sizeof(out)));
+    }
+    assert_true(file_name_is_tmp("notes.tmp", out, sizeof(out)));
+    assert_string_equal(out, "notes");
+    assert_true(file_name_is_tmp("a.tmp.tmp", out, sizeof(out)));
+    assert_string_equal(out, "a.tmp");
+    assert_true(file_name_is_tmp("123456789.tmp", out, sizeof(out)));
+    assert_string_equal(out, "123456789");
+    assert_false(file_name_is_tmp("1234567890.tmp", out, sizeof(out)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -125,6 +143,7 @@ int main(void)
         cmocka_unit_test(a_name_gives_back_what_it_was_made_of),
         cmocka_unit_test(the_longest_names_fit),
         cmocka_unit_test(other_names_are_no_names),
+        cmocka_unit_test(a_name_that_is_no_whole_files_gives_what_it_would_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
