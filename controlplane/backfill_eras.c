@@ -3,7 +3,6 @@
 
 #include "controlplane/backfill_reading.h"
 #include "controlplane/store.h"
-#include "dataplane/mirror_door.h"
 #include "drivers/memory.h"
 
 /* Files are renamed while they are listed. */
@@ -71,21 +70,6 @@ static void since_report(const struct backfill_reading *reading)
     (void)pthread_mutex_unlock(&backfill->lock);
 }
 
-/* Bytes of the log from a segment on. */
-static uint64_t bytes_from(const struct backfill_reading *reading, uint32_t shard,
-                           const struct log_reader *reader, uint32_t first)
-{
-    uint32_t count = log_reader_segment_count(reader);
-    uint64_t bytes = 0;
-    for (uint32_t i = first; i + 1 < count; i++) {
-        bytes += log_reader_segment(reader, i)->size_bytes;
-    }
-    return bytes +
-           atomic_load_explicit(
-               &worker_mirror(reading_appliance(reading)->worker[shard])->shared_segment_bytes,
-               memory_order_relaxed);
-}
-
 static void bytes_expect(struct backfill_reading *reading, uint64_t bytes)
 {
     (void)pthread_mutex_lock(&reading->backfill->lock);
@@ -104,11 +88,10 @@ static enum result log_find(struct backfill_reading *reading, struct era *era, u
     }
     uint32_t first;
     uint64_t bytes;
-    result = grows ? log_reader_whole(reader, &first)
-                   : log_reader_whole_to(reader, era->last_lsn[shard], &first, &bytes);
+    result = log_reader_whole(reader, grows ? 0 : era->last_lsn[shard], &first, &bytes);
     if (result == RESULT_OK) {
         era_log_note(era, shard, reader, first);
-        bytes_expect(reading, grows ? bytes_from(reading, shard, reader, first) : bytes);
+        bytes_expect(reading, bytes);
         segments_keep(reading, reader, shard, first);
     }
     log_reader_close(reader);

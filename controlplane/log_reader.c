@@ -442,36 +442,8 @@ enum result log_reader_end(struct log_reader *reader, uint64_t lsn, struct log_e
     return result;
 }
 
-/* Index of the first segment from which on there is no hole; gaps_only: only behind segments whose
- * next number is not there. */
-static enum result whole_find(struct log_reader *reader, bool gaps_only, uint32_t *out_index)
-{
-    *out_index = 0;
-    for (uint32_t i = 0; i + 1 < reader->begun_count; i++) {
-        if (gaps_only &&
-            log_reader_file(reader, i + 1)->number == log_reader_file(reader, i)->number + 1) {
-            continue;
-        }
-        struct log_end end = {.apply_us = INT64_MIN};
-        struct log_damage damage;
-        enum result result =
-            segment_scan(reader, i, (struct segment_end){.end = &end, .damage = &damage});
-        if (result == RESULT_CORRUPT) {
-            *out_index = i + 1;
-        } else if (result != RESULT_OK) {
-            return result;
-        }
-    }
-    return RESULT_OK;
-}
-
-enum result log_reader_whole(struct log_reader *reader, uint32_t *out_index)
-{
-    return whole_find(reader, /* gaps_only= */ false, out_index);
-}
-
-enum result log_reader_whole_to(struct log_reader *reader, uint64_t last_lsn, uint32_t *out_index,
-                                uint64_t *out_bytes)
+enum result log_reader_whole(struct log_reader *reader, uint64_t last_lsn, uint32_t *out_index,
+                             uint64_t *out_bytes)
 {
     *out_index = 0;
     *out_bytes = 0;
@@ -493,5 +465,20 @@ enum result log_reader_whole_to(struct log_reader *reader, uint64_t last_lsn, ui
 
 enum result log_reader_kept(struct log_reader *reader, uint32_t *out_index)
 {
-    return whole_find(reader, /* gaps_only= */ true, out_index);
+    *out_index = 0;
+    for (uint32_t i = 0; i + 1 < reader->begun_count; i++) {
+        if (log_reader_file(reader, i + 1)->number == log_reader_file(reader, i)->number + 1) {
+            continue;
+        }
+        struct log_end end = {.apply_us = INT64_MIN};
+        struct log_damage damage;
+        enum result result =
+            segment_scan(reader, i, (struct segment_end){.end = &end, .damage = &damage});
+        if (result == RESULT_CORRUPT) {
+            *out_index = i + 1;
+        } else if (result != RESULT_OK) {
+            return result;
+        }
+    }
+    return RESULT_OK;
 }

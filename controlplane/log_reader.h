@@ -67,14 +67,12 @@ MUST_USE enum result log_reader_sync(struct log_reader *reader, uint64_t lsn);
 MUST_USE enum result log_reader_end(struct log_reader *reader, uint64_t lsn,
                                     struct log_end *out_end, struct log_damage *out_damage);
 
-/* Index of the first segment from which on the log that is kept has no hole. Before it, segments
- * that were let go may have come back after a crash. */
-MUST_USE enum result log_reader_whole(struct log_reader *reader, uint32_t *out_index);
-
-/* The same for a log that ended with last_lsn: where the end is damaged or gone no segment is such,
- * and *out_index is their count. Bytes of the frames from there on. */
-MUST_USE enum result log_reader_whole_to(struct log_reader *reader, uint64_t last_lsn,
-                                         uint32_t *out_index, uint64_t *out_bytes);
+/* Index of the first segment from which on the log that is kept has no hole, and bytes of the
+ * frames from there on. Before it, segments that were let go may have come back after a crash.
+ * last_lsn: the log ended with it, and where the end is damaged or gone no segment is whole, so
+ * that *out_index is their count; 0: the log goes on, and its end is whatever is there. */
+MUST_USE enum result log_reader_whole(struct log_reader *reader, uint64_t last_lsn,
+                                      uint32_t *out_index, uint64_t *out_bytes);
 
 /* The same where only missing files make a hole: damage within the segments that are kept is for
  * log_reader_read() to tell. Reads less. */

@@ -15,9 +15,8 @@ static enum result log_open(struct recovery *recovery, struct era *era, bool len
                                       /* archives= */ true, &range->log);
     if (result == RESULT_OK) {
         log_reader_stop_set(range->log, options->stop_asked, options->stop_context);
-        result = lenient
-                     ? log_reader_whole_to(range->log, era->last_lsn[range->shard], &first, &bytes)
-                     : log_reader_kept(range->log, &first);
+        result = lenient ? log_reader_whole(range->log, era->last_lsn[range->shard], &first, &bytes)
+                         : log_reader_kept(range->log, &first);
     }
     if (result == RESULT_OK) {
         era_log_note(era, range->shard, range->log, first);

@@ -96,6 +96,15 @@ static void files_write(void)
     ok(log_reader_open(world.disk, (const uint8_t *)SEGMENT_STORE_ID, SHARD, &world.reader));
 }
 
+static uint64_t frames_bytes(void)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < SEGMENTS; i++) {
+        bytes += world.end_place[i] - world.place[i][0];
+    }
+    return bytes;
+}
+
 static void segment_forget(uint32_t index)
 {
     free(world.data[index]);
@@ -160,6 +169,7 @@ static void a_whole_log_is_read_from_any_record_on(void **state)
     struct log_damage damage;
     struct log_end end;
     uint32_t whole;
+    uint64_t bytes;
     world_open();
     files_write();
     uint64_t last = world.last_lsn[SEGMENTS - 1];
@@ -176,8 +186,9 @@ static void a_whole_log_is_read_from_any_record_on(void **state)
         assert_int_equal(seen.frames, SEGMENTS * FRAMES - number / RECORDS);
     }
     ok(log_reader_sync(world.reader, 0));
-    ok(log_reader_whole(world.reader, &whole));
+    ok(log_reader_whole(world.reader, 0, &whole, &bytes));
     assert_int_equal(whole, 0);
+    assert_int_equal(bytes, frames_bytes());
     /* A checkpoint that saw more than the log has: something is gone. */
     assert_int_equal(log_reader_end(world.reader, last + 1, &end, &damage), RESULT_CORRUPT);
     assert_int_equal(damage.first_lsn, last + 1);
@@ -433,6 +444,7 @@ static void a_missing_segment_is_a_hole(void **state)
     struct log_end end;
     struct log_damage damage;
     uint32_t whole;
+    uint64_t bytes;
     world_open();
     segment_forget(1);
     files_write();
@@ -440,14 +452,14 @@ static void a_missing_segment_is_a_hole(void **state)
     /* What is behind the hole can be read, and is all that is whole. */
     ok(log_reader_end(world.reader, world.last_lsn[1], &end, &damage));
     assert_int_equal(end.lsn, world.last_lsn[2]);
-    ok(log_reader_whole(world.reader, &whole));
+    ok(log_reader_whole(world.reader, 0, &whole, &bytes));
     assert_int_equal(whole, 1);
-    uint64_t bytes;
-    ok(log_reader_whole_to(world.reader, world.last_lsn[2], &whole, &bytes));
+    assert_true(bytes > 0);
+    ok(log_reader_whole(world.reader, world.last_lsn[2], &whole, &bytes));
     assert_int_equal(whole, 1);
     assert_true(bytes > 0);
     /* A log that had more than is there is whole nowhere. */
-    ok(log_reader_whole_to(world.reader, world.last_lsn[2] + 1, &whole, &bytes));
+    ok(log_reader_whole(world.reader, world.last_lsn[2] + 1, &whole, &bytes));
     assert_int_equal(whole, log_reader_segment_count(world.reader));
     assert_int_equal(bytes, 0);
     world_close();
@@ -457,7 +469,7 @@ static void a_missing_segment_is_a_hole(void **state)
     files_write();
     end_is_damaged(2, START_LSN + 1);
     ok(log_reader_end(world.reader, world.last_lsn[0], &end, &damage));
-    ok(log_reader_whole(world.reader, &whole));
+    ok(log_reader_whole(world.reader, 0, &whole, &bytes));
     assert_int_equal(whole, 0);
     world_close();
 }
