@@ -130,23 +130,44 @@ static void resume_write(const struct appliance *appliance, struct log *log)
 }
 
 /* Once: where a backfill goes on that the process before did not end. */
+static void backfill_place_look(struct watch *watch, const struct backfill_report *report)
+{
+    bool reads = report->state >= BACKFILL_FILLING && report->state <= BACKFILL_DONE;
+    if (watch->backfill_told || report->starts < 2 || !reads) {
+        return;
+    }
+    watch->backfill_told = true;
+    if (report->again[0] != '\0') {
+        log_write(watch->log, LOG_LEVEL_INFO, "backfill_again",
+                  "view %s is filled from the beginning of the mirror: %s", report->view,
+                  report->again);
+    } else {
+        log_write(watch->log, LOG_LEVEL_INFO, "backfill_goes_on",
+                  "view %s goes on behind %llu bytes of the mirror that were read", report->view,
+                  (unsigned long long)report->bytes_kept);
+    }
+}
+
+/* How it ended: one that goes on by itself has nobody else to tell. What never began is told to who
+ * asked, at once. */
 static void backfill_look(struct watch *watch)
 {
     struct backfill_report report;
     backfill_report_read(watch->appliance->backfill, &report);
-    bool reads = report.state >= BACKFILL_FILLING && report.state <= BACKFILL_DONE;
-    if (watch->backfill_told || report.starts < 2 || !reads) {
+    backfill_place_look(watch, &report);
+    bool begun = report.starts > 1 || report.version > 0;
+    bool ended = report.state == BACKFILL_DONE || report.state == BACKFILL_FAILED;
+    if (!begun || !ended || report.begin_us == watch->backfill_ended_us) {
         return;
     }
-    watch->backfill_told = true;
-    if (report.again[0] != '\0') {
-        log_write(watch->log, LOG_LEVEL_INFO, "backfill_again",
-                  "view %s is filled from the beginning of the mirror: %s", report.view,
-                  report.again);
+    watch->backfill_ended_us = report.begin_us;
+    if (report.state == BACKFILL_DONE) {
+        log_write(watch->log, LOG_LEVEL_INFO, "backfill_done",
+                  "view %s has its history, in %.3f s; it is served, and a restart loads it",
+                  report.view, (double)report.elapsed_us / (double)US_PER_SECOND);
     } else {
-        log_write(watch->log, LOG_LEVEL_INFO, "backfill_goes_on",
-                  "view %s goes on behind %llu bytes of the mirror that were read", report.view,
-                  (unsigned long long)report.bytes_kept);
+        log_write(watch->log, LOG_LEVEL_WARNING, "backfill_failed", "view %s is not filled: %s",
+                  report.view, report.error);
     }
 }
 

@@ -1,5 +1,6 @@
 /* What the log says of a running appliance: how its state came back, what was dropped, when its
- * logs are held, its checkpoints or its lake fail, and how it ended. One thread, once a second. */
+ * logs are held, its checkpoints or its lake fail, how backfills go, and how it ended. One thread,
+ * once a second. */
 #pragma once
 
 #include <stdbool.h>
@@ -20,6 +21,7 @@ struct watch {
     uint64_t lake_failed;
     uint64_t lake_lost;
     bool backfill_told;
+    int64_t backfill_ended_us; /* When the one began whose end was told. */
 };
 
 /* After appliance_open(). */

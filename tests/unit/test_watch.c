@@ -229,6 +229,35 @@ static void a_backfill_that_was_cut_short_says_once_where_it_goes_on(void **stat
     said("level=info event=backfill_again", "from the beginning of the mirror: events were");
 }
 
+static void how_a_backfill_ended_is_said_once_for_each(void **state)
+{
+    (void)state;
+    said("level=info event=store_new", "");
+    world.backfill = (struct backfill_report){
+        .state = BACKFILL_SAVING, .view = "activity", .version = 1, .starts = 1, .begin_us = 7};
+    look();
+    said(NULL, NULL);
+    world.backfill.state = BACKFILL_DONE;
+    world.backfill.elapsed_us = 2500000;
+    look();
+    said("level=info event=backfill_done", "view activity has its history, in 2.500 s");
+    look();
+    said(NULL, NULL);
+    world.backfill = (struct backfill_report){.state = BACKFILL_FAILED,
+                                              .view = "other",
+                                              .starts = 1,
+                                              .begin_us = 8,
+                                              .error = "runs already"};
+    look();
+    said(NULL, NULL);
+    world.backfill = (struct backfill_report){
+        .state = BACKFILL_FAILED, .view = "other", .starts = 2, .begin_us = 9, .error = "no room"};
+    look();
+    said("level=warning event=backfill_failed", "view other is not filled: no room");
+    look();
+    said(NULL, NULL);
+}
+
 static void a_start_says_what_came_back(void **state)
 {
     (void)state;
@@ -294,6 +323,7 @@ int main(void)
         ROW(a_checkpoint_that_fails_is_said_once),
         ROW(a_lake_that_fails_or_loses_segments_is_said_once),
         ROW(a_backfill_that_was_cut_short_says_once_where_it_goes_on),
+        ROW(how_a_backfill_ended_is_said_once_for_each),
         ROW(a_start_says_what_came_back),
         ROW(checkpoints_that_were_passed_over_are_a_line_of_their_own),
         ROW(without_a_store_only_drops_are_looked_at),
