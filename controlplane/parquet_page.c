@@ -11,6 +11,7 @@
 #define PACK_VALUES       256u /* Whole groups. */
 #define LEVELS_SIZE_BYTES 4u
 #define GROUP_VALUES      8u /* Of packed numbers: whole bytes. */
+#define PAGES_FIRST       4u /* That a chunk has room for at once. */
 
 /* Levels of one bit: one run where all are the same, else eight to the byte, least bit first.
  * Source: Encodings.md, "Run Length Encoding / Bit-Packing Hybrid". */
@@ -118,6 +119,10 @@ static enum result page_add(struct parquet_chunk *chunk, struct parquet_press *p
     enum result result = press->page.failed ? RESULT_NO_MEMORY : page_pack(press);
     if (result != RESULT_OK) {
         return result;
+    }
+    if (!of_dictionary &&
+        out->size == 0) { /* Some pages like it: they are not copied while they grow. */
+        (void)buffer_room(out, PAGES_FIRST * press->packed.size);
     }
     uint64_t before = out->size;
     parquet_page_header_write(out, of_dictionary, rows, encoding, (uint32_t)press->page.size,

@@ -278,7 +278,10 @@ enum result parquet_values_add(struct parquet_chunk *chunk, const void *value, u
         return strings_add(chunk, value, count);
     }
     uint64_t bytes = (uint64_t)count * chunk->width;
-    uint8_t *out = (uint8_t *)buffer_room(&chunk->plain, bytes);
+    /* A page with so many values will be full: room for all of them, once. */
+    bool fills = chunk->page_values >= PARQUET_PAGE_ROWS / 8;
+    uint64_t left = (uint64_t)(PARQUET_PAGE_ROWS - chunk->page_values) * chunk->width;
+    uint8_t *out = (uint8_t *)buffer_room(&chunk->plain, fills && left > bytes ? left : bytes);
     if (out == NULL) {
         return RESULT_NO_MEMORY;
     }

@@ -96,8 +96,7 @@ struct parquet_column train_column_of_label(const struct label_column *label)
 enum result train_column_init(struct train_column *column, const struct parquet_column *parquet)
 {
     column->parquet = *parquet;
-    column->data =
-        heap_alloc_lines((uint64_t)TRAIN_COLUMN_ROWS * parquet_type_bytes(parquet->type));
+    column->data = heap_alloc((uint64_t)TRAIN_COLUMN_ROWS * parquet_type_bytes(parquet->type));
     column->valid = heap_alloc(TRAIN_COLUMN_ROWS);
     return column->data == NULL || column->valid == NULL ? RESULT_NO_MEMORY : RESULT_OK;
 }

@@ -19,27 +19,31 @@ enum result train_fill_init(struct train_fill *fill, struct train *train,
         buffer_init(&fill->text[m], 0);
     }
     train_fill_clear(fill);
-    fill->row = heap_alloc_lines(members * sizeof(*fill->row));
     fill->sums = heap_alloc_lines(members * sizeof(*fill->sums));
-    if (fill->row == NULL || fill->sums == NULL) {
-        return RESULT_NO_MEMORY;
-    }
-    for (uint32_t m = 0; m < members; m++) {
-        train_row_init(train, &fill->row[m]);
-    }
-    return RESULT_OK;
+    return fill->sums == NULL ? RESULT_NO_MEMORY : RESULT_OK;
 }
 
 void train_fill_deinit(struct train_fill *fill)
 {
     for (uint32_t m = 0; m < threads_count(fill->train->threads); m++) {
         buffer_deinit(&fill->text[m]);
-        if (fill->row != NULL) {
-            train_row_deinit(&fill->row[m]);
+        if (fill->row[m] != NULL) {
+            train_row_deinit(fill->row[m]);
+        }
+        heap_free(fill->row[m]);
+    }
+    heap_free(fill->sums);
+}
+
+struct train_row *train_fill_row(struct train_fill *fill, uint32_t member)
+{
+    if (fill->row[member] == NULL) {
+        fill->row[member] = heap_alloc_lines(sizeof(*fill->row[member]));
+        if (fill->row[member] != NULL) {
+            train_row_init(fill->train, fill->row[member]);
         }
     }
-    heap_free(fill->row);
-    heap_free(fill->sums);
+    return fill->row[member];
 }
 
 void train_fill_clear(struct train_fill *fill)
@@ -89,11 +93,15 @@ static uint32_t row_fill(struct train_fill *fill, uint32_t i, uint32_t member)
 {
     const struct train *train = fill->train;
     const struct train_source *source = fill->source;
-    struct train_row *values = &fill->row[member];
     struct buffer *text = &fill->text[member];
     if (source->part != NULL && fill->passes) {
         return train_pass_row(&fill->pass, source->next + i, fill->first + i, &fill->sums[member],
                               text);
+    }
+    struct train_row *values = train_fill_row(fill, member);
+    if (values == NULL) {
+        atomic_store_explicit(&fill->shared_failed, true, memory_order_relaxed);
+        return UINT32_MAX;
     }
     if (source->part != NULL) {
         train_row_compute(train, source->part, source->next + i, values);
@@ -143,11 +151,12 @@ static void task_do(void *context, uint32_t task, uint32_t member)
 /* What the threads counted, and whether all texts had room. */
 static bool members_end(struct train_fill *fill)
 {
-    bool good = true;
+    bool good = !atomic_load_explicit(&fill->shared_failed, memory_order_relaxed);
     for (uint32_t m = 0; m < threads_count(fill->train->threads); m++) {
         train_sums_merge(&fill->train->sums, &fill->sums[m], fill->train->service->item_count);
         fill->sums[m] = (struct train_sums){.joined = 0};
-        good = good && !fill->text[m].failed && !train_row_failed(&fill->row[m]);
+        good = good && !fill->text[m].failed &&
+               (fill->row[m] == NULL || !train_row_failed(fill->row[m]));
     }
     return good;
 }

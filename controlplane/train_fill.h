@@ -16,11 +16,11 @@ struct train_fill {
     struct train *train;
     struct train_column *column; /* Borrowed: of the values, each with its status's behind it. */
     struct train_pass pass;
-    bool passes;                      /* The service only passes on what views answer. */
-    struct buffer text[THREADS_MAX];  /* Of each thread: texts of the rows that are gathered. */
-    uint8_t owner[TRAIN_COLUMN_ROWS]; /* Whose text has a row's values. */
-    struct train_row *row;            /* Owned; of each thread, */
-    struct train_sums *sums;          /* as are these. */
+    bool passes;                        /* The service only passes on what views answer. */
+    struct buffer text[THREADS_MAX];    /* Of each thread: texts of the rows that are gathered. */
+    uint8_t owner[TRAIN_COLUMN_ROWS];   /* Whose text has a row's values. */
+    struct train_row *row[THREADS_MAX]; /* Owned; of each thread that needed one, */
+    struct train_sums *sums;            /* as are these, of all. */
     /* Of the call in progress. */
     const struct train_source *source;
     const uint8_t *begin[TRAIN_COLUMN_ROWS]; /* Of its rows' values in a spool. */
@@ -29,11 +29,14 @@ struct train_fill {
     train_beside *beside;
     void *beside_context;
     _Atomic uint64_t shared_bad; /* Least row and column that do not fit. */
+    _Atomic bool shared_failed;  /* No memory for a row. */
 };
 
 MUST_USE enum result train_fill_init(struct train_fill *fill, struct train *train,
                                      struct train_column *column);
 void train_fill_deinit(struct train_fill *fill);
+/* A thread's own row; NULL: no memory. */
+struct train_row *train_fill_row(struct train_fill *fill, uint32_t member);
 /* Beside the next rows, some thread calls this once. */
 void train_fill_beside(struct train_fill *fill, train_beside *beside, void *context);
 /* Fills rows [first, first + count) from the source's part, which is behind them then, and adds to

@@ -63,11 +63,12 @@ static enum result column_add(struct output *output, const struct parquet_column
                           "rename it",
                           output->train->options->labels, column->name);
     }
-    enum result result = train_column_init(&output->column[at], column);
+    output->column[at].parquet = *column;
     output->column_count++;
-    return result == RESULT_OK ? RESULT_OK : train_fail(output->train, "no memory");
+    return RESULT_OK;
 }
 
+/* Names and types of all columns. */
 static enum result columns_make(struct output *output)
 {
     struct train *train = output->train;
@@ -176,8 +177,9 @@ static enum result value_fail(const struct output *output, uint32_t column, uint
 static enum result row_print(struct output *output, const struct label_cell *cell)
 {
     struct train *train = output->train;
-    struct train_row *row = &output->fill->row[0];
+    struct train_row *row = train_fill_row(output->fill, 0);
     enum result result = train_source_enter(&output->source);
+    result = row == NULL ? train_fail(train, "no memory") : result;
     uint32_t at = 0;
     const struct label_column *label = label_table_columns(train->labels, &output->label_count);
     for (; result == RESULT_OK && at < output->label_count; at++) {
@@ -310,14 +312,19 @@ static enum result csv_finish(struct output *output)
     return good ? RESULT_OK : output_fail(output, RESULT_SYSTEM);
 }
 
+/* What rows are in before they are written; of labels, what is gathered has its own. */
 static enum result fill_open(struct output *output)
 {
     struct train *train = output->train;
-    output->fill = heap_alloc_lines(sizeof(*output->fill));
-    enum result result =
-        output->fill == NULL
-            ? RESULT_NO_MEMORY
-            : train_fill_init(output->fill, train, output->column + output->label_count);
+    enum result result = RESULT_OK;
+    for (uint32_t i = output->label_count; result == RESULT_OK && i < output->column_count; i++) {
+        result = train_column_init(&output->column[i], &output->column[i].parquet);
+    }
+    output->fill = result == RESULT_OK ? heap_alloc_lines(sizeof(*output->fill)) : NULL;
+    if (output->fill == NULL) {
+        return train_fail(train, "no memory");
+    }
+    result = train_fill_init(output->fill, train, output->column + output->label_count);
     for (uint32_t i = 0; result == RESULT_OK && i < ARRAY_COUNT(output->labels); i++) {
         result = train_gathered_init(&output->labels[i], train->labels);
     }
