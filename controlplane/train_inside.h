@@ -127,6 +127,8 @@ const char *train_mode_name(const struct train *train);
  * too. */
 MUST_USE enum result train_open(struct train *train);
 void train_close(struct train *train);
+/* Gives back labels and answers, once all rows are written. */
+void train_rows_close(struct train *train);
 /* Finds the columns that the service needs. */
 MUST_USE enum result train_columns_find(struct train *train);
 /* Reads the next rows of the label file, at most rows_max; part->rows 0: there are no more. */

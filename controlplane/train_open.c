@@ -251,16 +251,22 @@ enum result train_open(struct train *train)
     return result == RESULT_OK && train->options->from_logged ? logged_open(train) : result;
 }
 
-void train_close(struct train *train)
+void train_rows_close(struct train *train)
 {
     label_table_close(train->labels);
-    mirror_history_close(train->mirror);
-    train_logged_close(train->logged);
-    mirror_history_close(train->known);
+    train->labels = NULL;
     train_pack_deinit(&train->pack);
     train_pack_deinit(&train->pack_known);
     train_part_free(&train->last);
     train_spool_close(&train->last_values);
+}
+
+void train_close(struct train *train)
+{
+    train_rows_close(train);
+    mirror_history_close(train->mirror);
+    train_logged_close(train->logged);
+    mirror_history_close(train->known);
     threads_close(train->threads);
     disk_close(train->disk);
 }

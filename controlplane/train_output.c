@@ -17,6 +17,7 @@
 struct output {
     struct train *train;
     struct parquet_writer *writer; /* NULL: CSV. */
+    enum result finished;          /* Of its last call. */
     FILE *csv;
     uint32_t label_count;
     uint32_t column_count; /* Of all. */
@@ -312,6 +313,31 @@ static enum result csv_finish(struct output *output)
     return good ? RESULT_OK : output_fail(output, RESULT_SYSTEM);
 }
 
+/* A file waits for its disk: meanwhile memory is given back. */
+static void parquet_end(void *context, uint32_t task, uint32_t member)
+{
+    struct output *output = context;
+    (void)member;
+    if (task == 0) {
+        output->finished = parquet_writer_finish(output->writer);
+    } else {
+        train_rows_close(output->train);
+    }
+}
+
+static enum result parquet_finish(struct output *output)
+{
+    enum result result = parquet_writer_flush(output->writer);
+    if (result == RESULT_OK) {
+        threads_run(output->train->threads, 2, parquet_end, output);
+        result = output->finished;
+    }
+    if (result != RESULT_OK) {
+        result = parquet_writer_flush(output->writer); /* The same once more: with its errno. */
+    }
+    return result == RESULT_OK ? RESULT_OK : output_fail(output, result);
+}
+
 /* What rows are in before they are written; of labels, what is gathered has its own. */
 static enum result fill_open(struct output *output)
 {
@@ -348,8 +374,7 @@ enum result train_output_write(struct train *train, uint32_t part_count)
     if (result == RESULT_OK && output.csv != NULL) {
         result = csv_finish(&output);
     } else if (result == RESULT_OK) {
-        result = parquet_writer_finish(output.writer);
-        result = result == RESULT_OK ? RESULT_OK : output_fail(&output, result);
+        result = parquet_finish(&output);
     }
     parquet_writer_close(output.writer);
     if (output.csv != NULL) {
