@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controlplane/epochs.h"
 #include "controlplane/pattern_sets.h"
 #include "dataplane/feature/manifest.h"
 #include "drivers/disk.h"
@@ -148,8 +149,7 @@ static bool catalog_has(const struct catalog *catalog, const struct backfill_vie
 static bool views_are_saved(const struct backfill_note *note, struct disk *disk)
 {
     struct manifest *manifest = heap_alloc(sizeof(*manifest));
-    bool saved = manifest != NULL && manifest_newest(disk, manifest) &&
-                 memcmp(manifest->store_id, note->store_id, MIRROR_STORE_ID_BYTES) == 0;
+    bool saved = manifest != NULL && manifest_newest(disk, manifest);
     for (uint32_t v = 0; saved && v < note->view_count; v++) {
         saved = catalog_has(&manifest->catalog, &note->view[v]);
     }
@@ -157,9 +157,25 @@ static bool views_are_saved(const struct backfill_note *note, struct disk *disk)
     return saved;
 }
 
+/* Whether the directory's store began it. Epochs that cannot be read are for the store to tell. */
+static bool is_of_store(const struct backfill_note *note, struct disk *disk)
+{
+    struct epochs *epochs = heap_alloc(sizeof(*epochs));
+    enum result result = epochs == NULL ? RESULT_NO_MEMORY : epochs_load(disk, epochs);
+    bool same = result == RESULT_OK
+                    ? memcmp(epochs->store_id, note->store_id, MIRROR_STORE_ID_BYTES) == 0
+                    : result != RESULT_NOT_FOUND;
+    heap_free(epochs);
+    return same;
+}
+
 static enum result note_judge(struct backfill_resume *resume, const struct config *config,
                               uint32_t shard_count, struct disk *disk)
 {
+    if (!is_of_store(&resume->note, disk)) {
+        drop(resume, "it is of another store");
+        return RESULT_OK;
+    }
     if (views_are_saved(&resume->note, disk)) {
         drop(resume, "it was over: a checkpoint has its views");
         return RESULT_OK;

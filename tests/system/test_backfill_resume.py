@@ -335,12 +335,21 @@ def the_files_of_the_start_have_the_last_word(shards):
     with test_backfill.running(shards, "checkpoint: 200ms") as appliance:
         world, times = cut_short(appliance)
         note = appliance.folder / "data" / "backfill"
-        whole = note.read_bytes()
+        foreign = whole = note.read_bytes()
         note.write_bytes(whole[:100] + bytes([whole[100] ^ 1]) + whole[101:])
         verified = support.run("verify", appliance.folder / "data")
         assert verified.returncode == 1 and "backfill" in verified.stdout, verified.stdout
         restart(world)
         dropped(world, "cannot be read")
+        world.check(times)
+    with test_backfill.running(shards, "checkpoint: 200ms") as appliance:
+        world, times = cut_short(appliance)
+        note = appliance.folder / "data" / "backfill"
+        note.write_bytes(foreign)
+        verified = support.run("verify", appliance.folder / "data")
+        assert verified.returncode == 1 and "another store" in verified.stdout, verified.stdout
+        restart(world)
+        dropped(world, "it is of another store")
         world.check(times)
 
 
