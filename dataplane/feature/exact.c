@@ -34,22 +34,6 @@ uint64_t exact_power10(uint32_t exponent)
     return powers10[exponent];
 }
 
-struct wide wide_from_i64(int64_t value)
-{
-    return wide_from_i128(value);
-}
-
-struct wide wide_from_u64(uint64_t value)
-{
-    return (struct wide){{value, 0, 0, 0}};
-}
-
-struct wide wide_from_i128(__int128 value)
-{
-    uint64_t sign = value < 0 ? UINT64_MAX : 0;
-    return (struct wide){{(uint64_t)value, (uint64_t)((unsigned __int128)value >> 64), sign, sign}};
-}
-
 struct wide wide_from_words(const uint64_t *words, uint32_t count)
 {
     ASSERT(count >= 1 && count <= WIDE_WORDS);
@@ -270,6 +254,10 @@ double exact_mean(__int128 sum, uint64_t n, uint32_t scale)
 {
     ASSERT(n > 0);
     unsigned __int128 denominator = (unsigned __int128)n * exact_power10(scale);
+    unsigned __int128 magnitude = sum < 0 ? 0 - (unsigned __int128)sum : (unsigned __int128)sum;
+    if (magnitude >> 64 == 0 && denominator >> 64 == 0) {
+        return divide_words((uint64_t)magnitude, (uint64_t)denominator, sum < 0);
+    }
     return exact_divide(
         wide_from_i128(sum),
         wide_from_words((const uint64_t[]){(uint64_t)denominator, (uint64_t)(denominator >> 64)},

@@ -14,9 +14,22 @@
 #define DOUBLE_MANTISSA_BITS 52u
 #define DOUBLE_EXPONENT_BIAS 1023
 
-struct wide wide_from_i64(int64_t value);
-struct wide wide_from_u64(uint64_t value);
-struct wide wide_from_i128(__int128 value);
+static inline struct wide wide_from_u64(uint64_t value)
+{
+    return (struct wide){{value, 0, 0, 0}};
+}
+
+static inline struct wide wide_from_i128(__int128 value)
+{
+    uint64_t sign = value < 0 ? UINT64_MAX : 0;
+    return (struct wide){{(uint64_t)value, (uint64_t)((unsigned __int128)value >> 64), sign, sign}};
+}
+
+static inline struct wide wide_from_i64(int64_t value)
+{
+    return wide_from_i128(value);
+}
+
 /* words is little-endian by words, count 1..4, not negative. */
 struct wide wide_from_words(const uint64_t *words, uint32_t count);
 
