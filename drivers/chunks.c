@@ -1,5 +1,6 @@
 #include "drivers/chunks.h"
 
+#include "dataplane/base/assert.h"
 #include "dataplane/base/units.h"
 #include "drivers/memory.h"
 
@@ -33,8 +34,17 @@ static struct chunk *chunk_make(bool is_large, uint64_t bytes)
 
 void *chunks_take(struct chunks *chunks, uint64_t bytes)
 {
+    void *taken = chunks_room(chunks, bytes);
+    if (taken != NULL) {
+        chunks_took(chunks, bytes);
+    }
+    return taken;
+}
+
+void *chunks_room(struct chunks *chunks, uint64_t bytes_max)
+{
     struct chunk *chunk = chunks->newest;
-    bytes = align_up(bytes, sizeof(uint64_t));
+    uint64_t bytes = align_up(bytes_max, sizeof(uint64_t));
     if (chunk == NULL || chunk->size - chunk->used < bytes) {
         chunk = chunk_make(chunks->is_large, bytes);
         if (chunk == NULL) {
@@ -43,9 +53,15 @@ void *chunks_take(struct chunks *chunks, uint64_t bytes)
         chunk->before = chunks->newest;
         chunks->newest = chunk;
     }
-    void *taken = chunk->data + chunk->used;
+    return chunk->data + chunk->used;
+}
+
+void chunks_took(struct chunks *chunks, uint64_t bytes)
+{
+    struct chunk *chunk = chunks->newest;
+    bytes = align_up(bytes, sizeof(uint64_t));
+    ASSERT(bytes <= chunk->size - chunk->used);
     chunk->used += bytes;
-    return taken;
 }
 
 void chunks_free(struct chunks *chunks)

@@ -15,4 +15,7 @@ struct chunks {
 
 /* At a multiple of 8; NULL: no memory. It stays where it is. */
 void *chunks_take(struct chunks *chunks, uint64_t bytes);
+/* The same where only the most is known: what is said to be taken of it stays. */
+void *chunks_room(struct chunks *chunks, uint64_t bytes_max);
+void chunks_took(struct chunks *chunks, uint64_t bytes);
 void chunks_free(struct chunks *chunks);

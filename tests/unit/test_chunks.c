@@ -35,10 +35,31 @@ static void what_is_taken_stays_until_all_goes(void **state)
     taken_check(/* is_large= */ true);
 }
 
+static void of_room_only_what_was_taken_stays(void **state)
+{
+    (void)state;
+    struct chunks chunks = {.newest = NULL};
+    uint8_t *first = chunks_room(&chunks, 700 * KIB);
+    assert_non_null(first);
+    memset(first, 1, 700 * KIB);
+    chunks_took(&chunks, 13);
+    uint8_t *second = chunks_room(&chunks, 700 * KIB);
+    assert_ptr_equal(second, first + 16);
+    uint8_t *third = chunks_room(&chunks, 3 * MIB); /* In a chunk of its own. */
+    assert_non_null(third);
+    memset(third, 3, 3 * MIB);
+    chunks_took(&chunks, 3 * MIB);
+    for (uint32_t i = 0; i < 13; i++) {
+        assert_int_equal(first[i], 1);
+    }
+    chunks_free(&chunks);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_taken_stays_until_all_goes),
+        cmocka_unit_test(of_room_only_what_was_taken_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
