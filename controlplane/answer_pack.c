@@ -20,34 +20,47 @@ uint32_t answer_pack_words(const struct wide *number)
 
 void answer_pack(const struct answer *answer, uint8_t flags, struct buffer *out)
 {
-    uint8_t *at = (uint8_t *)buffer_room(out, HEAD_BYTES + sizeof(answer->number));
-    if (at == NULL) {
-        return;
+    uint8_t *at = (uint8_t *)buffer_room(out, answer_pack_room(answer));
+    if (at != NULL) {
+        buffer_took(out, (uint64_t)(answer_pack_at(answer, flags, at) - at));
     }
-    bool number = answer->kind == VALUE_NUMBER;
-    bool text = answer->kind == VALUE_STRING || answer->kind == VALUE_LIST;
-    uint32_t words = number ? answer_pack_words(&answer->number) : 0;
-    uint32_t size = number ? words * (uint32_t)sizeof(uint64_t) : 0;
+}
+
+uint8_t *answer_pack_at(const struct answer *answer, uint8_t flags, uint8_t *at)
+{
+    uint32_t words = answer->kind == VALUE_NUMBER ? answer_pack_words(&answer->number) : 0;
     at[0] = (uint8_t)(answer->status | flags);
     at[1] = (uint8_t)(answer->kind | words << 4);
     at[2] = answer->scale;
     at += HEAD_BYTES;
-    if (number) {
+    switch (answer->kind) {
+    case VALUE_NULL:
+        break;
+    case VALUE_NUMBER:
         memcpy(at, &answer->number, sizeof(answer->number));
-    } else if (answer->kind == VALUE_DOUBLE) {
-        size = sizeof(answer->real);
-        memcpy(at, &answer->real, size);
-    } else if (answer->kind == VALUE_BOOL) {
-        size = 1;
+        return at + words * sizeof(uint64_t);
+    case VALUE_DOUBLE:
+        memcpy(at, &answer->real, sizeof(answer->real));
+        return at + sizeof(answer->real);
+    case VALUE_BOOL:
         at[0] = answer->number.word[0] != 0;
-    } else if (text) {
-        size = sizeof(answer->text_size);
-        memcpy(at, &answer->text_size, size);
+        return at + 1;
+    case VALUE_STRING:
+    case VALUE_LIST:
+        memcpy(at, &answer->text_size, sizeof(answer->text_size));
+        at += sizeof(answer->text_size);
+        if (answer->text_size > 0) {
+            memcpy(at, answer->text, answer->text_size);
+        }
+        return at + answer->text_size;
     }
-    buffer_took(out, HEAD_BYTES + size);
-    if (text) {
-        buffer_write(out, answer->text, answer->text_size);
-    }
+    return at;
+}
+
+uint64_t answer_pack_room(const struct answer *answer)
+{
+    bool text = answer->kind == VALUE_STRING || answer->kind == VALUE_LIST;
+    return HEAD_BYTES + sizeof(answer->number) + (text ? answer->text_size : 0);
 }
 
 /* Bytes behind the head, a text's own left out; false: it is no head. */

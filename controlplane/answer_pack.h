@@ -24,6 +24,9 @@
 uint32_t answer_pack_words(const struct wide *number);
 
 void answer_pack(const struct answer *answer, uint8_t flags, struct buffer *out);
+/* The same at `at`, where answer_pack_room() has place; returns what is behind it. */
+uint8_t *answer_pack_at(const struct answer *answer, uint8_t flags, uint8_t *at);
+uint64_t answer_pack_room(const struct answer *answer);
 /* The answer at `at`, its text borrowed; returns what is behind it. NULL: there is none before
  * `end`. */
 const uint8_t *answer_unpack(const uint8_t *at, const uint8_t *end, struct answer *out_answer,

@@ -29,7 +29,6 @@ enum result train_pack_init(struct train_pack *pack, uint32_t thread_count, uint
     }
     pack->at = pack->region.base;
     for (uint32_t t = 0; t < thread_count; t++) {
-        buffer_init(&pack->thread[t].gathered, 0);
         pack->thread[t].packed.is_large = true;
     }
     return RESULT_OK;
@@ -55,39 +54,38 @@ void train_pack_deinit(struct train_pack *pack)
 {
     if (pack->thread != NULL) {
         answers_free(pack);
-        for (uint32_t t = 0; t < pack->thread_count; t++) {
-            buffer_deinit(&pack->thread[t].gathered);
-        }
     }
     heap_free(pack->thread);
     memory_unmap(&pack->region);
     *pack = (struct train_pack){.thread_count = 0};
 }
 
-enum result train_pack_take(void *context, uint32_t thread_index, const struct history_read *read,
+enum result train_pack_take(void *context, uint32_t thread, const struct history_read *read,
                             const struct answer *answer)
 {
     struct train_pack *pack = context;
-    ASSERT(thread_index < pack->thread_count);
+    ASSERT(thread < pack->thread_count);
     ASSERT(read->number >= pack->first && read->number < pack->end);
-    struct train_pack_thread *thread = &pack->thread[thread_index];
-    struct buffer *gathered = &thread->gathered;
-    gathered->size = 0;
+    struct chunks *packed = &pack->thread[thread].packed;
+    uint64_t most = sizeof(struct head);
     for (uint32_t i = 0; i < read->feature_count; i++) {
         /* What is the row's, each answer of it says. */
         ASSERT(answer[i].newest_us == answer[0].newest_us && answer[i].q_us == answer[0].q_us);
-        answer_pack(&answer[i], /* flags= */ 0, gathered);
+        most += answer_pack_room(&answer[i]);
     }
-    uint8_t *room = gathered->failed
-                        ? NULL
-                        : chunks_take(&thread->packed, sizeof(struct head) + gathered->size);
+    uint8_t *room = chunks_room(packed, most);
     if (room == NULL) {
         return RESULT_NO_MEMORY;
     }
-    const struct head head = {
-        .newest_us = answer[0].newest_us, .q_us = answer[0].q_us, .size = gathered->size};
+    uint8_t *at = room + sizeof(struct head);
+    for (uint32_t i = 0; i < read->feature_count; i++) {
+        at = answer_pack_at(&answer[i], /* flags= */ 0, at);
+    }
+    const struct head head = {.newest_us = answer[0].newest_us,
+                              .q_us = answer[0].q_us,
+                              .size = (uint64_t)(at - room) - sizeof(head)};
     memcpy(room, &head, sizeof(head));
-    memcpy(room + sizeof(head), gathered->data, gathered->size);
+    chunks_took(packed, (uint64_t)(at - room));
     pack->at[read->number] = room;
     return RESULT_OK;
 }

@@ -4,14 +4,12 @@
 
 #include <stdint.h>
 
-#include "controlplane/buffer.h"
 #include "dataplane/history.h"
 #include "drivers/chunks.h"
 #include "drivers/memory.h"
 
 struct train_pack_thread {
-    struct buffer gathered; /* Of one read. */
-    struct chunks packed;   /* Of all that it gave. */
+    struct chunks packed; /* Of all that it gave. */
 } __attribute__((aligned(64)));
 
 struct train_pack {
