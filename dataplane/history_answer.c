@@ -186,8 +186,11 @@ static enum result read_answer(struct taking *taking, uint32_t index)
     }
     hand->texts.used = 0;
     hand->texts.list_left = READER_LIST_BYTES;
-    read->found = row_answer(history->options.plan, taking->view, taking->row, taking->lines, &at,
-                             read->known_us, read->feature, read->feature_count, answer,
+    if (!row_asked_is(&hand->asked, taking->view, read->feature, read->feature_count)) {
+        row_asked_init(&hand->asked, history->options.plan, taking->view, read->feature,
+                       read->feature_count);
+    }
+    read->found = row_answer(&hand->asked, taking->row, taking->lines, &at, read->known_us, answer,
                              hand->space, &hand->texts);
     return history_answers_take(history, read, answer);
 }

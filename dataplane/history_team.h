@@ -31,6 +31,7 @@ struct history_hand {
     uint64_t *row[2]; /* ROW_SIZE_MAX bytes each: a row that grows may move from one to another. */
     struct row_answer_space *space;
     struct row_fold_space *fold;
+    struct row_asked asked; /* By the read before. */
     struct text_space texts;
     struct history_item *item; /* That is kept next. */
     uint8_t *items;            /* Of a part, unpacked, as the logs have them. */

@@ -25,6 +25,7 @@ struct reader {
     struct row_answer_space *space;
     /* Owner: the reading thread. */
     const struct plan *plan;
+    struct row_asked asked; /* By the query before. */
     struct text_space texts;
     bool online;
 };
@@ -316,9 +317,12 @@ static void query_answer(struct reader *reader, struct reader_query *query,
         return;
     }
     at.q_us = row_read_q(view, reader->row, query->time, query->at_us, published_us);
-    query->found = row_answer(reader->plan, view, reader->row, lines, &at,
-                              absent_q(query, published_us), query->feature, query->feature_count,
-                              query->answer, reader->space, &reader->texts);
+    if (!row_asked_is(&reader->asked, view, query->feature, query->feature_count)) {
+        row_asked_init(&reader->asked, reader->plan, view, query->feature, query->feature_count);
+    }
+    query->found =
+        row_answer(&reader->asked, reader->row, lines, &at, absent_q(query, published_us),
+                   query->answer, reader->space, &reader->texts);
 }
 
 void reader_read(struct reader *reader, struct reader_query *queries, uint32_t count)
@@ -327,6 +331,7 @@ void reader_read(struct reader *reader, struct reader_query *queries, uint32_t c
     struct probe probe[2 * READ_GAP];
     reader->texts.used = 0;
     reader->texts.list_left = READER_LIST_BYTES;
+    reader->asked.view = NULL;
     uint32_t answers = 0;
     for (uint32_t i = 0; i < count + 2 * READ_GAP; i++) {
         if (i < count) {

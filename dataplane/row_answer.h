@@ -19,10 +19,9 @@ struct row_answer_space {
     char strings[PROGRAM_INPUTS_MAX * STRING_SIZE_MAX];
 };
 
-/* Answers features (indices into plan.feature, all of the view) of a row of `lines` lines in a
- * place of ROW_SIZE_MAX bytes. False: the row is past its ttl at q, or was at the horizon, and all
- * are NOT_FOUND; absent_us is q then, if it was swept. Texts of answers are in texts. */
-bool row_answer(const struct plan *plan, const struct plan_view *view, uint64_t *row,
-                uint32_t lines, const struct row_read_at *at, int64_t absent_us,
-                const uint16_t *feature, uint32_t feature_count, struct answer *answer,
+/* Answers what is asked of a row of `lines` lines in a place of ROW_SIZE_MAX bytes. False: the row
+ * is past its ttl at q, or was at the horizon, and all are NOT_FOUND; absent_us is q then, if it
+ * was swept. Texts of answers are in texts. */
+bool row_answer(const struct row_asked *asked, uint64_t *row, uint32_t lines,
+                const struct row_read_at *at, int64_t absent_us, struct answer *answer,
                 struct row_answer_space *space, struct text_space *texts);

@@ -278,6 +278,95 @@ void accumulator_merge_run(const struct plan_accumulator *accumulator, uint64_t 
     UNREACHABLE();
 }
 
+/* Singles that stand stride words apart. */
+struct single_run {
+    const uint64_t *single;
+    int64_t stride;
+    uint32_t count;
+};
+
+/* What a field comes to in them, as accumulators have it. */
+struct field_run {
+    uint64_t count; /* Of values that are not null. */
+    unsigned __int128 sum;
+    uint64_t least;
+    uint64_t greatest;
+};
+
+static struct field_run field_run_of(const struct plan_accumulator *accumulator,
+                                     struct single_run run)
+{
+    uint64_t null_bit = UINT64_C(1) << accumulator->field;
+    uint64_t flip = accumulator->is_unsigned ? 0 : UINT64_C(1) << 63;
+    uint64_t least = UINT64_MAX; /* Flipped, as extreme_merge_run() has them. */
+    uint64_t greatest = 0;
+    struct field_run field = {.count = 0};
+    for (uint32_t i = 0; i < run.count; i++, run.single += run.stride) {
+        uint64_t value = run.single[accumulator->single_word];
+        uint64_t flipped = value ^ flip;
+        if ((run.single[SINGLE_NULLS] & null_bit) != 0) {
+            continue;
+        }
+        uint64_t sign = flip == 0 ? 0 : (uint64_t)((int64_t)value >> 63);
+        field.count++;
+        field.sum += (unsigned __int128)sign << 64 | value;
+        least = flipped < least ? flipped : least;
+        greatest = flipped > greatest ? flipped : greatest;
+    }
+    field.least = least ^ flip;
+    field.greatest = greatest ^ flip;
+    return field;
+}
+
+static void field_run_add(const struct plan_accumulator *accumulator, uint64_t *cell,
+                          const struct field_run *field)
+{
+    uint64_t *word = cell + accumulator->word;
+    if (accumulator->kind == ACCUMULATOR_COUNT) {
+        word_store(word, word_load(word) + field->count);
+    } else if (accumulator->kind == ACCUMULATOR_SUM) {
+        sum_add(word, (uint64_t)field->sum, (uint64_t)(field->sum >> 64));
+    } else if (accumulator->kind == ACCUMULATOR_MIN) {
+        if (value_less(accumulator, field->least, word_load(word))) {
+            word_store(word, field->least);
+        }
+    } else if (value_less(accumulator, word_load(word), field->greatest)) {
+        word_store(word, field->greatest);
+    }
+}
+
+static void single_run_add(const struct plan_accumulator *accumulator, uint64_t *cell,
+                           struct single_run run)
+{
+    for (uint32_t i = 0; i < run.count; i++, run.single += run.stride) {
+        accumulator_add(accumulator, cell, run.single);
+    }
+}
+
+void accumulators_add_run(const struct plan_view *view, uint64_t needed, uint64_t *cell,
+                          const uint64_t *single, int64_t stride, uint32_t count)
+{
+    const struct single_run run = {.single = single, .stride = stride, .count = count};
+    struct field_run field;
+    uint32_t known = FIELD_NONE; /* What `field` is of. */
+    for (uint64_t rest = count == 0 ? 0 : needed; rest != 0; rest &= rest - 1) {
+        const struct plan_accumulator *accumulator = &view->accumulator[__builtin_ctzll(rest)];
+        uint64_t *word = cell + accumulator->word;
+        if (accumulator->kind == ACCUMULATOR_SUMSQ || accumulator->kind == ACCUMULATOR_FIRST ||
+            accumulator->kind == ACCUMULATOR_LAST) {
+            single_run_add(accumulator, cell, run);
+        } else if (accumulator->field == FIELD_NONE) {
+            word_store(word, word_load(word) + count);
+        } else {
+            if (accumulator->field != known) {
+                field = field_run_of(accumulator, run);
+                known = accumulator->field;
+            }
+            field_run_add(accumulator, cell, &field);
+        }
+    }
+}
+
 void cell_clear(const struct plan_view *view, uint64_t *cell, uint64_t tag)
 {
     word_store(&cell[0], tag);

@@ -115,3 +115,7 @@ void accumulator_merge(const struct plan_accumulator *accumulator, uint64_t *tar
 void accumulator_merge_run(const struct plan_accumulator *accumulator, uint64_t *target,
                            const uint64_t *source, uint32_t cell_words, uint32_t count);
 void accumulator_clear(const struct plan_accumulator *accumulator, uint64_t *cell);
+/* The same of count singles that stand stride words apart, for accumulators `needed` (bit i: i):
+ * a field is passed over once, whatever is made of it. */
+void accumulators_add_run(const struct plan_view *view, uint64_t needed, uint64_t *cell,
+                          const uint64_t *single, int64_t stride, uint32_t count);

@@ -1,5 +1,7 @@
 #include "dataplane/feature/row_read.h"
 
+#include <string.h>
+
 #include "dataplane/base/assert.h"
 #include "dataplane/feature/cell.h"
 #include "dataplane/feature/row.h"
@@ -123,47 +125,61 @@ static struct window_span head_end(const struct sweep *sweep, const uint64_t *ro
 
 /* One read on its way: what it was asked, and where its answers go. */
 struct reading {
-    const struct plan *plan;
+    const struct row_asked *asked;
     const struct plan_view *view;
     const uint64_t *row;
     const struct row_read_at *at;
-    const uint16_t *feature;
-    uint32_t feature_count;
     struct answer *answer;
     struct text_space *texts;
     struct sweep *sweep;
 };
+
+static const struct plan_feature *feature_of(const struct row_asked *asked, uint32_t feature)
+{
+    return &asked->plan->feature[asked->feature[feature]];
+}
+
+/* Sets the answer of a feature to what was gathered; blank: what all over the window have. */
+static void feature_answer(const struct reading *reading, uint32_t feature,
+                           const struct gathered *gathered, const struct answer *blank)
+{
+    const struct plan_view *view = reading->view;
+    const struct plan_feature *wanted = feature_of(reading->asked, feature);
+    const struct plan_aggregate *aggregate = &view->aggregate[wanted->aggregate];
+    struct answer *answer = &reading->answer[feature];
+    memcpy(answer, blank, sizeof(*answer));
+    /* Before the horizon only the best of all are kept, not the best before q. */
+    bool ranked = aggregate->run != RUN_NONE && view->run[aggregate->run].kind == RUN_RANKED;
+    if (reading->sweep->folded_view &&
+        (ranked || view->window[wanted->window].kind == WINDOW_EVENTS)) {
+        answer->flags |= ANSWER_FLAG_APPROXIMATE;
+    }
+    answer_set_aggregate(view, aggregate, gathered, reading->texts, answer);
+}
 
 /* Sets the answers of all features over the window from what the sweep has gathered, or from
  * `cell`. */
 static void window_answer(const struct reading *reading, uint32_t window, const uint64_t *cell,
                           struct window_span start, int64_t end_us)
 {
-    const struct plan_view *view = reading->view;
     const struct gathered gathered = {.cell = cell,
                                       .group = (const uint64_t *const *)reading->sweep->group,
                                       .decayed = reading->sweep->space->decayed};
-    bool pruned = view->window[window].kind == WINDOW_EVENTS;
-    for (uint32_t i = 0; i < reading->feature_count; i++) {
-        const struct plan_feature *asked = &reading->plan->feature[reading->feature[i]];
-        if (asked->is_derived || asked->window != window) {
-            continue;
+    const struct answer blank = {.flags = start.flags,
+                                 .start_us = start.start_us,
+                                 .end_us = end_us > start.start_us ? end_us : start.start_us,
+                                 .newest_us = row_newest_us(reading->row),
+                                 .q_us = reading->at->q_us,
+                                 .shard = reading->at->shard,
+                                 .lsn = reading->row[ROW_LSN]};
+    for (uint64_t rest = reading->asked->over[window]; rest != 0; rest &= rest - 1) {
+        feature_answer(reading, (uint32_t)__builtin_ctzll(rest), &gathered, &blank);
+    }
+    for (uint32_t i = ROW_ASKED_BITS; i < reading->asked->feature_count; i++) {
+        const struct plan_feature *wanted = feature_of(reading->asked, i);
+        if (!wanted->is_derived && wanted->window == window) {
+            feature_answer(reading, i, &gathered, &blank);
         }
-        const struct plan_aggregate *aggregate = &view->aggregate[asked->aggregate];
-        struct answer *answer = &reading->answer[i];
-        *answer = (struct answer){.flags = start.flags,
-                                  .start_us = start.start_us,
-                                  .end_us = end_us > start.start_us ? end_us : start.start_us,
-                                  .newest_us = row_newest_us(reading->row),
-                                  .q_us = reading->at->q_us,
-                                  .shard = reading->at->shard,
-                                  .lsn = reading->row[ROW_LSN]};
-        /* Before the horizon only the best of all are kept, not the best before q. */
-        bool ranked = aggregate->run != RUN_NONE && view->run[aggregate->run].kind == RUN_RANKED;
-        if (reading->sweep->folded_view && (pruned || ranked)) {
-            answer->flags |= ANSWER_FLAG_APPROXIMATE;
-        }
-        answer_set_aggregate(view, aggregate, &gathered, reading->texts, answer);
     }
 }
 
@@ -244,39 +260,6 @@ static void suffixes_answer(const struct reading *reading, uint32_t windows, str
     }
 }
 
-/* What the asked features need, in the sweep; returns their windows. */
-static uint32_t needs_note(const struct reading *reading, struct sweep *sweep, uint32_t *out_runs)
-{
-    const struct plan_view *view = reading->view;
-    uint32_t windows = 0;
-    sweep->needed = 0;
-    sweep->runs_needed = 0;
-    sweep->decayed_needed = 0;
-    *out_runs = 0;
-    for (uint32_t i = 0; i < reading->feature_count; i++) {
-        const struct plan_feature *asked = &reading->plan->feature[reading->feature[i]];
-        ASSERT(&reading->plan->view[asked->view] == view);
-        if (asked->is_derived) {
-            continue;
-        }
-        const struct plan_aggregate *aggregate = &view->aggregate[asked->aggregate];
-        const struct plan_window *window = &view->window[asked->window];
-        sweep->needed |= aggregate->accumulators;
-        if (aggregate->run != RUN_NONE) {
-            sweep->runs_needed |= 1u << aggregate->run;
-        }
-        if (aggregate->kind == AGGREGATE_decayed_sum && aggregate->by == 0) {
-            sweep->decayed_needed |= 1u << asked->aggregate;
-        }
-        if (window->kind == WINDOW_EVENTS) {
-            *out_runs |= 1u << window->run;
-        }
-        windows |= 1u << asked->window;
-    }
-    *out_runs |= sweep->runs_needed;
-    return windows;
-}
-
 static uint32_t windows_of_kind(const struct plan_view *view, uint32_t windows,
                                 enum window_kind kind)
 {
@@ -288,40 +271,75 @@ static uint32_t windows_of_kind(const struct plan_view *view, uint32_t windows,
     return found;
 }
 
-void row_read(const struct plan *plan, const struct plan_view *view, const uint64_t *row,
-              uint32_t lines, const struct row_read_at *at, const uint16_t *feature,
-              uint32_t feature_count, struct answer *answer, struct row_read_space *space,
+/* Notes what a feature needs, and its window. */
+static void feature_ask(struct row_asked *asked, uint32_t index, uint32_t *windows)
+{
+    const struct plan_view *view = asked->view;
+    const struct plan_feature *feature = feature_of(asked, index);
+    ASSERT(&asked->plan->view[feature->view] == view);
+    if (feature->is_derived) {
+        asked->any_derived = true;
+        return;
+    }
+    const struct plan_aggregate *aggregate = &view->aggregate[feature->aggregate];
+    const struct plan_window *window = &view->window[feature->window];
+    asked->needed |= aggregate->accumulators;
+    if (aggregate->run != RUN_NONE) {
+        asked->runs_needed |= 1u << aggregate->run;
+    }
+    if (aggregate->kind == AGGREGATE_decayed_sum && aggregate->by == 0) {
+        asked->decayed_needed |= 1u << feature->aggregate;
+    }
+    if (window->kind == WINDOW_EVENTS) {
+        asked->runs |= 1u << window->run;
+    }
+    asked->over[feature->window] |= index < ROW_ASKED_BITS ? UINT64_C(1) << index : 0;
+    *windows |= 1u << feature->window;
+}
+
+void row_asked_init(struct row_asked *asked, const struct plan *plan, const struct plan_view *view,
+                    const uint16_t *feature, uint32_t feature_count)
+{
+    uint32_t windows = 0;
+    *asked = (struct row_asked){
+        .plan = plan, .view = view, .feature = feature, .feature_count = feature_count};
+    for (uint32_t i = 0; i < feature_count; i++) {
+        feature_ask(asked, i, &windows);
+    }
+    asked->runs |= asked->runs_needed;
+    asked->sessions = windows_of_kind(view, windows, WINDOW_SESSION);
+    asked->events = windows_of_kind(view, windows, WINDOW_EVENTS);
+    asked->hopping = windows_of_kind(view, windows, WINDOW_HOPPING);
+    asked->suffixes = windows & ~(asked->sessions | asked->events | asked->hopping);
+}
+
+void row_read(const struct row_asked *asked, const uint64_t *row, uint32_t lines,
+              const struct row_read_at *at, struct answer *answer, struct row_read_space *space,
               struct text_space *texts)
 {
     struct sweep sweep;
-    const struct reading reading = {.plan = plan,
+    const struct plan_view *view = asked->view;
+    const struct reading reading = {.asked = asked,
                                     .view = view,
                                     .row = row,
                                     .at = at,
-                                    .feature = feature,
-                                    .feature_count = feature_count,
                                     .answer = answer,
                                     .texts = texts,
                                     .sweep = &sweep};
-    uint32_t runs;
-    uint32_t windows = needs_note(&reading, &sweep, &runs);
-    uint32_t sessions = windows_of_kind(view, windows, WINDOW_SESSION);
-    uint32_t events = windows_of_kind(view, windows, WINDOW_EVENTS);
-    uint32_t hopping = windows_of_kind(view, windows, WINDOW_HOPPING);
-    sweep_init(&sweep, view, row, lines, at, space, runs);
-    for (uint32_t rest = sessions; rest != 0; rest &= rest - 1) {
+    sweep_init(&sweep, asked, row, lines, at, space);
+    for (uint32_t rest = asked->sessions; rest != 0; rest &= rest - 1) {
         session_answer(&reading, (uint32_t)__builtin_ctz(rest), space->cell);
     }
     struct window_span end = head_end(&sweep, row);
     sweep.end_us = end.start_us;
     sweep_cut_head(&sweep);
-    for (uint32_t rest = events; rest != 0; rest &= rest - 1) {
+    for (uint32_t rest = asked->events; rest != 0; rest &= rest - 1) {
         events_answer(&reading, (uint32_t)__builtin_ctz(rest), end);
     }
-    suffixes_answer(&reading, windows & ~(sessions | events | hopping), end);
-    for (uint32_t rest = hopping; rest != 0; rest &= rest - 1) {
+    suffixes_answer(&reading, asked->suffixes, end);
+    for (uint32_t rest = asked->hopping; rest != 0; rest &= rest - 1) {
         uint32_t w = (uint32_t)__builtin_ctz(rest);
-        sweep_init(&sweep, view, row, lines, at, space, runs);
+        sweep_init(&sweep, asked, row, lines, at, space);
         sweep.end_us = floor_to(at->q_us, view->window[w].step_us);
         end = head_end(&sweep, row);
         sweep.end_us = end.start_us;

@@ -20,11 +20,20 @@
 #include "dataplane/feature/row.h"
 #include "dataplane/feature/run.h"
 
+/* Events of a row that none of its cells has yet: they count in the tiles that they would be in.
+ * Singles of the view, stride words apart, ascending by time. */
+struct row_waiting {
+    const uint64_t *single;
+    uint32_t stride;
+    uint32_t count;
+};
+
 struct row_read_at {
     int64_t q_us;     /* See row_read_q(). */
     int64_t fold_us;  /* H as published by the row's shard. */
     int64_t since_us; /* Windows that reach before it are PARTIAL. */
     uint32_t shard;
+    struct row_waiting waiting; /* Zeros: there are none, as in a store. */
 };
 
 enum read_time {
@@ -37,6 +46,37 @@ enum read_time {
  * time. */
 int64_t row_read_q(const struct plan_view *view, const uint64_t *row, enum read_time time,
                    int64_t at_us, int64_t published_us);
+
+#define ROW_ASKED_BITS 64u
+
+/* What a read asks for, and needs for it: made once where many ask for the same. */
+struct row_asked {
+    const struct plan *plan;
+    const struct plan_view *view;
+    const uint16_t *feature; /* Borrowed: indices into plan.feature, all of the view. */
+    uint32_t feature_count;
+    bool any_derived;
+    uint64_t needed;         /* Bit i: accumulator i, */
+    uint32_t runs_needed;    /* run i, */
+    uint32_t decayed_needed; /* aggregate i; */
+    uint32_t runs;           /* run i is looked at. */
+    uint32_t sessions;       /* Windows, by kind. */
+    uint32_t events;
+    uint32_t hopping;
+    uint32_t suffixes; /* All others: they go up to the head. */
+    /* By window: bit i: feature i is over it; of those behind these bits only looking tells. */
+    uint64_t over[WINDOWS_MAX];
+};
+
+void row_asked_init(struct row_asked *asked, const struct plan *plan, const struct plan_view *view,
+                    const uint16_t *feature, uint32_t feature_count);
+/* Whether it was made of these very lists. */
+static inline bool row_asked_is(const struct row_asked *asked, const struct plan_view *view,
+                                const uint16_t *feature, uint32_t feature_count)
+{
+    return asked->view == view && asked->feature == feature &&
+           asked->feature_count == feature_count;
+}
 
 /* One level's groups of a run; those before `end` are not yet taken. */
 struct row_read_groups {
@@ -64,13 +104,11 @@ uint32_t row_read_settle(const struct plan_view *view, uint64_t *row, uint32_t l
 /* True when the row's newest event is within its ttl at q. */
 bool row_read_alive(const struct plan_view *view, const uint64_t *row, int64_t q_us);
 
-/* Answers feature_count features of the view (indices into plan.feature) from a private copy of a
- * row of `lines` lines; derived ones are passed over (derive.h). Texts of answers go to texts (see
- * answer_set_aggregate()); borrowed. A view with runs read before its horizon: see
- * row_read_settle(). */
-void row_read(const struct plan *plan, const struct plan_view *view, const uint64_t *row,
-              uint32_t lines, const struct row_read_at *at, const uint16_t *feature,
-              uint32_t feature_count, struct answer *answer, struct row_read_space *space,
+/* Answers what is asked from a private copy of a row of `lines` lines; derived features are passed
+ * over (derive.h). Texts of answers go to texts (see answer_set_aggregate()); borrowed. A view with
+ * runs read before its horizon: see row_read_settle(). */
+void row_read(const struct row_asked *asked, const uint64_t *row, uint32_t lines,
+              const struct row_read_at *at, struct answer *answer, struct row_read_space *space,
               struct text_space *texts);
 
 /* Answers of a row that is not there. */

@@ -8,6 +8,9 @@
 #include "dataplane/feature/row_run.h"
 #include "dataplane/feature/run.h"
 
+/* Ordered singles are passed over by so many, then one by one. */
+#define SINGLES_STEP 16u
+
 static int64_t place_start_us(uint64_t place)
 {
     return place == LADDER_EXPIRED || cell_level(place) == CELL_LEVEL_LIFETIME
@@ -143,9 +146,9 @@ static void sweep_cut_groups(struct sweep *sweep, uint32_t run)
     }
 }
 
-static const uint64_t *sweep_single(const struct sweep *sweep, uint32_t index)
+static const uint64_t *single_at(const struct sweep_singles *singles, uint32_t index)
 {
-    return sweep->singles_end - (uint64_t)(index + 1) * sweep->view->single_words;
+    return singles->oldest + (int64_t)index * singles->stride;
 }
 
 /* Start of the tile that a single event counts in when it counts as folded. */
@@ -159,6 +162,53 @@ static int64_t sweep_single_start_us(const struct sweep *sweep, const uint64_t *
     return place_start_us(place);
 }
 
+/* How many of those that are left are before a time; */
+static uint32_t exact_before(const struct sweep_singles *singles, int64_t start_us)
+{
+    uint32_t left = singles->left;
+    while (left >= SINGLES_STEP &&
+           (int64_t)single_at(singles, left - SINGLES_STEP)[SINGLE_TIME] >= start_us) {
+        left -= SINGLES_STEP;
+    }
+    while (left > 0 && (int64_t)single_at(singles, left - 1)[SINGLE_TIME] >= start_us) {
+        left--;
+    }
+    return left;
+}
+
+/* of those that count as folded, are in tiles that start before it. */
+static uint32_t tiled_before(const struct sweep *sweep, const struct sweep_singles *singles,
+                             int64_t start_us)
+{
+    int64_t width_us = sweep->view->level_us[0];
+    uint32_t left = singles->left;
+    if (left == 0) {
+        return 0;
+    }
+    if (!sweep->folded_view && start_us > INT64_MIN + width_us && start_us < INT64_MAX - width_us) {
+        return exact_before(singles, floor_to(start_us + width_us - 1, width_us));
+    }
+    while (left > 0 && sweep_single_start_us(sweep, single_at(singles, left - 1)) >= start_us) {
+        left--;
+    }
+    return left;
+}
+
+/* Takes all but the oldest `left`. */
+static void sweep_take_singles(struct sweep *sweep, struct sweep_singles *singles, uint32_t left)
+{
+    uint32_t count = singles->left - left;
+    singles->left = left;
+    if (sweep->runs_needed != 0 || sweep->decayed_needed != 0) {
+        for (uint32_t i = left + count; i-- > left;) {
+            sweep_take_single(sweep, single_at(singles, i));
+        }
+        return;
+    }
+    accumulators_add_run(sweep->view, sweep->needed, sweep->space->cell, single_at(singles, left),
+                         singles->stride, count);
+}
+
 /* Takes everything that starts at or after start_us and was not taken by a shorter window. */
 void sweep_down_to(struct sweep *sweep, int64_t start_us)
 {
@@ -166,8 +216,8 @@ void sweep_down_to(struct sweep *sweep, int64_t start_us)
         sweep_take_cells(sweep, sweep->open, 1);
         sweep->open = NULL;
     }
-    for (uint32_t i = 0; i <= CELL_LEVEL_LIFETIME; i++) {
-        struct sweep_level *level = &sweep->level[i];
+    for (uint32_t rest = sweep->levels; rest != 0; rest &= rest - 1) {
+        struct sweep_level *level = &sweep->level[__builtin_ctz(rest)];
         uint32_t left = level->left;
         while (
             left > 0 &&
@@ -178,26 +228,14 @@ void sweep_down_to(struct sweep *sweep, int64_t start_us)
         sweep_take_cells(sweep, level->cells + (uint64_t)left * sweep->view->cell_words,
                          level->left - left);
         level->left = left;
+        sweep->levels &= left == 0 ? ~(rest & -rest) : UINT32_MAX;
     }
     for (uint32_t runs = sweep->runs_needed; runs != 0; runs &= runs - 1) {
         sweep_take_groups(sweep, (uint32_t)__builtin_ctz(runs), start_us);
     }
-    while (sweep->singles_left > sweep->singles_folded) {
-        const uint64_t *single = sweep_single(sweep, sweep->singles_left - 1);
-        if ((int64_t)single[SINGLE_TIME] < start_us) {
-            break;
-        }
-        sweep_take_single(sweep, single);
-        sweep->singles_left--;
-    }
-    while (sweep->folded_left > 0) {
-        const uint64_t *single = sweep_single(sweep, sweep->folded_left - 1);
-        if (sweep_single_start_us(sweep, single) < start_us) {
-            break;
-        }
-        sweep_take_single(sweep, single);
-        sweep->folded_left--;
-    }
+    sweep_take_singles(sweep, &sweep->exact, exact_before(&sweep->exact, start_us));
+    sweep_take_singles(sweep, &sweep->folded, tiled_before(sweep, &sweep->folded, start_us));
+    sweep_take_singles(sweep, &sweep->waiting, tiled_before(sweep, &sweep->waiting, start_us));
 }
 
 /* Leaves out what starts at or after the end. */
@@ -206,8 +244,8 @@ void sweep_cut_head(struct sweep *sweep)
     if (sweep->open != NULL && sweep_start_us(sweep, sweep->open[0]) >= sweep->end_us) {
         sweep->open = NULL;
     }
-    for (uint32_t i = 0; i <= CELL_LEVEL_LIFETIME; i++) {
-        struct sweep_level *level = &sweep->level[i];
+    for (uint32_t rest = sweep->levels; rest != 0; rest &= rest - 1) {
+        struct sweep_level *level = &sweep->level[__builtin_ctz(rest)];
         while (level->left > 0 &&
                sweep_start_us(
                    sweep, level->cells[(uint64_t)(level->left - 1) * sweep->view->cell_words]) >=
@@ -218,15 +256,9 @@ void sweep_cut_head(struct sweep *sweep)
     for (uint32_t run = 0; run < sweep->view->run_count; run++) {
         sweep_cut_groups(sweep, run);
     }
-    while (sweep->singles_left > sweep->singles_folded &&
-           (int64_t)sweep_single(sweep, sweep->singles_left - 1)[SINGLE_TIME] >= sweep->end_us) {
-        sweep->singles_left--;
-    }
-    while (sweep->folded_left > 0 &&
-           sweep_single_start_us(sweep, sweep_single(sweep, sweep->folded_left - 1)) >=
-               sweep->end_us) {
-        sweep->folded_left--;
-    }
+    sweep->exact.left = exact_before(&sweep->exact, sweep->end_us);
+    sweep->folded.left = tiled_before(sweep, &sweep->folded, sweep->end_us);
+    sweep->waiting.left = tiled_before(sweep, &sweep->waiting, sweep->end_us);
 }
 
 /* Finds the singles that count as folded: before the horizon, or above the cap (pushing out is
@@ -235,25 +267,29 @@ static void sweep_singles_init(struct sweep *sweep, const uint64_t *row, uint32_
                                struct row_meta meta)
 {
     const struct plan_view *view = sweep->view;
-    sweep->singles_end =
+    const uint64_t *end =
         row + (uint64_t)lines * LINE_WORDS - (meta.has_floor ? view->single_words : 0);
-    sweep->floor_time_us = meta.has_floor ? (int64_t)sweep->singles_end[SINGLE_TIME] : INT64_MIN;
-    sweep->singles_left = meta.single_count;
+    int64_t stride = -(int64_t)view->single_words;
+    const struct sweep_singles all = {
+        .oldest = end + stride, .stride = stride, .left = meta.single_count};
+    sweep->floor_time_us = meta.has_floor ? (int64_t)end[SINGLE_TIME] : INT64_MIN;
     uint32_t folded = meta.single_count > view->raw_cap ? meta.single_count - view->raw_cap : 0;
     if (folded > 0) {
-        sweep->floor_time_us = (int64_t)sweep_single(sweep, folded - 1)[SINGLE_TIME];
+        sweep->floor_time_us = (int64_t)single_at(&all, folded - 1)[SINGLE_TIME];
     }
     uint32_t high = meta.single_count;
     while (folded < high) {
         uint32_t middle = folded + (high - folded) / 2;
-        if ((int64_t)sweep_single(sweep, middle)[SINGLE_TIME] < sweep->ladder.single_horizon_us) {
+        if ((int64_t)single_at(&all, middle)[SINGLE_TIME] < sweep->ladder.single_horizon_us) {
             folded = middle + 1;
         } else {
             high = middle;
         }
     }
-    sweep->singles_folded = folded;
-    sweep->folded_left = folded;
+    sweep->folded = all;
+    sweep->folded.left = folded;
+    sweep->exact = (struct sweep_singles){
+        .oldest = single_at(&all, folded), .stride = stride, .left = meta.single_count - folded};
 }
 
 /* Splits the area of a run into its levels. */
@@ -272,14 +308,17 @@ static void sweep_groups_init(struct sweep *sweep, const uint64_t *row, uint32_t
     }
 }
 
-void sweep_init(struct sweep *sweep, const struct plan_view *view, const uint64_t *row,
-                uint32_t lines, const struct row_read_at *at, struct row_read_space *space,
-                uint32_t runs)
+void sweep_init(struct sweep *sweep, const struct row_asked *asked, const uint64_t *row,
+                uint32_t lines, const struct row_read_at *at, struct row_read_space *space)
 {
+    const struct plan_view *view = asked->view;
     struct row_meta meta = row_meta_load(row);
     int64_t own_fold_us = (int64_t)row[ROW_HORIZON];
     sweep->view = view;
     sweep->space = space;
+    sweep->needed = asked->needed;
+    sweep->runs_needed = asked->runs_needed;
+    sweep->decayed_needed = asked->decayed_needed;
     ladder_init(view, own_fold_us > at->fold_us ? own_fold_us : at->fold_us, &sweep->ladder);
     sweep->q_us = at->q_us;
     sweep->end_us = view->edges == EDGES_CLOSED_CLOSED ? add_clamped(at->q_us, 1) : at->q_us;
@@ -287,24 +326,28 @@ void sweep_init(struct sweep *sweep, const struct plan_view *view, const uint64_
     const uint64_t *open = row + (uint64_t)row_key_lines(meta.key_size) * LINE_WORDS;
     sweep->open = open[0] == CELL_TAG_EMPTY ? NULL : open;
     memset(sweep->level, 0, sizeof(sweep->level));
+    sweep->levels = 0;
     const uint64_t *cells = row + row_head_words(view, meta.key_size);
     for (uint32_t i = 0; i < meta.cell_count; i++) {
         const uint64_t *cell = cells + (uint64_t)i * view->cell_words;
         struct sweep_level *level = &sweep->level[cell_level(cell[0])];
         if (level->left == 0) {
             level->cells = cell;
+            sweep->levels |= 1u << cell_level(cell[0]);
         }
         level->left++;
     }
     for (uint32_t run = 0; run < view->run_count; run++) {
         memset(sweep->space->groups[run], 0, sizeof(sweep->space->groups[run]));
         sweep->buffer[run] = space->group[run];
-        if ((runs >> run & 1) != 0) {
+        if ((asked->runs >> run & 1) != 0) {
             sweep_groups_init(sweep, row, run);
         }
     }
     sweep->buffer_free = space->group[RUNS_MAX];
     sweep_singles_init(sweep, row, lines, meta);
+    sweep->waiting = (struct sweep_singles){
+        .oldest = at->waiting.single, .stride = at->waiting.stride, .left = at->waiting.count};
 }
 
 void sweep_clear(struct sweep *sweep)
@@ -321,6 +364,18 @@ void sweep_clear(struct sweep *sweep)
     }
 }
 
+static void run_take_singles(struct sweep *sweep, uint32_t run, const struct sweep_singles *singles)
+{
+    const struct plan_run *shape = &sweep->view->run[run];
+    for (uint32_t i = 0; i < singles->left; i++) {
+        const uint64_t *single = single_at(singles, i);
+        if (run_takes(shape, single)) {
+            uint64_t *trailer = sweep->group[run];
+            sweep->group[run] += run_add(shape, trailer, trailer + RUN_TRAILER_WORDS, single);
+        }
+    }
+}
+
 const uint64_t *sweep_run_whole(struct sweep *sweep, uint32_t run)
 {
     const struct plan_run *shape = &sweep->view->run[run];
@@ -333,13 +388,8 @@ const uint64_t *sweep_run_whole(struct sweep *sweep, uint32_t run)
             end = run_entries_const(shape, end - RUN_TRAILER_WORDS);
         }
     }
-    for (uint32_t i = 0; i < sweep->singles_left; i++) {
-        bool cut = i >= sweep->folded_left && i < sweep->singles_folded;
-        const uint64_t *single = sweep_single(sweep, i);
-        if (!cut && run_takes(shape, single)) {
-            uint64_t *trailer = sweep->group[run];
-            sweep->group[run] += run_add(shape, trailer, trailer + RUN_TRAILER_WORDS, single);
-        }
-    }
+    run_take_singles(sweep, run, &sweep->folded);
+    run_take_singles(sweep, run, &sweep->exact);
+    run_take_singles(sweep, run, &sweep->waiting);
     return sweep->group[run];
 }

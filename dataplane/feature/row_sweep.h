@@ -15,6 +15,13 @@ struct sweep_level {
     uint32_t left;         /* Cells not yet taken; the next is left - 1. */
 };
 
+/* Single events, and how far the sweep has come. */
+struct sweep_singles {
+    const uint64_t *oldest;
+    int64_t stride; /* Words from one to the next, newer one. */
+    uint32_t left;  /* Not yet taken: the oldest. */
+};
+
 struct sweep {
     const struct plan_view *view;
     struct ladder ladder;
@@ -24,11 +31,11 @@ struct sweep {
     int64_t floor_time_us; /* Newest time that the cap pushed out; INT64_MIN: none. */
     bool folded_view;      /* q before the fold horizon: read as if folded. */
     struct sweep_level level[CELL_LEVEL_LIFETIME + 1];
-    const uint64_t *open; /* NULL when empty or taken. */
-    const uint64_t *singles_end;
-    uint32_t singles_folded; /* Oldest singles that count as folded. */
-    uint32_t singles_left;   /* Above them; the next is index singles_left - 1. */
-    uint32_t folded_left;    /* Below singles_folded, to be taken. */
+    uint32_t levels;             /* Bit i: level i has cells that are left. */
+    const uint64_t *open;        /* NULL when empty or taken. */
+    struct sweep_singles exact;  /* Cut where windows are. */
+    struct sweep_singles folded; /* Those before, which count as folded; */
+    struct sweep_singles waiting;
     uint64_t needed;         /* Bit i: accumulator i. */
     uint32_t runs_needed;    /* Bit i: run i. */
     uint32_t decayed_needed; /* Bit i: aggregate i. */
@@ -38,10 +45,9 @@ struct sweep {
     uint64_t *buffer_free;
 };
 
-/* Begins a sweep that gathers nothing yet; runs: those whose groups it will look at. */
-void sweep_init(struct sweep *sweep, const struct plan_view *view, const uint64_t *row,
-                uint32_t lines, const struct row_read_at *at, struct row_read_space *space,
-                uint32_t runs);
+/* Begins a sweep that gathers nothing yet. */
+void sweep_init(struct sweep *sweep, const struct row_asked *asked, const uint64_t *row,
+                uint32_t lines, const struct row_read_at *at, struct row_read_space *space);
 
 /* Says what to gather; nothing was yet. */
 void sweep_clear(struct sweep *sweep);

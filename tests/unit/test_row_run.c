@@ -109,8 +109,9 @@ static const char *feature_read(const char *name, int64_t q_us, int64_t fold_us,
     memcpy(bench.copy, bench.row, sizeof(bench.row));
     uint32_t lines =
         row_read_settle(bench.view, bench.copy, ROW_LINES, ROW_LINES, &at, &bench.space);
-    row_read(&bench.plan, bench.view, bench.copy, lines, &at, &feature, 1, &answer, &bench.space,
-             &texts);
+    struct row_asked asked;
+    row_asked_init(&asked, &bench.plan, bench.view, &feature, 1);
+    row_read(&asked, bench.copy, lines, &at, &answer, &bench.space, &texts);
     uint32_t size;
     char space[ANSWER_TEXT_SIZE_MAX];
     const char *value = answer_text(&answer, space, &size);
