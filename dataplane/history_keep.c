@@ -6,12 +6,33 @@
 #include "dataplane/base/units.h"
 #include "dataplane/feature/cell.h"
 #include "dataplane/feature/limits.h"
+#include "dataplane/history_keep_read.h"
 
-#define GROUP_FIELDS 4u
-/* Before the words behind SINGLE_ORDER: slot, stretch, T, time and order. */
+#define GROUP_FIELDS HISTORY_GROUP_FIELDS
+/* Before the words behind SINGLE_ORDER: slot, stretch, T and time in a group, order in the next. */
 #define HEAD_FIELDS 5u
 /* Fields are written and read as eight bytes each, what is behind them too. */
 #define SLACK_BYTES sizeof(uint64_t)
+
+/* Bytes of a field of the class that two bits are. */
+#define CLASS_BYTES(class) ((1u << (class)) & ~1u)
+
+#define FIELD_ENDS_1(g)                                                                            \
+    {                                                                                              \
+        CLASS_BYTES((g)&3), CLASS_BYTES((g)&3) + CLASS_BYTES((g) >> 2 & 3),                        \
+            CLASS_BYTES((g)&3) + CLASS_BYTES((g) >> 2 & 3) + CLASS_BYTES((g) >> 4 & 3),            \
+            CLASS_BYTES((g)&3) + CLASS_BYTES((g) >> 2 & 3) + CLASS_BYTES((g) >> 4 & 3) +           \
+                CLASS_BYTES((g) >> 6)                                                              \
+    }
+#define FIELD_ENDS_4(g)                                                                            \
+    FIELD_ENDS_1(g), FIELD_ENDS_1((g) + 1), FIELD_ENDS_1((g) + 2), FIELD_ENDS_1((g) + 3)
+#define FIELD_ENDS_16(g)                                                                           \
+    FIELD_ENDS_4(g), FIELD_ENDS_4((g) + 4), FIELD_ENDS_4((g) + 8), FIELD_ENDS_4((g) + 12)
+#define FIELD_ENDS_64(g)                                                                           \
+    FIELD_ENDS_16(g), FIELD_ENDS_16((g) + 16), FIELD_ENDS_16((g) + 32), FIELD_ENDS_16((g) + 48)
+
+const uint8_t history_keep_ends[256][GROUP_FIELDS] = {FIELD_ENDS_64(0u), FIELD_ENDS_64(64u),
+                                                      FIELD_ENDS_64(128u), FIELD_ENDS_64(192u)};
 
 static uint64_t packed_bytes_max(uint32_t words)
 {
@@ -79,17 +100,6 @@ static uint64_t sign_low(uint64_t value)
     return value << 1 ^ (0 - (value >> 63));
 }
 
-static uint64_t sign_high(uint64_t value)
-{
-    return value >> 1 ^ (0 - (value & 1));
-}
-
-/* Bytes of a field of the class that two bits are. */
-static uint32_t class_bytes(uint32_t class)
-{
-    return (1u << class) & ~1u;
-}
-
 /* Where the next field goes, and the group that it is of. */
 struct packer {
     uint8_t *at;
@@ -102,13 +112,14 @@ static inline void field_write(struct packer *packer, uint64_t value)
 {
     uint32_t place = packer->field++ % GROUP_FIELDS;
     if (place == 0) {
-        packer->group = packer->at++;
+        bool first = packer->field <= HISTORY_FIRST_GROUPS * GROUP_FIELDS;
+        packer->group = first ? packer->group + 1 : packer->at++;
         packer->classes = 0;
     }
     uint32_t class = (uint32_t)(value != 0) + (value >> 16 != 0) + (value >> 32 != 0);
     memcpy(packer->at, &value, sizeof(value));
     packer->classes |= class << 2 * place;
-    packer->at += class_bytes(class);
+    packer->at += CLASS_BYTES(class);
     if (place == GROUP_FIELDS - 1) {
         *packer->group = (uint8_t)packer->classes;
     }
@@ -121,7 +132,7 @@ bool history_keep_add(struct history_keep *keep, const struct history_item *item
         return false;
     }
     struct history_before *before = &part->before;
-    struct packer packer = {.at = part->at};
+    struct packer packer = {.at = part->at + HISTORY_FIRST_GROUPS, .group = part->at - 1};
     ASSERT(item->stretch >= before->stretch && words >= SINGLE_VALUES);
     uint64_t came = (uint64_t)item->came_us;
     field_write(&packer, item->slot & ((1u << keep->part_shift) - 1));
@@ -136,6 +147,8 @@ bool history_keep_add(struct history_keep *keep, const struct history_item *item
         .stretch = item->stretch, .came_us = item->came_us, .order = item->words[SINGLE_ORDER]};
     *packer.group = (uint8_t)packer.classes;
     part->at = packer.at;
+    part->items++;
+    part->bytes += history_item_bytes(words);
     /* Where the part's next items go comes near, while others have theirs. */
     __builtin_prefetch(packer.at + CACHE_LINE_BYTES, 1, 2);
     return true;
@@ -153,95 +166,20 @@ void history_keep_give(struct history_keep *keep, uint32_t first, uint32_t end)
     }
 }
 
-/* Goes to the next block, if there is one. */
-static void block_enter(struct history_keep_cursor *cursor, const struct history_block *block)
-{
-    cursor->block = block;
-    if (block != NULL) {
-        cursor->at = block->data;
-        cursor->end = block == cursor->part->last ? cursor->part->at : block->data + block->used;
-        cursor->before = (struct history_before){0};
-    }
-}
-
-/* Behind an item: no block is without any. */
-static inline void item_leave(struct history_keep_cursor *cursor, const uint8_t *at)
-{
-    cursor->at = at;
-    if (at == cursor->end) {
-        block_enter(cursor, cursor->block->next);
-    }
-}
-
 void history_keep_begin(const struct history_keep *keep, uint32_t part,
                         struct history_keep_cursor *cursor)
 {
     *cursor = (struct history_keep_cursor){.part = &keep->part[part],
                                            .slot_first = part << keep->part_shift};
-    block_enter(cursor, keep->part[part].first);
+    history_keep_enter(cursor, keep->part[part].first);
 }
 
-/* The same as a packer, the other way. */
-struct unpacker {
-    const uint8_t *at;
-    uint32_t group;
-    uint32_t field;
-};
-
-static inline uint64_t field_read(struct unpacker *unpacker)
+void history_keep_enter(struct history_keep_cursor *cursor, const struct history_block *block)
 {
-    static const uint64_t mask[] = {0, UINT16_MAX, UINT32_MAX, UINT64_MAX};
-    uint64_t value;
-    if (unpacker->field++ % GROUP_FIELDS == 0) {
-        unpacker->group = *unpacker->at++;
+    cursor->block = block;
+    if (block != NULL) {
+        cursor->end = block == cursor->part->last ? cursor->part->at : block->data + block->used;
+        cursor->before = (struct history_before){0};
+        history_item_enter(cursor, block->data);
     }
-    uint32_t class = unpacker->group & 3;
-    unpacker->group >>= 2;
-    memcpy(&value, unpacker->at, sizeof(value));
-    unpacker->at += class_bytes(class);
-    return value & mask[class];
-}
-
-uint32_t history_keep_slot(const struct history_keep_cursor *cursor)
-{
-    struct unpacker unpacker = {.at = cursor->at};
-    return cursor->slot_first + (uint32_t)field_read(&unpacker);
-}
-
-uint32_t history_keep_stretch(const struct history_keep_cursor *cursor)
-{
-    struct unpacker unpacker = {.at = cursor->at};
-    (void)field_read(&unpacker);
-    return cursor->before.stretch + (uint32_t)field_read(&unpacker);
-}
-
-void history_keep_next(struct history_keep_cursor *cursor, uint32_t words,
-                       struct history_item *item)
-{
-    struct history_before *before = &cursor->before;
-    struct unpacker unpacker = {.at = cursor->at};
-    item->slot = cursor->slot_first + (uint32_t)field_read(&unpacker);
-    item->stretch = before->stretch + (uint32_t)field_read(&unpacker);
-    uint64_t came = (uint64_t)before->came_us + sign_high(field_read(&unpacker));
-    item->came_us = (int64_t)came;
-    item->words[SINGLE_TIME] = came + sign_high(field_read(&unpacker));
-    item->words[SINGLE_ORDER] = before->order + sign_high(field_read(&unpacker));
-    for (uint32_t w = SINGLE_NULLS; w < words; w++) {
-        item->words[w] = sign_high(field_read(&unpacker));
-    }
-    *before = (struct history_before){
-        .stretch = item->stretch, .came_us = item->came_us, .order = item->words[SINGLE_ORDER]};
-    item_leave(cursor, unpacker.at);
-}
-
-void history_keep_pass(struct history_keep_cursor *cursor, uint32_t words)
-{
-    const uint8_t *at = cursor->at;
-    uint32_t groups = (HEAD_FIELDS + words - SINGLE_NULLS + GROUP_FIELDS - 1) / GROUP_FIELDS;
-    for (uint32_t g = 0; g < groups; g++) {
-        uint32_t group = *at++;
-        at += class_bytes(group & 3) + class_bytes(group >> 2 & 3) + class_bytes(group >> 4 & 3) +
-              class_bytes(group >> 6);
-    }
-    item_leave(cursor, at);
 }

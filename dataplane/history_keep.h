@@ -3,8 +3,9 @@
  * the logs is read; one that has no room is given up, and kept by another reading.
  *
  * Items are packed, by what they differ from the one before in their block, so that most are some
- * 20 bytes instead of 48: fields in groups of four, each group behind a byte that says, two bits
- * for each, whether it has 0, 2, 4 or 8 bytes.
+ * 20 bytes instead of 48: fields in groups of four, for each of which a byte says, two bits for
+ * each field, whether it has 0, 2, 4 or 8 bytes. Those of the first two groups stand in front of
+ * both, so that where an item ends is known early; the others each in front of its own.
  *
  *   row in its part, stretch, T, time;  order, words[2], words[3], words[4];  ...
  *
@@ -35,6 +36,12 @@ static inline uint64_t history_item_bytes(uint32_t words)
     return sizeof(struct history_item) + words * sizeof(uint64_t);
 }
 
+/* The words of an item of so many bytes. */
+static inline uint32_t history_item_words(uint32_t bytes)
+{
+    return (bytes - (uint32_t)sizeof(struct history_item)) / (uint32_t)sizeof(uint64_t);
+}
+
 struct history_block {
     struct history_block *next;
     uint64_t used; /* Bytes of items; of a part's last block the part tells. */
@@ -54,7 +61,11 @@ struct history_keep_part {
     struct history_block *last;
     uint8_t *at; /* Where its next item goes. */
     struct history_before before;
+    uint64_t items; /* How many it has, */
+    uint64_t bytes; /* and what they have unpacked. */
 } __attribute__((aligned(64)));
+
+_Static_assert(sizeof(struct history_keep_part) == 64, "a part is one line");
 
 struct history_keep {
     struct memory_region region;
@@ -74,24 +85,3 @@ void history_keep_deinit(struct history_keep *keep); /* Zeros are fine. */
 bool history_keep_add(struct history_keep *keep, const struct history_item *item, uint32_t words);
 /* Gives back what parts [first, end) have. */
 void history_keep_give(struct history_keep *keep, uint32_t first, uint32_t end);
-
-/* The way through a part's items, in the order in which they were added. */
-struct history_keep_cursor {
-    const struct history_block *block; /* NULL: at the end. */
-    const uint8_t *at;
-    const uint8_t *end; /* Of the block's items. */
-    const struct history_keep_part *part;
-    uint32_t slot_first; /* Of the part. */
-    struct history_before before;
-};
-
-void history_keep_begin(const struct history_keep *keep, uint32_t part,
-                        struct history_keep_cursor *cursor);
-/* Where the cursor is not at the end: slot and stretch of the next item, */
-uint32_t history_keep_slot(const struct history_keep_cursor *cursor);
-uint32_t history_keep_stretch(const struct history_keep_cursor *cursor);
-/* and all of it, of the words that it was added with; then the cursor is behind it. */
-void history_keep_next(struct history_keep_cursor *cursor, uint32_t words,
-                       struct history_item *out_item);
-/* Passes over it; from then on slots are all that the cursor knows. */
-void history_keep_pass(struct history_keep_cursor *cursor, uint32_t words);

@@ -1,52 +1,95 @@
-/* A part's items: unpacked, and put in the order of rows, each row's in that of the logs. */
+/* A part's items: unpacked, and put together row by row, each row's by what reads go by.
+ *
+ * They come as the logs have them, and each goes to its row's last chunk of a few items. A row's
+ * chunks come one behind the other when it is answered. */
 #include <string.h>
 
+#include "dataplane/base/assert.h"
+#include "dataplane/history_keep_read.h"
 #include "dataplane/history_team.h"
 
-static uint32_t item_words(const struct history_team *team, uint32_t slot)
+/* Rows whose reads are asked for ahead. */
+#define SLOTS_AHEAD 16u
+
+#define CHUNK_ITEMS 8u
+/* In front of its items: where the row's next one is, behind the hand's first chunk. */
+#define CHUNK_HEAD_BYTES sizeof(uint64_t)
+
+static inline uint64_t chunk_bytes(const struct history_hand_row *row)
 {
-    const struct plan_view *view = &team->options.plan->view[team->rows.slots.slot[slot].view];
-    return view->single_words + (view->outlives_tiles ? plan_source_count(view) : 0);
+    return CHUNK_HEAD_BYTES + CHUNK_ITEMS * (uint64_t)row->bytes;
 }
 
-/* What reads go by: T; of `true` the event's time, or one microsecond before it where windows hold
- * their ends. */
-static int64_t item_key(const struct history_team *team, const struct history_item *item)
-{
-    if (team->options.mode == HISTORY_KNOWN) {
-        return item->came_us;
-    }
-    const struct plan_view *view =
-        &team->options.plan->view[team->rows.slots.slot[item->slot].view];
-    int64_t time_us = (int64_t)item->words[SINGLE_TIME];
-    return view->edges == EDGES_CLOSED_CLOSED ? sub_clamped(time_us, 1) : time_us;
-}
-
-/* Counts each row's items; returns how many bytes they have unpacked. */
-static uint64_t items_count(const struct history_team *team, uint32_t part, uint32_t *count)
+/* Begins rows without items; returns what chunks take at most that are not full. */
+static uint64_t rows_begin(const struct history_team *team, uint32_t part,
+                           struct history_hand *hand)
 {
     uint32_t base = part << team->part_shift;
     uint64_t bytes = 0;
-    for (uint32_t h = 0; h < team->hand_count; h++) {
-        struct history_keep_cursor cursor;
-        history_keep_begin(&team->hand[h]->keep, part, &cursor);
-        while (cursor.block != NULL) {
-            uint32_t slot = history_keep_slot(&cursor);
-            uint32_t words = item_words(team, slot);
-            count[slot - base]++;
-            bytes += history_item_bytes(words);
-            history_keep_pass(&cursor, words);
+    for (uint32_t s = 0; s < 1u << team->part_shift; s++) {
+        struct history_hand_row *row = &hand->rows[s];
+        *row = (struct history_hand_row){.count = 0};
+        if (team->rows.slots.tag[base + s] != 0) {
+            const struct plan_view *view =
+                &team->options.plan->view[team->rows.slots.slot[base + s].view];
+            uint32_t watermarks = view->outlives_tiles ? plan_source_count(view) : 0;
+            row->bytes = (uint32_t)history_item_bytes(view->single_words + watermarks);
+            bytes += chunk_bytes(row);
         }
     }
     return bytes;
 }
 
-/* Unpacks items, and gives each row's their places, as the logs have them: stretch by stretch. */
-static void items_place(const struct history_team *team, uint32_t part, struct history_hand *hand)
+static enum result part_begin(const struct history_team *team, uint32_t part,
+                              struct history_hand *hand)
+{
+    if (hand->rows == NULL) {
+        hand->rows = heap_alloc(sizeof(*hand->rows) << team->part_shift);
+    }
+    if (hand->rows == NULL) {
+        return RESULT_NO_MEMORY;
+    }
+    uint64_t bytes = rows_begin(team, part, hand);
+    for (uint32_t h = 0; h < team->hand_count; h++) {
+        const struct history_keep_part *kept = &team->hand[h]->keep.part[part];
+        bytes += kept->bytes + kept->items * CHUNK_HEAD_BYTES;
+    }
+    if (bytes > hand->chunks_bytes) {
+        heap_free(hand->chunks);
+        hand->chunks = heap_alloc(bytes);
+        hand->chunks_bytes = hand->chunks == NULL ? 0 : bytes;
+    }
+    hand->chunks_used = 0;
+    return hand->chunks == NULL && bytes > 0 ? RESULT_NO_MEMORY : RESULT_OK;
+}
+
+/* Where the next item of a row goes. */
+static inline struct history_item *item_place(struct history_hand *hand,
+                                              struct history_hand_row *row)
+{
+    if (row->count % CHUNK_ITEMS == 0) {
+        uint64_t first = hand->chunks_used;
+        hand->chunks_used += chunk_bytes(row);
+        ASSERT(hand->chunks_used <= hand->chunks_bytes);
+        if (row->count == 0) {
+            row->first = first;
+        } else {
+            uint8_t *last = row->at - CHUNK_ITEMS * (uint64_t)row->bytes - CHUNK_HEAD_BYTES;
+            memcpy(last, &first, sizeof(first));
+        }
+        row->at = hand->chunks + first + CHUNK_HEAD_BYTES;
+    }
+    struct history_item *item = (struct history_item *)(void *)row->at;
+    row->at += row->bytes;
+    row->count++;
+    return item;
+}
+
+/* Unpacks items as the logs have them: stretch by stretch. */
+static void items_unpack(const struct history_team *team, uint32_t part, struct history_hand *hand)
 {
     uint32_t base = part << team->part_shift;
     struct history_keep_cursor cursor[SHARDS_MAX];
-    uint8_t *at = hand->items;
     for (uint32_t h = 0; h < team->hand_count; h++) {
         history_keep_begin(&team->hand[h]->keep, part, &cursor[h]);
     }
@@ -54,88 +97,136 @@ static void items_place(const struct history_team *team, uint32_t part, struct h
         struct history_keep_cursor *first = NULL;
         uint32_t stretch = UINT32_MAX;
         for (uint32_t h = 0; h < team->hand_count; h++) {
-            uint32_t own = cursor[h].block == NULL ? UINT32_MAX : history_keep_stretch(&cursor[h]);
+            uint32_t own = cursor[h].block == NULL ? UINT32_MAX : cursor[h].stretch;
             first = own < stretch ? &cursor[h] : first;
             stretch = own < stretch ? own : stretch;
         }
         if (first == NULL) {
             return;
         }
-        while (first->block != NULL && history_keep_stretch(first) == stretch) {
-            struct history_item *item = (struct history_item *)(void *)at;
-            uint32_t words = item_words(team, history_keep_slot(first));
-            history_keep_next(first, words, item);
-            at += history_item_bytes(words);
-            hand->order[hand->end[item->slot - base]++] =
-                (struct sort_pair){.key = item_key(team, item), .item = (uint64_t)(uintptr_t)item};
+        while (first->block != NULL && first->stretch == stretch) {
+            struct history_hand_row *row = &hand->rows[first->slot - base];
+            history_keep_next(first, history_item_words(row->bytes), item_place(hand, row));
         }
     }
 }
 
-static bool is_sorted(const struct sort_pair *pair, uint64_t count)
+/* Room for one row's items, twice. */
+static enum result own_reserve(struct history_hand *hand, const struct history_row_items *items)
 {
-    for (uint64_t i = 1; i < count; i++) {
-        if (pair[i].key < pair[i - 1].key) {
+    uint64_t bytes = (uint64_t)items->count * items->bytes;
+    if (bytes > hand->own_bytes) {
+        heap_free(hand->own);
+        hand->own = heap_alloc_lines(4 * bytes);
+        hand->own_bytes = hand->own == NULL ? 0 : 2 * bytes;
+    }
+    return hand->own == NULL ? RESULT_NO_MEMORY : RESULT_OK;
+}
+
+static void chunks_join(const struct history_hand *hand, const struct history_hand_row *row,
+                        uint8_t *out)
+{
+    const uint8_t *chunk = hand->chunks + row->first;
+    uint32_t left = row->count;
+    for (; left > CHUNK_ITEMS; left -= CHUNK_ITEMS) {
+        uint64_t next;
+        memcpy(&next, chunk, sizeof(next));
+        memcpy(out, chunk + CHUNK_HEAD_BYTES, CHUNK_ITEMS * (uint64_t)row->bytes);
+        out += CHUNK_ITEMS * (uint64_t)row->bytes;
+        chunk = hand->chunks + next;
+    }
+    memcpy(out, chunk + CHUNK_HEAD_BYTES, left * (uint64_t)row->bytes);
+}
+
+static bool is_sorted(const struct history *history, const struct plan_view *view,
+                      const struct history_row_items *items)
+{
+    int64_t before = INT64_MIN;
+    for (uint32_t i = 0; i < items->count; i++) {
+        int64_t key = history_item_key(history_row_item(items, i), history->options.mode, view);
+        if (key < before) {
             return false;
         }
+        before = key;
     }
     return true;
 }
 
-static enum result order_reserve(struct history_hand *hand, uint64_t count, uint64_t bytes)
+/* Into the second half of the hand's room. Items that are alike stay as the logs have them. */
+static enum result items_sort(const struct history *history, const struct plan_view *view,
+                              struct history_row_items *items)
 {
-    if (hand->items == NULL || bytes > hand->items_bytes) {
-        heap_free(hand->items);
-        hand->items = heap_alloc(bytes + 1);
-        hand->items_bytes = bytes;
+    struct history_hand *hand = history->hand;
+    uint64_t count = items->count;
+    if (2 * count > hand->pair_max) {
+        heap_free(hand->pair);
+        hand->pair = heap_alloc(2 * count * sizeof(*hand->pair));
+        hand->pair_max = hand->pair == NULL ? 0 : 2 * count;
     }
-    /* What is asked for ahead may be behind the end; as many to sort by. */
-    uint64_t pairs = 2 * count + HISTORY_ITEMS_AHEAD;
-    if (pairs > hand->order_max) {
-        heap_free(hand->order);
-        hand->order = heap_alloc_lines(pairs * sizeof(*hand->order));
-        hand->order_max = hand->order == NULL ? 0 : pairs;
+    if (hand->pair == NULL) {
+        return RESULT_NO_MEMORY;
     }
-    return hand->order == NULL || hand->items == NULL ? RESULT_NO_MEMORY : RESULT_OK;
+    for (uint32_t i = 0; i < count; i++) {
+        hand->pair[i] = (struct sort_pair){
+            .key = history_item_key(history_row_item(items, i), history->options.mode, view),
+            .item = i};
+    }
+    sort_pairs(hand->pair, hand->pair + count, count);
+    uint8_t *sorted = hand->own + hand->own_bytes;
+    for (uint32_t i = 0; i < count; i++) {
+        memcpy(sorted + (uint64_t)i * items->bytes,
+               history_row_item(items, (uint32_t)hand->pair[i].item), items->bytes);
+    }
+    items->first = sorted;
+    return RESULT_OK;
+}
+
+static enum result row_answer_items(struct history *history, uint32_t slot,
+                                    const struct history_hand_row *row)
+{
+    struct history_hand *hand = history->hand;
+    const struct plan_view *view =
+        &history->options.plan->view[history->rows->slots.slot[slot].view];
+    struct history_row_items items = {.bytes = row->bytes, .count = row->count};
+    if (row->count > 0) {
+        enum result result = own_reserve(hand, &items);
+        if (result != RESULT_OK) {
+            return result;
+        }
+        chunks_join(hand, row, hand->own);
+        items.first = hand->own;
+        result = is_sorted(history, view, &items) ? RESULT_OK : items_sort(history, view, &items);
+        if (result != RESULT_OK) {
+            return result;
+        }
+    }
+    return history_row_answer(history, slot, &items);
+}
+
+/* The read that a row's chain begins with: most rows have no other. Of no row: some read. */
+static inline const uint8_t *first_read(const struct history *history, uint32_t slot)
+{
+    const struct history_slots *slots = &history->rows->slots;
+    bool asked = slot <= slots->mask && slots->tag[slot] != 0;
+    return (const uint8_t *)&history->options.read[asked ? slots->slot[slot].read_chain : 0];
 }
 
 enum result history_part_answer(struct history *history, uint32_t part)
 {
     const struct history_team *team = history->team;
-    struct history_hand *hand = history->hand;
-    uint32_t slots = 1u << team->part_shift;
     uint32_t base = part << team->part_shift;
-    if (hand->end == NULL) {
-        hand->end = heap_alloc(slots * sizeof(*hand->end));
-    }
-    if (hand->end == NULL) {
-        return RESULT_NO_MEMORY;
-    }
-    memset(hand->end, 0, slots * sizeof(*hand->end));
-    uint64_t bytes = items_count(team, part, hand->end);
-    uint32_t count = 0;
-    for (uint32_t s = 0; s < slots; s++) {
-        uint32_t own = hand->end[s];
-        hand->end[s] = count;
-        count += own;
-    }
-    enum result result = order_reserve(hand, count, bytes);
+    enum result result = part_begin(team, part, history->hand);
     if (result != RESULT_OK) {
         return result;
     }
-    items_place(team, part, hand);
-    uint32_t first = 0;
-    for (uint32_t s = 0; result == RESULT_OK && s < slots; s++) {
-        struct sort_pair *pair = hand->order + first;
-        uint64_t own = hand->end[s] - first;
-        first = hand->end[s];
-        if (team->rows.slots.tag[base + s] == 0) {
-            continue;
+    items_unpack(team, part, history->hand);
+    for (uint32_t s = 0; result == RESULT_OK && s < 1u << team->part_shift; s++) {
+        const uint8_t *ahead = first_read(history, base + s + SLOTS_AHEAD);
+        __builtin_prefetch(ahead);
+        __builtin_prefetch(ahead + CACHE_LINE_BYTES);
+        if (team->rows.slots.tag[base + s] != 0) {
+            result = row_answer_items(history, base + s, &history->hand->rows[s]);
         }
-        if (!is_sorted(pair, own)) {
-            sort_pairs(pair, hand->order + count + HISTORY_ITEMS_AHEAD, own);
-        }
-        result = history_row_answer(history, base + s, pair, own);
     }
     return result;
 }

@@ -18,6 +18,14 @@ struct history_stretch {
     int64_t moved_us[]; /* By stream: how far its records move the shard's watermark. */
 };
 
+/* A row of the part that is answered: its items, in chunks (history_part.c). */
+struct history_hand_row {
+    uint8_t *at;    /* Where its next one goes, unless its last chunk is full. */
+    uint64_t first; /* Its first chunk. */
+    uint32_t bytes; /* Of an item. */
+    uint32_t count;
+};
+
 struct history_hand {
     uint32_t shard; /* Of the stretch that is read now. */
     uint32_t stretch;
@@ -33,14 +41,17 @@ struct history_hand {
     struct row_fold_space *fold;
     struct row_asked asked; /* By the read before. */
     struct text_space texts;
-    struct history_item *item; /* That is kept next. */
-    uint8_t *items;            /* Of a part, unpacked, as the logs have them. */
-    uint64_t items_bytes;
-    struct sort_pair *order; /* Of these, by what reads go by; as many to sort by. */
-    uint64_t order_max;
+    struct history_item *item;     /* That is kept next. */
+    struct history_hand_row *rows; /* A part's slots. */
+    uint8_t *chunks;               /* Of their items, unpacked. */
+    uint64_t chunks_bytes;
+    uint64_t chunks_used;
+    uint8_t *own; /* Items of one row, and as many again that are sorted. */
+    uint64_t own_bytes;
+    struct sort_pair *pair; /* Of one row, to be sorted; as many to sort by. */
+    uint64_t pair_max;
     struct sort_pair *due; /* The same of a row's reads. */
     uint64_t due_max;
-    uint32_t *end; /* Of each row's items in it; a part's slots. */
 };
 
 struct history_team {
@@ -69,12 +80,35 @@ static inline uint32_t history_part_end(const struct history_team *team)
     return atomic_load_explicit(&team->shared_part_end, memory_order_relaxed);
 }
 
-/* So many pairs ahead of the one that is taken are asked for: as many are behind the last. */
-#define HISTORY_ITEMS_AHEAD 12u
+/* Items of one row, one behind the other. */
+struct history_row_items {
+    uint8_t *first;
+    uint32_t bytes; /* Of one. */
+    uint32_t count;
+};
 
-/* A row's items, by what reads go by, and its reads between them. Pairs are of history_item. */
+static inline struct history_item *history_row_item(const struct history_row_items *items,
+                                                    uint32_t index)
+{
+    return (struct history_item *)(void *)(items->first + (uint64_t)index * items->bytes);
+}
+
+/* What reads go by: T; of `true` the event's time, or one microsecond before it where windows hold
+ * their ends. */
+static inline int64_t history_item_key(const struct history_item *item, enum history_mode mode,
+                                       const struct plan_view *view)
+{
+    if (mode == HISTORY_KNOWN) {
+        return item->came_us;
+    }
+    int64_t time_us = (int64_t)item->words[SINGLE_TIME];
+    return view->edges == EDGES_CLOSED_CLOSED ? sub_clamped(time_us, 1) : time_us;
+}
+
+/* A row's items, ascending by what reads go by, and its reads between them. It may put items in
+ * another order. */
 MUST_USE enum result history_row_answer(struct history *history, uint32_t slot,
-                                        const struct sort_pair *pair, uint64_t count);
+                                        const struct history_row_items *items);
 /* Memory of a hand: see history_answer.c. */
 MUST_USE enum result history_answer_init(struct history_hand *hand);
 void history_answer_deinit(struct history_hand *hand);

@@ -77,15 +77,16 @@ static void file_write(const char *name, const void *data, size_t size)
     assert_int_equal(fclose(file), 0);
 }
 
-/* Times are up to half an hour behind T, and in no order. */
+/* Times are up to half an hour behind T, some up to two days, and in no order. */
 static void events_make(struct random *random)
 {
     int64_t begin_us = SEGMENT_TIME_US - (int64_t)EVENTS * GAP_US;
     for (uint32_t i = 0; i < EVENTS; i++) {
         uint32_t message = i / MESSAGE_EVENTS;
         world.apply_us[i] = begin_us + (int64_t)(message + 1) * MESSAGE_EVENTS * GAP_US;
+        uint64_t behind_us = i % 97 == 0 ? 2 * DAY_US : HOUR_US / 2;
         world.event[i] = (struct event){.ts_us = world.apply_us[i] - 1 -
-                                                 (int64_t)random_below(random, HOUR_US / 2),
+                                                 (int64_t)random_below(random, behind_us),
                                         .card = random_below(random, CARDS),
                                         .amount = (int64_t)random_below(random, 1000)};
     }
@@ -150,7 +151,8 @@ static void reads_make(struct random *random)
     }
     int64_t begin_us = world.apply_us[0];
     for (uint32_t i = 0; i < READS; i++) {
-        world.card[i] = random_below(random, CARDS + 1); /* Of one there is no event. */
+        /* Of one there is no event; one is asked for by every third. */
+        world.card[i] = i % 3 == 0 ? 1 : random_below(random, CARDS + 1);
         uint64_t into = random_below(random, (uint64_t)(SEGMENT_TIME_US - begin_us));
         world.read[i] = (struct history_read){.key = (const uint8_t *)&world.card[i],
                                               .key_size = i % 50 == 0 ? 0 : sizeof(uint64_t),
