@@ -204,11 +204,11 @@ static enum result row_answer_items(struct history *history, uint32_t slot,
 }
 
 /* The read that a row's chain begins with: most rows have no other. Of no row: some read. */
-static inline const uint8_t *first_read(const struct history *history, uint32_t slot)
+static inline uint32_t first_read(const struct history *history, uint32_t slot)
 {
     const struct history_slots *slots = &history->rows->slots;
     bool asked = slot <= slots->mask && slots->tag[slot] != 0;
-    return (const uint8_t *)&history->options.read[asked ? slots->slot[slot].read_chain : 0];
+    return asked ? slots->slot[slot].read_chain : 0;
 }
 
 enum result history_part_answer(struct history *history, uint32_t part)
@@ -221,9 +221,11 @@ enum result history_part_answer(struct history *history, uint32_t part)
     }
     items_unpack(team, part, history->hand);
     for (uint32_t s = 0; result == RESULT_OK && s < 1u << team->part_shift; s++) {
-        const uint8_t *ahead = first_read(history, base + s + SLOTS_AHEAD);
-        __builtin_prefetch(ahead);
-        __builtin_prefetch(ahead + CACHE_LINE_BYTES);
+        uint32_t ahead = first_read(history, base + s + SLOTS_AHEAD);
+        const struct history_read *read = &history->options.read[ahead];
+        __builtin_prefetch(read);
+        __builtin_prefetch(&read->number);
+        __builtin_prefetch(&history->rows->before[ahead]);
         if (team->rows.slots.tag[base + s] != 0) {
             result = row_answer_items(history, base + s, &history->hand->rows[s]);
         }
