@@ -191,7 +191,7 @@ void store_check_cut(struct store_check *check)
     for (uint32_t s = 0; s < cut->shard_count; s++) {
         const struct shard_log *log = &check->log[s];
         struct store_line line = {.name = EPOCHS_NAME, .shard = (int32_t)s, .state = STORE_DAMAGED};
-        if (log->begun && log->last_lsn < cut->cut[s]) {
+        if (log->begun && log->last_lsn < cut->cut[s] && lsn_number(cut->cut[s]) != 0) {
             line.lost_first_lsn = log->last_lsn + 1;
             line.lost_last_lsn = cut->cut[s];
             store_line_put(check, &line,

@@ -488,6 +488,28 @@ def a_log_whose_shards_were_away_is_whole():
         assert verified.returncode == 1 and "of shard 2 are missing" in verified.stdout, verified
 
 
+def starts_that_are_killed_before_they_log_leave_all_whole():
+    """Their epochs have a cut, and no record."""
+    source = dataset.seed_of(67)
+    with Stores() as stores:
+        store = stores.make(BEFORE)
+        lived(store, [messages_of(source, 20)], [3])
+        store.machine.kill()
+        epochs = store.folder / "data" / "epochs"
+        for shards in (1, 1, 2, 2):
+            claimed = epochs.stat().st_mtime_ns
+            store.machine.define(BEFORE, shards, DATA)
+            store.machine.spawn()
+            support.wait_until(lambda: epochs.stat().st_mtime_ns != claimed, "it has an epoch", 30)
+            store.machine.kill()
+            verified = support.run("verify", store.folder / "data")
+            assert verified.returncode == 0, verified.stdout
+        views = store.start(2)
+        assert set(views.values()) == {"loaded"}, views
+        assert store.machine.stop() == 0
+        assert store.hash() == store.hash("--since", "1")
+
+
 def corrections_of_earlier_eras_count():
     source = dataset.seed_of(65)
     messages = messages_of(source, LIFE * len(LIVES))
@@ -533,7 +555,7 @@ SCENES = [a_start_and_a_backfill_have_what_came_under_other_numbers_of_shards,
           a_fill_that_is_killed_anywhere_reads_them_once,
           segments_of_earlier_eras_stay_while_a_fill_reads_them,
           what_is_gone_of_an_era_moves_since, a_log_whose_shards_were_away_is_whole,
-          corrections_of_earlier_eras_count]
+          starts_that_are_killed_before_they_log_leave_all_whole, corrections_of_earlier_eras_count]
 
 if __name__ == "__main__":
     support.main(SCENES if len(sys.argv) < 2
