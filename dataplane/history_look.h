@@ -1,7 +1,8 @@
 /* Events of several messages, looked at together: whether rows take them. Each step asks for the
  * memory that the next one needs, of all events, so that none waits for it: keys and hashes, then a
- * bit of the filter, then tags of 16 bits, then rows, then the bytes of the events that rows take. A stream of a team's
- * hand has one; events stay in the order in which they came. Private to history_*.c. */
+ * bit of the filter, then tags of 16 bits, then rows, then the bytes of the events that rows take.
+ * A stream of a team's hand has one; events stay in the order in which they came. Private to
+ * history_*.c. */
 #pragma once
 
 #include <stdbool.h>
