@@ -181,8 +181,9 @@ static int64_t fold_of(const struct history *history, uint32_t stream, int64_t w
 }
 
 /* Horizons are of owners, and of before the events that are gathered: none of them was later than
- * its stream allows. A batch goes by the least that its rows have. A stream that an owner has not
- * seen yet says nothing. latest: of before the events that came last instead. */
+ * its stream allows. A batch goes by the least that its rows have. A stream of which an owner has
+ * no event, gathered ones among them, says nothing; one whose first events are gathered folds
+ * nothing yet. latest: of before the events that came last instead. */
 static void horizon_set(struct history *history, uint64_t owners, bool latest)
 {
     for (uint32_t s = 0; s < history->options.plan->stream_count; s++) {
@@ -190,7 +191,8 @@ static void horizon_set(struct history *history, uint64_t owners, bool latest)
         for (uint64_t left = owners; left != 0; left &= left - 1) {
             const struct history_shard *shard = &history->shard[__builtin_ctzll(left)];
             int64_t own_us = latest ? shard->watermark_before_us[s] : shard->watermark_burst_us[s];
-            least_us = own_us != INT64_MIN && own_us < least_us ? own_us : least_us;
+            bool seen = shard->watermark_us[s] != INT64_MIN || shard->history_us[s] != INT64_MIN;
+            least_us = seen && own_us < least_us ? own_us : least_us;
         }
         history->worker->shard.fold_us[s] = fold_of(history, s, least_us);
     }
