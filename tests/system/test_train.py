@@ -493,6 +493,90 @@ def rows_of_more_tiles_than_fit_unfolded():
             machine.stop()
 
 
+HEARD_LATE = """
+streams:
+  payment:
+    id: 1
+    time: ts
+    lateness: 60d
+    history: 20m
+    fields: {ts: {type: timestamp}, card: {type: u64}, amount: {type: decimal, scale: 2}}
+views:
+  activity:
+    entity: card
+    source: payment
+    windows: [2h, 40d]
+    ladder: [30m, 1h, 6h]
+    aggregates:
+      n: count()
+      recent: decayed_sum(amount, 30m)
+    ttl: 60d
+services:
+  fraud: {features: [activity.n_40d, activity.recent_40d]}
+"""
+
+
+def shards_of(number, shards):
+    """Of a number's 8 bytes, by XXH3: the owner as a key, the home as a producer."""
+    mask, prime = 2**64 - 1, 0x9fb21c651e98df25
+    word = ((number >> 32 | number << 32) & mask) ^ 0xc73ab174c5ecd5a2
+    word ^= ((word << 49 | word >> 15) ^ (word << 24 | word >> 40)) & mask
+    word = word * prime & mask
+    word = (word ^ ((word >> 35) + 8)) * prime & mask
+    return ((word ^ word >> 28) >> 52) * shards >> 12, (word ^ word >> 28) % 2**32 % shards
+
+
+def a_shard_that_hears_late_folds_by_what_it_heard():
+    """All that it ever has is one burst, days behind what another shard has seen by then: its tiles
+    are where its own horizon puts them, and so is what decays by them."""
+    definition = dataset.oracle.Definition(HEARD_LATE.split("\nviews:")[0] + "\n")
+    _, home = shards_of(7, 2)
+    here, there = (next(card for card in range(1, 100) if shards_of(card, 2)[0] == shard)
+                   for shard in (home, 1 - home))
+    hour = 3600 * SECOND_US
+    now = now_us()
+    newest = (now - 48 * hour) // (6 * hour) * 6 * hour + 5 * hour + hour * 3 // 4
+    with tempfile.TemporaryDirectory(prefix="freshet-train-") as folder:
+        machine = appliance.Appliance(folder, streams=HEARD_LATE, data=DATA, memory="256MiB",
+                                      shards=2)
+        try:
+            machine.start()
+            redis = client.Redis(path=machine.socket)
+            served = []
+
+            def read(card, count):
+                def known():
+                    reply = redis.call("FS.GET", f"card:{card}", "FIELDS", 2, "activity.n_40d",
+                                       "activity.recent_40d", "WITHMETA")
+                    known.row = (card, int(reply[1][6]), reply[1][0], reply[3][0])
+                    return reply[1][0] == str(count).encode()
+                appliance.wait_until(known, f"{count} events of card {card}", 20)
+                served.append(known.row)
+            small_send(machine, definition, 1, [(newest - 50 * hour, here, 100), (now, here, 100)])
+            read(here, 2)
+            small_send(machine, definition, 2,
+                       [(newest - i * hour // 2, there, 100) for i in range(50)])
+            read(there, 50)
+            time.sleep(0.1)
+            read(there, 50)
+            redis.close()
+            assert machine.stop() == 0, machine.log.read_text()
+            labels = machine.folder / "labels.csv"
+            # History looks at some of its rows at each read: between these two at all of them.
+            _, begin, end = (row[1] for row in served)
+            between = [(here, begin + (end - begin) * i // 3000) for i in range(1, 3000)]
+            rows = [row[:2] for row in served[:2]] + between + [served[2][:2]]
+            labels.write_text("card,q\n" + "".join(f"{card},{q}\n" for card, q in rows))
+            out = machine.folder / "out.csv"
+            train(machine, labels, out, "--no-status", "--threads", 1)
+            trained = [(row["activity.n_40d"].encode(), row["activity.recent_40d"].encode())
+                       for row in rows_of(out)]
+            trained = trained[:2] + trained[-1:]
+            assert trained == [row[2:] for row in served], (trained, served)
+        finally:
+            machine.stop()
+
+
 def killed_runs_go_on_and_give_the_same_bytes():
     definition = dataset.oracle.Definition(SMALL.split("\nviews:")[0] + "\n")
     source = random.Random(SEED)
