@@ -33,8 +33,10 @@ static void keys_make(struct history *history, uint32_t stream, uint32_t w)
     }
 }
 
-/* Tags are near by now: rows that may be there come nearer. */
-static void slots_prefetch(const struct history *history, uint32_t stream, uint32_t w)
+/* Tags are near by now: rows that may be there come nearer. gcc 12 drops calls of a function that
+ * only asks for memory. */
+__attribute__((always_inline)) static inline void slots_prefetch(const struct history *history,
+                                                                 uint32_t stream, uint32_t w)
 {
     uint32_t place = history->stream[stream]->place[w];
     uint32_t view = history->options.plan->stream[stream].view[place];
