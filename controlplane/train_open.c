@@ -17,6 +17,8 @@
 
 #define PART_ROWS_MIN 1024u
 #define MEMORY_SHARE  4 /* Of the machine's: one part in so many. */
+/* For what a thread keeps of the logs: with less, that is given up, and read again. */
+#define READER_BYTES_MIN (2 * MIB)
 /* Of a feature's answer, packed and spooled, as serving returned it too; texts may be longer. */
 #define ANSWER_BYTES 48u
 
@@ -141,11 +143,14 @@ static enum result mirror_open(struct train *train)
     if (data == NULL) {
         return RESULT_INVALID;
     }
+    uint64_t memory_bytes = train->memory_bytes / 2;
+    uint64_t readers = memory_bytes / READER_BYTES_MIN;
+    readers = readers < 1 ? 1 : readers < train->thread_count ? readers : train->thread_count;
     struct mirror_history_options options = {.directory = data,
                                              .plan = &train->config->plan,
                                              .mode = train->mode,
-                                             .thread_count = train->thread_count,
-                                             .memory_bytes = train->memory_bytes / 2,
+                                             .thread_count = (uint32_t)readers,
+                                             .memory_bytes = memory_bytes,
                                              .answered = train_pack_take,
                                              .answered_context = &train->pack};
     char error[MIRROR_HISTORY_ERROR_SIZE_MAX];
