@@ -201,12 +201,12 @@ bool train_column_put_answer(struct train_column *column, uint32_t row, const st
     if (answer->kind == VALUE_NUMBER) {
         return number_put(column, row, answer);
     }
-    if (answer->kind == VALUE_BOOL) {
+    if (answer->kind == VALUE_BOOL && type == PARQUET_BOOL) {
         uint8_t truth = answer->number.word[0] != 0;
         put(column, row, &truth);
-        return type == PARQUET_BOOL;
+        return true;
     }
-    if (type != PARQUET_STRING) {
+    if (type != PARQUET_STRING || answer->kind == VALUE_BOOL) {
         return false;
     }
     put_text(column, row, answer->text, answer->text_size, text);
