@@ -73,10 +73,10 @@ static bool head_read(const uint8_t *at, const uint8_t *end, enum value_kind *ou
                                     [VALUE_BOOL] = 1,
                                     [VALUE_STRING] = sizeof(uint32_t),
                                     [VALUE_LIST] = sizeof(uint32_t)};
-    if (end - at < (int64_t)HEAD_BYTES || (at[1] & 15) > VALUE_LIST) {
+    if (end - at < (int64_t)HEAD_BYTES || answer_pack_kind(at) > VALUE_LIST) {
         return false;
     }
-    *out_kind = (enum value_kind)(at[1] & 15);
+    *out_kind = answer_pack_kind(at);
     *out_words = at[1] >> 4;
     *out_bytes = bytes[*out_kind] + *out_words * (uint32_t)sizeof(uint64_t);
     bool words =
@@ -101,8 +101,7 @@ const uint8_t *answer_unpack(const uint8_t *at, const uint8_t *end, struct answe
     if (!head_read(at, end, &kind, &words, &bytes)) {
         return NULL;
     }
-    *out_answer = (struct answer){
-        .status = (enum answer_status)(at[0] & ~ANSWER_PACK_FLAGS), .kind = kind, .scale = at[2]};
+    *out_answer = (struct answer){.status = answer_pack_status(at), .kind = kind, .scale = at[2]};
     *out_flags = at[0] & ANSWER_PACK_FLAGS;
     at += HEAD_BYTES;
     switch (kind) {
@@ -138,7 +137,7 @@ const uint8_t *answer_pack_pass(const uint8_t *at, const uint8_t *end,
     if (!head_read(at, end, &kind, &words, &bytes)) {
         return NULL;
     }
-    *out_status = (enum answer_status)(at[0] & ~ANSWER_PACK_FLAGS);
+    *out_status = answer_pack_status(at);
     *out_flags = at[0] & ANSWER_PACK_FLAGS;
     at += HEAD_BYTES;
     if (kind != VALUE_STRING && kind != VALUE_LIST) {

@@ -442,16 +442,23 @@ enum result log_reader_end(struct log_reader *reader, uint64_t lsn, struct log_e
     return result;
 }
 
+/* Where a segment ends; RESULT_CORRUPT: by damage. */
+static enum result segment_end_find(struct log_reader *reader, uint32_t index,
+                                    struct log_end *out_end)
+{
+    struct log_damage damage;
+    *out_end = (struct log_end){.apply_us = INT64_MIN};
+    return segment_scan(reader, index, (struct segment_end){.end = out_end, .damage = &damage});
+}
+
 enum result log_reader_whole(struct log_reader *reader, uint64_t last_lsn, uint32_t *out_index,
                              uint64_t *out_bytes)
 {
     *out_index = 0;
     *out_bytes = 0;
     for (uint32_t i = 0; i < reader->begun_count; i++) {
-        struct log_end end = {.apply_us = INT64_MIN};
-        struct log_damage damage;
-        enum result result =
-            segment_scan(reader, i, (struct segment_end){.end = &end, .damage = &damage});
+        struct log_end end;
+        enum result result = segment_end_find(reader, i, &end);
         if (result != RESULT_OK && result != RESULT_CORRUPT) {
             return result;
         }
@@ -470,10 +477,8 @@ enum result log_reader_kept(struct log_reader *reader, uint32_t *out_index)
         if (log_reader_file(reader, i + 1)->number == log_reader_file(reader, i)->number + 1) {
             continue;
         }
-        struct log_end end = {.apply_us = INT64_MIN};
-        struct log_damage damage;
-        enum result result =
-            segment_scan(reader, i, (struct segment_end){.end = &end, .damage = &damage});
+        struct log_end end;
+        enum result result = segment_end_find(reader, i, &end);
         if (result == RESULT_CORRUPT) {
             *out_index = i + 1;
         } else if (result != RESULT_OK) {

@@ -4,9 +4,9 @@
 #include "controlplane/archives.h"
 #include "controlplane/segments_inside.h"
 #include "dataplane/base/assert.h"
+#include "dataplane/feature/file_name.h"
 #include "drivers/memory.h"
 
-#define TMP_SUFFIX ".tmp"
 #define TMP_PREFIX "mirror-"
 
 /* While a folder is listed. */
@@ -25,9 +25,9 @@ static void number_take(struct segments_shard *shard, uint64_t number)
 
 static bool name_is_leftover(const char *name)
 {
-    size_t size = strlen(name);
-    return strncmp(name, TMP_PREFIX, strlen(TMP_PREFIX)) == 0 && size > strlen(TMP_SUFFIX) &&
-           strcmp(name + size - strlen(TMP_SUFFIX), TMP_SUFFIX) == 0;
+    char whole[DISK_NAME_SIZE_MAX];
+    return file_name_is_tmp(name, whole, sizeof(whole)) &&
+           strncmp(whole, TMP_PREFIX, strlen(TMP_PREFIX)) == 0;
 }
 
 static enum result header_read(struct found *found, const char *name, uint64_t *out_size)

@@ -121,8 +121,8 @@ static void put(struct train_column *column, uint32_t row, const void *value)
     }
 }
 
-/* A string that is in the row's text. It may move while it grows: its place for now, its address at
- * the end. */
+/* A string that is in the row's text, which moves while it grows: its place in it, of which
+ * train_column_values() makes its address. */
 static void put_string(struct train_column *column, uint32_t row, uint64_t place, uint32_t size)
 {
     struct parquet_string value = {.data = (const char *)(uintptr_t)place, .size = size};

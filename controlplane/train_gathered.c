@@ -42,7 +42,7 @@ static void batch_put(struct train_gathered *gathered, const struct label_batch 
     }
 }
 
-enum result train_gathered_read(struct train_gathered *gathered)
+void train_gathered_read(struct train_gathered *gathered)
 {
     struct label_batch batch = {.rows = 1};
     enum result result = RESULT_OK;
@@ -60,7 +60,6 @@ enum result train_gathered_read(struct train_gathered *gathered)
         result = RESULT_NO_MEMORY;
     }
     gathered->result = result;
-    return result;
 }
 
 void train_gathered_values(struct train_gathered *gathered, struct parquet_values *values)

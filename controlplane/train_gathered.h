@@ -20,7 +20,7 @@ MUST_USE enum result train_gathered_init(struct train_gathered *gathered,
                                          struct label_table *table);
 void train_gathered_deinit(struct train_gathered *gathered); /* Zeros are fine. */
 /* Reads the next TRAIN_COLUMN_ROWS rows in place of those that are here; fewer: the labels end.
- * What it returns stands in `result` too. */
-enum result train_gathered_read(struct train_gathered *gathered);
+ * `result` says how it went. */
+void train_gathered_read(struct train_gathered *gathered);
 /* Sets values[0] to values[column_count - 1]. */
 void train_gathered_values(struct train_gathered *gathered, struct parquet_values *values);

@@ -11,8 +11,7 @@
 #include "controlplane/train_gathered.h"
 #include "drivers/memory.h"
 
-#define STATUS_SUFFIX  "__status"
-#define LABEL_ROWS_MAX 8192u
+#define STATUS_SUFFIX "__status"
 
 struct output {
     struct train *train;
@@ -230,7 +229,7 @@ static enum result rows_print(struct output *output)
     enum result result = RESULT_OK;
     while (result == RESULT_OK && batch.rows > 0) {
         char error[LABEL_ERROR_SIZE_MAX];
-        result = label_table_next(train->labels, LABEL_ROWS_MAX, &batch, error);
+        result = label_table_next(train->labels, TRAIN_COLUMN_ROWS, &batch, error);
         result = result == RESULT_OK ? batch_print(output, &batch) : train_fail(train, "%s", error);
         train->rows += result == RESULT_OK ? batch.rows : 0;
     }
@@ -278,7 +277,7 @@ static enum result rows_append(struct output *output, struct train_gathered *gat
 
 static void labels_read_beside(void *context)
 {
-    (void)train_gathered_read(context);
+    train_gathered_read(context);
 }
 
 /* While a batch's values are put, the labels of the next one are read. */
@@ -287,7 +286,7 @@ static enum result rows_write(struct output *output)
     struct train_gathered *now = &output->labels[0];
     struct train_gathered *next = &output->labels[1];
     enum result result = RESULT_OK;
-    (void)train_gathered_read(now);
+    train_gathered_read(now);
     while (result == RESULT_OK && now->result == RESULT_OK && now->rows > 0) {
         train_fill_beside(output->fill, labels_read_beside, next);
         result = values_put(output, now);

@@ -557,13 +557,18 @@ def flip(path, place):
         file.write(bytes([byte ^ 0x55]))
 
 
-@life()
-def damage_to_acknowledged_events_stops_the_start_and_is_named(one):
+def killed_with_a_log(one):
+    """Events are acknowledged, and the process is killed; the segment that has them."""
     one.start()
     for _ in range(20):
         one.send(50)
     one.appliance.kill()
-    log = one.directory / segments_of(one.directory)[0]
+    return one.directory / segments_of(one.directory)[0]
+
+
+@life()
+def damage_to_acknowledged_events_stops_the_start_and_is_named(one):
+    log = killed_with_a_log(one)
     flip(log, 3 * 4096 + 200)
     one.refused(1, "shard 0: records with LSN 1:", "are damaged", "freshet verify")
     flip(log, 3 * 4096 + 200)
@@ -574,11 +579,7 @@ def damage_to_acknowledged_events_stops_the_start_and_is_named(one):
 @life()
 def a_log_that_is_a_link_stops_the_start_and_is_lost_to_nobody(one):
     """Links are not followed, and what one stands for is not as good as gone."""
-    one.start()
-    for _ in range(20):
-        one.send(50)
-    one.appliance.kill()
-    log = one.directory / segments_of(one.directory)[0]
+    log = killed_with_a_log(one)
     elsewhere = one.appliance.folder / "elsewhere"
     log.rename(elsewhere)
     log.symlink_to(elsewhere)
