@@ -179,14 +179,23 @@ def the_shared_library_does_the_same(threaded=False):
         assert result == 0, error.value
         if threaded:
             assert library.freshet_producer_start_thread(handle) == 0
-        for event in range(5000):
+
+        def send(event):
             key = ctypes.c_uint64(event)
             assert library.freshet_producer_send(handle, ctypes.byref(key), ctypes.c_size_t(8),
                                                  struct.pack("<Q", event)) == 0
+
+        def poll():
+            assert threaded or library.freshet_producer_poll(handle, 0) == 0
+
+        send(0)  # Until an acknowledgement tells the shards, every event goes to one of them.
+        support.wait_until(lambda: poll() or counts["durable"] > 0, "the first event is durable")
+        for event in range(1, 5000):
+            send(event)
             if threaded:
                 time.sleep(0.002 if event % 100 == 0 else 0)
             elif event % 20 == 0:
-                assert library.freshet_producer_poll(handle, 0) == 0
+                poll()
         assert library.freshet_producer_flush(handle, ctypes.c_uint64(30 * 10**6)) == 0
         library.freshet_producer_close(handle)
         assert counts["durable"] == 5000, counts
