@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 SKIPPED = 77
 START_SECONDS = 60
@@ -194,7 +195,7 @@ def run(*arguments, **options):
 
 
 def main(tests):
-    """Runs functions; prints one line each; exit code 1 when any failed."""
+    """Runs functions; prints one line each, and where one failed; exit code 1 when any did."""
     failed = 0
     for test in tests:
         try:
@@ -202,5 +203,7 @@ def main(tests):
             print(f"ok   {test.__name__}")
         except Exception as error:  # pylint: disable=broad-except
             failed += 1
-            print(f"FAIL {test.__name__}: {type(error).__name__}: {error}")
+            frames = traceback.extract_tb(error.__traceback__)[1:]
+            way = " > ".join(f"{pathlib.Path(f.filename).name}:{f.lineno}" for f in frames)
+            print(f"     {way}: {frames[-1].line}")
     sys.exit(1 if failed else 0)
