@@ -97,9 +97,10 @@ def everything_becomes_durable_once_over_a_bad_network():
         account = Account()
         with FakeHome(shards=shards, loss=0.2, twice=0.1, late=0.2, seed=seed, key=key) as home:
             producer = Producer(f"127.0.0.1:{home.port}", producer=seed, stream=1, event_bytes=8,
-                                key=key, durable=account.on_durable, lost=account.on_lost)
+                                key=key, durable=account.on_durable, lost=account.on_lost,
+                                message_bytes=64 + 8 * 16)  # 125 of them at least: some are lost.
             assert send_all(producer, home, account, 2000) == set(range(2000))
-            assert producer.stats["retransmitted"] > 0 and not account.lost
+            assert producer.stats["retransmitted"] > 0 and not account.lost, producer.stats
             assert home.bad_tags == home.refused == 0
             producer.close()
 
