@@ -13,6 +13,7 @@ SOURCE = os.environ["FRESHET_SOURCE"]
 BUILD = os.environ["FRESHET_BUILD"]
 
 INGEST = ["events_per_second", "ns_per_event", "lines_per_event", "roofline_ratio"]
+REPLAY = ["ratio", "events_per_second", "live_events_per_second"]
 TRAIN = ["rows_per_second", "true_rows_per_second", "ratio_to_duckdb", "true_ratio_to_duckdb"]
 SCALE = ["events_per_second", "events_per_second_per_core", "efficiency", "ns_per_event",
          "roofline_ns_per_line", "roofline_efficiency", "core_share"]
@@ -36,8 +37,9 @@ WANTED = {
     "ingest_durable/unsteered": DURABLE,
     "ack": ["p50_us", "p99_us", "disk_flush_p50_us", "disk_flush_p99_us", "ratio"],
     "checkpoint": ["turn_max_us", "quantum_max_us", "mb_per_second", "disk_mb_per_second"],
-    "recovery": ["load_mb_per_second", "load_ratio", "disk_mb_per_second",
-                 "replay_events_per_second", "live_events_per_second", "replay_ratio"],
+    "recovery": ["load_mb_per_second", "load_ratio", "disk_mb_per_second"],
+    "replay": REPLAY,
+    "replay/keys:1000": REPLAY,
     "read/features:20": ["p50_us", "p99_us"],
     "batch/entities:500": ["p50_us", "p99_us"],
     "read_under_ingest": ["p99_us", "p99_ratio"],
