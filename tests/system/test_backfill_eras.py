@@ -356,8 +356,10 @@ def a_fill_that_is_killed_anywhere_reads_them_once():
         verb = store.backfill("--rate", "1000")
         support.wait_until(lambda: store.filling()["state"] == "filling", "it is filled")
         store.text, rest, told = AFTER, list(parts[-1]), []
-        for _ in range(6):
+        for kill in range(6):
             time.sleep(source.random() * 0.6)
+            if kill == 2:  # At the latest, something is kept.
+                support.wait_until(lambda: store.filling().get("bytes_kept", 1), "a place is kept")
             store.send(rest[:10])
             del rest[:10]
             state = store.filling()

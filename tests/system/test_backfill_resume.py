@@ -441,12 +441,18 @@ def rows_are_folded_as_without_kills(shards):
         subprocess.Popen([support.PROGRAM, "backfill", "lives", "--rate", "1200", "--server",
                           str(appliance.socket)], cwd=appliance.folder, stdout=subprocess.DEVNULL,
                          stderr=subprocess.DEVNULL)
+
+        def fill_state():
+            return json.loads(redis.call("FS.BACKFILL", "STATUS"))
+
         told = []
-        for _ in range(6):
-            support.wait_until(lambda: json.loads(redis.call("FS.BACKFILL", "STATUS"))["state"]
-                               in ("filling", "idle", "done"), "filling", 30)
+        for kill in range(6):
+            support.wait_until(lambda: fill_state()["state"] in ("filling", "idle", "done"),
+                               "filling", 30)
             time.sleep(source.random() * 0.8)
-            state = json.loads(redis.call("FS.BACKFILL", "STATUS"))
+            if kill == 2:  # At the latest, something is kept.
+                support.wait_until(lambda: fill_state().get("bytes_kept", 1), "a place is kept")
+            state = fill_state()
             told.append((state["state"], state.get("bytes_kept"), state.get("bytes")))
             appliance.kill()
             appliance.start()
@@ -454,8 +460,7 @@ def rows_are_folded_as_without_kills(shards):
         print(f"killed at {told}")
         assert any(kept for _, kept, _ in told), told
         test_backfill.visits_send(redis, sender, stream, events, before, count)
-        support.wait_until(lambda: json.loads(redis.call("FS.BACKFILL", "STATUS"))["state"]
-                           in ("idle", "done"), "it is filled", 60)
+        support.wait_until(lambda: fill_state()["state"] in ("idle", "done"), "it is filled", 60)
         test_backfill.assert_same(rows_read(redis), expected)
         appliance.stop()
         appliance.start()
