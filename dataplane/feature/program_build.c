@@ -3,9 +3,7 @@
 
 #include "dataplane/base/assert.h"
 #include "dataplane/feature/exact.h"
-#include "dataplane/feature/program_inside.h"
-
-#define COLUMN_NONE UINT16_MAX
+#include "dataplane/feature/program_emit.h"
 
 struct build {
     struct program *program;
@@ -33,56 +31,14 @@ static struct expression_type argument_type(const struct build *build,
     return node_of(build, argument_of(build, node, place))->type;
 }
 
-/* Codes that fault: equal ones in different places are not the same. They stand first. */
-static bool code_has_faults(enum program_code code)
-{
-    return code <= PROGRAM_string_upper;
-}
-
-/* Whether rows that are active in `inner` are so in `outer`. Active conditions are made from those
- * around them, which are their first argument. */
-static bool active_covers(const struct program *program, uint16_t outer, uint16_t inner)
-{
-    while (outer != inner && outer != PROGRAM_ALWAYS) {
-        if (inner < PROGRAM_FIRST_VALUE || inner == PROGRAM_ALWAYS) {
-            return false;
-        }
-        const struct program_step *step = &program->step[inner - PROGRAM_FIRST_VALUE];
-        if (step->code != PROGRAM_mask_and && step->code != PROGRAM_mask_possible &&
-            step->code != PROGRAM_mask_open) {
-            return false;
-        }
-        inner = step->a;
-    }
-    return true;
-}
-
 static uint16_t emit(struct build *build, struct program_step step)
 {
-    struct program *program = build->program;
-    if (step.a == COLUMN_NONE || step.b == COLUMN_NONE || step.c == COLUMN_NONE) {
-        return COLUMN_NONE;
-    }
-    step.active = code_has_faults((enum program_code)step.code) ? build->active : PROGRAM_ALWAYS;
-    for (uint32_t i = 0; i < program->step_count; i++) {
-        struct program_step *same = &program->step[i];
-        if (same->code != step.code || same->a != step.a || same->b != step.b ||
-            same->c != step.c || same->immediate != step.immediate) {
-            continue;
-        }
-        if (active_covers(program, step.active, same->active)) {
-            same->active = step.active; /* Needed in more rows than before. */
-        }
-        if (active_covers(program, same->active, step.active)) {
-            return same->target;
-        }
-    }
-    if (program->step_count == PROGRAM_STEPS_MAX) {
-        return COLUMN_NONE;
-    }
-    step.target = (uint16_t)(PROGRAM_FIRST_VALUE + program->step_count);
-    program->step[program->step_count++] = step;
-    return step.target;
+    return program_emit(build->program, step, build->active);
+}
+
+static uint16_t emit_string(struct build *build, struct program_step step, uint32_t size)
+{
+    return program_emit_string(build->program, step, build->active, size);
 }
 
 static uint16_t emit_one(struct build *build, enum program_code code, uint16_t a, int64_t immediate)
@@ -102,61 +58,17 @@ static uint16_t emit_three(struct build *build, enum program_code code, uint16_t
     return emit(build, (struct program_step){.code = (uint8_t)code, .a = a, .b = b, .c = c});
 }
 
-static uint16_t constant_of(struct build *build, struct expression_type type, bool is_null,
-                            int64_t value)
-{
-    struct program *program = build->program;
-    for (uint32_t i = 0; i < program->constant_count; i++) {
-        bool null = (program->constant_null >> i & 1) != 0;
-        if (program->constant_type[i].kind == type.kind && program->constant[i] == value &&
-            null == is_null && type.kind != TYPE_string) {
-            return (uint16_t)(PROGRAM_FIRST_CONSTANT + i);
-        }
-    }
-    if (program->constant_count == PROGRAM_CONSTANTS_MAX) {
-        return COLUMN_NONE;
-    }
-    uint32_t at = program->constant_count++;
-    program->constant_type[at] = type;
-    program->constant[at] = value;
-    program->constant_null |= (uint64_t)is_null << at;
-    return (uint16_t)(PROGRAM_FIRST_CONSTANT + at);
-}
-
-static uint16_t string_build(struct build *build, const char *text, uint32_t size)
-{
-    struct program *program = build->program;
-    const struct expression_type type = {.kind = TYPE_string, .size = (uint16_t)size};
-    for (uint32_t i = 0; i < program->constant_count; i++) {
-        uint64_t known = (uint64_t)program->constant[i];
-        if (program->constant_type[i].kind == TYPE_string &&
-            (program->constant_null >> i & 1) == 0 && known >> 32 == size &&
-            memcmp(program->string + (known & UINT32_MAX), text, size) == 0) {
-            return (uint16_t)(PROGRAM_FIRST_CONSTANT + i);
-        }
-    }
-    if (program->string_size + size > PROGRAM_STRINGS_MAX) {
-        return COLUMN_NONE;
-    }
-    uint16_t column =
-        constant_of(build, type, false, (int64_t)(program->string_size | (uint64_t)size << 32));
-    if (column != COLUMN_NONE) {
-        memcpy(program->string + program->string_size, text, size);
-        program->string_size = (uint16_t)(program->string_size + size);
-    }
-    return column;
-}
-
 static uint16_t literal_build(struct build *build, const struct expression_node *node)
 {
     if (node->is_null) {
-        return constant_of(build, node->type, true, 0);
+        return program_emit_constant(build->program, node->type, true, 0);
     }
     if (node->type.kind == TYPE_string) {
-        return string_build(build, build->expression->string + node->literal.string.offset,
-                            node->literal.string.size);
+        return program_emit_text(build->program,
+                                 build->expression->string + node->literal.string.offset,
+                                 node->literal.string.size);
     }
-    return constant_of(build, node->type, false, node->literal.number);
+    return program_emit_constant(build->program, node->type, false, node->literal.number);
 }
 
 static uint16_t input_build(struct build *build, const struct expression_node *node)
@@ -222,7 +134,8 @@ static uint16_t active_narrow(struct build *build, enum program_code code, uint1
     uint16_t before = build->active;
     uint16_t rows = before;
     if (before == PROGRAM_ALWAYS) {
-        rows = constant_of(build, (struct expression_type){.kind = TYPE_bool}, false, 1);
+        rows = program_emit_constant(build->program, (struct expression_type){.kind = TYPE_bool},
+                                     false, 1);
     }
     build->active = emit_two(build, code, rows, condition);
     return before;
@@ -413,9 +326,11 @@ static uint16_t cast_of_bool(struct build *build, uint16_t column, struct expres
         memcpy(&one, &real, sizeof(one));
     }
     uint16_t null = emit_one(build, PROGRAM_mask_null, column, 0);
-    uint16_t value = emit_three(build, PROGRAM_select, column, constant_of(build, to, false, one),
-                                constant_of(build, to, false, 0));
-    return emit_three(build, PROGRAM_select, null, constant_of(build, to, true, 0), value);
+    uint16_t value = emit_three(build, PROGRAM_select, column,
+                                program_emit_constant(build->program, to, false, one),
+                                program_emit_constant(build->program, to, false, 0));
+    return emit_three(build, PROGRAM_select, null,
+                      program_emit_constant(build->program, to, true, 0), value);
 }
 
 static uint16_t cast_build(struct build *build, const struct expression_node *node)
@@ -432,7 +347,7 @@ static uint16_t cast_build(struct build *build, const struct expression_node *no
     }
     switch (to.kind) {
     case TYPE_bool: {
-        uint16_t zero = constant_of(build, from, false, 0);
+        uint16_t zero = program_emit_constant(build->program, from, false, 0);
         return emit_one(build, PROGRAM_mask_not, equal_emit(build, from.kind, column, zero), 0);
     }
     case TYPE_number:
@@ -491,21 +406,6 @@ static uint16_t extreme_build(struct build *build, const struct expression_node 
     return column;
 }
 
-/* Notes what a row's new string takes. */
-static uint16_t string_emit(struct build *build, struct program_step step, uint32_t size)
-{
-    struct program *program = build->program;
-    uint32_t before = program->step_count;
-    uint16_t column = emit(build, step);
-    if (program->step_count > before) {
-        if (program->row_bytes + size > PROGRAM_STRINGS_MAX) {
-            return COLUMN_NONE;
-        }
-        program->row_bytes = (uint16_t)(program->row_bytes + size);
-    }
-    return column;
-}
-
 /* A part of a join. concat() takes null as no characters, but stays null where it overflowed. */
 static uint16_t join_part_build(struct build *build, const struct expression_node *node,
                                 uint32_t place)
@@ -518,7 +418,7 @@ static uint16_t join_part_build(struct build *build, const struct expression_nod
         return column;
     }
     return emit_three(build, PROGRAM_select, emit_one(build, PROGRAM_mask_null, column, 0),
-                      string_build(build, "", 0), column);
+                      program_emit_text(build->program, "", 0), column);
 }
 
 static uint16_t join_build(struct build *build, const struct expression_node *node)
@@ -526,7 +426,7 @@ static uint16_t join_build(struct build *build, const struct expression_node *no
     uint16_t column = join_part_build(build, node, 0);
     for (uint32_t i = 1; i < node->argument_count; i++) {
         uint16_t right = join_part_build(build, node, i);
-        column = string_emit(
+        column = emit_string(
             build, (struct program_step){.code = PROGRAM_string_join, .a = column, .b = right},
             node->type.size);
     }
@@ -563,8 +463,8 @@ static uint16_t call_build(struct build *build, const struct expression_node *no
         uint16_t left = node_build(build, argument_of(build, node, 0));
         uint16_t right = node_build(build, argument_of(build, node, 1));
         uint16_t equal = equal_emit(build, node->type.kind, left, right);
-        return select_emit(build, node->type.kind, equal, constant_of(build, node->type, true, 0),
-                           left);
+        return select_emit(build, node->type.kind, equal,
+                           program_emit_constant(build->program, node->type, true, 0), left);
     }
     case FUNCTION_abs:
     case FUNCTION_length:
@@ -590,7 +490,7 @@ static uint16_t call_build(struct build *build, const struct expression_node *no
         return emit_one(build, PROGRAM_string_length, column, 0);
     case FUNCTION_lower:
     case FUNCTION_upper:
-        return string_emit(build,
+        return emit_string(build,
                            (struct program_step){.code = node->function == FUNCTION_lower
                                                              ? PROGRAM_string_lower
                                                              : PROGRAM_string_upper,
@@ -688,7 +588,7 @@ enum result program_add(struct program *program, struct pattern_table *patterns,
                              ? COLUMN_NONE
                              : node_build_where(&build, value->root, PROGRAM_mask_and, condition);
         column = emit_three(&build, type.kind == TYPE_bool ? PROGRAM_mask_select : PROGRAM_select,
-                            condition, taken, constant_of(&build, type, true, 0));
+                            condition, taken, program_emit_constant(program, type, true, 0));
     }
     if (column == COLUMN_NONE) {
         return RESULT_NO_SPACE;
