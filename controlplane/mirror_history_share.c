@@ -28,7 +28,8 @@ struct share {
     struct mirror_history *own;
     struct history_team *team;
     const struct era *era;
-    uint32_t part_end;
+    uint32_t task_end; /* Of opening, or parts. */
+    uint32_t step;
     struct share_hand *hand;
     uint32_t hand_count;
     /* Under the mutex: what is claimed next, and whose turn it is to hand plans on. */
@@ -40,8 +41,8 @@ struct share {
     struct catalog *catalog;
     uint32_t shard; /* The log that is read. */
     uint32_t stretch_count;
-    /* Any thread takes the next part; what it finds there was complete before it started. */
-    _Atomic uint32_t shared_part;
+    /* Any thread takes the next task; what it finds there was complete before it started. */
+    _Atomic uint32_t shared_task;
     /* Some thread failed: the others may stop. It says nothing else. */
     _Atomic bool shared_failed;
 };
@@ -197,15 +198,30 @@ static void *run_read(void *argument)
     return NULL;
 }
 
+/* The next task; false: none is left. */
+static bool task_take(struct share *share, uint32_t *out_task)
+{
+    *out_task = atomic_fetch_add_explicit(&share->shared_task, 1, memory_order_relaxed);
+    return *out_task < share->task_end;
+}
+
+static void *run_open(void *argument)
+{
+    struct share_hand *hand = argument;
+    struct share *share = hand->share;
+    uint32_t task;
+    while (task_take(share, &task)) {
+        history_team_open_task(share->team, share->step, task);
+    }
+    return NULL;
+}
+
 static void *run_answer(void *argument)
 {
     struct share_hand *hand = argument;
     struct share *share = hand->share;
-    while (!stops(share, hand)) {
-        uint32_t part = atomic_fetch_add_explicit(&share->shared_part, 1, memory_order_relaxed);
-        if (part >= share->part_end) {
-            break;
-        }
+    uint32_t part;
+    while (!stops(share, hand) && task_take(share, &part)) {
         enum result result = history_part_answer(hand->history, part);
         hand->result = result == RESULT_OK ? result : hand_fail(hand, result);
     }
@@ -300,8 +316,8 @@ static enum result parts_answer(struct share *share, char error[MIRROR_HISTORY_E
     if (result != RESULT_OK) {
         return mirror_history_fail(error, result, "no memory");
     }
-    history_team_parts(share->team, &first, &share->part_end);
-    atomic_store_explicit(&share->shared_part, first, memory_order_relaxed);
+    history_team_parts(share->team, &first, &share->task_end);
+    atomic_store_explicit(&share->shared_task, first, memory_order_relaxed);
     return hands_run(share, run_answer, error);
 }
 
@@ -317,19 +333,38 @@ static enum result logs_read(struct share *share, char error[MIRROR_HISTORY_ERRO
     return result;
 }
 
+/* The team, each hand by whichever thread is free. */
+static enum result team_open(struct share *share)
+{
+    char none[MIRROR_HISTORY_ERROR_SIZE_MAX];
+    while ((share->task_end = history_team_open_step(share->team, share->step)) > 0) {
+        atomic_store_explicit(&share->shared_task, 0, memory_order_relaxed);
+        if (share->task_end == 1) {
+            (void)run_open(&share->hand[0]);
+        } else {
+            (void)hands_run(share, run_open, none);
+        }
+        share->step++;
+    }
+    return history_team_opened(share->team);
+}
+
 static enum result hands_open(struct share *share)
 {
     for (uint32_t t = 0; t < share->hand_count; t++) {
+        share->hand[t].share = share;
+    }
+    enum result result = team_open(share);
+    for (uint32_t t = 0; result == RESULT_OK && t < share->hand_count; t++) {
         struct share_hand *hand = &share->hand[t];
-        hand->share = share;
         hand->history = history_team_hand(share->team, t);
         hand->frames.buffer = heap_alloc(LOG_WALK_BUFFER_BYTES);
         hand->catalog = heap_alloc(sizeof(*hand->catalog));
         if (hand->frames.buffer == NULL || hand->catalog == NULL) {
-            return RESULT_NO_MEMORY;
+            result = RESULT_NO_MEMORY;
         }
     }
-    return RESULT_OK;
+    return result;
 }
 
 static enum result share_run(struct share *share, char error[MIRROR_HISTORY_ERROR_SIZE_MAX])

@@ -110,10 +110,17 @@ MUST_USE enum result history_end(struct history *history, bool *out_more);
  *   history_team_again() and what homes had more, to hand 0 -> the next era -> ... ->
  *   history_team_read() -> each part is answered by some hand -> history_team_next() */
 bool history_team_fits(const struct plan *plan, const struct history_read *read, uint32_t count);
-/* options.event_bytes is of one hand; state_bytes and pattern_scratch are not looked at. */
+/* options.event_bytes is of one hand; state_bytes and pattern_scratch are not looked at.
+ * pattern_scratch: of each hand. All is borrowed. */
 MUST_USE enum result history_team_open(const struct history_options *options,
                                        struct pattern_scratch *const *pattern_scratch,
                                        uint32_t hand_count, struct history_team **out_team);
+/* It is opened in steps, from step 0 on until one has no tasks: how many a step has; then each of
+ * them once, by any thread, all before the next step. Then history_team_opened(), and the calls
+ * below. */
+uint32_t history_team_open_step(struct history_team *team, uint32_t step);
+void history_team_open_task(struct history_team *team, uint32_t step, uint32_t task);
+MUST_USE enum result history_team_opened(struct history_team *team);
 void history_team_close(struct history_team *team); /* NULL is fine. */
 /* Its own thread's, between the calls below that have the team. */
 struct history *history_team_hand(struct history_team *team, uint32_t hand);

@@ -136,12 +136,28 @@ enum result history_parts_open(struct history *history)
     return RESULT_OK;
 }
 
+/* All shares of the work are one. */
+static enum result rows_open(struct history *history)
+{
+    const struct history_options *options = &history->options;
+    const struct history_share whole = {.number = 0, .count = 1};
+    struct history_rows_found found = {.absent = 0};
+    history->rows = heap_alloc_lines(sizeof(*history->rows));
+    enum result result = history->rows == NULL
+                             ? RESULT_NO_MEMORY
+                             : history_rows_init(history->rows, options, /* of_team= */ false);
+    if (result != RESULT_OK) {
+        return result;
+    }
+    history_rows_look(history->rows, options, whole, &found);
+    history_rows_regard(history->rows, &found, 1);
+    history_rows_add(history->rows, options, whole, &found);
+    return history_rows_finish(history->rows, options, &found, 1);
+}
+
 static enum result alone_open(struct history *history)
 {
-    history->rows = heap_alloc_lines(sizeof(*history->rows));
-    enum result result = history->rows == NULL ? RESULT_NO_MEMORY
-                                               : history_rows_init(history->rows, &history->options,
-                                                                   /* of_team= */ false);
+    enum result result = rows_open(history);
     result = result == RESULT_OK ? history_parts_open(history) : result;
     result = result == RESULT_OK ? worker_open(history) : result;
     result = result == RESULT_OK ? history_answers_reserve(history, HISTORY_BATCH_MAX) : result;

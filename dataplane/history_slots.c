@@ -54,25 +54,28 @@ void history_slots_deinit(struct history_slots *slots)
     *slots = (struct history_slots){0};
 }
 
-/* The row's place, or the free one where it would be. */
+/* The row's place, or the free one where it would be; end: there is neither before it. */
 static uint64_t place_find(const struct history_slots *slots, uint64_t hash, uint32_t view,
-                           const uint8_t *key, uint32_t key_size)
+                           const uint8_t *key, uint32_t key_size, uint64_t end)
 {
     uint16_t tag = history_slot_tag(hash);
     uint64_t word = history_slot_word(key, key_size);
     uint64_t place = history_slot_place(slots, hash);
-    while (slots->tag[place] != 0 &&
+    while (place != end && slots->tag[place] != 0 &&
            (slots->tag[place] != tag ||
             !history_slot_is(&slots->slot[place], hash, view, word, key, key_size))) {
-        place = (place + 1) & slots->mask;
+        place = place + 1 == end ? end : (place + 1) & slots->mask;
     }
     return place;
 }
 
 uint32_t history_slot_add(struct history_slots *slots, uint64_t hash, uint32_t view,
-                          const uint8_t *key, uint32_t key_size)
+                          const uint8_t *key, uint32_t key_size, uint64_t end)
 {
-    uint64_t place = place_find(slots, hash, view, key, key_size);
+    uint64_t place = place_find(slots, hash, view, key, key_size, end);
+    if (place == end) {
+        return HISTORY_SLOT_NONE;
+    }
     if (slots->tag[place] == 0) {
         uint64_t bit = history_slot_bit(slots, hash);
         slots->filter[bit / 64] |= UINT64_C(1) << bit % 64;
@@ -91,6 +94,6 @@ uint32_t history_slot_add(struct history_slots *slots, uint64_t hash, uint32_t v
 uint32_t history_slot_find(const struct history_slots *slots, uint64_t hash, uint32_t view,
                            const uint8_t *key, uint32_t key_size)
 {
-    uint64_t place = place_find(slots, hash, view, key, key_size);
+    uint64_t place = place_find(slots, hash, view, key, key_size, HISTORY_SLOTS_ALL);
     return slots->tag[place] == 0 ? HISTORY_SLOT_NONE : (uint32_t)place;
 }

@@ -106,9 +106,13 @@ static inline bool history_slot_is(const struct history_slot *slot, uint64_t has
            (key_size <= sizeof(word) || memcmp(slot->key, key, key_size) == 0);
 }
 
-/* Index of the row, which is added when it is not there. */
+/* No end: behind the last place comes the first. */
+#define HISTORY_SLOTS_ALL UINT64_MAX
+
+/* Index of the row, which is added when it is not there. HISTORY_SLOT_NONE: from where the hash
+ * belongs, which is before end, to end there is neither the row nor a free place. */
 uint32_t history_slot_add(struct history_slots *slots, uint64_t hash, uint32_t view,
-                          const uint8_t *key, uint32_t key_size);
+                          const uint8_t *key, uint32_t key_size, uint64_t end);
 /* What history_slot_may(), then history_slot_find() look at comes near, in steps some events
  * apart. */
 static inline void history_slot_prefetch_may(const struct history_slots *slots, uint64_t hash)

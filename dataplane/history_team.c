@@ -6,6 +6,11 @@
 
 /* A part has some blocks at a time, or there are fewer of them. */
 #define PART_BLOCKS_MIN 4u
+/* Fewer are not worth a thread. */
+#define SHARE_READS 4096u
+
+/* Steps of opening a team: what is asked; then hands, and rows beside them. */
+enum { OPEN_LOOK, OPEN_ADD };
 
 bool history_team_fits(const struct plan *plan, const struct history_read *read, uint32_t count)
 {
@@ -26,16 +31,16 @@ static void parts_cut(struct history_team *team)
     atomic_store_explicit(&team->shared_part_end, team->part_count, memory_order_relaxed);
 }
 
-static enum result hand_open(struct history_team *team, struct pattern_scratch *pattern_scratch)
+static enum result hand_open(struct history_team *team, uint32_t hand)
 {
     struct history *history = heap_alloc_lines(sizeof(*history));
     if (history == NULL) {
         return RESULT_NO_MEMORY;
     }
-    team->hand[team->hand_count++] = history;
+    team->hand[hand] = history;
     history->options = team->options;
-    history->options.pattern_scratch = pattern_scratch;
-    history->options.thread = team->hand_count - 1;
+    history->options.pattern_scratch = team->pattern_scratch[hand];
+    history->options.thread = hand;
     history->rows = &team->rows;
     history->team = team;
     history->hand = heap_alloc_lines(sizeof(*history->hand));
@@ -77,23 +82,71 @@ enum result history_team_open(const struct history_options *options,
         return RESULT_NO_MEMORY;
     }
     team->options = *options;
-    enum result result = history_rows_init(&team->rows, options, /* of_team= */ true);
-    if (result == RESULT_OK) {
-        parts_cut(team);
-    }
-    for (uint32_t v = 0; v < options->plan->view_count; v++) {
-        team->follows_horizon |= team->rows.is_asked[v] && options->plan->view[v].outlives_tiles;
-    }
-    for (uint32_t h = 0; result == RESULT_OK && h < hand_count; h++) {
-        result = hand_open(team, pattern_scratch[h]);
-    }
-    result = result == RESULT_OK ? absent_answer(team) : result;
+    team->hand_count = hand_count;
+    team->pattern_scratch = pattern_scratch;
+    team->share_count = 1 + options->read_count / SHARE_READS;
+    team->share_count = team->share_count < hand_count ? team->share_count : hand_count;
+    team->found = heap_alloc_lines(team->share_count * sizeof(*team->found));
+    enum result result = team->found == NULL
+                             ? RESULT_NO_MEMORY
+                             : history_rows_init(&team->rows, options, /* of_team= */ true);
     if (result != RESULT_OK) {
         history_team_close(team);
         return result;
     }
+    parts_cut(team);
     *out_team = team;
     return RESULT_OK;
+}
+
+uint32_t history_team_open_step(struct history_team *team, uint32_t step)
+{
+    const struct plan *plan = team->options.plan;
+    if (step == OPEN_LOOK) {
+        return team->share_count;
+    }
+    if (step > OPEN_ADD) {
+        return 0;
+    }
+    history_rows_regard(&team->rows, team->found, team->share_count);
+    for (uint32_t v = 0; v < plan->view_count; v++) {
+        team->follows_horizon |= team->rows.is_asked[v] && plan->view[v].outlives_tiles;
+    }
+    return team->hand_count + team->share_count;
+}
+
+void history_team_open_task(struct history_team *team, uint32_t step, uint32_t task)
+{
+    bool opens_hand = step == OPEN_ADD && task < team->hand_count;
+    uint32_t number = step == OPEN_LOOK || opens_hand ? task : task - team->hand_count;
+    const struct history_share share = {.number = number, .count = team->share_count};
+    if (step == OPEN_LOOK) {
+        history_rows_look(&team->rows, &team->options, share, &team->found[number]);
+    } else if (opens_hand) {
+        team->hand_opened[number] = hand_open(team, number);
+    } else {
+        history_rows_add(&team->rows, &team->options, share, &team->found[number]);
+    }
+}
+
+static void found_free(struct history_team *team)
+{
+    for (uint32_t i = 0; team->found != NULL && i < team->share_count; i++) {
+        heap_free(team->found[i].left);
+    }
+    heap_free(team->found);
+    team->found = NULL;
+}
+
+enum result history_team_opened(struct history_team *team)
+{
+    enum result result =
+        history_rows_finish(&team->rows, &team->options, team->found, team->share_count);
+    for (uint32_t h = 0; h < team->hand_count; h++) {
+        result = team->hand_opened[h] == RESULT_OK ? result : team->hand_opened[h];
+    }
+    found_free(team);
+    return result == RESULT_OK ? absent_answer(team) : result;
 }
 
 /* All but what answers borrow. */
@@ -101,6 +154,9 @@ static void memory_give(struct history_team *team)
 {
     for (uint32_t h = 0; h < team->hand_count; h++) {
         struct history *history = team->hand[h];
+        if (history == NULL) {
+            continue; /* Opening failed before. */
+        }
         history_keep_deinit(&history->keep);
         if (history->hand != NULL) {
             history_answer_deinit(history->hand);
@@ -119,8 +175,11 @@ void history_team_close(struct history_team *team)
         return;
     }
     memory_give(team);
+    found_free(team);
     for (uint32_t h = 0; h < team->hand_count; h++) {
-        heap_free(team->hand[h]->hand);
+        if (team->hand[h] != NULL) {
+            heap_free(team->hand[h]->hand);
+        }
         history_close(team->hand[h]);
     }
     heap_free(team);

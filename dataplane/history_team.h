@@ -66,6 +66,11 @@ struct history_team {
     uint32_t part_first;   /* Of this reading; */
     int64_t *watermark_us; /* By stretch and stream, before its first record. */
     uint64_t stretch_count;
+    /* While it is opened. */
+    struct pattern_scratch *const *pattern_scratch;
+    enum result hand_opened[SHARDS_MAX];
+    uint32_t share_count;             /* Of reads, then of rows. */
+    struct history_rows_found *found; /* Of each share. NULL afterwards. */
     /* Parts behind it have no room. Any hand lowers it; it says nothing else. */
     _Atomic uint32_t shared_part_end;
 };
