@@ -1,5 +1,6 @@
-/* Threads that do the tasks of a call together, call after call: they sleep between calls, and are
- * not made anew for each. The caller is one of them. */
+/* Threads that do the tasks of a call together, call after call: they are not made anew for each,
+ * and between calls they sleep, where each has a core of its own after a while. The caller is one
+ * of them. */
 #pragma once
 
 #include <stdint.h>

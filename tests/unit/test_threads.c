@@ -2,8 +2,10 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "controlplane/threads.h"
+#include "dataplane/base/units.h"
 
 #define TASKS_MAX 1000u
 
@@ -50,6 +52,40 @@ static void each_task_is_done_once_before_the_call_returns(void **state)
     }
 }
 
+static void task_count(void *context, uint32_t task, uint32_t member)
+{
+    uint64_t *done = context;
+    (void)member;
+    done[task]++;
+}
+
+/* Threads are awake from the call before, or asleep, or in between. */
+static void calls_may_follow_one_another_at_once_or_later(void **state)
+{
+    (void)state;
+    static const struct timespec pauses[] = {
+        {.tv_nsec = 0}, {.tv_nsec = 20000}, {.tv_nsec = 400000}};
+    for (uint32_t members = 2; members <= 10; members += 4) {
+        struct threads *threads;
+        uint64_t done[4] = {0};
+        uint64_t wanted[4] = {0};
+        assert_int_equal(threads_open(members, &threads), RESULT_OK);
+        for (uint32_t call = 0; call < 6000; call++) {
+            uint32_t count = 1 + call % ARRAY_COUNT(done);
+            for (uint32_t task = 0; task < count; task++) {
+                wanted[task]++;
+            }
+            threads_run(threads, count, task_count, done);
+            assert_memory_equal(done, wanted, sizeof(done));
+            const struct timespec *pause = &pauses[call / 100 % ARRAY_COUNT(pauses)];
+            if (pause->tv_nsec > 0 && call % 5 == 0) {
+                (void)nanosleep(pause, NULL);
+            }
+        }
+        threads_close(threads);
+    }
+}
+
 static void task_order(void *context, uint32_t task, uint32_t member)
 {
     uint32_t *next = context;
@@ -72,6 +108,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_task_is_done_once_before_the_call_returns),
+        cmocka_unit_test(calls_may_follow_one_another_at_once_or_later),
         cmocka_unit_test(without_threads_the_caller_does_all_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
