@@ -4,15 +4,34 @@
 
 #include "drivers/memory.h"
 
+/* A byte order mark is taken; of what is none, nothing. */
+static void mark_take(FILE *in)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    int taken = 0;
+    int c = getc_unlocked(in);
+    while (c == (unsigned char)mark[taken] && mark[taken] != '\0') {
+        taken++;
+        c = getc_unlocked(in);
+    }
+    bool is_whole = mark[taken] == '\0';
+    if (c != EOF) {
+        (void)ungetc(c, in);
+    }
+    while (!is_whole && taken > 0) {
+        (void)ungetc((unsigned char)mark[--taken], in);
+    }
+}
+
 int csv_first_character(FILE *in, struct csv_place *place)
 {
     int c;
+    mark_take(in);
     do {
         c = getc_unlocked(in);
         place->line += c == '\n';
         place->column = c == '\n' ? 1 : place->column + (c == ' ' || c == '\t');
-    } while (c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == 0xef || c == 0xbb ||
-             c == 0xbf);
+    } while (c == ' ' || c == '\t' || c == '\r' || c == '\n');
     if (c != EOF) {
         (void)ungetc(c, in);
     }

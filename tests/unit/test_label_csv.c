@@ -71,6 +71,10 @@ static const struct {
      "a,b\r\n1,\"x,\"\"y\"\r\n\r\n,\"\"",
      "2:1|x,\"y\n4:~|~\n"},
     {"a\n1\n\n2\n", "2:1\n3:~\n4:2\n"},
+    /* A name that begins as a byte order mark does. */
+    {"\xef\xbd\x81,\xef\xbd\x81\n1,2\n", "F: two columns `\xef\xbd\x81`; keep one\n"},
+    {"\xef\xbb\xbf\xef\xbb\xba,\xef\xbb\xba\n1,2\n", "F: two columns `\xef\xbb\xba`; keep one\n"},
+    {"\xef\xbb\n1\n", "2:1\n"},
     {"a,b\n\"two\nlines\",1\n3,4\n", "2:two\nlines|1\n4:3|4\n"},
     {"a,b\n", ""},
     {"a,b\n1,2\n1\n3,4\n", "F:3:1: 1 values; the first line names 2 columns\n"},
