@@ -12,7 +12,7 @@
 
 #define DUCKDB_MEMORY_BYTES (UINT64_C(1) << 30)
 #define DESCRIPTOR_SIZE_MAX 32u
-#define READ_FORMAT         "read_parquet('%s', hive_partitioning = false, binary_as_string = true)"
+#define READ_FORMAT         "read_parquet('%s', hive_partitioning = false)"
 #define LIST_SIZE_MAX       (LABEL_COLUMNS_MAX * UINT64_C(1024))
 
 static void descriptor_name(const struct label_table *table, char out[DESCRIPTOR_SIZE_MAX])
@@ -160,22 +160,39 @@ static enum label_type label_type_of(const struct duckdb_column *column)
         return LABEL_TIME;
     case DUCKDB_DECIMAL:
     case DUCKDB_TEXT:
+    case DUCKDB_BYTES:
     case DUCKDB_OTHER:
         break;
     }
     return LABEL_TEXT;
 }
 
-static void select_item_write(struct buffer *out, const struct duckdb_column *column)
+static void name_write(struct buffer *out, const char *name)
 {
-    buffer_text(out, column->type == DUCKDB_OTHER ? "CAST(\"" : "\"");
-    for (const char *at = column->name; *at != '\0'; at++) {
+    buffer_text(out, "\"");
+    for (const char *at = name; *at != '\0'; at++) {
         buffer_write(out, at, 1);
         if (*at == '"') {
             buffer_write(out, at, 1);
         }
     }
-    buffer_text(out, column->type == DUCKDB_OTHER ? "\" AS VARCHAR)" : "\"");
+    buffer_text(out, "\"");
+}
+
+/* Bytes are text where they are UTF-8: many writers do not say what their strings are. */
+static void select_item_write(struct buffer *out, const struct duckdb_column *column)
+{
+    bool is_bytes = column->type == DUCKDB_BYTES;
+    bool casts = is_bytes || column->type == DUCKDB_OTHER;
+    if (is_bytes) {
+        buffer_text(out, "coalesce(TRY(decode(");
+        name_write(out, column->name);
+        buffer_text(out, ")), ");
+    }
+    buffer_text(out, casts ? "CAST(" : "");
+    name_write(out, column->name);
+    buffer_text(out, casts ? " AS VARCHAR)" : "");
+    buffer_text(out, is_bytes ? ")" : "");
 }
 
 /* Names and types, and the statement that reads them all. */

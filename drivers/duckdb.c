@@ -238,6 +238,7 @@ static struct duckdb_column column_of_type(int type)
         {13, {.type = DUCKDB_TIME, .size = 4, .unit_ns = INT64_C(86400) * NS_PER_SECOND}},
         {16, {.type = DUCKDB_INTEGER, .size = 16}},
         {17, {.type = DUCKDB_TEXT, .size = 16}},
+        {18, {.type = DUCKDB_BYTES, .size = 16}},
         {20, {.type = DUCKDB_TIME, .size = 8, .unit_ns = NS_PER_SECOND}},
         {21, {.type = DUCKDB_TIME, .size = 8, .unit_ns = 1000 * NS_PER_US}},
         {22, {.type = DUCKDB_TIME, .size = 8, .unit_ns = 1}},
@@ -380,6 +381,7 @@ __int128 duckdb_value_integer(const struct duckdb_column *column,
     uint64_t word;
     ASSERT(column->type != DUCKDB_FLOAT && column->type != DUCKDB_DOUBLE);
     ASSERT(column->type != DUCKDB_TEXT && column->type != DUCKDB_OTHER);
+    ASSERT(column->type != DUCKDB_BYTES);
     if (column->size == sizeof(word)) { /* As most are. */
         memcpy(&word, at, sizeof(word));
         return is_signed ? (__int128)(int64_t)word : (__int128)word;

@@ -43,9 +43,10 @@ enum duckdb_type {
     DUCKDB_DECIMAL, /* An integer, times 10^scale. */
     DUCKDB_FLOAT,
     DUCKDB_DOUBLE,
-    DUCKDB_TEXT, /* UTF-8. */
-    DUCKDB_TIME, /* An integer: units since 1970, UTC. */
-    DUCKDB_OTHER /* Nothing that is read here: CAST it. */
+    DUCKDB_TEXT,  /* UTF-8. */
+    DUCKDB_TIME,  /* An integer: units since 1970, UTC. */
+    DUCKDB_BYTES, /* Of a BLOB. Not read here: decode() or CAST it. */
+    DUCKDB_OTHER  /* Nothing that is read here: CAST it. */
 };
 
 struct duckdb_column {

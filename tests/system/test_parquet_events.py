@@ -103,6 +103,27 @@ def what_is_sent_from_parquet_is_what_is_sent_from_csv():
     assert answers["csv"] == answers["parquet"], answers
 
 
+def what_is_exported_is_read_again():
+    """Also an event whose bytes stand beside it, because its text is no UTF-8."""
+    with tempfile.TemporaryDirectory(prefix="freshet-") as name:
+        appliance = support.Appliance(name, streams=STREAMS, data="directory: data")
+        try:
+            appliance.start()
+            appliance.send(b'account card=7i,city="caf\xe9"')
+            appliance.wait_received(1)
+        finally:
+            assert appliance.stop() == 0, appliance.log.read_text()
+        done = support.run("export", "--data", "data", "--out", "lake", cwd=name)
+        assert done.returncode == 0, done
+        (part,) = pathlib.Path(name, "lake").glob("stream=account/*/*/*.parquet")
+        raw = duckdb.Database().query(f"SELECT _raw IS NOT NULL FROM '{part}'")
+        assert raw == [["true"]], raw
+        done = support.run("eval", appliance.definitions, "--table", f"account={part}", "--key",
+                           "card:7", "--json")
+        assert done.returncode == 0, done
+        assert json.loads(done.stdout)["account.city"] == "caf\uefe9", done.stdout
+
+
 def a_file_that_is_none_is_refused():
     with tempfile.TemporaryDirectory(prefix="freshet-") as name:
         folder = pathlib.Path(name)
@@ -123,4 +144,5 @@ if __name__ == "__main__":
         sys.exit(support.SKIPPED)
     support.main([eval_gives_the_same_for_all_forms,
                   what_is_sent_from_parquet_is_what_is_sent_from_csv,
+                  what_is_exported_is_read_again,
                   a_file_that_is_none_is_refused])
