@@ -416,6 +416,7 @@ static enum result begin(struct backfill *backfill, const struct backfill_order 
     backfill->resumed = order->note;
     backfill->report =
         (struct backfill_report){.state = BACKFILL_COMPILING,
+                                 .history_us = INT64_MAX,
                                  .rate = order->events_per_second,
                                  .starts = order->note == NULL ? 1 : order->note->starts + 1,
                                  .begin_us = clock_now_us(&appliance->clock)};

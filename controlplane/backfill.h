@@ -58,7 +58,8 @@ struct backfill_report {
     uint64_t bytes_all;
     int64_t begin_us; /* Clock. */
     int64_t elapsed_us;
-    int64_t since_us;                    /* When its history begins. */
+    int64_t since_us;   /* When its history begins. */
+    int64_t history_us; /* The oldest event of files that it took; INT64_MAX: none is known. */
     char again[BACKFILL_AGAIN_SIZE_MAX]; /* Why it began again with the mirror; "": it did not. */
     bool bad_files; /* FAILED: error is the first of error_count about the definitions. */
     uint32_t error_count;

@@ -62,11 +62,13 @@ static void since_report(const struct backfill_reading *reading)
 {
     struct backfill *backfill = reading->backfill;
     const struct plan *plan = &reading->succession->config->plan;
-    int view =
+    int found =
         plan_view_find(plan, backfill->report.view, (uint32_t)strlen(backfill->report.view), 0);
+    uint32_t view = found >= 0 ? (uint32_t)found : reading->succession->view_first;
+    const struct replay_span *span = &reading->history[view];
     (void)pthread_mutex_lock(&backfill->lock);
-    backfill->report.since_us =
-        reading->succession->since_us[view >= 0 ? (uint32_t)view : reading->succession->view_first];
+    backfill->report.since_us = reading->succession->since_us[view];
+    backfill->report.history_us = span->some ? span->oldest_us : INT64_MAX;
     (void)pthread_mutex_unlock(&backfill->lock);
 }
 

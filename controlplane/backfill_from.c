@@ -300,9 +300,11 @@ static void events_show(struct loading *loading)
 static int event_send(struct loading *loading, const uint8_t *block)
 {
     char error[SEND_ERROR_SIZE_MAX];
+    char why[EVENT_FILE_ERROR_SIZE_MAX];
     int64_t time_us = block_time_us(loading, block);
     if (time_us == INT64_MIN) {
-        bad_count(loading, "an event of history needs a time");
+        event_file_refuse(&loading->file, "no time, which an event of history needs", why);
+        bad_count(loading, why);
         return VERB_EXIT_OK;
     }
     if (time_us >= loading->before_us) {
@@ -395,7 +397,7 @@ static int file_load(struct loading *loading)
         return exit_code;
     }
     if (event_file_open(&loading->file, loading->in, loading->from->path, schema_of(loading),
-                        send_time_us(), error) != RESULT_OK) {
+                        INT64_MIN, error) != RESULT_OK) {
         return fail(loading, "%s", error);
     }
     exit_code = sender_open(loading);

@@ -176,14 +176,18 @@ static bool history_check(const json_t *status, const json_t *account)
     if (account == NULL || !alone || json_integer_value(since) <= json_integer_value(oldest)) {
         return true;
     }
-    bool has_all = real_of(status, "events") >= real_of(account, "durable");
+    const json_t *taken = json_object_get(status, "history_us");
+    bool has_oldest =
+        json_is_integer(taken) && json_integer_value(taken) <= json_integer_value(oldest);
     (void)fprintf(stderr, "freshet backfill: %s\n",
-                  has_all ? "what came between the file and what is kept of the mirror may be "
-                            "missing: windows that reach before that are PARTIAL"
-                          : "the view lacks events of the file, which are in logs that are kept no "
-                            "longer. Load it under a --producer and --incarnation of its own, for "
-                            "a newer version of it");
-    return has_all;
+                  has_oldest
+                      ? "what came between the file and what is kept of the mirror may be "
+                        "missing: windows that reach before that are PARTIAL"
+                      : "the view lacks events of the file: they broke a rule (see freshet drops), "
+                        "or are in logs that are kept no longer. Such a file is loaded again under "
+                        "a --producer and --incarnation of its own, for a newer version of the "
+                        "view");
+    return has_oldest;
 }
 
 /* account: of what was loaded from a file before; NULL: nothing. Stolen. */

@@ -133,7 +133,8 @@ enum result event_file_open(struct event_file *file, FILE *in, const char *name,
     file->name = name;
     file->schema = schema;
     error[0] = '\0';
-    if (!text_time_to_unit(text_time_of_unit(time_us, TIME_UNIT_us),
+    if (time_us == INT64_MIN ||
+        !text_time_to_unit(text_time_of_unit(time_us, TIME_UNIT_us),
                            schema->field[schema->time_field].unit, &file->time)) {
         file->time = INT64_MIN;
     }
@@ -259,4 +260,16 @@ enum event_file_step event_file_next(struct event_file *file, uint8_t *block,
         return EVENT_FILE_FAILED;
     }
     return step;
+}
+
+void event_file_refuse(const struct event_file *file, const char *why,
+                       char error[EVENT_FILE_ERROR_SIZE_MAX])
+{
+    struct csv_place place = {.line = file->line, .column = 1};
+    if (file->form == EVENT_FILE_CSV) {
+        place = file->csv.value[0].place;
+    } else if (file->form == EVENT_FILE_PARQUET) {
+        place.line = file->batch.line[file->batch_row - 1];
+    }
+    event_error_format(file, error, place, "%s", why);
 }

@@ -43,8 +43,8 @@ enum event_file_step {
     EVENT_FILE_FAILED, /* The file cannot be read on: error says why. */
 };
 
-/* Reads the columns of CSV and Parquet. time_us: of events without a time. Errors are
- * NAME:LINE:COLUMN:, of Parquet NAME: row N:, what was found, and what is allowed. */
+/* Reads the columns of CSV and Parquet. time_us: of events without a time; INT64_MIN: null. Errors
+ * are NAME:LINE:COLUMN:, of Parquet NAME: row N:, what was found, and what is allowed. */
 MUST_USE enum result event_file_open(struct event_file *file, FILE *in, const char *name,
                                      const struct schema *schema, int64_t time_us,
                                      char error[EVENT_FILE_ERROR_SIZE_MAX]);
@@ -53,3 +53,6 @@ void event_file_close(struct event_file *file); /* Not the FILE. */
 /* The next event into block, which the caller filled with nulls. */
 enum event_file_step event_file_next(struct event_file *file, uint8_t *block,
                                      char error[EVENT_FILE_ERROR_SIZE_MAX]);
+/* Says where the event stands that was read last, and why it is none: for what the caller knows. */
+void event_file_refuse(const struct event_file *file, const char *why,
+                       char error[EVENT_FILE_ERROR_SIZE_MAX]);

@@ -39,6 +39,9 @@ json_t *report_backfill_json(const struct backfill_report *report)
     (void)json_object_set_new(root, "begin_us", json_integer(report->begin_us));
     (void)json_object_set_new(root, "since_us",
                               report->since_us == 0 ? json_null() : json_integer(report->since_us));
+    (void)json_object_set_new(root, "history_us",
+                              report->history_us == INT64_MAX ? json_null()
+                                                              : json_integer(report->history_us));
     (void)json_object_set_new(root, "bad_files", json_boolean(report->bad_files));
     (void)json_object_set_new(root, "error_count", number(report->error_count));
     (void)json_object_set_new(root, "error",

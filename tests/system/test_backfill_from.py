@@ -441,12 +441,16 @@ def lacks_of_a_file_are_told():
         w.machine.define(views_of(*views, ("more", 1)), 2, DATA)
         w.machine.start()
         w.check("more", w.history)
+        for _ in range(10):  # More events than the file has say nothing of it.
+            w.send(50)
+        w.arrive()
         process = w.backfill("more", w.files(*views, ("more", 2)), "--from", path)
         _, err = process.communicate()
         assert process.returncode == 1 and "lacks events of the file" in err, err
-        w.filled("more", w.files(*views, ("more", 3)), "--from", path, "--producer", 5,
-                 "--incarnation", 1)
-        w.check("more", w.history)
+        whole = w.filled("more", w.files(*views, ("more", 3)), "--from", path, "--producer", 5,
+                         "--incarnation", 1)
+        assert whole["history_us"] == whole["from"]["oldest_us"], whole
+        w.check("more", w.history + w.live)
 
 
 def rows_of_several_streams_have_room_for_history():
@@ -541,6 +545,8 @@ WRONG = [  # View, arguments behind the definitions, exit code, what is said.
     ("rich", ["--from", "pipe"], 1, "pipe is no file"),
     ("rich", ["--from", "empty.csv"], 1, "empty.csv has no event of before"),
     ("rich", ["--from", "history.csv", "--before", "5"], 1, "history.csv has no event of before"),
+    ("rich", ["--from", "timeless.csv"], 1, "timeless.csv:2:1: no time, which an event of history"),
+    ("rich", ["--from", "timeless.ndjson"], 1, "timeless.ndjson:2:1: no time, which an event of"),
     ("visits", ["--from", "history.csv"], 1, "has sessions"),
 ]
 
@@ -549,6 +555,8 @@ def what_cannot_be_is_told_before_anything_is_loaded():
     with world(1) as w:
         w.file_write(rows=10)
         (w.folder / "empty.csv").write_text("")
+        (w.folder / "timeless.csv").write_text("card,amount\n7,1\n")
+        (w.folder / "timeless.ndjson").write_text('\n{"card": 7, "amount": 1}\n')
         os.mkfifo(w.folder / "pipe")
         reader = os.open(w.folder / "pipe", os.O_RDWR)  # Whoever opens it waits for nobody.
         sessions = w.folder / "sessions.yaml"
