@@ -259,9 +259,17 @@ enum result label_table_rewind(struct label_table *table, char error[LABEL_ERROR
     return label_csv_start(table, error);
 }
 
+void label_line_format(const struct label_table *table, uint64_t line,
+                       char out[LABEL_LINE_SIZE_MAX])
+{
+    (void)snprintf(out, LABEL_LINE_SIZE_MAX, "%.*s:%s%" PRIu64, (int)LABEL_PATH_MAX, table->path,
+                   table->is_parquet ? " row " : "", line);
+}
+
 void label_place_format(const struct label_table *table, uint64_t line, uint32_t column, char *out,
                         uint32_t size)
 {
-    (void)snprintf(out, size, "%.*s:%s%" PRIu64 ": `%s`", (int)LABEL_PATH_MAX, table->path,
-                   table->is_parquet ? " row " : "", line, table->column[column].name);
+    char place[LABEL_LINE_SIZE_MAX];
+    label_line_format(table, line, place);
+    (void)snprintf(out, size, "%s: `%s`", place, table->column[column].name);
 }

@@ -85,6 +85,10 @@ MUST_USE enum result label_table_next(struct label_table *table, uint32_t rows_m
 MUST_USE enum result label_table_rewind(struct label_table *table,
                                         char error[LABEL_ERROR_SIZE_MAX]);
 
+/* For errors about a row: "labels.csv:12", "labels.parquet: row 11". */
+#define LABEL_LINE_SIZE_MAX 440u
+void label_line_format(const struct label_table *table, uint64_t line,
+                       char out[LABEL_LINE_SIZE_MAX]);
 /* For errors about a row's cell: "labels.csv:12: `card`", "labels.parquet: row 11: `card`". */
 void label_place_format(const struct label_table *table, uint64_t line, uint32_t column, char *out,
                         uint32_t size);

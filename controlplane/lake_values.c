@@ -7,10 +7,6 @@
 #include "dataplane/feature/mirror_format.h"
 #include "drivers/memory.h"
 
-/* A byte that is no UTF-8 becomes U+EF00 and itself: three bytes. */
-#define ESCAPE_SIZE  3u
-#define ESCAPE_FIRST 0xee
-
 struct lake_values {
     struct burst burst;
     struct parquet_values value[LAKE_COLUMNS_MAX];
@@ -118,7 +114,7 @@ static const uint8_t *valid_take(struct lake_values *values, const struct lake_b
 static bool text_escape(struct lake_values *values, const struct lake_batch *batch,
                         struct parquet_string *text)
 {
-    uint64_t most = (uint64_t)batch->rows * batch->event_size * ESCAPE_SIZE;
+    uint64_t most = (uint64_t)batch->rows * batch->event_size * UTF8_ESCAPE_SIZE;
     if (values->escaped_capacity < most) {
         ASSERT(values->escaped_size == 0); /* Texts of this batch stay where they are. */
         heap_free(values->escaped);
@@ -138,10 +134,8 @@ static bool text_escape(struct lake_values *values, const struct lake_batch *bat
             at += step;
             continue;
         }
-        uint8_t byte = (uint8_t)text->data[at++];
-        out[size++] = (char)ESCAPE_FIRST;
-        out[size++] = (char)(0xbc | byte >> 6);
-        out[size++] = (char)(0x80 | (byte & 0x3f));
+        utf8_byte_escape(text->data[at++], out + size);
+        size += UTF8_ESCAPE_SIZE;
     }
     *text = (struct parquet_string){.data = out, .size = size};
     values->escaped_size += size;

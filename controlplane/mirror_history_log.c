@@ -1,24 +1,27 @@
 /* One shard's log of an era, opened at its first record that is kept; and how its failures read. */
 #include "controlplane/log_reader_inside.h"
 #include "controlplane/mirror_history_inside.h"
+#include "controlplane/store_check.h"
 
 enum result mirror_log_fail(const struct mirror_log *log, uint32_t shard, enum result result,
                             char error[MIRROR_HISTORY_ERROR_SIZE_MAX])
 {
     const struct log_damage *damage = &log->damage;
+    char first[STORE_LSN_SIZE_MAX];
+    char last[STORE_LSN_SIZE_MAX];
+    (void)store_lsn_format(damage->first_lsn, first);
+    (void)store_lsn_format(damage->last_lsn, last);
     if (result == RESULT_CORRUPT && damage->is_gone) {
         return mirror_history_fail(error, result,
-                                   "the log of shard %u keeps LSN %llu to %llu no longer, which it "
+                                   "the log of shard %u keeps LSN %s to %s no longer, which it "
                                    "had when this began: run it again, or keep more of the mirror",
-                                   shard, (unsigned long long)damage->first_lsn,
-                                   (unsigned long long)damage->last_lsn);
+                                   shard, first, last);
     }
     if (result == RESULT_CORRUPT) {
         return mirror_history_fail(
             error, result,
-            "the log of shard %u is damaged: segment %llu at byte %llu, LSN %llu to %llu: %s",
-            shard, (unsigned long long)damage->segment, (unsigned long long)damage->place,
-            (unsigned long long)damage->first_lsn, (unsigned long long)damage->last_lsn,
+            "the log of shard %u is damaged: segment %llu at byte %llu, LSN %s to %s: %s", shard,
+            (unsigned long long)damage->segment, (unsigned long long)damage->place, first, last,
             damage->reason == NULL ? "an entry that no plan of its log explains" : damage->reason);
     }
     if (result == RESULT_NO_SPACE) {

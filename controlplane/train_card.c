@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "controlplane/json_text.h"
 #include "controlplane/train_logged.h"
@@ -102,11 +103,23 @@ static json_t *card_make(const struct train *train)
     return card;
 }
 
+void train_card_path(const struct train *train, char out[TRAIN_PATH_SIZE_MAX])
+{
+    (void)snprintf(out, TRAIN_PATH_SIZE_MAX, "%s.card.json", train->options->out);
+}
+
+void train_card_remove(const struct train *train)
+{
+    char path[TRAIN_PATH_SIZE_MAX];
+    train_card_path(train, path);
+    (void)unlink(path);
+}
+
 enum result train_card_write(struct train *train)
 {
     char path[TRAIN_PATH_SIZE_MAX];
     char tmp[TRAIN_PATH_SIZE_MAX + 8];
-    (void)snprintf(path, sizeof(path), "%s.card.json", train->options->out);
+    train_card_path(train, path);
     (void)snprintf(tmp, sizeof(tmp), "%s.tmp", path);
     json_t *card = card_make(train);
     FILE *file = fopen(tmp, "we");
@@ -114,6 +127,10 @@ enum result train_card_write(struct train *train)
                 fputc('\n', file) != EOF && fflush(file) == 0;
     good = (file == NULL || fclose(file) == 0) && good;
     good = good && rename(tmp, path) == 0;
+    enum result result = good ? RESULT_OK : train_fail(train, "%s: %s", path, strerror(errno));
     json_decref(card);
-    return good ? RESULT_OK : train_fail(train, "%s: %s", path, strerror(errno));
+    if (!good) {
+        (void)unlink(tmp);
+    }
+    return result;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "controlplane/answer_pack.h"
+#include "dataplane/base/utf8.h"
 #include "dataplane/feature/service.h"
 #include "drivers/memory.h"
 
@@ -130,11 +131,32 @@ static void put_string(struct train_column *column, uint32_t row, uint64_t place
     put(column, row, &value);
 }
 
+/* As a lake has it: a byte that is no UTF-8 becomes a character, since readers refuse others. */
+static void text_write(struct buffer *text, const char *string, uint32_t size)
+{
+    if (utf8_is_valid(string, size)) {
+        buffer_write(text, string, size);
+        return;
+    }
+    for (uint32_t at = 0, step; at < size; at += step) {
+        char escaped[UTF8_ESCAPE_SIZE];
+        step = utf8_character_size(string + at, size - at);
+        if (step > 0) {
+            buffer_write(text, string + at, step);
+            continue;
+        }
+        utf8_byte_escape(string[at], escaped);
+        buffer_write(text, escaped, sizeof(escaped));
+        step = 1;
+    }
+}
+
 static void put_text(struct train_column *column, uint32_t row, const char *string, uint32_t size,
                      struct buffer *text)
 {
-    put_string(column, row, text->size, size);
-    buffer_write(text, string, size);
+    uint64_t place = text->size;
+    text_write(text, string, size);
+    put_string(column, row, place, (uint32_t)(text->size - place));
 }
 
 /* The value as a double; exactly rounded from its digits where it is a number. */

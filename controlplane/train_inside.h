@@ -158,5 +158,8 @@ MUST_USE enum result train_output_check(struct train *train);
 MUST_USE enum result train_output_write(struct train *train, uint32_t part_count);
 /* All of it: parts, the set, its card. */
 MUST_USE enum result train_run(struct train *train);
-/* Writes `<out>.card.json`. */
+/* `<out>.card.json` */
+void train_card_path(const struct train *train, char out[TRAIN_PATH_SIZE_MAX]);
 MUST_USE enum result train_card_write(struct train *train);
+/* Of an older set, before another one takes its name: a card that is there is the set's. */
+void train_card_remove(const struct train *train);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config/scalar.h"
@@ -57,17 +58,20 @@ static enum result labels_hash(struct train *train)
                : train_fail(train, "%s: %s", train->options->labels, strerror(errno));
 }
 
-/* A number of everything that decides the bytes of the set. */
+/* A number of everything that decides the bytes of the set; of the mirror its begin too, for what
+ * is kept no longer cannot be read for the other parts. */
 static void identity_make(struct train *train)
 {
-    static const uint8_t no_store[MIRROR_STORE_ID_BYTES];
-    const uint8_t *store =
-        train->mirror == NULL ? no_store : mirror_history_range(train->mirror)->store_id;
+    static const struct mirror_range none;
+    const struct mirror_range *range =
+        train->mirror == NULL ? &none : mirror_history_range(train->mirror);
     uint64_t part[] = {train->config->plan.fingerprint,
                        service_fingerprint(&train->config->plan, train->service),
                        train->label_hash[0],
                        train->label_hash[1],
-                       XXH3_64bits(store, MIRROR_STORE_ID_BYTES),
+                       XXH3_64bits(range->store_id, sizeof(range->store_id)),
+                       XXH3_64bits(range->kept_lsn, sizeof(range->kept_lsn)),
+                       range->shard_count,
                        train->mirror == NULL ? 0 : mirror_history_corrections(train->mirror),
                        train->mode + 2u * (uint64_t)train->options->compare,
                        train->options->time == NULL
@@ -216,13 +220,26 @@ static void input_open(void *context, uint32_t task, uint32_t member)
     }
 }
 
-/* The set never takes the place of its labels. */
+/* The set never takes the place of its labels; nor do it and its card of what is no file. */
 static enum result output_path_check(struct train *train)
 {
-    bool same = verb_is_same_file(train->options->labels, train->options->out);
-    return same ? train_fail(train, "--out `%s` is the file of --labels: name another",
-                             train->options->out)
-                : RESULT_OK;
+    const char *out = train->options->out;
+    char card[TRAIN_PATH_SIZE_MAX];
+    struct stat found;
+    if (verb_is_same_file(train->options->labels, out)) {
+        return train_fail(train, "--out `%s` is the file of --labels: name another", out);
+    }
+    train_card_path(train, card);
+    const char *const path[] = {out, card};
+    for (uint32_t i = 0; i < ARRAY_COUNT(path); i++) {
+        if (lstat(path[i], &found) == 0 && !S_ISREG(found.st_mode)) {
+            return train_fail(train,
+                              "--out `%s`: %s is there and is no file; a new name, or a file whose "
+                              "place the set takes, is allowed",
+                              out, path[i]);
+        }
+    }
+    return RESULT_OK;
 }
 
 enum result train_open(struct train *train)

@@ -53,6 +53,16 @@ static bool name_is_taken(const struct output *output, uint32_t count, const cha
     return false;
 }
 
+static enum result label_name_check(const struct output *output, const char *name)
+{
+    return strlen(name) < PARQUET_NAME_SIZE_MAX
+               ? RESULT_OK
+               : train_fail(output->train,
+                            "%s: the name of its column `%.32s...` has more than %u bytes: "
+                            "shorten it",
+                            output->train->options->labels, name, PARQUET_NAME_SIZE_MAX - 1);
+}
+
 /* Adds a column; two of one name are an error that the user can mend. */
 static enum result column_add(struct output *output, const struct parquet_column *column)
 {
@@ -82,7 +92,8 @@ static enum result columns_make(struct output *output)
     enum result result = RESULT_OK;
     for (uint32_t i = 0; result == RESULT_OK && i < output->label_count; i++) {
         struct parquet_column column = train_column_of_label(&label[i]);
-        result = column_add(output, &column);
+        result = label_name_check(output, label[i].name);
+        result = result == RESULT_OK ? column_add(output, &column) : result;
     }
     for (uint32_t i = 0; result == RESULT_OK && i < train->service->item_count; i++) {
         struct parquet_column column =
@@ -115,12 +126,17 @@ enum result train_output_check(struct train *train)
     return result;
 }
 
+static void csv_tmp_path(const struct output *output, char out[TRAIN_PATH_SIZE_MAX])
+{
+    (void)snprintf(out, TRAIN_PATH_SIZE_MAX, "%s.tmp", output->train->options->out);
+}
+
 static enum result file_open(struct output *output)
 {
     struct train *train = output->train;
     if (is_csv(train->options->out)) {
         char tmp[TRAIN_PATH_SIZE_MAX];
-        (void)snprintf(tmp, sizeof(tmp), "%s.tmp", train->options->out);
+        csv_tmp_path(output, tmp);
         output->csv = fopen(tmp, "we");
         return output->csv == NULL ? output_fail(output, RESULT_SYSTEM) : RESULT_OK;
     }
@@ -164,8 +180,8 @@ static void csv_head_write(const struct output *output)
 
 static enum result value_fail(const struct output *output, uint32_t column, uint64_t line)
 {
-    char place[256];
-    label_place_format(output->train->labels, line, 0, place, sizeof(place));
+    char place[LABEL_LINE_SIZE_MAX];
+    label_line_format(output->train->labels, line, place);
     return train_fail(
         output->train,
         "%s: `%s` does not fit its column: it is of another type, or has more digits; "
@@ -303,13 +319,22 @@ static enum result rows_write(struct output *output)
 static enum result csv_finish(struct output *output)
 {
     char tmp[TRAIN_PATH_SIZE_MAX];
-    (void)snprintf(tmp, sizeof(tmp), "%s.tmp", output->train->options->out);
+    csv_tmp_path(output, tmp);
     bool good =
         fflush(output->csv) == 0 && ferror(output->csv) == 0 && fdatasync(fileno(output->csv)) == 0;
-    good = fclose(output->csv) == 0 && good;
-    output->csv = NULL;
     good = good && rename(tmp, output->train->options->out) == 0;
     return good ? RESULT_OK : output_fail(output, RESULT_SYSTEM);
+}
+
+/* What has not got its name goes: half a set only fills its disk. */
+static void csv_close(struct output *output, bool is_whole)
+{
+    char tmp[TRAIN_PATH_SIZE_MAX];
+    csv_tmp_path(output, tmp);
+    if (output->csv != NULL) {
+        (void)fclose(output->csv);
+        (void)(is_whole ? 0 : unlink(tmp));
+    }
 }
 
 /* A file waits for its disk: meanwhile memory is given back. */
@@ -370,15 +395,12 @@ enum result train_output_write(struct train *train, uint32_t part_count)
         csv_head_write(&output);
         result = output.csv != NULL ? rows_print(&output) : rows_write(&output);
     }
-    if (result == RESULT_OK && output.csv != NULL) {
-        result = csv_finish(&output);
-    } else if (result == RESULT_OK) {
-        result = parquet_finish(&output);
+    if (result == RESULT_OK) {
+        train_card_remove(train);
+        result = output.csv != NULL ? csv_finish(&output) : parquet_finish(&output);
     }
     parquet_writer_close(output.writer);
-    if (output.csv != NULL) {
-        (void)fclose(output.csv);
-    }
+    csv_close(&output, result == RESULT_OK);
     train_source_deinit(&output.source);
     if (output.fill != NULL) {
         train_fill_deinit(output.fill);

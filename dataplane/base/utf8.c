@@ -49,6 +49,13 @@ bool utf8_is_valid(const char *text, uint32_t size)
     return true;
 }
 
+void utf8_byte_escape(char byte, char out[UTF8_ESCAPE_SIZE])
+{
+    out[0] = (char)0xee;
+    out[1] = (char)(0xbc | (uint8_t)byte >> 6);
+    out[2] = (char)(0x80 | ((uint8_t)byte & 0x3f));
+}
+
 uint32_t utf8_field_size(const char *text, uint32_t size, bool *out_valid)
 {
     uint32_t at = 0;

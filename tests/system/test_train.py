@@ -601,6 +601,7 @@ def killed_runs_go_on_and_give_the_same_bytes():
             for n in range(3000)))
         for out in ("whole.parquet", "whole.csv"):
             train(machine, labels, machine.folder / out, "--part-rows", 100)
+        what_went_meanwhile_is_in_no_half(machine, labels)
         killed = 0
         rows = [[str(value) for value in row[:3]] for row in duckdb.Database().query(
             f"SELECT id, \"activity.n_1h\", \"activity.total\" "
@@ -624,16 +625,38 @@ def killed_runs_go_on_and_give_the_same_bytes():
         what_goes_meanwhile_is_told(machine, labels)
 
 
+def stopped_run(machine, labels, out, part_rows):
+    """A run that has made two parts, and stands still."""
+    process = appliance.subprocess.Popen(
+        [appliance.PROGRAM, "train", *machine.files, "--service", "fraud", "--labels", labels,
+         "--out", out, "--part-rows", str(part_rows)], cwd=machine.folder, text=True,
+        stdout=appliance.subprocess.DEVNULL, stderr=appliance.subprocess.PIPE)
+    appliance.wait_until(out.with_name(out.name + ".parts").joinpath("part-000001").exists,
+                         "two parts")
+    process.send_signal(appliance.signal.SIGSTOP)
+    return process
+
+
+def what_went_meanwhile_is_in_no_half(machine, labels):
+    """A run that goes on where the mirror begins later now makes its whole set of what is there."""
+    log = machine.folder / "data" / "mirror-000-00000001.log"
+    out, fresh = machine.folder / "half.csv", machine.folder / "fresh.csv"
+    process = stopped_run(machine, labels, out, 20)
+    process.kill()
+    process.communicate()
+    log.rename(machine.folder / "kept.log")
+    for path in (out, fresh):
+        train(machine, labels, path)
+    (machine.folder / "kept.log").rename(log)
+    assert out.read_bytes() == fresh.read_bytes()
+    assert out.read_bytes() != (machine.folder / "whole.csv").read_bytes()
+
+
 def what_goes_meanwhile_is_told(machine, labels):
     """A running appliance lets old segments go: of a set that is half made nobody says that there
     were no events."""
     out = machine.folder / "gone.csv"
-    process = appliance.subprocess.Popen(
-        [appliance.PROGRAM, "train", *machine.files, "--service", "fraud", "--labels", labels,
-         "--out", out, "--part-rows", "20"], cwd=machine.folder, text=True,
-        stdout=appliance.subprocess.DEVNULL, stderr=appliance.subprocess.PIPE)
-    appliance.wait_until((machine.folder / "gone.csv.parts" / "part-000001").exists, "two parts")
-    process.send_signal(appliance.signal.SIGSTOP)
+    process = stopped_run(machine, labels, out, 20)
     log = machine.folder / "data" / "mirror-000-00000001.log"
     log.rename(machine.folder / "kept.log")
     process.send_signal(appliance.signal.SIGCONT)
@@ -652,9 +675,42 @@ WRONG = [  # Labels, more arguments, what is said.
     ("card,q\n1,5\n", ["--compare"], "--compare is for --mode as_true"),
     ("card,q\n1,5\n", ["--data", "nowhere"], "nowhere"),
     ("card,q,activity.total\n1,5,1\n", [], "is a value of the service too"),
+    ("card,q,%sx,%sy\n1,5,1,2\n" % ("n" * 255, "n" * 255), [], "has more than 255 bytes"),
     ("card,q\n1\n", [], "labels.csv:2"),
     ("card,q\n1,5\n", ["--memory", "99999999999999"], "--memory 99999999999999: the machine has"),
 ]
+
+
+def what_is_no_file_stays(machine, labels):
+    """A set takes the place of files alone; what cannot be finished leaves nothing."""
+    folder = machine.folder
+    (folder / "folder.csv").mkdir()
+    os.mkfifo(folder / "pipe.csv")
+    (folder / "link.csv").symlink_to("elsewhere.csv")
+    (folder / "card.csv.card.json").mkdir()
+    for out in ("folder.csv", "pipe.csv", "link.csv", "card.csv"):
+        before = sorted(folder.iterdir())
+        done = appliance.run("train", *machine.files, "--service", "fraud", "--labels", labels,
+                             "--out", folder / out, cwd=folder)
+        assert done.returncode == 1 and "is there and is no file" in done.stderr, done.stderr
+        assert sorted(folder.iterdir()) == before, out
+    # A set of before has its card until another set takes its name.
+    labels.write_text("card,q,note\n" + "1,5,%s\n" % ("x" * 50) * 2000)
+    for out in ("old.csv", "old.parquet"):
+        train(machine, labels, folder / out)
+        (folder / (out + ".card.json.tmp")).mkdir()
+        done = appliance.run("train", *machine.files, "--service", "fraud", "--labels", labels,
+                             "--out", folder / out, cwd=folder)
+        assert done.returncode == 1 and ".card.json: Is a directory" in done.stderr, done.stderr
+        assert not (folder / (out + ".card.json")).exists(), out
+    # On a disk that fills up the half of a set goes again.
+    script = ('ulimit -f 100; trap "" XFSZ; exec "$@"')
+    done = appliance.subprocess.run(
+        ["bash", "-c", script, "bash", appliance.PROGRAM, "train", *machine.files, "--service",
+         "fraud", "--labels", labels, "--out", "big.csv"], cwd=folder, capture_output=True,
+        text=True, check=False)
+    assert done.returncode == 1 and "big.csv: File too large" in done.stderr, done.stderr
+    assert not list(folder.glob("big.csv.tmp")), "half a set"
 
 
 def wrong_labels_are_told_by_place():
@@ -684,6 +740,7 @@ def wrong_labels_are_told_by_place():
                                  "--out", machine.folder / out, cwd=machine.folder)
             assert done.returncode == 1 and "is the file of --labels" in done.stderr, done.stderr
             assert labels.read_text() == "card,q\n1,5\n"
+        what_is_no_file_stays(machine, labels)
         # Of two runs that make one set one does: here the other one has its folder.
         (machine.folder / "out.csv.parts").mkdir()
         other = os.open(machine.folder / "out.csv.parts", os.O_RDONLY)
@@ -700,6 +757,13 @@ def wrong_labels_are_told_by_place():
         train(machine, labels, machine.folder / "out.csv")
         statuses = {row["activity.total__status"] for row in rows_of(machine.folder / "out.csv")}
         assert statuses == {"NOT_FOUND"}, statuses
+        # Text that is no UTF-8 goes through; in Parquet as a lake has it.
+        labels.write_bytes(b"card,q,note\n1,5,caf\xe9\n")
+        for out in ("out.csv", "out.parquet"):
+            train(machine, labels, machine.folder / out)
+        assert b"\n1,5,caf\xe9," in (machine.folder / "out.csv").read_bytes()
+        notes = duckdb.Database().query(f"SELECT note FROM '{machine.folder}/out.parquet'")
+        assert notes == [["caf\uefe9"]], notes
 
 
 def one_shard():

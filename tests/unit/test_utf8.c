@@ -96,6 +96,19 @@ static void a_field_ends_at_its_first_nul_and_is_judged_up_to_there(void **state
     }
 }
 
+static void a_byte_that_is_none_becomes_a_character_of_its_own(void **state)
+{
+    (void)state;
+    for (uint32_t byte = 0x80; byte <= 0xff; byte++) {
+        char text[UTF8_ESCAPE_SIZE];
+        utf8_byte_escape((char)byte, text);
+        assert_int_equal(utf8_character_size(text, sizeof(text)), sizeof(text));
+        uint32_t code = ((uint8_t)text[0] & 0x0fu) << 12 | ((uint8_t)text[1] & 0x3fu) << 6 |
+                        ((uint8_t)text[2] & 0x3fu);
+        assert_int_equal(code, 0xef00 + byte);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,6 +116,7 @@ int main(void)
         cmocka_unit_test(every_short_text_is_judged_as_its_code_points),
         cmocka_unit_test(four_bytes_begin_at_10000_and_end_at_10ffff),
         cmocka_unit_test(a_cut_character_is_none_wherever_it_stands),
+        cmocka_unit_test(a_byte_that_is_none_becomes_a_character_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
