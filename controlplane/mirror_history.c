@@ -113,7 +113,7 @@ static enum result since_find(struct mirror_history *history,
     struct view_set changed;
     struct catalog_conflict conflict;
     const struct manifest *newest = history->newest;
-    bool counts = newest != NULL && range->since_us == history->epochs.created_us &&
+    bool counts = newest != NULL && range->is_whole &&
                   catalog_match(&newest->catalog, plan, map, &changed, &conflict) == RESULT_OK;
     for (uint32_t then = 0; counts && then < newest->catalog.view_count; then++) {
         uint16_t view = map->view[then];
@@ -151,6 +151,7 @@ static enum result range_find(struct mirror_history *history,
         range->first_lsn[shard] = era->after_lsn[shard] + 1;
         range->last_lsn[shard] = era->last_lsn[shard];
     }
+    range->is_whole = range->since_us == history->epochs.created_us;
     return since_find(history, error);
 }
 

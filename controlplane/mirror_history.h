@@ -50,6 +50,7 @@ struct mirror_range {
     uint32_t epoch;       /* The newest. */
     uint32_t shard_count; /* Of it. */
     int64_t since_us;     /* The mirror goes back to then; views do not know more. */
+    bool is_whole;        /* That is the store's begin: nothing of it is gone. */
     int64_t until_us;     /* Apply time of the newest durable frame; INT64_MIN: none. */
     uint64_t bytes;       /* Of logs, that one read goes over. */
     uint64_t first_lsn[SHARDS_MAX];

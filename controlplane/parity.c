@@ -3,13 +3,13 @@
 #include <string.h>
 
 #include "controlplane/mirror_history.h"
+#include "controlplane/parity_reach.h"
 #include "controlplane/service_request.h"
 #include "dataplane/base/assert.h"
 #include "dataplane/feature/service.h"
 #include "dataplane/feature/view_set.h"
 #include "drivers/memory.h"
 
-#define LSN_FIRST       1u   /* A log that begins before it lacks nothing. */
 #define BYTES_PER_VALUE 512u /* Of encoded records; more of them is a batch of its own. */
 
 /* A record on its way. */
@@ -39,7 +39,6 @@ struct parity {
     uint32_t answer_count;
     uint64_t bytes_used;
     struct mirror_range range;   /* Of the mirror as it was read last. */
-    bool is_whole;               /* It goes back to the first record of all. */
     struct served_record record; /* Decoded again. */
     struct service_run run;
     struct program_space space;
@@ -265,26 +264,29 @@ static void items_miss(struct parity_answer *told)
     }
 }
 
-/* Whether the mirror still has the row's last record, and reads at the same time: what is LATEST
- * hangs on a single event. A mirror that is whole has all. */
+/* Whether the mirror has all of the moment, the row's last record, and reads at the same time: what
+ * is LATEST hangs on a single event. A mirror that is whole has all. */
 static bool rows_are_reached(const struct parity *parity, const struct entry *entry)
 {
-    for (uint32_t r = 0; r < parity->record.read_count; r++) {
+    for (uint32_t r = 0; !parity->range.is_whole && r < parity->record.read_count; r++) {
         const struct served_read *served = &parity->record.read[r];
         const struct history_read *read = &parity->read[entry->read_first + r];
-        bool whole = parity->range.first_lsn[served->shard] <= LSN_FIRST;
-        bool gone = served->lsn != 0 && served->lsn < parity->range.first_lsn[served->shard];
-        if (gone || (!whole && read->answer->q_us != served->q_us)) {
+        bool gone = served->known_us <= parity->range.since_us ||
+                    (served->lsn != 0 && served->lsn < parity->range.kept_lsn[served->shard]);
+        if (gone || read->answer->q_us != served->q_us) {
             return false;
         }
     }
     return true;
 }
 
-/* Whether a value may lack events that the mirror no longer has: its window says so. */
-static bool value_is_cut(const struct parity *parity, const struct answer *answer)
+/* Whether a value may be another one than was served, as it reaches back too far. */
+static bool value_is_beyond(const struct parity *parity, uint32_t item)
 {
-    return (answer->flags & ANSWER_FLAG_PARTIAL) != 0 && !parity->is_whole;
+    bool lacks = !parity->range.is_whole &&
+                 parity_reach_lacks(parity->plan, &parity->run, item, parity->range.since_us);
+    return lacks || parity_reach_folded(parity->plan, &parity->run, item, &parity->record,
+                                        parity->told.place.began_us);
 }
 
 static void items_compare(struct parity *parity)
@@ -302,7 +304,7 @@ static void items_compare(struct parity *parity)
         told->status[i] = answer.status;
         told->is_null[i] = answer.kind == VALUE_NULL;
         told->outcome[i] = item_compare(&told->record->item[i], &answer, *again);
-        if (told->outcome[i] != PARITY_equal && value_is_cut(parity, &answer)) {
+        if (told->outcome[i] != PARITY_equal && value_is_beyond(parity, i)) {
             told->outcome[i] = PARITY_missing;
         }
     }
@@ -330,15 +332,6 @@ static void entry_tell(struct parity *parity, const struct entry *entry, parity_
         items_compare(parity);
     }
     visit(context, told);
-}
-
-static void range_note(struct parity *parity, const struct mirror_range *range)
-{
-    parity->range = *range;
-    parity->is_whole = true;
-    for (uint32_t i = 0; i < SHARDS_MAX; i++) {
-        parity->is_whole &= range->first_lsn[i] <= LSN_FIRST;
-    }
 }
 
 /* Entries from first to end - 1; where their rows do not fit the memory, half of them at a time. */
@@ -389,7 +382,7 @@ enum result parity_run(struct parity *parity, parity_visit *visit, void *context
     }
     enum result result = mirror_history_open(&options, &history, error);
     if (result == RESULT_OK) {
-        range_note(parity, mirror_history_range(history));
+        parity->range = *mirror_history_range(history);
         result = entries_run(parity, history, 0, parity->entry_count, visit, context, error);
     }
     mirror_history_close(history);

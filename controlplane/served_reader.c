@@ -22,6 +22,7 @@ struct served_reader {
     bool is_alone;       /* Of one file. */
     int fd;              /* Of the file in hand; -1: none. */
     uint64_t file;       /* Its number; the last one's when none is in hand. */
+    int64_t began_us;    /* And when it was begun. */
     uint64_t next_place; /* Of the block behind the one in hand. */
     uint8_t *block;      /* Owned, SERVED_BLOCK_BYTES_MAX; records behind the header. */
     struct served_block of;
@@ -145,6 +146,7 @@ static enum result file_take(struct served_reader *reader, uint64_t number)
     enum result result =
         served_file_decode(header, bytes_read(reader, 0, header, sizeof(header)), &file);
     if (result == RESULT_OK && file.number == number) {
+        reader->began_us = file.created_us;
         return RESULT_OK;
     }
     (void)close(reader->fd);
@@ -267,8 +269,10 @@ enum result served_reader_next(struct served_reader *reader,
 
 struct served_place served_reader_place(const struct served_reader *reader)
 {
-    return (struct served_place){
-        .file = reader->file, .block = reader->of.place, .at = reader->last_at};
+    return (struct served_place){.file = reader->file,
+                                 .block = reader->of.place,
+                                 .at = reader->last_at,
+                                 .began_us = reader->began_us};
 }
 
 const uint8_t *served_reader_bytes(const struct served_reader *reader, uint32_t *out_size)

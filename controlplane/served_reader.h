@@ -16,8 +16,9 @@ struct served_reader;
 /* Where a record stands. */
 struct served_place {
     uint64_t file;
-    uint64_t block; /* Byte in the file. */
-    uint32_t at;    /* Among the block's records. */
+    uint64_t block;   /* Byte in the file. */
+    uint32_t at;      /* Among the block's records. */
+    int64_t began_us; /* When the file was. */
 };
 
 struct served_reader_report {

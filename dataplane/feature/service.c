@@ -92,6 +92,11 @@ static uint64_t print_read(uint64_t print, const struct plan *plan,
     print = print_number(print, view->fingerprint);
     print = print_program(print, &view->derived_program);
     print = print_number(print, (uint64_t)view->ttl_us << 1 | view->leading_newest);
+    print = print_number(print, (uint64_t)view->session_late_us);
+    for (uint32_t i = 0; i < plan_source_count(view); i++) {
+        const struct plan_stream *stream = &plan->stream[plan_source_stream(view, i)];
+        print = print_number(print, (uint64_t)stream->history_us);
+    }
     return print_number(print, (uint64_t)read->place << 16 | read->item);
 }
 

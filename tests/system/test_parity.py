@@ -208,15 +208,16 @@ def report(appliance, data, code=None):
 
 
 def holds(shards, seed):
+    """shards: of three lives."""
     print(f"SEED={seed}")
+    options = "directory: data, checkpoint: 500ms, mirror: {segment: 1MiB}"
     with tempfile.TemporaryDirectory(prefix="freshet-parity-") as folder:
-        appliance = support.Appliance(folder, streams=DEFINITIONS, shards=shards,
-                                      data="directory: data, checkpoint: 500ms, "
-                                           "mirror: {segment: 1MiB}")
+        appliance = support.Appliance(folder, streams=DEFINITIONS, shards=max(shards), data=options)
         data = appliance.folder / "data"
         traffic = Traffic(seed, appliance)
         answers = 0
         for life in range(3):
+            appliance.define(DEFINITIONS, shards[life], options)
             appliance.start()
             try:
                 answers += live(appliance, traffic, 1.5)
@@ -241,11 +242,15 @@ def holds(shards, seed):
 
 
 def what_was_served_is_what_the_mirror_has():
-    holds(1, int(os.environ.get("SEED", "20261126")))
+    holds([1, 1, 1], int(os.environ.get("SEED", "20261126")))
 
 
 def the_same_with_three_shards():
-    holds(3, int(os.environ.get("SEED", "20261127")))
+    holds([3, 3, 3], int(os.environ.get("SEED", "20261127")))
+
+
+def the_same_while_the_number_of_shards_changes():
+    holds([2, 3, 1], int(os.environ.get("SEED", "20261128")))
 
 
 # The rest needs only a few answers of one shard.
@@ -282,7 +287,7 @@ def filled(appliance):
             lambda n=i + 1: redis.call("HGET", "e:7", "v.n_1h") == str(n).encode(), "the event")
         answer = redis.call("FS.GET", "e:7", "SERVICE", "f")
     redis.close()
-    assert answer == [b"v.n_1h", b"20", b"v.sum_1h", b"195.00"], answer
+    assert answer[:4] == [b"v.n_1h", b"20", b"v.sum_1h", b"195.00"], answer
     return answer
 
 
@@ -371,10 +376,25 @@ def what_is_planted_is_found_and_explained():
         assert "mismatch, served PRESENT 20, by the mirror PRESENT 19" in text, text
 
 
+# Windows that do not say where they would begin, if the mirror went back farther.
+BACK = """  w:
+    entity: e
+    key: [k]
+    source: s
+    windows: [1h, session 30m, 8 events, lifetime]
+    aggregates: {n: count(), sum: sum(x)}
+    derived: {share: sum_1h / sum}
+    ttl: 2d
+services:"""
+BACK_FEATURES = (", w.n, w.sum_8_events, w.n_session_30m, w.share,"
+                 " {name: all, value: w.n + v.n_1h}")
+
+
 def what_cannot_be_computed_again_is_missing_and_no_mismatch():
     with tempfile.TemporaryDirectory(prefix="freshet-parity-") as folder:
         long = "t: {type: string, size: 255, optional: true}, x: {type"
-        appliance = small(folder, "segment: 1MiB, bytes: 4MiB", SMALL.replace("x: {type", long))
+        back = SMALL.replace("x: {type", long).replace("v.sum_1h]", f"v.sum_1h{BACK_FEATURES}]")
+        appliance = small(folder, "segment: 1MiB, bytes: 4MiB", back.replace("services:", BACK))
         data = appliance.folder / "data"
         filled(appliance)
         line = {"stream": "s", "k": 8, "x": "1.00", "t": "t" * 250}
@@ -384,22 +404,63 @@ def what_cannot_be_computed_again_is_missing_and_no_mismatch():
             appliance.verb("checkpoint")
         redis = client.Redis(port=appliance.tcp)
         redis.call("FS.GET", "e:7", "SERVICE", "f")
+        appliance.send(json.dumps({"stream": "s", "k": 7, "x": "1.00",
+                                   "ts": time.time_ns() // 1000}).encode())
+        support.wait_until(lambda: redis.call("HGET", "e:7", "w.n") == b"21", "the event")
+        for moment in ["LATEST"], []:
+            redis.call("FS.GET", "e:7", "SERVICE", "f", *moment)
         redis.call("FS.GET", "e:8", "SERVICE", "f")
         assert appliance.stop() == 0
         assert not (data / "mirror-000-00000001.log").exists()
         found = report(appliance, data)
         assert found["mismatch"] == found["extra"] == 0, found
-        assert found["answers"] == EVENTS + 2 and found["missing"] >= 2 * EVENTS, found
+        assert found["answers"] == EVENTS + 4 and found["missing"] >= 7 * EVENTS, found
 
         # Another definition of the same service and version.
-        text = appliance.definitions.read_text().replace("v.sum_1h]",
-                                                         "{feature: v.sum_1h, default: 0}]")
+        text = appliance.definitions.read_text().replace("v.sum_1h,",
+                                                         "{feature: v.sum_1h, default: 0},")
         appliance.definitions.write_text(text)
         found = report(appliance, data, code=1)
-        assert found["checked"] == 0 and found["missing"] == 2 * (EVENTS + 2), found
+        assert found["checked"] == 0 and found["missing"] == 7 * (EVENTS + 4), found
         told = support.run("parity", "report", appliance.definitions, "--data", data)
-        assert f"none of {EVENTS + 2} answers could be computed again" in told.stderr, told
+        assert f"none of {EVENTS + 4} answers could be computed again" in told.stderr, told
         assert found["services"][0]["gone"] is True, found
+
+
+def rows_that_were_folded_further_before_a_start_are_no_mismatch():
+    folds = SMALL.replace("lateness: 1m", "lateness: 1m\n    history: 0s").replace(
+        "windows: [1h]", "windows: [10s, 1h, 8 events], exact: 10s, ttl: 2d").replace(
+        "v.n_1h", "v.n_1h, v.n_10s, v.n_8_events")
+    with tempfile.TemporaryDirectory(prefix="freshet-parity-") as folder:
+        appliance = small(folder, streams=folds)
+        data = appliance.folder / "data"
+        now = time.time_ns() // 1000
+
+        def ask():
+            redis = client.Redis(port=appliance.tcp)
+            for back in 5, 20, 45:
+                redis.call("FS.GET", "e:7", "SERVICE", "f", "AT", now - back * SECOND_US)
+        appliance.start()
+        for i in range(120):
+            appliance.send(json.dumps({"stream": "s", "ts": now - (60 * SECOND_US - i * 500_000),
+                                       "k": 7, "x": f"{i}.00"}).encode())
+        appliance.wait_received(120)
+        ask()
+        assert appliance.stop() == 0
+        appliance.definitions.write_text(
+            appliance.definitions.read_text().replace("history: 0s", "history: 5m"))
+        appliance.start()
+        ask()
+
+        def canary():
+            return appliance.status()["served"]["parity"]
+        support.wait_until(lambda: canary()["answers"] == 3, "all answers checked", 20)
+        found = canary()
+        assert found["mismatch"] == found["extra"] == 0 < found["missing"], found
+        assert appliance.stop() == 0
+        found = report(appliance, data)
+        assert found["mismatch"] == found["extra"] == 0 < found["checked"], found
+        assert [s["gone"] for s in found["services"]] == [True, False], found
 
 
 def the_canary_checks_while_answers_are_given():
@@ -630,9 +691,11 @@ def errors_say_what_is_allowed():
 
 
 TESTS = {
-    "live": [what_was_served_is_what_the_mirror_has, the_same_with_three_shards],
+    "live": [what_was_served_is_what_the_mirror_has, the_same_with_three_shards,
+             the_same_while_the_number_of_shards_changes],
     "planted": [what_is_planted_is_found_and_explained,
                 what_cannot_be_computed_again_is_missing_and_no_mismatch,
+                rows_that_were_folded_further_before_a_start_are_no_mismatch,
                 the_canary_checks_while_answers_are_given],
     "files": [a_share_is_recorded_and_none_at_0, what_a_crash_tore_is_told_and_the_rest_is_there,
               a_training_set_of_what_was_served_has_the_newest_answer_before_each_label,
