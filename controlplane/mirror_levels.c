@@ -1,15 +1,31 @@
 /* Which corrections a read of the mirror regards. Serving regards those that were made before it
- * was started: an epoch's corrections count from the next one's first segment on. So what was
- * served before stays what it was, and as_true has them all. */
+ * was started: an epoch's corrections count from the next start on. So what was served before stays
+ * what it was, and as_true has them all. */
 #include <string.h>
 
 #include "controlplane/mirror_history_inside.h"
 #include "drivers/memory.h"
 
-/* When the first epoch behind one began; INT64_MAX: there is none yet. */
-static enum result next_begin(struct mirror_history *history, uint32_t epoch, int64_t *out_us)
+/* When a start first told that it had built the rows of a correction; INT64_MAX: none has. */
+static int64_t rebuilt_first(const struct mirror_history *history, uint64_t number)
 {
-    *out_us = INT64_MAX;
+    int64_t first_us = INT64_MAX;
+    for (uint32_t i = 0; i < history->corrections.count; i++) {
+        const struct correction *record = &history->corrections.record[i];
+        if (record->kind == CORRECTION_REBUILT && record->number >= number) {
+            first_us = record->made_us < first_us ? record->made_us : first_us;
+        }
+    }
+    return first_us;
+}
+
+/* When the first epoch behind that of a correction began: no later than its first segment did;
+ * INT64_MAX: there is none yet. */
+static enum result next_begin(struct mirror_history *history, const struct correction *record,
+                              int64_t *out_us)
+{
+    uint32_t epoch = record->epoch;
+    *out_us = rebuilt_first(history, record->number);
     for (uint32_t shard = 0; shard < history->log_count; shard++) {
         struct log_reader *reader;
         enum result result = mirror_log_reader_open(history, shard, &reader);
@@ -61,7 +77,7 @@ enum result mirror_levels_find(struct mirror_history *history,
         }
         struct mirror_level *level = &history->level[history->level_count++];
         level->epoch = record->epoch;
-        result = next_begin(history, record->epoch, &level->since_us);
+        result = next_begin(history, record, &level->since_us);
     }
     return result == RESULT_OK
                ? RESULT_OK
@@ -75,8 +91,9 @@ uint32_t mirror_level_of(const struct mirror_history *history, const struct hist
     if (history->has_number) {
         return level;
     }
-    while (level < history->level_count && (history->options.mode == HISTORY_TRUE ||
-                                            history->level[level].since_us < read->known_us)) {
+    int64_t known_us = read->asked_us > read->known_us ? read->asked_us : read->known_us;
+    while (level < history->level_count &&
+           (history->options.mode == HISTORY_TRUE || history->level[level].since_us < known_us)) {
         level++;
     }
     return level;

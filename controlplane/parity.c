@@ -137,7 +137,7 @@ static int service_of(const struct parity *parity, const struct served_record *r
 
 /* Asks for all that a record's service reads of one view. */
 static void view_add(struct parity *parity, const struct plan_service *service, uint16_t view,
-                     const struct served_read *asked)
+                     const struct served_read *asked, int64_t moment_us)
 {
     struct history_read *read = &parity->read[parity->read_count++];
     uint16_t *feature = &parity->feature[parity->answer_count];
@@ -147,6 +147,7 @@ static void view_add(struct parity *parity, const struct plan_service *service, 
                                   .time = asked->time,
                                   .at_us = asked->at_us,
                                   .known_us = asked->known_us,
+                                  .asked_us = moment_us,
                                   .feature = feature,
                                   .answer = &parity->answer[parity->answer_count]};
     for (uint32_t i = 0; i < service->read_count; i++) {
@@ -171,7 +172,7 @@ static void reads_add(struct parity *parity, const struct entry *entry,
             struct served_read asked = record->read[at++];
             asked.key.data = moved + (asked.key.data - (const char *)bytes);
             view_set_add(&seen, view);
-            view_add(parity, service, view, &asked);
+            view_add(parity, service, view, &asked, record->moment_us);
         }
     }
 }

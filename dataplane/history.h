@@ -37,6 +37,7 @@ struct history_read {
     enum read_time time; /* READ_NOW: q = known_us, or by the newest event (`leading: newest`). */
     int64_t at_us;
     int64_t known_us; /* Of `true`, q of a READ_NOW. */
+    int64_t asked_us; /* The clock then: the starts before it count, also without a record since. */
     uint16_t feature_count;
     const uint16_t *feature; /* Indices into plan.feature, all of this view. */
     struct answer *answer;   /* One per feature. Texts live as long as the history. Of options that

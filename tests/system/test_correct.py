@@ -550,7 +550,7 @@ TESTS = [a_corrected_store_is_as_if_the_wrong_events_had_never_been,
          events_of_text_are_corrected_by_their_epoch_and_count,
          a_listener_and_a_new_view_get_events_as_corrected,
          training_sets_have_events_as_corrected,
-    the_list_says_what_each_run_changed,
+         the_list_says_what_each_run_changed,
          rows_that_reach_back_beyond_the_mirror_are_not_built_anew_unasked,
          what_cannot_be_corrected_is_told]
 

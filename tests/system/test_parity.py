@@ -463,6 +463,34 @@ def rows_that_were_folded_further_before_a_start_are_no_mismatch():
         assert [s["gone"] for s in found["services"]] == [True, False], found
 
 
+def an_answer_before_the_first_turn_of_a_shard_has_what_the_start_corrected():
+    with tempfile.TemporaryDirectory(prefix="freshet-parity-") as folder:
+        appliance = small(folder)
+        data = appliance.folder / "data"
+
+        def ask():
+            """The answer of the service, and its query time."""
+            redis = client.Redis(port=appliance.tcp)
+            answer = redis.call("FS.GET", "e:7", "SERVICE", "f", "WITHMETA")
+            return answer[1][0], answer[1][6]
+        filled(appliance)
+        _, before_us = ask()
+        assert appliance.stop() == 0
+        done = support.run("correct", "--data", data, "retract", "--producer", "0", "--incarnation",
+                           "1", "--sequence", "1", appliance.definitions)
+        assert done.returncode == 0, done
+        appliance.start()
+        value, q_us = ask()
+        assert value == b"19" and q_us > before_us, (value, q_us, before_us)
+        assert appliance.stop() == 0
+        # As it is when nothing was applied since: the answer knows what the last life did.
+        served_file_change(data / "served-00000002.log", struct.pack("<qq", q_us, q_us),
+                           struct.pack("<qq", before_us, before_us))
+        found = report(appliance, data)
+        assert found["answers"] == EVENTS + 2, found
+        assert found["mismatch"] == found["extra"] == found["missing"] == 0, found
+
+
 def the_canary_checks_while_answers_are_given():
     with tempfile.TemporaryDirectory(prefix="freshet-parity-") as folder:
         appliance = small(folder)
@@ -696,6 +724,7 @@ TESTS = {
     "planted": [what_is_planted_is_found_and_explained,
                 what_cannot_be_computed_again_is_missing_and_no_mismatch,
                 rows_that_were_folded_further_before_a_start_are_no_mismatch,
+                an_answer_before_the_first_turn_of_a_shard_has_what_the_start_corrected,
                 the_canary_checks_while_answers_are_given],
     "files": [a_share_is_recorded_and_none_at_0, what_a_crash_tore_is_told_and_the_rest_is_there,
               a_training_set_of_what_was_served_has_the_newest_answer_before_each_label,
