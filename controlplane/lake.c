@@ -72,6 +72,11 @@ void lake_close(struct lake *lake)
     heap_free(lake);
 }
 
+bool lake_holds(const struct lake *lake)
+{
+    return lake_manifest_holds(lake->manifest, lake->options.root);
+}
+
 bool lake_has(const struct lake *lake, uint32_t shard, uint64_t segment)
 {
     return lake_known_segment(lake_manifest_known(lake->manifest), shard, segment);

@@ -45,6 +45,8 @@ MUST_USE enum result lake_open(const struct lake_options *options, struct lake *
                                char error[LAKE_ERROR_SIZE_MAX]);
 void lake_close(struct lake *lake); /* NULL is fine. */
 
+/* Whether what is written now would be in its manifest; else only another lake_open() goes on. */
+bool lake_holds(const struct lake *lake);
 /* Whether the segment's files are all there. */
 bool lake_has(const struct lake *lake, uint32_t shard, uint64_t segment);
 

@@ -20,13 +20,14 @@
 struct lake_keeper {
     /* Constant after open. */
     struct lake_keeper_options options;
-    struct lake *lake; /* Owner: the thread. */
+    struct lake_options lake_options;
     pthread_t thread;
     bool started;
 
     /* Owner: the thread. */
-    uint64_t begun;   /* Sum of the shards' current segments when the log was read last. */
-    uint32_t waiting; /* Looks to let pass after a failure. */
+    struct lake *lake; /* NULL: it could not be opened again. */
+    uint64_t begun;    /* Sum of the shards' current segments when the log was read last. */
+    uint32_t waiting;  /* Looks to let pass after a failure. */
 
     _Atomic bool shared_stop;
     _Atomic uint64_t shared_needs[SHARDS_MAX];
@@ -134,6 +135,31 @@ static uint64_t begun_sum(const struct lake_keeper *keeper)
     return sum;
 }
 
+/* A lake whose manifest took a line no more, or was taken away, is opened again: all that the log
+ * still has and the manifest has not is written then. False: it cannot be opened. */
+static bool lake_again(struct lake_keeper *keeper)
+{
+    char error[LAKE_ERROR_SIZE_MAX];
+    if (keeper->lake != NULL && lake_holds(keeper->lake)) {
+        return true;
+    }
+    lake_close(keeper->lake);
+    keeper->lake = NULL;
+    enum result result = lake_open(&keeper->lake_options, &keeper->lake, error);
+    if (result != RESULT_OK) {
+        int why = errno;
+        (void)pthread_mutex_lock(&keeper->lock);
+        keeper->report.failed++;
+        keeper->report.error = result == RESULT_SYSTEM ? why : 0;
+        (void)pthread_mutex_unlock(&keeper->lock);
+        return false;
+    }
+    for (uint32_t shard = 0; shard < SHARDS_MAX; shard++) {
+        needs_set(keeper, shard, 0);
+    }
+    return true;
+}
+
 /* One round over the log, when a segment was begun since the last one. */
 static void look(struct lake_keeper *keeper)
 {
@@ -144,6 +170,10 @@ static void look(struct lake_keeper *keeper)
         return;
     }
     if (begun == keeper->begun) {
+        return;
+    }
+    if (!lake_again(keeper)) {
+        keeper->waiting = RETRY_LOOKS;
         return;
     }
     enum result result = store_log_read(keeper->options.directory, &log);
@@ -182,14 +212,15 @@ enum result lake_keeper_open(const struct lake_keeper_options *options,
     keeper->options = *options;
     keeper->report.is_kept = true;
     (void)pthread_mutex_init(&keeper->lock, NULL);
-    struct lake_options lake = {.root = options->root,
-                                .directory = options->directory,
-                                .since_us = INT64_MIN,
-                                .until_us = INT64_MAX,
-                                .stop_asked = stop_is_asked,
-                                .stop_context = keeper};
-    memcpy(lake.store_id, options->store_id, sizeof(lake.store_id));
-    enum result result = lake_open(&lake, &keeper->lake, error);
+    struct lake_options *lake = &keeper->lake_options;
+    *lake = (struct lake_options){.root = options->root,
+                                  .directory = options->directory,
+                                  .since_us = INT64_MIN,
+                                  .until_us = INT64_MAX,
+                                  .stop_asked = stop_is_asked,
+                                  .stop_context = keeper};
+    memcpy(lake->store_id, options->store_id, sizeof(lake->store_id));
+    enum result result = lake_open(lake, &keeper->lake, error);
     if (result == RESULT_OK) {
         result = cpu_thread_start(options->layout, -1, "lake", keeper_run, keeper, &keeper->thread);
         keeper->started = result == RESULT_OK;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "controlplane/inspect.h"
@@ -158,6 +159,16 @@ void lake_manifest_close(struct lake_manifest *manifest)
     }
     lake_known_free(&manifest->known);
     heap_free(manifest);
+}
+
+bool lake_manifest_holds(const struct lake_manifest *manifest, const char *root)
+{
+    char path[LAKE_ROOT_SIZE_MAX + sizeof(LAKE_MANIFEST_NAME) + 1];
+    struct stat own;
+    struct stat named;
+    (void)snprintf(path, sizeof(path), "%s/" LAKE_MANIFEST_NAME, root);
+    return !manifest->broken && fstat(manifest->fd, &own) == 0 && lstat(path, &named) == 0 &&
+           own.st_dev == named.st_dev && own.st_ino == named.st_ino;
 }
 
 const struct lake_known *lake_manifest_known(const struct lake_manifest *manifest)

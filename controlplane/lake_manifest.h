@@ -104,6 +104,9 @@ MUST_USE enum result lake_manifest_open(const char *root,
                                         struct lake_manifest **out_manifest,
                                         char error[LAKE_ERROR_SIZE_MAX]);
 void lake_manifest_close(struct lake_manifest *manifest); /* NULL is fine. */
+/* Whether lines can be added, and stand in the lake at root then: none failed, and the file was not
+ * taken away or replaced since. Else only the next open goes on. */
+bool lake_manifest_holds(const struct lake_manifest *manifest, const char *root);
 const struct lake_known *lake_manifest_known(const struct lake_manifest *manifest);
 /* Add a line; that of a segment is durable, and all before it. RESULT_SYSTEM (errno),
  * RESULT_NO_MEMORY: it may be there, torn or whole; no further line is taken, the next open

@@ -1,7 +1,11 @@
 /* The manifest of a lake: names of files, and which lines are taken, torn, or damage. */
 #include "tests/support/unit.h"
 
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "controlplane/lake_manifest.h"
 #include "dataplane/base/units.h"
@@ -120,12 +124,58 @@ static void a_segment_that_is_whole_has_all_its_files(void **state)
     lake_known_free(&known);
 }
 
+static struct lake_manifest *opened(const char *folder, enum result expected)
+{
+    static const uint8_t store[MIRROR_STORE_ID_BYTES] = {1};
+    char error[LAKE_ERROR_SIZE_MAX];
+    struct lake_manifest *manifest = NULL;
+    assert_int_equal(lake_manifest_open(folder, store, &manifest, error), expected);
+    return manifest;
+}
+
+static void one_that_failed_or_was_taken_away_is_for_another_open(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/freshet-manifest-XXXXXX";
+    char path[sizeof(folder) + sizeof(LAKE_MANIFEST_NAME) + 1];
+    const struct lake_segment segment = {.shard = 1, .segment = 7};
+    struct rlimit before;
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof(path), "%s/" LAKE_MANIFEST_NAME, folder);
+    struct lake_manifest *manifest = opened(folder, RESULT_OK);
+    assert_true(lake_manifest_holds(manifest, folder));
+    /* A disk that is full in the middle of a line. */
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    const struct rlimit full = {.rlim_cur = 10, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+    assert_int_equal(lake_manifest_add_segment(manifest, &segment), RESULT_SYSTEM);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_false(lake_manifest_holds(manifest, folder));
+    lake_manifest_close(manifest);
+    manifest = opened(folder, RESULT_OK);
+    assert_false(lake_known_segment(lake_manifest_known(manifest), 1, 7));
+    assert_int_equal(lake_manifest_add_segment(manifest, &segment), RESULT_OK);
+    assert_true(lake_manifest_holds(manifest, folder));
+    /* Another file under its name, and none. */
+    assert_int_equal(unlink(path), 0);
+    assert_false(lake_manifest_holds(manifest, folder));
+    struct lake_manifest *other = opened(folder, RESULT_OK);
+    assert_false(lake_manifest_holds(manifest, folder));
+    assert_true(lake_manifest_holds(other, folder));
+    lake_manifest_close(manifest);
+    lake_manifest_close(other);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_named_by_stream_hour_shard_and_segment),
         cmocka_unit_test(lines_are_taken_strictly_and_a_torn_end_is_left),
         cmocka_unit_test(a_segment_that_is_whole_has_all_its_files),
+        cmocka_unit_test(one_that_failed_or_was_taken_away_is_for_another_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
