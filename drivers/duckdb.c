@@ -8,7 +8,8 @@
 #include "drivers/duckdb_library.h"
 #include "drivers/memory.h"
 
-#define SUCCESS 0 /* DuckDBSuccess */
+#define SUCCESS       0 /* DuckDBSuccess */
+#define FAILURE_TRIES 8u
 
 /* A text in a vector: its size, and up to 12 bytes in place, else the first 4 and where it is. */
 #define STRING_SIZE       16u /* duckdb_string_t */
@@ -285,6 +286,40 @@ static enum result columns_read(struct duckdb_rows *rows, char error[DUCKDB_ERRO
     return RESULT_OK;
 }
 
+static void chunk_drop(struct duckdb_rows *rows)
+{
+    if (rows->chunk != NULL) {
+        rows->database->library.destroy_data_chunk(&rows->chunk);
+        rows->chunk = NULL;
+    }
+}
+
+static bool is_interrupted(const char *error)
+{
+    return strstr(error, "INTERRUPT Error") != NULL;
+}
+
+/* Where one of its threads fails, DuckDB interrupts the others, and now and then tells of that
+ * alone. Nobody else interrupts it: the same once more tells why. */
+static void failure_ask(struct duckdb_rows *rows, char error[DUCKDB_ERROR_SIZE_MAX])
+{
+    const struct duckdb_library *library = &rows->database->library;
+    for (uint32_t i = 0; i < FAILURE_TRIES && is_interrupted(error); i++) {
+        library->destroy_result(&rows->result);
+        bool goes_on =
+            library->execute_prepared_streaming(rows->statement, &rows->result) == SUCCESS;
+        while (goes_on) {
+            rows->chunk = library->fetch_chunk(rows->result);
+            goes_on = rows->chunk != NULL;
+            chunk_drop(rows);
+        }
+        const char *why = library->result_error(&rows->result);
+        if (why != NULL && why[0] != '\0') {
+            error_copy(why, error);
+        }
+    }
+}
+
 enum result duckdb_rows_open(struct duckdb_database *database, const char *sql,
                              struct duckdb_rows **out_rows, char error[DUCKDB_ERROR_SIZE_MAX])
 {
@@ -301,6 +336,7 @@ enum result duckdb_rows_open(struct duckdb_database *database, const char *sql,
     if (result == RESULT_OK &&
         library->execute_prepared_streaming(rows->statement, &rows->result) != SUCCESS) {
         error_copy(library->result_error(&rows->result), error);
+        failure_ask(rows, error);
         result = RESULT_INVALID;
     }
     result = result == RESULT_OK ? columns_read(rows, error) : result;
@@ -310,14 +346,6 @@ enum result duckdb_rows_open(struct duckdb_database *database, const char *sql,
     }
     *out_rows = rows;
     return RESULT_OK;
-}
-
-static void chunk_drop(struct duckdb_rows *rows)
-{
-    if (rows->chunk != NULL) {
-        rows->database->library.destroy_data_chunk(&rows->chunk);
-        rows->chunk = NULL;
-    }
 }
 
 void duckdb_rows_close(struct duckdb_rows *rows)
@@ -356,6 +384,7 @@ enum result duckdb_rows_next(struct duckdb_rows *rows, struct duckdb_chunk *out_
     const char *why = library->result_error(&rows->result);
     if (rows->chunk == NULL && why != NULL && why[0] != '\0') {
         error_copy(why, error);
+        failure_ask(rows, error);
         return RESULT_CORRUPT;
     }
     rows->ended = rows->chunk == NULL;
