@@ -26,13 +26,13 @@ void logged_key_add(struct logged_key *key, const void *entity_key, uint32_t key
     key->size += (uint32_t)sizeof(size) + key_size;
 }
 
-/* The key of an entity in a record: of any read of a view about it. */
+/* The key of an entity in a record: of any read of a view about it, in whatever version it was. */
 static struct served_text entity_key(const struct plan *plan, const char *entity,
                                      const struct served_record *record)
 {
     for (uint32_t r = 0; r < record->read_count; r++) {
         const struct served_read *read = &record->read[r];
-        int view = plan_view_find(plan, read->view.data, read->view.size, read->version);
+        int view = plan_view_find(plan, read->view.data, read->view.size, 0);
         if (view >= 0 && strcmp(plan->view[view].entity, entity) == 0) {
             return read->key;
         }

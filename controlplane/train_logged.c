@@ -8,9 +8,11 @@
 #include "controlplane/logged_index.h"
 #include "controlplane/train_spool.h"
 #include "dataplane/base/hash.h"
+#include "dataplane/feature/exact.h"
 #include "drivers/memory.h"
 
 #define NUMBER_SIZE_MAX 64u
+#define DIGITS_MAX      80u /* Of 255 bits, with sign and point, and a 0 before it. */
 
 struct train_logged {
     const char *directory;
@@ -80,30 +82,30 @@ static int64_t key_make(const struct train *train, const struct train_part *part
     return time_us;
 }
 
-/* 128 bits of a number and its digits behind the point. False: it is wider. */
+/* A number and its digits behind the point. False: it is none, or wider than numbers are. */
 static bool number_read(struct served_text text, struct answer *answer)
 {
+    const struct wide ten = wide_from_u64(10);
     bool negative = text.size > 0 && text.data[0] == '-';
-    unsigned __int128 magnitude = 0;
+    struct wide magnitude = wide_from_u64(0);
     bool point = false;
     answer->scale = 0;
+    if (text.size > DIGITS_MAX) {
+        return false;
+    }
     for (uint32_t i = negative ? 1 : 0; i < text.size; i++) {
         unsigned int digit = (unsigned int)(text.data[i] - '0');
         if (text.data[i] == '.' && !point) {
             point = true;
             continue;
         }
-        if (digit > 9 || magnitude > ((unsigned __int128)INT64_MAX << 64) / 10) {
+        if (digit > 9) {
             return false;
         }
-        magnitude = magnitude * 10 + digit;
+        magnitude = wide_add(wide_multiply(&magnitude, &ten), wide_from_u64(digit));
         answer->scale = (uint8_t)(answer->scale + point);
     }
-    __int128 number = negative ? -(__int128)magnitude : (__int128)magnitude;
-    answer->number.word[0] = (uint64_t)number;
-    answer->number.word[1] = (uint64_t)(number >> 64);
-    answer->number.word[2] = number < 0 ? UINT64_MAX : 0;
-    answer->number.word[3] = answer->number.word[2];
+    answer->number = negative ? wide_negate(magnitude) : magnitude;
     return true;
 }
 

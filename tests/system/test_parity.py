@@ -649,6 +649,28 @@ def a_training_set_of_what_was_served_has_the_newest_answer_before_each_label():
             appliance, data, "e,time\n1,2\n", "--mode", "as_true", code=2)
 
 
+def what_was_served_joins_whatever_the_definitions_say_by_now():
+    """The view has another version; sums are wider than 128 bits."""
+    wide = SMALL.replace("x: {type: decimal, scale: 2}", "x: {type: i64}").replace(
+        "sum: sum(x)", "sum: sumsq(x)")
+    with tempfile.TemporaryDirectory(prefix="freshet-parity-") as folder:
+        appliance = small(folder, streams=wide)
+        appliance.start()
+        redis = client.Redis(port=appliance.tcp)
+        for i, x in enumerate((2**63 - 1, -2**63 + 1, 5)):
+            appliance.send(json.dumps({"stream": "s", "ts": time.time_ns() // 1000, "k": 7,
+                                       "x": x}).encode())
+            support.wait_until(lambda n=i + 1: appliance.status()["applied"] == n, "the event")
+        served = redis.call("FS.GET", "e:7", "SERVICE", "f")
+        assert int(served[3]) == 2 * (2**63 - 1)**2 + 25
+        labels = f"e,time\n7,{time.time_ns() // 1000 + 1000}\n"
+        assert appliance.stop() == 0
+        for text in (wide, wide.replace("{entity: e,", "{version: 2, entity: e,")):
+            appliance.definitions.write_text(text)
+            row, = logged_train(appliance, appliance.folder / "data", labels)
+            assert [row["v.n_1h"], row["v.sum_1h"]] == [v.decode() for v in served[1::2]], row
+
+
 def answers_become_parquet_by_the_hour():
     with tempfile.TemporaryDirectory(prefix="freshet-parity-") as folder:
         two = SMALL.replace(
@@ -728,6 +750,7 @@ TESTS = {
                 the_canary_checks_while_answers_are_given],
     "files": [a_share_is_recorded_and_none_at_0, what_a_crash_tore_is_told_and_the_rest_is_there,
               a_training_set_of_what_was_served_has_the_newest_answer_before_each_label,
+              what_was_served_joins_whatever_the_definitions_say_by_now,
               answers_become_parquet_by_the_hour, errors_say_what_is_allowed],
 }
 
