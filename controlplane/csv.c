@@ -4,8 +4,7 @@
 
 #include "drivers/memory.h"
 
-/* A byte order mark is taken; of what is none, nothing. */
-static void mark_take(FILE *in)
+void csv_mark_take(FILE *in)
 {
     static const char mark[] = "\xef\xbb\xbf";
     int taken = 0;
@@ -26,7 +25,7 @@ static void mark_take(FILE *in)
 int csv_first_character(FILE *in, struct csv_place *place)
 {
     int c;
-    mark_take(in);
+    csv_mark_take(in);
     do {
         c = getc_unlocked(in);
         place->line += c == '\n';

@@ -43,7 +43,9 @@ enum csv_step {
     CSV_BYTES,        /* More than CSV_RECORD_MAX, or than the machine gives. */
 };
 
-/* Past white space and a byte order mark; returns the first character behind them, which is not
+/* Past a byte order mark, if a whole one is next. */
+void csv_mark_take(FILE *in);
+/* Past a byte order mark and white space; returns the first character behind them, which is not
  * taken, or EOF. */
 int csv_first_character(FILE *in, struct csv_place *place);
 

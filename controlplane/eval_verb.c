@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controlplane/csv.h"
 #include "controlplane/definitions.h"
 #include "controlplane/eval_inside.h"
 #include "controlplane/json_text.h"
@@ -50,6 +51,9 @@ bool eval_lines_each(const char *path, void (*line)(struct eval *eval, char *tex
     char *text = heap_alloc(LINE_BYTES_MAX);
     bool good = file != NULL && text != NULL;
     eval->line = 0;
+    if (good) {
+        csv_mark_take(file);
+    }
     while (good && fgets(text, LINE_BYTES_MAX, file) != NULL) {
         uint32_t size = (uint32_t)strcspn(text, "\r\n");
         eval->line++;

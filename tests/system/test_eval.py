@@ -148,6 +148,10 @@ class EvalTest(unittest.TestCase):
         done = self.run_eval("--key", "card:8", events="-", input=EVENTS)
         self.assertIn("spend.count_1h 1\n", done.stdout)
 
+    def test_a_byte_order_mark_is_no_part_of_the_first_event(self):
+        done = self.run_eval("--key", "card:7", events="-", input="\ufeff" + EVENTS.lstrip())
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, OF_SEVEN, ""))
+
     def test_what_is_expected_is_compared(self):
         expected = self.folder / "expected"
         expected.write_text("# What this card should have.\n" + OF_SEVEN)
