@@ -75,6 +75,9 @@ struct train_part {
     struct memory_region region; /* Of reads: in large pages, since most of a part is these. */
 };
 
+/* What a run does at the moment. */
+enum train_phase { TRAIN_LABELS, TRAIN_MIRROR, TRAIN_SET };
+
 struct train_sums {
     uint64_t status[4];                         /* Values, by status. */
     uint64_t joined;                            /* Labels that a recorded answer was found for. */
@@ -114,7 +117,10 @@ struct train {
      * where it was answered in pieces, its values. No rows: it does not. */
     struct train_part last;
     struct train_spool_reader last_values;
+    /* For whoever shows progress. */
     _Atomic uint64_t shared_rows;
+    _Atomic uint32_t shared_part_rows;
+    _Atomic enum train_phase shared_phase;
     char error[TRAIN_ERROR_SIZE_MAX];
 };
 

@@ -63,15 +63,25 @@ static enum result label_name_check(const struct output *output, const char *nam
                             output->train->options->labels, name, PARQUET_NAME_SIZE_MAX - 1);
 }
 
+/* What the user can mend where a value of the service has a column's name. */
+static const char *name_mend(const struct plan_service *service, const char *name)
+{
+    for (uint32_t i = 0; i < service->request_count; i++) {
+        if (strcmp(service->request[i].name, name) == 0) {
+            return ", and a field of its request: give that value another `name` in the service";
+        }
+    }
+    return ": rename it";
+}
+
 /* Adds a column; two of one name are an error that the user can mend. */
 static enum result column_add(struct output *output, const struct parquet_column *column)
 {
     uint32_t at = output->column_count;
     if (name_is_taken(output, at, column->name)) {
-        return train_fail(output->train,
-                          "%s: its column `%s` is a value of the service too: "
-                          "rename it",
-                          output->train->options->labels, column->name);
+        return train_fail(output->train, "%s: its column `%s` is a value of the service too%s",
+                          output->train->options->labels, column->name,
+                          name_mend(output->train->service, column->name));
     }
     output->column[at].parquet = *column;
     output->column_count++;

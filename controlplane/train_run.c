@@ -79,18 +79,26 @@ static enum result values_settle(struct train *train, uint32_t number, uint32_t 
                : train_fail(train, "%s: cannot be written: %s", name, result_name(result));
 }
 
+static void phase_note(struct train *train, enum train_phase phase)
+{
+    atomic_store_explicit(&train->shared_phase, phase, memory_order_relaxed);
+}
+
 /* One part's rows answered; *out_rows 0: the labels are at their end. */
 static enum result part_run(struct train *train, uint32_t number, uint32_t *out_rows)
 {
     struct train_part part;
     struct train_values gathered = {.train = train};
     buffer_init(&gathered.values, 0);
+    phase_note(train, TRAIN_LABELS);
     enum result result = train_part_read(train, train->part_rows, &part);
     if (result == RESULT_NO_MEMORY) {
         result =
             train_fail(train, "no memory for %u rows: allow fewer by --memory", train->part_rows);
     }
     *out_rows = part.rows;
+    atomic_store_explicit(&train->shared_part_rows, part.rows, memory_order_relaxed);
+    phase_note(train, TRAIN_MIRROR);
     if (result == RESULT_OK && part.rows > 0) {
         result = train_rows_answer(train, &part, 0, part.rows, train_rows_spool, &gathered);
     }
@@ -209,6 +217,7 @@ enum result train_run(struct train *train)
         }
         part_count += result == RESULT_OK && rows > 0;
     }
+    phase_note(train, TRAIN_SET);
     result = result == RESULT_OK ? train_output_write(train, part_count) : result;
     result = result == RESULT_OK ? train_card_write(train) : result;
     if (ours && (result == RESULT_OK || part_count == 0)) {

@@ -65,13 +65,26 @@ static void part_show(struct watcher *watcher)
     uint64_t all;
     mirror_history_progress(train->mirror, &done, &all);
     double share = all == 0 ? 0 : done > all ? 1 : (double)done / (double)all;
-    double seconds = progress_seconds(&watcher->progress);
     int bar = (int)(share * width);
     progress_show(&watcher->progress,
-                  "  %" PRIu64 " rows done; these %u: [%.*s%*s] %3.0f %%, %.0f s of about %.0f s",
-                  atomic_load_explicit(&train->shared_rows, memory_order_relaxed), train->part_rows,
-                  bar, full, width - bar, "", share * 100, seconds,
-                  share > 0.01 ? seconds / share : seconds);
+                  "  %" PRIu64 " rows done; these %u: [%.*s%*s] %3.0f %% of the mirror, %.0f s",
+                  atomic_load_explicit(&train->shared_rows, memory_order_relaxed),
+                  atomic_load_explicit(&train->shared_part_rows, memory_order_relaxed), bar, full,
+                  width - bar, "", share * 100, progress_seconds(&watcher->progress));
+}
+
+static void phase_show(struct watcher *watcher)
+{
+    const struct train *train = watcher->train;
+    enum train_phase phase = atomic_load_explicit(&train->shared_phase, memory_order_relaxed);
+    if (phase == TRAIN_MIRROR) {
+        part_show(watcher);
+        return;
+    }
+    progress_show(&watcher->progress, "  %" PRIu64 " rows done; %s, %.0f s",
+                  atomic_load_explicit(&train->shared_rows, memory_order_relaxed),
+                  phase == TRAIN_LABELS ? "labels are read" : "the set is written",
+                  progress_seconds(&watcher->progress));
 }
 
 static void *watcher_run(void *argument)
@@ -79,7 +92,7 @@ static void *watcher_run(void *argument)
     struct watcher *watcher = argument;
     while (!atomic_load_explicit(&watcher->shared_done, memory_order_relaxed)) {
         (void)usleep(PROGRESS_US);
-        part_show(watcher);
+        phase_show(watcher);
     }
     progress_end(&watcher->progress);
     return NULL;

@@ -2,12 +2,15 @@
 """Training sets are what was served: vectors recorded at random moments, while events come out of
 order, late, twice, and over a crash, equal `freshet train` at those moments, byte for byte."""
 
+import contextlib
 import csv
 import fcntl
 import json
 import os
 import pathlib
+import pty
 import random
+import re
 import sys
 import tempfile
 import threading
@@ -602,6 +605,7 @@ def killed_runs_go_on_and_give_the_same_bytes():
         for out in ("whole.parquet", "whole.csv"):
             train(machine, labels, machine.folder / out, "--part-rows", 100)
         what_went_meanwhile_is_in_no_half(machine, labels)
+        progress_is_of_what_there_is(machine, end)
         killed = 0
         rows = [[str(value) for value in row[:3]] for row in duckdb.Database().query(
             f"SELECT id, \"activity.n_1h\", \"activity.total\" "
@@ -635,6 +639,26 @@ def stopped_run(machine, labels, out, part_rows):
                          "two parts")
     process.send_signal(appliance.signal.SIGSTOP)
     return process
+
+
+def progress_is_of_what_there_is(machine, end):
+    labels = machine.folder / "many.csv"
+    count = 300_000
+    labels.write_text("id,card,q\n" + "".join(f"{n},{n % 52},{end - n}\n" for n in range(count)))
+    process, terminal = pty.fork()
+    if process == 0:
+        os.execv(appliance.PROGRAM, [
+            "freshet", "train", *machine.files, "--data", str(machine.folder / "data"),
+            "--service", "fraud", "--labels", str(labels), "--out", str(labels) + ".csv"])
+    shown = b""
+    with contextlib.suppress(OSError):  # At its end a terminal fails.
+        while data := os.read(terminal, 65536):
+            shown += data
+    os.close(terminal)
+    assert os.waitpid(process, 0)[1] == 0, shown
+    assert b" rows done; " in shown, shown  # It takes longer than the first line.
+    parts = [int(rows) for rows in re.findall(rb"these (\d+):", shown)]
+    assert all(rows <= count for rows in parts), shown
 
 
 def what_went_meanwhile_is_in_no_half(machine, labels):
