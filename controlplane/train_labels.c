@@ -48,15 +48,36 @@ static enum result entity_find(struct train *train, uint32_t e)
     return RESULT_OK;
 }
 
+static bool column_is_key(const struct train *train, int column)
+{
+    bool is_key = false;
+    for (uint32_t e = 0; e < train->service->entity_count; e++) {
+        for (uint32_t k = 0; k < train->entity[e].part_count; k++) {
+            is_key = is_key || train->entity[e].part[k] == column;
+        }
+    }
+    return is_key;
+}
+
+/* The first of the usual ones that is no key. */
+static int usual_time_find(const struct train *train)
+{
+    for (uint32_t i = 0; i < ARRAY_COUNT(usual_times); i++) {
+        int column = label_table_column_find(train->labels, usual_times[i]);
+        if (column >= 0 && !column_is_key(train, column)) {
+            return column;
+        }
+    }
+    return TRAIN_COLUMN_NONE;
+}
+
 static enum result time_find(struct train *train)
 {
     const char *asked = train->options->time;
-    train->time = asked == NULL ? TRAIN_COLUMN_NONE : label_table_column_find(train->labels, asked);
+    train->time =
+        asked == NULL ? usual_time_find(train) : label_table_column_find(train->labels, asked);
     if (asked != NULL && train->time < 0) {
         return train_fail(train, "%s: has no column `%s` (--time)", train->options->labels, asked);
-    }
-    for (uint32_t i = 0; asked == NULL && train->time < 0 && i < ARRAY_COUNT(usual_times); i++) {
-        train->time = label_table_column_find(train->labels, usual_times[i]);
     }
     bool all_own = true;
     for (uint32_t v = 0; v < train->view_count; v++) {

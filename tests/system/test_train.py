@@ -757,6 +757,17 @@ def wrong_labels_are_told_by_place():
         done = appliance.run("train", *machine.files, "--service", "fruad", "--labels", labels,
                              "--out", machine.folder / "out.csv", cwd=machine.folder)
         assert "did you mean `fraud`?" in done.stderr, done.stderr
+        # A key is no time, whatever its name.
+        named = machine.folder / "named.yaml"
+        named.write_text(machine.definitions.read_text().replace(
+            "    entity: card\n", "    entity: q\n    key: card\n"))
+        for text, code in (("q\n1\n", 1), ("q,ts\n1,5\n", 0)):
+            labels.write_text(text)
+            done = appliance.run("train", named, "--service", "fraud", "--labels", labels, "--out",
+                                 machine.folder / "named.csv", cwd=machine.folder)
+            assert done.returncode == code, (text, done.stderr)
+            assert ("no column that says when" in done.stderr) == (code == 1), done.stderr
+        labels.write_text("card,q\n1,5\n")
         # Nor does the set take the place of its labels.
         (machine.folder / "also.csv").hardlink_to(labels)
         for out in ("labels.csv", "also.csv"):
