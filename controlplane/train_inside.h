@@ -68,11 +68,11 @@ struct train_entity {
 /* One part's rows, as the label file has them. */
 struct train_part {
     uint32_t rows;
-    struct history_read *read;   /* Row by row, view_count each; a read's number is its place. */
-    int64_t *request;            /* Row by row, the words of the service's fields, */
-    uint32_t *request_null;      /* and which are null. */
-    struct chunks text;          /* Keys and texts of requests. */
-    struct memory_region region; /* Of reads: in large pages, since most of a part is these. */
+    struct history_read *read; /* Row by row, view_count each; a read's number is its place. */
+    int64_t *request;          /* Row by row, the words of the service's fields, */
+    uint32_t *request_null;    /* and which are null. */
+    struct chunks text[THREADS_MAX]; /* Keys and texts of requests, by thread. */
+    struct memory_region region;     /* Of reads: in large pages, since most of a part is these. */
 };
 
 /* What a run does at the moment. */

@@ -692,6 +692,9 @@ def what_goes_meanwhile_is_told(machine, labels):
 
 WRONG = [  # Labels, more arguments, what is said.
     ("card,q\n1,soon\n", [], "labels.csv:2: `q` is `soon`: no time"),
+    # Of several, the first: whichever thread finds which.
+    ("card,q\n" + "1,5\n" * 700 + "1,never\n" + "1,5\n" * 900 + "1,soon\n" * 300,
+     ["--threads", "8"], "labels.csv:702: `q` is `never`: no time"),
     ("q\n1\n", [], "has no column `card` for the keys of entity `card`"),
     ("card\n1\n", [], "has no column that says when"),
     ("card,q\n1,5\n", ["--time", "then"], "has no column `then`"),
