@@ -7,6 +7,7 @@
 
 #include "controlplane/store_directory.h"
 #include "controlplane/store_segment.h"
+#include "dataplane/base/hash.h"
 #include "dataplane/feature/key.h"
 #include "drivers/memory.h"
 
@@ -19,6 +20,7 @@ struct walk {
     const uint16_t *views;
     const bool *follow;
     struct parity_events *events;
+    const struct mirror_segment *segment; /* That is read; it tells how many shards there were. */
     uint16_t shard;
     bool failed; /* No memory. */
 };
@@ -120,7 +122,8 @@ static void event_look(struct walk *walk, struct parity_event *event, uint32_t v
         const struct served_read *read = &walk->record->read[r];
         uint16_t view = walk->views[r];
         uint32_t place = view_place(walk->plan, event->stream, view);
-        bool owned = read->shard == walk->shard;
+        uint64_t hash = hash_owner(read->key.data, read->key.size);
+        bool owned = hash_shard(hash, walk->segment->shard_count) == walk->shard;
         /* Elsewhere stands what its home did not apply, and what it sent on; that comes again. */
         bool wanted = walk->follow[r] && place < VIEWS_PER_STREAM_MAX &&
                       event->apply_us < read->known_us &&
@@ -187,6 +190,7 @@ static enum result segment_look(struct walk *walk, const char *directory,
         return result == RESULT_NOT_FOUND ? RESULT_OK : result; /* Kept no longer. */
     }
     walk->shard = (uint16_t)name->shard;
+    walk->segment = &segment.segment;
     store_segment_check(&file, name->shard, name->number, frame_look, walk, &segment);
     if (segment.state == STORE_SEGMENT_DAMAGED) {
         walk->events->damaged++;
@@ -211,6 +215,7 @@ enum result parity_events_read(const char *directory, const struct plan *plan,
     if (result != RESULT_OK) {
         return result;
     }
+    result = store_directory_add_archives(&names, directory);
     for (uint32_t i = 0; result == RESULT_OK && i < names.count; i++) {
         if (names.name[i].kind == STORE_NAME_SEGMENT) {
             result = segment_look(&walk, directory, &names.name[i]);

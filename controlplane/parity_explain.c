@@ -299,7 +299,9 @@ static void end_print(const struct explain *explain)
         printf("%u segments have bytes that cannot be read; freshet verify says where\n",
                events->damaged);
     }
-    if (explain->as_served == 0) {
+    if (events->count == 0) {
+        printf("no event of the value's rows was known\n");
+    } else if (explain->as_served == 0) {
         printf("after none of these events is the value the served one\n");
     } else if (explain->last_as_served == events->count) {
         printf("the value is the served one after the last event\n");

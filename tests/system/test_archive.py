@@ -5,6 +5,7 @@ the mirror reaches back as far as the archive does."""
 import csv
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -104,6 +105,16 @@ def parity_has_it(one, answers):
     assert report["missing"] == 0 and report["checked"] == answers * len(FEATURES), report
 
 
+def explain_has_it(one):
+    """Every event of an answer that was given when all that is archived had come."""
+    for nth in range(1, CARDS + 1):
+        told = verb(one, "parity", "explain", one.appliance.definitions, "--data", one.directory,
+                    "--nth", nth).stdout
+        count = re.search(r"activity.n_1h: equal, served PRESENT (\d+)", told)
+        events = re.findall(r"^ +\d+  \d{4}-", told, re.M)
+        assert len(events) == (int(count.group(1)) if count else 0), told
+
+
 def replay_has_it(one):
     """From the logs alone, or from checkpoints: the same state."""
     state = [json.loads(verb(one, "replay", one.appliance.definitions, "--data", one.directory,
@@ -139,6 +150,7 @@ def everything_has_it(one, served, applied):
     training_has_it(one, served)
     eval_has_it(one, served)
     parity_has_it(one, len(served))
+    explain_has_it(one)
     replay_has_it(one)
     export_has_it(one, applied)
     sql_has_it(one)

@@ -376,6 +376,31 @@ def what_is_planted_is_found_and_explained():
         assert "mismatch, served PRESENT 20, by the mirror PRESENT 19" in text, text
 
 
+def an_answer_is_explained_by_events_of_every_number_of_shards():
+    options = "directory: data, mirror: {segment: 1MiB}"
+    with tempfile.TemporaryDirectory(prefix="freshet-parity-") as folder:
+        appliance = support.Appliance(folder, streams=SMALL, shards=3, data=options)
+        data = appliance.folder / "data"
+        for life, shards in enumerate((1, 3, 2), 1):
+            appliance.define(SMALL, shards, options)
+            appliance.start()
+            for key in [*range(8)] * 3:
+                appliance.send(json.dumps({"stream": "s", "ts": time.time_ns() // 1000, "k": key,
+                                           "x": "1.25"}).encode())
+            redis = client.Redis(port=appliance.tcp)
+            for key in range(8):
+                support.wait_until(lambda k=key, n=3 * life: redis.call(
+                    "HGET", f"e:{k}", "v.n_1h") == str(n).encode(), "three events more")
+                redis.call("FS.GET", f"e:{key}", "SERVICE", "f")
+            assert appliance.stop() == 0
+        assert report(appliance, data)["answers"] == 24
+        for nth in range(1, 25):
+            text = explain(appliance, data, "--nth", nth)
+            served = re.search(r"v.n_1h: equal, served PRESENT (\d+)", text)
+            events = re.findall(r"^ +\d+  \d{4}-.* applied", text, re.M)
+            assert len(events) == int(served.group(1)), text
+
+
 # Windows that do not say where they would begin, if the mirror went back farther.
 BACK = """  w:
     entity: e
@@ -744,6 +769,7 @@ TESTS = {
     "live": [what_was_served_is_what_the_mirror_has, the_same_with_three_shards,
              the_same_while_the_number_of_shards_changes],
     "planted": [what_is_planted_is_found_and_explained,
+                an_answer_is_explained_by_events_of_every_number_of_shards,
                 what_cannot_be_computed_again_is_missing_and_no_mismatch,
                 rows_that_were_folded_further_before_a_start_are_no_mismatch,
                 an_answer_before_the_first_turn_of_a_shard_has_what_the_start_corrected,
