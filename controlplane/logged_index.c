@@ -26,15 +26,25 @@ void logged_key_add(struct logged_key *key, const void *entity_key, uint32_t key
     key->size += (uint32_t)sizeof(size) + key_size;
 }
 
-/* The key of an entity in a record: of any read of a view about it, in whatever version it was. */
-static struct served_text entity_key(const struct plan *plan, const char *entity,
+/* Whether a read is about an entity: its view says so, of another version too. A view that is gone
+ * can only be about the one entity that there is. */
+static bool read_is_about(const struct logged_index *index, const struct served_read *read,
+                          const char *entity)
+{
+    const struct plan *plan = index->plan;
+    int view = plan_view_find(plan, read->view.data, read->view.size, read->version);
+    view = view >= 0 ? view : plan_view_find(plan, read->view.data, read->view.size, 0);
+    return view >= 0 ? strcmp(plan->view[view].entity, entity) == 0
+                     : index->service->entity_count == 1;
+}
+
+/* The key of an entity in a record: of any read about it. */
+static struct served_text entity_key(const struct logged_index *index, const char *entity,
                                      const struct served_record *record)
 {
     for (uint32_t r = 0; r < record->read_count; r++) {
-        const struct served_read *read = &record->read[r];
-        int view = plan_view_find(plan, read->view.data, read->view.size, 0);
-        if (view >= 0 && strcmp(plan->view[view].entity, entity) == 0) {
-            return read->key;
+        if (read_is_about(index, &record->read[r], entity)) {
+            return record->read[r].key;
         }
     }
     return (struct served_text){.size = 0};
@@ -46,7 +56,7 @@ static void key_of(const struct logged_index *index, const struct served_record 
     logged_key_init(key);
     for (uint32_t e = 0; e < index->service->entity_count; e++) {
         const char *entity = index->plan->view[index->service->entity[e]].entity;
-        struct served_text bytes = entity_key(index->plan, entity, record);
+        struct served_text bytes = entity_key(index, entity, record);
         logged_key_add(key, bytes.data, bytes.size);
     }
 }

@@ -624,7 +624,8 @@ def a_run_that_failed_goes_on(appliance, data, card):
 
 def a_training_set_of_what_was_served_has_the_newest_answer_before_each_label():
     with tempfile.TemporaryDirectory(prefix="freshet-parity-") as folder:
-        appliance = small(folder)
+        appliance = small(folder, streams=SMALL.replace(
+            "v.sum_1h]", "v.sum_1h, {name: all, value: v.n_1h}]"))
         data = appliance.folder / "data"
         appliance.start()
         redis = client.Redis(port=appliance.tcp)
@@ -656,7 +657,7 @@ def a_training_set_of_what_was_served_has_the_newest_answer_before_each_label():
             wanted.append(("", ""))
         rows = logged_train(appliance, data, "\n".join(labels) + "\n")
         assert list(rows[0]) == ["e", "time", "fraud", "note", "v.n_1h", "v.n_1h__status",
-                                 "v.sum_1h", "v.sum_1h__status"], rows[0]
+                                 "v.sum_1h", "v.sum_1h__status", "all", "all__status"], rows[0]
         assert [(row["v.n_1h"], row["v.sum_1h"]) for row in rows] == wanted
         for row in rows:
             assert row["v.n_1h__status"] == ("PRESENT" if row["v.n_1h"] else "NOT_FOUND"), row
@@ -667,6 +668,14 @@ def a_training_set_of_what_was_served_has_the_newest_answer_before_each_label():
         a_run_that_failed_goes_on(appliance, data, card)
         rows = logged_train(appliance, data, "\n".join(labels) + "\n", "--within", "30m")
         assert [r["v.n_1h"] for r in rows if r["note"] == "late"] == [""] * 4, rows
+        # A view that has another version since, or another name.
+        good = appliance.definitions.read_text()
+        for was, now in ("v: {", "v: {version: 2, "), ("v: {", "u: {"):
+            text = good.replace(was, now)
+            appliance.definitions.write_text(text.replace("v.", "u.") if "u: {" in now else text)
+            rows = logged_train(appliance, data, "\n".join(labels) + "\n")
+            assert [row["all"] for row in rows] == [count for count, _ in wanted], now
+        appliance.definitions.write_text(good)
         assert "no column `e`" in logged_train(appliance, data, "x,time\n1,2\n", code=1)
         assert "--within `soon` is no duration" in logged_train(
             appliance, data, "e,time\n1,2\n", "--within", "soon", code=1)
