@@ -81,6 +81,44 @@ enum result lake_known_read(const char *root, struct lake_known *known,
     return result;
 }
 
+static bool line_visit(const char *text, size_t size, lake_file_visit *visit, void *context)
+{
+    json_t *line = json_loadb(text, size, 0, NULL);
+    const char *path = json_string_value(json_object_get(line, "path"));
+    bool more = path == NULL ||
+                visit(context, path, (uint32_t)json_integer_value(json_object_get(line, "shard")),
+                      (uint64_t)json_integer_value(json_object_get(line, "segment")),
+                      (uint64_t)json_integer_value(json_object_get(line, "bytes")));
+    json_decref(line);
+    return more;
+}
+
+enum result lake_files_visit(const char *root, lake_file_visit *visit, void *context)
+{
+    char path[LAKE_ROOT_SIZE_MAX + sizeof(LAKE_MANIFEST_NAME) + 1];
+    char *text;
+    uint64_t size;
+    (void)snprintf(path, sizeof(path), "%s/" LAKE_MANIFEST_NAME, root);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    enum result result =
+        fd < 0 ? RESULT_SYSTEM : file_read_all(fd, LAKE_MANIFEST_SIZE_MAX, &text, &size);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    if (result != RESULT_OK) {
+        return result;
+    }
+    const char *at = text;
+    const char *end;
+    bool more = true;
+    while (more && (end = memchr(at, '\n', size - (size_t)(at - text))) != NULL) {
+        more = line_visit(at, (size_t)(end - at), visit, context);
+        at = end + 1;
+    }
+    heap_free(text);
+    return RESULT_OK;
+}
+
 static enum result store_check(const struct lake_manifest *manifest,
                                char error[LAKE_ERROR_SIZE_MAX])
 {

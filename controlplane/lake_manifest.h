@@ -84,6 +84,11 @@ MUST_USE enum result lake_manifest_decode(const char *text, uint64_t size, struc
 MUST_USE enum result lake_known_read(const char *root, struct lake_known *known,
                                      char error[LAKE_ERROR_SIZE_MAX]);
 void lake_known_free(struct lake_known *known);
+/* Told of a file by its line; path is below the root. False ends it. */
+typedef bool lake_file_visit(void *context, const char *path, uint32_t shard, uint64_t segment,
+                             uint64_t bytes);
+/* Each file that a manifest has which lake_known_read() took. */
+MUST_USE enum result lake_files_visit(const char *root, lake_file_visit *visit, void *context);
 bool lake_known_segment(const struct lake_known *known, uint32_t shard, uint64_t segment);
 bool lake_known_file(const struct lake_known *known, uint32_t shard, uint64_t segment,
                      const char *stream, int64_t hour);

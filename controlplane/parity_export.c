@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "controlplane/inspect.h"
 #include "controlplane/lake_manifest.h"
@@ -47,6 +48,51 @@ static enum result segments_check(const struct store_log *log, const struct lake
     return RESULT_OK;
 }
 
+/* Files of the export, as they are. */
+struct look {
+    const struct store_log *log;
+    const char *folder;
+    char wrong[LAKE_PATH_SIZE_MAX]; /* The first that is not as it was written; "": none. */
+};
+
+static bool file_look(void *context, const char *path, uint32_t shard, uint64_t segment,
+                      uint64_t bytes)
+{
+    struct look *look = context;
+    char place[LAKE_ROOT_SIZE_MAX + LAKE_PATH_SIZE_MAX];
+    struct stat status;
+    bool kept = false;
+    for (uint32_t i = 0; i < look->log->segment_count && !kept; i++) {
+        const struct mirror_segment *header = &look->log->segment[i].header;
+        kept = header->shard == shard && header->number == segment;
+    }
+    (void)snprintf(place, sizeof(place), "%s/%s", look->folder, path);
+    bool good = !kept || (stat(place, &status) == 0 && S_ISREG(status.st_mode) &&
+                          (uint64_t)status.st_size == bytes);
+    if (!good) {
+        (void)snprintf(look->wrong, sizeof(look->wrong), "%s", path);
+    }
+    return good;
+}
+
+/* Events that the log has, and whose files were taken away or changed, would all be differences. */
+static enum result files_check(const struct store_log *log, const char *folder,
+                               char error[PARITY_ERROR_SIZE_MAX])
+{
+    struct look look = {.log = log, .folder = folder};
+    if (lake_files_visit(folder, file_look, &look) != RESULT_OK) {
+        return refuse(folder, LAKE_MANIFEST_NAME " cannot be read", error);
+    }
+    if (look.wrong[0] != '\0') {
+        (void)snprintf(error, PARITY_ERROR_SIZE_MAX,
+                       "%.200s: %.200s is gone, or not as it was exported; export to another "
+                       "folder, and name that",
+                       folder, look.wrong);
+        return RESULT_INVALID;
+    }
+    return RESULT_OK;
+}
+
 enum result parity_export_check(const char *directory, const char *folder,
                                 struct parity_export *out_export, char error[PARITY_ERROR_SIZE_MAX])
 {
@@ -59,6 +105,7 @@ enum result parity_export_check(const char *directory, const char *folder,
     enum result result = lake_known_read(folder, &known, why) == RESULT_OK
                              ? segments_check(&log, &known, folder, out_export, error)
                              : refuse(folder, why, error);
+    result = result == RESULT_OK ? files_check(&log, folder, error) : result;
     lake_known_free(&known);
     store_log_free(&log);
     return result;

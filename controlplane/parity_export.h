@@ -14,7 +14,8 @@ struct parity_export {
     char lacks[512];                /* The first segment that is not in it. */
 };
 
-/* RESULT_INVALID: it is no export, or that of another store; error says so. */
+/* RESULT_INVALID: it is no export, that of another store, or lacks files of events that the log
+ * still has; error says so. */
 MUST_USE enum result parity_export_check(const char *directory, const char *folder,
                                          struct parity_export *out_export,
                                          char error[PARITY_ERROR_SIZE_MAX]);
