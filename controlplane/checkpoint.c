@@ -120,7 +120,7 @@ static void walks_begin(struct checkpoint *checkpoint, int64_t now_us)
 {
     checkpoint->generation++;
     checkpoint->begin_us = now_us;
-    checkpoint->failed = false;
+    checkpoint->failure = RESULT_OK;
     checkpoint->state = CHECKPOINT_WALKING;
     run_begin(checkpoint);
     const struct walk_scope scope = {.view_end = checkpoint->plan->view_count};
@@ -171,7 +171,7 @@ static bool rows_begin(struct checkpoint *checkpoint)
     if (!asked) {
         return false;
     }
-    checkpoint->failed = false;
+    checkpoint->failure = RESULT_OK;
     checkpoint->is_rows = true;
     checkpoint->state = CHECKPOINT_WALKING;
     for (uint32_t i = 0; i < checkpoint->options.shard_count; i++) {
@@ -209,9 +209,9 @@ static enum result blocks_take(struct checkpoint *checkpoint, uint32_t index)
         if (block->kind == WALK_BLOCK_END) {
             shard->summary = *worker_walk_summary(worker);
             shard->ended = true;
-        } else if (!checkpoint->failed) {
+        } else if (checkpoint->failure == RESULT_OK) {
             result = checkpoint_block_write(checkpoint, index, block);
-            checkpoint->failed = result != RESULT_OK;
+            checkpoint->failure = result;
         }
         shard->taken++;
         worker_walk_give(worker, block);
@@ -243,7 +243,7 @@ static bool homes_are_durable(const struct checkpoint *checkpoint)
     return true;
 }
 
-static void fail_end(struct checkpoint *checkpoint, int64_t now_us)
+static void fail_end(struct checkpoint *checkpoint, enum result why, int64_t now_us)
 {
     checkpoint_files_drop(checkpoint);
     checkpoint->state = CHECKPOINT_IDLE;
@@ -252,6 +252,7 @@ static void fail_end(struct checkpoint *checkpoint, int64_t now_us)
     (void)pthread_mutex_lock(&checkpoint->lock);
     checkpoint->asked = checkpoint->report.count; /* Who asked is still owed one. */
     checkpoint->report.failed++;
+    checkpoint->report.failure = why;
     checkpoint->report.running = false;
     (void)pthread_mutex_unlock(&checkpoint->lock);
 }
@@ -269,7 +270,8 @@ static enum result walking_step(struct checkpoint *checkpoint, int64_t now_us)
     if (!ended) {
         return RESULT_OK;
     }
-    enum result result = checkpoint->failed ? RESULT_IO : checkpoint_files_finish(checkpoint);
+    enum result result = checkpoint->failure;
+    result = result == RESULT_OK ? checkpoint_files_finish(checkpoint) : result;
     if (result == RESULT_CLOSED) {
         return result;
     }
@@ -278,7 +280,7 @@ static enum result walking_step(struct checkpoint *checkpoint, int64_t now_us)
         return RESULT_OK;
     }
     if (result != RESULT_OK) {
-        fail_end(checkpoint, now_us);
+        fail_end(checkpoint, result, now_us);
         return RESULT_OK;
     }
     checkpoint->state = CHECKPOINT_WAITING;
@@ -340,7 +342,7 @@ static enum result waiting_step(struct checkpoint *checkpoint, int64_t now_us)
         if (result == RESULT_CLOSED) {
             return result;
         }
-        fail_end(checkpoint, now_us);
+        fail_end(checkpoint, result, now_us);
         return RESULT_OK;
     }
     checkpoint->state = CHECKPOINT_IDLE;

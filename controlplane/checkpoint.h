@@ -44,6 +44,7 @@ struct checkpoint_report {
     int64_t published_us;
     uint64_t count; /* Since start. */
     uint64_t failed;
+    enum result failure; /* Of the last of these. */
     bool running;
     uint64_t rows; /* Of the newest. */
     uint64_t bytes;

@@ -40,10 +40,10 @@ struct checkpoint {
     const int64_t *since_us;
     int64_t begin_us;
     int64_t next_us;
-    int64_t retry_us; /* What was asked for and failed begins again then. */
-    bool failed;      /* The one under way: what comes is not written. */
-    bool is_rows;     /* It is of rows alone. */
-    uint64_t asked;   /* Of those that were asked for, how many the one under way answers. */
+    int64_t retry_us;    /* What was asked for and failed begins again then. */
+    enum result failure; /* Of the one under way: why what comes is not written; OK: it is. */
+    bool is_rows;        /* It is of rows alone. */
+    uint64_t asked;      /* Of those that were asked for, how many the one under way answers. */
     struct checkpoint_shard shard[SHARDS_MAX];
     bool has_loaded; /* kept[0] is what was loaded, until one is published. */
     uint32_t kept_count;

@@ -23,7 +23,7 @@ static enum result checkpoint_run(struct recovery *recovery, struct checkpoint *
         }
         result = checkpoint_step(checkpoint, recovery->options.now_us);
         checkpoint_report_read(checkpoint, &report);
-        result = result == RESULT_OK && report.failed > 0 ? RESULT_IO : result;
+        result = result == RESULT_OK && report.failed > 0 ? report.failure : result;
     }
     return result;
 }
@@ -67,6 +67,9 @@ enum result recovery_reshard(struct recovery *recovery, struct worker *const *wo
     if (result == RESULT_OK) {
         result = checkpoint_run(recovery, checkpoint, workers);
         checkpoint_close(checkpoint);
+    }
+    if (result != RESULT_OK && copy != NULL) {
+        return recovery_fail(error, result, "the copy cannot be written: %s", result_name(result));
     }
     if (result != RESULT_OK) {
         return recovery_fail(error, result, "the store cannot be written for %u shards: %s",

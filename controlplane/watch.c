@@ -71,12 +71,13 @@ static void logs_look(struct watch *watch)
 static void checkpoints_look(struct watch *watch, const struct store_report *report)
 {
     if (report->checkpoint.failed > watch->checkpoints_failed) {
-        log_write(watch->log, LOG_LEVEL_WARNING, "checkpoint_failed",
-                  "a checkpoint could not be written, %llu so far; the newest is %llu, and the log "
-                  "keeps what came since (%llu MiB free)",
-                  (unsigned long long)report->checkpoint.failed,
-                  (unsigned long long)report->checkpoint.generation,
-                  (unsigned long long)(report->free_bytes / MIB));
+        log_write(
+            watch->log, LOG_LEVEL_WARNING, "checkpoint_failed",
+            "a checkpoint could not be written: %s; %llu so far, the newest is %llu, and the log "
+            "keeps what came since (%llu MiB free)",
+            result_name(report->checkpoint.failure), (unsigned long long)report->checkpoint.failed,
+            (unsigned long long)report->checkpoint.generation,
+            (unsigned long long)(report->free_bytes / MIB));
     }
     watch->checkpoints_failed = report->checkpoint.failed;
 }

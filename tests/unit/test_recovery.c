@@ -299,6 +299,7 @@ static void a_checkpoint_that_failed_is_still_owed_to_who_asked(void **state)
     struct checkpoint_report report;
     checkpoint_report_read(world.checkpoint, &report);
     assert_int_equal(report.failed, 1);
+    assert_int_equal(report.failure, RESULT_IO);
     assert_int_equal(report.count, 1);
     assert_int_equal(checkpoint_make(), 3);
     world_close();

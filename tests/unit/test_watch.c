@@ -176,11 +176,13 @@ static void a_checkpoint_that_fails_is_said_once(void **state)
     (void)state;
     said("level=info event=store_new", "");
     world.report.checkpoint.failed = 2;
+    world.report.checkpoint.failure = RESULT_NO_SPACE;
     world.report.checkpoint.generation = 17;
     world.report.free_bytes = 5 * MIB;
     look();
     said("level=warning event=checkpoint_failed",
-         "2 so far; the newest is 17, and the log keeps what came since (5 MiB free)");
+         "a checkpoint could not be written: no room: a buffer, a table or the disk is full; 2 so "
+         "far, the newest is 17, and the log keeps what came since (5 MiB free)");
     look();
     said(NULL, NULL);
 }
