@@ -51,26 +51,45 @@ static double seconds_now(void)
 struct watcher {
     struct train *train;
     struct progress progress;
+    double part_begin; /* Seconds: when it was first seen to read the mirror for these rows; */
+    uint64_t part_of;  /* rows that were done then; */
+    bool part_runs;    /* and whether it still does. */
     _Atomic bool shared_done;
     pthread_t thread;
     bool runs;
 };
+
+/* Seconds that this part has taken so far. */
+static double part_seconds(struct watcher *watcher, uint64_t rows)
+{
+    double now = progress_seconds(&watcher->progress);
+    if (!watcher->part_runs || watcher->part_of != rows) {
+        watcher->part_begin = now;
+        watcher->part_of = rows;
+        watcher->part_runs = true;
+    }
+    return now - watcher->part_begin;
+}
 
 static void part_show(struct watcher *watcher)
 {
     static const char full[] = "##############################";
     const int width = (int)sizeof(full) - 1;
     const struct train *train = watcher->train;
+    uint64_t rows = atomic_load_explicit(&train->shared_rows, memory_order_relaxed);
+    uint32_t these = atomic_load_explicit(&train->shared_part_rows, memory_order_relaxed);
     uint64_t done;
     uint64_t all;
     mirror_history_progress(train->mirror, &done, &all);
     double share = all == 0 ? 0 : done > all ? 1 : (double)done / (double)all;
+    double seconds = progress_seconds(&watcher->progress);
+    double left = part_seconds(watcher, rows) * (1 - share) / (share > 0 ? share : 1);
     int bar = (int)(share * width);
     progress_show(&watcher->progress,
-                  "  %" PRIu64 " rows done; these %u: [%.*s%*s] %3.0f %% of the mirror, %.0f s",
-                  atomic_load_explicit(&train->shared_rows, memory_order_relaxed),
-                  atomic_load_explicit(&train->shared_part_rows, memory_order_relaxed), bar, full,
-                  width - bar, "", share * 100, progress_seconds(&watcher->progress));
+                  "  %" PRIu64 " rows done; these %u: [%.*s%*s] %3.0f %% of the mirror, "
+                  "%.0f rows/s, %.0f s left",
+                  rows, these, bar, full, width - bar, "", share * 100,
+                  seconds > 0 ? ((double)rows + share * these) / seconds : 0, left);
 }
 
 static void phase_show(struct watcher *watcher)
@@ -81,6 +100,7 @@ static void phase_show(struct watcher *watcher)
         part_show(watcher);
         return;
     }
+    watcher->part_runs = false;
     progress_show(&watcher->progress, "  %" PRIu64 " rows done; %s, %.0f s",
                   atomic_load_explicit(&train->shared_rows, memory_order_relaxed),
                   phase == TRAIN_LABELS ? "labels are read" : "the set is written",

@@ -659,6 +659,8 @@ def progress_is_of_what_there_is(machine, end):
     assert b" rows done; " in shown, shown  # It takes longer than the first line.
     parts = [int(rows) for rows in re.findall(rb"these (\d+):", shown)]
     assert all(rows <= count for rows in parts), shown
+    told = re.findall(rb" \d+ % of the mirror, \d+ rows/s, \d+ s left", shown)
+    assert len(told) == len(parts), shown
 
 
 def what_went_meanwhile_is_in_no_half(machine, labels):
