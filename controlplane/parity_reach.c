@@ -82,11 +82,7 @@ bool parity_reach_lacks(const struct plan *plan, const struct service_run *run, 
 /* Whether its answers hang on how far rows are folded; of a request all reads are of one time. */
 static bool view_asks_folds(const struct plan_view *view, const struct served_record *record)
 {
-    bool asks = view->leading_newest || record->read[0].time != READ_NOW;
-    for (uint32_t i = 0; i < view->aggregate_count; i++) {
-        asks = asks || view->aggregate[i].kind == AGGREGATE_decayed_sum;
-    }
-    return asks;
+    return record->read[0].time != READ_NOW || plan_view_asks_horizon(view);
 }
 
 bool parity_reach_folded(const struct plan *plan, const struct service_run *run, uint32_t item,

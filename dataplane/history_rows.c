@@ -10,19 +10,9 @@
 #define GROUP_PLACES 64u
 #define LEFT_MIN     64u
 
-/* Of any read. */
-static bool view_asks_horizon(const struct plan_view *view)
-{
-    bool asks = view->leading_newest;
-    for (uint32_t i = 0; !asks && i < view->aggregate_count; i++) {
-        asks = view->aggregate[i].kind == AGGREGATE_decayed_sum;
-    }
-    return asks;
-}
-
 bool history_read_asks_horizon(const struct plan *plan, const struct history_read *read)
 {
-    return read->time != READ_NOW || view_asks_horizon(&plan->view[read->view]);
+    return read->time != READ_NOW || plan_view_asks_horizon(&plan->view[read->view]);
 }
 
 bool history_reads_ask_horizon(const struct plan *plan, const struct history_read *read,
@@ -30,7 +20,7 @@ bool history_reads_ask_horizon(const struct plan *plan, const struct history_rea
 {
     bool asks[VIEWS_MAX];
     for (uint32_t v = 0; v < plan->view_count; v++) {
-        asks[v] = view_asks_horizon(&plan->view[v]);
+        asks[v] = plan_view_asks_horizon(&plan->view[v]);
     }
     bool any = false;
     for (uint32_t i = 0; !any && i < count; i++) {

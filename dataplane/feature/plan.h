@@ -397,6 +397,9 @@ int plan_stream_find(const struct plan *plan, const char *name, uint32_t size);
 /* Index of the view by name; version 0 means the newest. -1 when there is none. */
 int plan_view_find(const struct plan *plan, const char *name, uint32_t size, uint32_t version);
 
+/* Whether any read of the view goes by the horizon of its moment: how far its rows are folded. */
+bool plan_view_asks_horizon(const struct plan_view *view);
+
 /* False when the plan has a newer version of the view, too. */
 bool plan_view_is_newest(const struct plan *plan, uint32_t view);
 

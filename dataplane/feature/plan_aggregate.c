@@ -314,3 +314,12 @@ bool plan_aggregates_finish(struct plan_view *view, const struct schema *schema)
     }
     return true;
 }
+
+bool plan_view_asks_horizon(const struct plan_view *view)
+{
+    bool asks = view->leading_newest;
+    for (uint32_t i = 0; !asks && i < view->aggregate_count; i++) {
+        asks = view->aggregate[i].kind == AGGREGATE_decayed_sum;
+    }
+    return asks;
+}
